@@ -1,0 +1,28 @@
+"""The PFF format of the PANOSETI data acquisition: bytes to frames and back.
+
+Nothing here knows an event loop, a clock or a network. Start with `open_file`.
+"""
+
+from panoseti_daq.pff.archive import open_file
+from panoseti_daq.pff.block import FrameBlock
+from panoseti_daq.pff.codec import Layout, encode_frame
+from panoseti_daq.pff.frame import Frame, Header, Key
+from panoseti_daq.pff.names import PffName, RunName
+from panoseti_daq.pff.product import DataProduct, Kind
+from panoseti_daq.pff.timing import FrameTime, TimeStatus
+
+__all__ = [
+    "DataProduct",
+    "Frame",
+    "FrameBlock",
+    "FrameTime",
+    "Header",
+    "Key",
+    "Kind",
+    "Layout",
+    "PffName",
+    "RunName",
+    "TimeStatus",
+    "encode_frame",
+    "open_file",
+]

@@ -1,0 +1,84 @@
+"""Recorded files and runs as arrays, memory-mapped."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff.block import FrameBlock
+from panoseti_daq.pff.codec import MAX_HEADER_BYTES, Layout
+from panoseti_daq.pff.names import FILE_SUFFIX, PffName
+
+
+def open_file(path: str | Path) -> FrameBlock:
+    """Open a recorded file as arrays.
+
+    The file is memory-mapped: nothing is read before it is asked for, and the mapping lives as long as the
+    block or an array made from it. A partial frame at the end is left out.
+
+    Parameters
+    ----------
+    path
+        A file named as SPEC 1.4 says; the name tells product and module.
+
+    Returns
+    -------
+    FrameBlock
+        All whole frames of the file; never empty.
+
+    Raises
+    ------
+    PffError
+        The name or the content is not PFF, or there is no whole frame yet.
+    OSError
+        The file is missing or unreadable.
+
+    Examples
+    --------
+    >>> from panoseti_daq.pff import open_file
+    >>> recorded = open_file(path)              # doctest: +SKIP
+    >>> recorded.images.mean(axis=(1, 2))       # doctest: +SKIP
+    """
+    path = Path(path)
+    name = PffName.parse(path.name)
+    with path.open("rb") as file:
+        head = file.read(MAX_HEADER_BYTES)
+        try:
+            layout = Layout.discover(head, name.product)
+        except PffError as error:
+            raise type(error)(f"{path}: {error}") from None
+        size = path.stat().st_size
+        if layout is None or size < layout.frame_size_bytes:
+            raise PffError(f"{path}: no whole {name.product.token} frame in its {size} bytes")
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return FrameBlock(data, layout, name.module_id, path.name)
+
+
+def run_files(run_dir: str | Path) -> list[Path]:
+    """PFF files below a run directory that hold data, ordered by product, module and seqno.
+
+    Works for an archived run (flat), for one module's run directory and for a data directory.
+    Files that are empty or whose names are not PFF are left out.
+
+    Raises
+    ------
+    PffError
+        There are none.
+    OSError
+        The directory is missing or unreadable.
+    """
+    run_dir = Path(run_dir)
+    if not run_dir.is_dir():
+        raise NotADirectoryError(f"run directory {str(run_dir)!r} does not exist")
+    found: list[tuple[str, int, int, str, Path]] = []
+    for path in run_dir.rglob(f"*{FILE_SUFFIX}"):
+        try:
+            name = PffName.parse(path.name)
+        except PffError:
+            continue
+        if path.is_file() and path.stat().st_size:
+            found.append((name.product.token, name.module_id, name.seqno, path.name, path))
+    if not found:
+        raise PffError(f"{run_dir} holds no PFF file with data")
+    return [path for *_, path in sorted(found)]

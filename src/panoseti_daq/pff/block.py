@@ -1,0 +1,162 @@
+"""Consecutive frames of one file as arrays: what sources hand over and what an archived file is."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.errors import HeaderError
+from panoseti_daq.pff.codec import END_OF_HEADER, Layout
+from panoseti_daq.pff.frame import Frame, Key
+from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.timing import resolve_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class FrameBlock:
+    """n consecutive whole frames of one file; nothing is decoded before it is asked for.
+
+    Attributes
+    ----------
+    data
+        The frames as they stand in the file: n times `layout.frame_size_bytes` (more is ignored).
+    layout
+        Where their headers keep the numbers.
+    module_id
+        Telescope module, 0-255.
+    file
+        Base name of the file.
+    first_frame_number
+        Place of the first frame in the file, 0-based.
+    generation
+        Order of the files of one module and product as the source met them; the larger is the later.
+    detected_unix_ns
+        When the frames were read, UTC ns since 1970; 0 when it does not matter (archives).
+    """
+
+    data: bytes | mmap.mmap
+    layout: Layout
+    module_id: int
+    file: str
+    first_frame_number: int = 0
+    generation: int = 0
+    detected_unix_ns: int = 0
+
+    @property
+    def product(self) -> DataProduct:
+        """Data product."""
+        return self.layout.product
+
+    def __len__(self) -> int:
+        return len(self.data) // self.layout.frame_size_bytes
+
+    def __getitem__(self, i: int) -> Frame:
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"{self.file} block has {len(self)} frames; there is no frame {i}")
+        i %= len(self)
+        layout = self.layout
+        frame = self.data[i * layout.frame_size_bytes : (i + 1) * layout.frame_size_bytes]
+        header_size = layout.header_size_bytes
+        if frame[header_size : layout.image_offset_bytes] != END_OF_HEADER:
+            header_size = 0  # no header ends where it should: give the parser nothing to accept
+        return Frame(
+            layout.product,
+            self.module_id,
+            self.file,
+            self.first_frame_number + i,
+            frame[layout.image_offset_bytes :],
+            (layout, frame[:header_size]),
+            generation=self.generation,
+            detected_unix_ns=self.detected_unix_ns,
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<FrameBlock {self.file}#{self.first_frame_number}, {len(self)} frames>"
+
+    @cached_property
+    def _headers(self) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]:
+        shape = (len(self), self.layout.frame_size_bytes)
+        rows: npt.NDArray[np.uint8] = np.ndarray(shape, np.uint8, buffer=self.data)
+        return self.layout.parse_rows(rows)
+
+    @property
+    def valid(self) -> npt.NDArray[np.bool_]:
+        """Which headers parse, shape (n,)."""
+        return self._headers[0]
+
+    @property
+    def columns(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Header fields by name, shape (n, quabos); ``quabo_num`` of ph256 has shape (n,)."""
+        return self._headers[1]
+
+    @property
+    def frame_numbers(self) -> npt.NDArray[np.int64]:
+        """Place of each frame in its file, shape (n,)."""
+        return np.arange(self.first_frame_number, self.first_frame_number + len(self))
+
+    @property
+    def images(self) -> npt.NDArray[Any]:
+        """All images in ADC counts: a read-only view of shape (n, rows, columns), row 0 on top."""
+        rows, columns = self.product.shape
+        size = self.product.bytes_per_pixel
+        images: npt.NDArray[Any] = np.ndarray(
+            (len(self), rows, columns),
+            self.product.dtype,
+            buffer=self.data,
+            offset=self.layout.image_offset_bytes,
+            strides=(self.layout.frame_size_bytes, columns * size, size),
+        )
+        images.flags.writeable = False
+        return images
+
+    @cached_property
+    def times(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        """UTC nanoseconds since 1970 and `TimeStatus` of each frame, both of shape (n,)."""
+        tv_sec = self.columns["tv_sec"]
+        quabo = (tv_sec != 0).argmax(axis=1)  # the first with a host clock; 0 when there is none
+        rows = np.arange(len(self))
+        names = ("pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
+        return resolve_columns(*(self.columns[name][rows, quabo] for name in names))
+
+    def newest(self) -> dict[Key, Frame]:
+        """The last frame of each key whose header parses."""
+        if len(self) == 1:
+            frame = self[0]
+            try:
+                return {frame.key: frame}
+            except HeaderError:
+                return {}
+        valid = np.flatnonzero(self.valid)
+        if not len(valid):
+            return {}
+        if not self.product.one_quabo:
+            return {(frame := self[int(valid[-1])]).key: frame}
+        # reversed, so that the first index of each value is its last frame
+        quabos = self.columns["quabo_num"][valid][::-1]
+        last = valid[::-1][np.unique(quabos, return_index=True)[1]]
+        return {frame.key: frame for frame in (self[int(i)] for i in np.sort(last))}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Headers as a table with one row per frame that parses, indexed by frame number."""
+        import pandas as pd
+
+        table: dict[str, npt.NDArray[Any]] = {"unix_ns": self.times[0], "time_status": self.times[1]}
+        for name, column in self.columns.items():
+            if column.ndim == 1 or column.shape[1] == 1:
+                table[name] = column.reshape(len(self))
+            else:
+                table |= {f"quabo_{i}.{name}": column[:, i] for i in range(column.shape[1])}
+        frame = pd.DataFrame(table, index=pd.Index(self.frame_numbers, name="frame_number"))
+        return frame[self.valid]

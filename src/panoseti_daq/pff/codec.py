@@ -1,0 +1,267 @@
+"""Header text and frame bytes, both ways (SPEC 1.3).
+
+A PFF frame is header JSON, a blank line, ``*``, then the pixels. Hashpipe prints the header with fixed widths
+(``%10u`` and the like), so all frames of one file have one size and every number stands in the same columns:
+a `Layout` finds those columns in the first header, and then reads one header with `struct`, or all headers
+of a block with one matrix product.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import struct
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.errors import HeaderError
+from panoseti_daq.pff.frame import QUABO_FIELDS, Header
+from panoseti_daq.pff.product import DataProduct
+
+END_OF_HEADER: Final = b"\n\n*"
+MAX_HEADER_BYTES: Final = 4096  # eight times the longest that Hashpipe writes
+
+_NUMBER: Final = re.compile(rb"(?<=:) *\d+(?= *[,}])")
+# Digits and blanks become one letter, so that two headers of one layout become the same text.
+_SHAPE_OF: Final = bytes.maketrans(b"0123456789 ", b"00000000000")
+_QUABO: Final = '{{ "pkt_num": {:10d}, "pkt_tai": {:4d}, "pkt_nsec": {:9d}, "tv_sec": {:10d}, "tv_usec": {:6d}}}'
+_PH256: Final = _QUABO.replace('"pkt_num"', '"quabo_num": {:1d}, "pkt_num"')
+
+
+def format_header(header: Header) -> bytes:
+    """Header text as Hashpipe prints it (its ``write_frame``), without the blank line."""
+    if header.other is not None:
+        return json.dumps(header.other).encode()
+    rows = zip(header.pkt_num, header.pkt_tai, header.pkt_nsec, header.tv_sec, header.tv_usec, strict=True)
+    if header.quabo_num is not None:
+        return _PH256.format(header.quabo_num, *next(iter(rows))).encode()
+    quabos = ", \n".join(f'   "quabo_{i}": {_QUABO.format(*row)}' for i, row in enumerate(rows))
+    return f"{{\n{quabos}\n}}".encode()
+
+
+def encode_frame(header: Header, image: npt.ArrayLike, product: DataProduct) -> bytes:
+    """One whole frame as it stands in a file.
+
+    Parameters
+    ----------
+    header
+        Header fields.
+    image
+        Array of `product.shape`; cast to `product.dtype`.
+    product
+        Data product.
+    """
+    pixels = np.asarray(image).astype(product.dtype, copy=False).reshape(product.shape)
+    return b"".join((format_header(header), END_OF_HEADER, pixels.tobytes()))
+
+
+class Layout:
+    """Where the numbers stand in the headers of one file.
+
+    Made by `discover`; one object per layout and product, shared and immutable.
+
+    Attributes
+    ----------
+    product
+        Data product.
+    header_size_bytes
+        Length of the header text.
+    image_offset_bytes
+        Where the pixels begin in a frame.
+    frame_size_bytes
+        Length of a frame.
+    """
+
+    def __init__(self, shape_of_header: bytes, slots: tuple[tuple[int, int], ...], product: DataProduct) -> None:
+        self.product: Final = product
+        self.header_size_bytes: Final = len(shape_of_header)
+        self.image_offset_bytes: Final = len(shape_of_header) + len(END_OF_HEADER)
+        self.frame_size_bytes: Final = self.image_offset_bytes + product.image_size_bytes
+        self._shape: Final = shape_of_header
+        self._n_quabos: Final = 1 if product.one_quabo else 4
+        self._slots: Final = slots
+        gaps = [begin - end for (begin, _), (_, end) in zip(slots, [(0, 0), *slots[:-1]], strict=True)]
+        fields = (f"{gap}x{end - begin}s" for gap, (begin, end) in zip(gaps, slots, strict=True))
+        self._unpack: Final = struct.Struct("".join(fields)).unpack_from
+
+    @classmethod
+    def discover(cls, head: bytes, product: DataProduct) -> Layout | None:
+        """Find the layout in the first bytes of a file.
+
+        Returns None while `head` is too short to hold a whole header.
+
+        Raises
+        ------
+        HeaderError
+            `head` does not begin with a PFF header; the message says what is there instead.
+        """
+        if not head:
+            return None
+        if head[:1] != b"{":
+            raise HeaderError(f"not PFF: a frame begins with '{{', this with {head[:8]!r}")
+        end = head.find(END_OF_HEADER, 0, MAX_HEADER_BYTES)
+        if end < 0:
+            if len(head) < MAX_HEADER_BYTES:
+                return None
+            raise HeaderError(f"not PFF: no end of header within {MAX_HEADER_BYTES} bytes")
+        text = head[:end]
+        fields = _load(text)
+        slots = tuple(match.span() for match in _NUMBER.finditer(text))
+        if not _is_standard(fields, product, len(slots)):
+            slots = ()
+        return _shared_layout(text.translate(_SHAPE_OF), slots, product)
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether the header has the fields Hashpipe writes today; others are read as JSON, one by one."""
+        return bool(self._slots)
+
+    def parse(self, text: bytes) -> Header:
+        """Header of one frame.
+
+        Raises
+        ------
+        HeaderError
+            The text does not parse.
+        """
+        if self._slots and text.translate(_SHAPE_OF) == self._shape:
+            try:
+                values = tuple(map(int, self._unpack(text)))
+            except ValueError:
+                raise HeaderError(f"header with a damaged number: {text!r}") from None
+            if self._n_quabos == 1:
+                quabo_num, *fields = values
+                return Header(*((value,) for value in fields), quabo_num=quabo_num)
+            return Header(*(values[i :: len(QUABO_FIELDS)] for i in range(len(QUABO_FIELDS))))
+        fields = _load(text)
+        try:
+            return Header.from_dict(fields)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise HeaderError(f"header with a field that is not a whole number: {text!r}") from error
+
+    def parse_rows(
+        self, rows: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]:
+        """Headers of n frames at once.
+
+        Parameters
+        ----------
+        rows
+            The frames, shape (n, frame_size_bytes).
+
+        Returns
+        -------
+        valid
+            Which headers parse, shape (n,).
+        columns
+            Each of `QUABO_FIELDS` with shape (n, quabos), and ``quabo_num`` of shape (n,) for ph256;
+            the rows of headers that do not parse are zero.
+        """
+        if not self._slots:
+            return self._parse_rows_as_json(rows)
+        is_digit, weights = _digit_weights(self._slots, self.header_size_bytes)
+        text = rows[:, : self.image_offset_bytes]
+        digits = text[:, : self.header_size_bytes][:, is_digit]
+        valid = _marks_stand(text, is_digit, self._shape) & _numbers_stand(digits, self._slots)
+        values = np.rint((digits & 0x0F).astype(np.float64) @ weights).astype(np.int64)
+        values[~valid] = 0
+        columns = {}
+        if self._n_quabos == 1:
+            columns["quabo_num"], values = values[:, 0], values[:, 1:]
+        by_quabo = values.reshape(len(rows), self._n_quabos, len(QUABO_FIELDS))
+        columns.update({name: by_quabo[:, :, i] for i, name in enumerate(QUABO_FIELDS)})
+        return valid, columns
+
+    def _parse_rows_as_json(
+        self, rows: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]:
+        valid = np.zeros(len(rows), np.bool_)
+        columns = {name: np.zeros((len(rows), self._n_quabos), np.int64) for name in QUABO_FIELDS}
+        if self._n_quabos == 1:
+            columns["quabo_num"] = np.zeros(len(rows), np.int64)
+        for i, row in enumerate(rows):
+            frame = row.tobytes()
+            if frame[self.header_size_bytes : self.image_offset_bytes] != END_OF_HEADER:
+                continue
+            try:
+                header = self.parse(frame[: self.header_size_bytes])
+            except HeaderError:
+                continue
+            if len(header.tv_sec) != self._n_quabos:
+                continue
+            valid[i] = True
+            for name in columns:
+                columns[name][i] = getattr(header, name)
+        return valid, columns
+
+
+@functools.lru_cache(maxsize=256)
+def _shared_layout(shape_of_header: bytes, slots: tuple[tuple[int, int], ...], product: DataProduct) -> Layout:
+    return Layout(shape_of_header, slots, product)
+
+
+def _load(text: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise HeaderError(f"header is not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise HeaderError(f"header is not a JSON object: {text[:40]!r}")
+    return fields
+
+
+def _is_standard(fields: dict[str, Any], product: DataProduct, n_numbers: int) -> bool:
+    if product.one_quabo:
+        return tuple(fields) == ("quabo_num", *QUABO_FIELDS) and n_numbers == len(fields)
+    return (
+        list(fields) == [f"quabo_{i}" for i in range(4)]
+        and all(isinstance(quabo, dict) and tuple(quabo) == QUABO_FIELDS for quabo in fields.values())
+        and n_numbers == 4 * len(QUABO_FIELDS)
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _digit_weights(
+    slots: tuple[tuple[int, int], ...], header_size_bytes: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Mask of the columns that hold digits, and the matrix that turns their digits into numbers.
+
+    Ten digits are below 2**53, so the product of float64 is exact.
+    """
+    is_digit = np.zeros(header_size_bytes, np.bool_)
+    weights = np.zeros((sum(end - begin for begin, end in slots), len(slots)))
+    row = 0
+    for i, (begin, end) in enumerate(slots):
+        is_digit[begin:end] = True
+        weights[row : row + end - begin, i] = 10.0 ** np.arange(end - begin - 1, -1, -1)
+        row += end - begin
+    return is_digit, weights
+
+
+def _marks_stand(
+    text: npt.NDArray[np.uint8], is_digit: npt.NDArray[np.bool_], shape_of_header: bytes
+) -> npt.NDArray[np.bool_]:
+    """Whether everything but the numbers is as in the first header."""
+    expected = np.frombuffer(shape_of_header, np.uint8)
+    blank = (expected == ord("0")) & ~is_digit
+    mark = np.append(~is_digit & ~blank, [True] * len(END_OF_HEADER))
+    expected = np.append(expected, np.frombuffer(END_OF_HEADER, np.uint8))
+    return np.asarray((text[:, mark] == expected[mark]).all(axis=1))
+
+
+def _numbers_stand(
+    digits: npt.NDArray[np.uint8], slots: tuple[tuple[int, int], ...]
+) -> npt.NDArray[np.bool_]:
+    """Whether each number is blanks, then at least one digit."""
+    is_blank = digits == ord(" ")
+    is_number = (digits >= ord("0")) & (digits <= ord("9"))
+    ends = np.cumsum([end - begin for begin, end in slots])
+    after_number = np.zeros_like(is_blank)
+    after_number[:, 1:] = is_number[:, :-1]
+    after_number[:, ends[:-1]] = False
+    bad = ~(is_blank | is_number) | (is_blank & after_number)
+    bad[:, ends - 1] |= ~is_number[:, ends - 1]
+    return np.asarray(~bad.any(axis=1))

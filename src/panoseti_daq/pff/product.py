@@ -1,0 +1,62 @@
+"""The four data products of the PANOSETI data acquisition (SPEC 1.2)."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import numpy as np
+
+MAX_MODULE_ID: Final = 255  # module_id is one byte in the quabo packets
+
+
+class Kind(enum.StrEnum):
+    """What a data product is to its user: continuous images or single triggers."""
+
+    MOVIE = "MOVIE"
+    PULSE_HEIGHT = "PULSE_HEIGHT"
+
+
+class DataProduct(enum.Enum):
+    """One of img8, img16, ph256, ph1024.
+
+    Attributes
+    ----------
+    token
+        The value of ``dp_`` in file names.
+    kind
+        Movie or pulse height.
+    shape
+        Rows and columns of one image.
+    dtype
+        Type of the pixels, on disk and delivered. Pulse heights are stored as two little-endian bytes
+        and are signed after baseline subtraction: 65535 is -1.
+    """
+
+    IMG8 = ("img8", Kind.MOVIE, (32, 32), "|u1")
+    IMG16 = ("img16", Kind.MOVIE, (32, 32), "<u2")
+    PH256 = ("ph256", Kind.PULSE_HEIGHT, (16, 16), "<i2")
+    PH1024 = ("ph1024", Kind.PULSE_HEIGHT, (32, 32), "<i2")
+
+    def __init__(self, token: str, kind: Kind, shape: tuple[int, int], dtype: str) -> None:
+        self.token: Final = token
+        self.kind: Final = kind
+        self.shape: Final = shape
+        self.dtype: Final[np.dtype[np.generic]] = np.dtype(dtype)
+        self.bytes_per_pixel: Final = self.dtype.itemsize
+        self.image_size_bytes: Final = shape[0] * shape[1] * self.dtype.itemsize
+        self.one_quabo: Final = shape == (16, 16)
+
+    @classmethod
+    def from_token(cls, token: str) -> DataProduct:
+        """Data product of a ``dp_`` token.
+
+        Raises
+        ------
+        ValueError
+            There is no such product; the message lists those there are.
+        """
+        for product in cls:
+            if product.token == token:
+                return product
+        raise ValueError(f"unknown data product {token!r}; there are {', '.join(p.token for p in cls)}")

@@ -1,0 +1,101 @@
+"""When a frame was taken: the White Rabbit rule (SPEC 1.7).
+
+A quabo packet carries 10 bits of TAI seconds and nanoseconds from White Rabbit; the DAQ host adds its own
+clock. Together they give the time to the nanosecond, as long as the two differ by at most one second.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+TAI_MINUS_UTC_S: Final = 37  # leap seconds since 2017-01-01; none is announced
+_TAI_PERIOD_S: Final = 1024  # pkt_tai has 10 bits
+_NS: Final = 1_000_000_000
+
+# (tv_sec - pkt_tai + 37) mod 1024 -> seconds to add to tv_sec
+_SECONDS_TO_ADD: Final = {0: 0, 1: -1, _TAI_PERIOD_S - 1: 1}
+
+
+class TimeStatus(enum.IntEnum):
+    """Where the time of a frame comes from; the numbers are those of the wire."""
+
+    WHITE_RABBIT = 0
+    """Both clocks agree: exact to the nanosecond."""
+    HOST_CLOCK = 1
+    """The clocks differ by more than a second: the host clock, to the microsecond, is the best estimate."""
+    NO_TIME = 2
+    """No quabo reported a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTime:
+    """Time of a frame.
+
+    Attributes
+    ----------
+    unix_ns
+        UTC nanoseconds since 1970; 0 when `status` is NO_TIME.
+    status
+        Where it comes from.
+    """
+
+    unix_ns: int
+    status: TimeStatus
+
+
+def resolve(
+    pkt_tai: int, pkt_nsec: int, tv_sec: int, tv_usec: int, tai_minus_utc_s: int = TAI_MINUS_UTC_S
+) -> FrameTime:
+    """Time of one quabo packet from its four clock fields.
+
+    Parameters
+    ----------
+    pkt_tai, pkt_nsec
+        White Rabbit: TAI seconds modulo 1024, and nanoseconds.
+    tv_sec, tv_usec
+        DAQ host clock: Unix seconds and microseconds; zero seconds mean that there was no packet.
+    tai_minus_utc_s
+        Leap seconds.
+    """
+    if tv_sec == 0:
+        return FrameTime(0, TimeStatus.NO_TIME)
+    add_s = _SECONDS_TO_ADD.get((tv_sec - pkt_tai + tai_minus_utc_s) % _TAI_PERIOD_S)
+    if add_s is None:
+        return FrameTime(tv_sec * _NS + tv_usec * 1000, TimeStatus.HOST_CLOCK)
+    return FrameTime((tv_sec + add_s) * _NS + pkt_nsec, TimeStatus.WHITE_RABBIT)
+
+
+def resolve_columns(
+    pkt_tai: npt.NDArray[np.int64],
+    pkt_nsec: npt.NDArray[np.int64],
+    tv_sec: npt.NDArray[np.int64],
+    tv_usec: npt.NDArray[np.int64],
+    tai_minus_utc_s: int = TAI_MINUS_UTC_S,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """`resolve` for n packets at once.
+
+    Parameters
+    ----------
+    pkt_tai, pkt_nsec, tv_sec, tv_usec
+        Arrays of shape (n,).
+    tai_minus_utc_s
+        Leap seconds.
+
+    Returns
+    -------
+    unix_ns, status
+        Arrays of shape (n,); the values of `FrameTime`.
+    """
+    offset = (tv_sec - pkt_tai + tai_minus_utc_s) % _TAI_PERIOD_S
+    add_s = np.where(offset == 1, -1, np.where(offset == _TAI_PERIOD_S - 1, 1, 0))
+    agree = (offset == 0) | (add_s != 0)
+    unix_ns = np.where(agree, (tv_sec + add_s) * _NS + pkt_nsec, tv_sec * _NS + tv_usec * 1000)
+    status = np.where(agree, TimeStatus.WHITE_RABBIT, TimeStatus.HOST_CLOCK).astype(np.uint8)
+    no_time = tv_sec == 0
+    unix_ns[no_time], status[no_time] = 0, TimeStatus.NO_TIME
+    return unix_ns, status
