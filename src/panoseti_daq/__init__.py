@@ -1,2 +1,57 @@
-"""Live images of the PANOSETI telescopes."""
+"""Live images of the PANOSETI telescopes: from the files a DAQ node writes to async scripts and viewers.
+
+Nothing heavy is imported before it is used::
+
+    from panoseti_daq import AioDaqDataClient
+
+    async with AioDaqDataClient.connect("daq1") as client:
+        async for image in client.stream_images():
+            print(image["module_id"], image["image_array"].mean())
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from panoseti_daq.client import AioDaqDataClient, ReceivedFrame, RpcError
+    from panoseti_daq.errors import ConfigError, DaqError, HostError, PffError, SourceError
+    from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind, TimeStatus, open_file
+
 __version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "client": ("AioDaqDataClient", "ReceivedFrame", "RpcError"),
+    "errors": ("ConfigError", "DaqError", "HostError", "PffError", "SourceError"),
+    "pff": ("DataProduct", "Frame", "FrameBlock", "Key", "Kind", "TimeStatus", "open_file"),
+}
+
+__all__ = [
+    "AioDaqDataClient",
+    "ConfigError",
+    "DaqError",
+    "DataProduct",
+    "Frame",
+    "FrameBlock",
+    "HostError",
+    "Key",
+    "Kind",
+    "PffError",
+    "ReceivedFrame",
+    "RpcError",
+    "SourceError",
+    "TimeStatus",
+    "open_file",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"panoseti_daq.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

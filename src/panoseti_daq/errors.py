@@ -8,8 +8,7 @@
     ├── SourceError                  frames cannot be followed or written
     │   └── DataDirError             a data directory that is missing or unreadable
     ├── ConfigError (ValueError)     a configuration or an argument that cannot be used
-    ├── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
-    └── SubscriptionClosed           the server ended a stream; ``reason`` says why
+    └── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
 
 An RPC that the server refused raises `panoseti_daq.client.RpcError`, which is a `DaqError` and a
 `grpc.aio.AioRpcError`; it stands there because only that room may import gRPC.
@@ -44,17 +43,3 @@ class ConfigError(DaqError, ValueError):
 
 class HostError(DaqError, ValueError, ConnectionError):
     """A host that is unknown or does not answer; says which hosts there are."""
-
-
-class SubscriptionClosed(DaqError):  # noqa: N818 - an end, not a fault
-    """The hub ended a subscription.
-
-    Attributes
-    ----------
-    reason
-        One sentence for the subscriber.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason

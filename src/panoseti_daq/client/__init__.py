@@ -1,0 +1,16 @@
+"""The clients: what a DAQ node sees, in an async script."""
+
+from panoseti_daq.client.aio import AioDaqDataClient, HostSet
+from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
+from panoseti_daq.client.stream import ImageStream
+
+__all__ = [
+    "AioDaqDataClient",
+    "HostSet",
+    "ImageStream",
+    "ReceivedFrame",
+    "RpcError",
+    "image_dict",
+    "received_frame",
+]

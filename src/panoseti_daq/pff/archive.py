@@ -41,6 +41,7 @@ def open_file(path: str | Path) -> FrameBlock:
     >>> recorded.images.mean(axis=(1, 2))       # doctest: +SKIP
     """
     path = Path(path)
+    path.stat()  # that it is missing is the better news than that its name is wrong
     name = PffName.parse(path.name)
     with path.open("rb") as file:
         head = file.read(MAX_HEADER_BYTES)
@@ -72,7 +73,9 @@ def run_files(run_dir: str | Path) -> list[Path]:
     if not run_dir.is_dir():
         raise NotADirectoryError(f"run directory {str(run_dir)!r} does not exist")
     found: list[tuple[str, int, int, str, Path]] = []
-    for path in run_dir.rglob(f"*{FILE_SUFFIX}"):
+    # One pattern per depth: unlike `rglob`, these follow a module_N that is a symlink to another disk (SPEC 1.4).
+    paths = (path for depth in range(3) for path in run_dir.glob(f"{'*/' * depth}*{FILE_SUFFIX}"))
+    for path in paths:
         try:
             name = PffName.parse(path.name)
         except PffError:

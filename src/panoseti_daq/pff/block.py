@@ -109,15 +109,10 @@ class FrameBlock:
     @property
     def images(self) -> npt.NDArray[Any]:
         """All images in ADC counts: a read-only view of shape (n, rows, columns), row 0 on top."""
-        rows, columns = self.product.shape
-        size = self.product.bytes_per_pixel
-        images: npt.NDArray[Any] = np.ndarray(
-            (len(self), rows, columns),
-            self.product.dtype,
-            buffer=self.data,
-            offset=self.layout.image_offset_bytes,
-            strides=(self.layout.frame_size_bytes, columns * size, size),
-        )
+        header = ("header", f"V{self.layout.image_offset_bytes}")
+        frame = np.dtype([header, ("image", self.product.dtype, self.product.shape)])
+        frames: npt.NDArray[Any] = np.ndarray(len(self), frame, buffer=self.data)
+        images = frames["image"]
         images.flags.writeable = False
         return images
 
@@ -132,12 +127,17 @@ class FrameBlock:
 
     def newest(self) -> dict[Key, Frame]:
         """The last frame of each key whose header parses."""
+        return self._newest
+
+    @cached_property
+    def _newest(self) -> dict[Key, Frame]:
         if len(self) == 1:
             frame = self[0]
             try:
-                return {frame.key: frame}
+                frame.header  # noqa: B018 - parses
             except HeaderError:
                 return {}
+            return {frame.key: frame}
         valid = np.flatnonzero(self.valid)
         if not len(valid):
             return {}
@@ -147,6 +147,19 @@ class FrameBlock:
         quabos = self.columns["quabo_num"][valid][::-1]
         last = valid[::-1][np.unique(quabos, return_index=True)[1]]
         return {frame.key: frame for frame in (self[int(i)] for i in np.sort(last))}
+
+    @property
+    def n_bad(self) -> int:
+        """Frames whose header does not parse."""
+        if len(self) == 1:
+            return 0 if self._newest else 1
+        return int((~self.valid).sum())
+
+    def n_frames_of(self, key: Key) -> int:
+        """Frames of `key` whose header parses."""
+        if key.quabo is None or len(self) == 1:
+            return len(self) - self.n_bad
+        return int((self.valid & (self.columns["quabo_num"] == key.quabo)).sum())
 
     def to_pandas(self) -> pd.DataFrame:
         """Headers as a table with one row per frame that parses, indexed by frame number."""

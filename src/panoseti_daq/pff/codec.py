@@ -9,6 +9,7 @@ of a block with one matrix product.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 import struct
@@ -25,8 +26,8 @@ END_OF_HEADER: Final = b"\n\n*"
 MAX_HEADER_BYTES: Final = 4096  # eight times the longest that Hashpipe writes
 
 _NUMBER: Final = re.compile(rb"(?<=:) *\d+(?= *[,}])")
-# Digits and blanks become one letter, so that two headers of one layout become the same text.
-_SHAPE_OF: Final = bytes.maketrans(b"0123456789 ", b"00000000000")
+_NUMBERS: Final = re.compile(rb" *\d+(?:, *\d+)*")
+_MAX_WIDTH: Final = 15  # numbers of so many digits are below 2**53, where float64 is exact
 _QUABO: Final = '{{ "pkt_num": {:10d}, "pkt_tai": {:4d}, "pkt_nsec": {:9d}, "tv_sec": {:10d}, "tv_usec": {:6d}}}'
 _PH256: Final = _QUABO.replace('"pkt_num"', '"quabo_num": {:1d}, "pkt_num"')
 
@@ -75,17 +76,18 @@ class Layout:
         Length of a frame.
     """
 
-    def __init__(self, shape_of_header: bytes, slots: tuple[tuple[int, int], ...], product: DataProduct) -> None:
+    def __init__(self, template: bytes, slots: tuple[tuple[int, int], ...], product: DataProduct) -> None:
         self.product: Final = product
-        self.header_size_bytes: Final = len(shape_of_header)
-        self.image_offset_bytes: Final = len(shape_of_header) + len(END_OF_HEADER)
+        self.header_size_bytes: Final = len(template)
+        self.image_offset_bytes: Final = len(template) + len(END_OF_HEADER)
         self.frame_size_bytes: Final = self.image_offset_bytes + product.image_size_bytes
-        self._shape: Final = shape_of_header
+        self._template: Final = template
         self._n_quabos: Final = 1 if product.one_quabo else 4
         self._slots: Final = slots
-        gaps = [begin - end for (begin, _), (_, end) in zip(slots, [(0, 0), *slots[:-1]], strict=True)]
-        fields = (f"{gap}x{end - begin}s" for gap, (begin, end) in zip(gaps, slots, strict=True))
-        self._unpack: Final = struct.Struct("".join(fields)).unpack_from
+        # Marks and numbers in turn, marks first and last.
+        edges = [0, *itertools.chain.from_iterable(slots), len(template)]
+        self._split: Final = struct.Struct("".join(f"{b - a}s" for a, b in itertools.pairwise(edges))).unpack
+        self._marks: Final = self._split(template)[::2]
 
     @classmethod
     def discover(cls, head: bytes, product: DataProduct) -> Layout | None:
@@ -110,9 +112,10 @@ class Layout:
         text = head[:end]
         fields = _load(text)
         slots = tuple(match.span() for match in _NUMBER.finditer(text))
-        if not _is_standard(fields, product, len(slots)):
+        too_wide = any(end - begin > _MAX_WIDTH for begin, end in slots)
+        if too_wide or not _is_standard(fields, product, len(slots)):
             slots = ()
-        return _shared_layout(text.translate(_SHAPE_OF), slots, product)
+        return _shared_layout(_NUMBER.sub(lambda number: b"0" * len(number[0]), text), slots, product)
 
     @property
     def is_standard(self) -> bool:
@@ -127,20 +130,26 @@ class Layout:
         HeaderError
             The text does not parse.
         """
-        if self._slots and text.translate(_SHAPE_OF) == self._shape:
-            try:
-                values = tuple(map(int, self._unpack(text)))
-            except ValueError:
-                raise HeaderError(f"header with a damaged number: {text!r}") from None
-            if self._n_quabos == 1:
-                quabo_num, *fields = values
-                return Header(*((value,) for value in fields), quabo_num=quabo_num)
-            return Header(*(values[i :: len(QUABO_FIELDS)] for i in range(len(QUABO_FIELDS))))
+        if not self._slots:
+            return self._parse_as_json(text)
+        parts = self._split(text) if len(text) == self.header_size_bytes else ()
+        numbers = parts[1::2]
+        if parts[::2] != self._marks or not _NUMBERS.fullmatch(b",".join(numbers)):
+            raise HeaderError(f"damaged header: {text!r}")
+        values = tuple(map(int, numbers))
+        quabo_num, values = (values[0], values[1:]) if self._n_quabos == 1 else (None, values)
+        columns = {name: values[i :: len(QUABO_FIELDS)] for i, name in enumerate(QUABO_FIELDS)}
+        return Header(**columns, quabo_num=quabo_num, other=None)
+
+    def _parse_as_json(self, text: bytes) -> Header:
         fields = _load(text)
         try:
-            return Header.from_dict(fields)
-        except (TypeError, ValueError, AttributeError) as error:
+            header = Header.from_dict(fields)
+        except (ValueError, AttributeError) as error:
             raise HeaderError(f"header with a field that is not a whole number: {text!r}") from error
+        if len(header.tv_sec) != self._n_quabos:
+            raise HeaderError(f"not a header of {self.product.token}: {text!r}")
+        return header
 
     def parse_rows(
         self, rows: npt.NDArray[np.uint8]
@@ -165,13 +174,13 @@ class Layout:
         is_digit, weights = _digit_weights(self._slots, self.header_size_bytes)
         text = rows[:, : self.image_offset_bytes]
         digits = text[:, : self.header_size_bytes][:, is_digit]
-        valid = _marks_stand(text, is_digit, self._shape) & _numbers_stand(digits, self._slots)
+        valid = _marks_stand(text, is_digit, self._template) & _numbers_stand(digits, self._slots)
         values = np.rint((digits & 0x0F).astype(np.float64) @ weights).astype(np.int64)
         values[~valid] = 0
-        columns = {}
+        columns: dict[str, npt.NDArray[np.int64]] = {}
         if self._n_quabos == 1:
-            columns["quabo_num"], values = values[:, 0], values[:, 1:]
-        by_quabo = values.reshape(len(rows), self._n_quabos, len(QUABO_FIELDS))
+            columns["quabo_num"] = values[:, 0]
+        by_quabo = values[:, len(columns) :].reshape(len(rows), self._n_quabos, len(QUABO_FIELDS))
         columns.update({name: by_quabo[:, :, i] for i, name in enumerate(QUABO_FIELDS)})
         return valid, columns
 
@@ -179,7 +188,9 @@ class Layout:
         self, rows: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]:
         valid = np.zeros(len(rows), np.bool_)
-        columns = {name: np.zeros((len(rows), self._n_quabos), np.int64) for name in QUABO_FIELDS}
+        columns: dict[str, npt.NDArray[np.int64]] = {
+            name: np.zeros((len(rows), self._n_quabos), np.int64) for name in QUABO_FIELDS
+        }
         if self._n_quabos == 1:
             columns["quabo_num"] = np.zeros(len(rows), np.int64)
         for i, row in enumerate(rows):
@@ -190,8 +201,6 @@ class Layout:
                 header = self.parse(frame[: self.header_size_bytes])
             except HeaderError:
                 continue
-            if len(header.tv_sec) != self._n_quabos:
-                continue
             valid[i] = True
             for name in columns:
                 columns[name][i] = getattr(header, name)
@@ -199,14 +208,14 @@ class Layout:
 
 
 @functools.lru_cache(maxsize=256)
-def _shared_layout(shape_of_header: bytes, slots: tuple[tuple[int, int], ...], product: DataProduct) -> Layout:
-    return Layout(shape_of_header, slots, product)
+def _shared_layout(template: bytes, slots: tuple[tuple[int, int], ...], product: DataProduct) -> Layout:
+    return Layout(template, slots, product)
 
 
 def _load(text: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HeaderError(f"header is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise HeaderError(f"header is not a JSON object: {text[:40]!r}")
@@ -229,7 +238,7 @@ def _digit_weights(
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     """Mask of the columns that hold digits, and the matrix that turns their digits into numbers.
 
-    Ten digits are below 2**53, so the product of float64 is exact.
+    The product of float64 is exact, because no number is wider than `_MAX_WIDTH`.
     """
     is_digit = np.zeros(header_size_bytes, np.bool_)
     weights = np.zeros((sum(end - begin for begin, end in slots), len(slots)))
@@ -242,19 +251,15 @@ def _digit_weights(
 
 
 def _marks_stand(
-    text: npt.NDArray[np.uint8], is_digit: npt.NDArray[np.bool_], shape_of_header: bytes
+    text: npt.NDArray[np.uint8], is_digit: npt.NDArray[np.bool_], template: bytes
 ) -> npt.NDArray[np.bool_]:
     """Whether everything but the numbers is as in the first header."""
-    expected = np.frombuffer(shape_of_header, np.uint8)
-    blank = (expected == ord("0")) & ~is_digit
-    mark = np.append(~is_digit & ~blank, [True] * len(END_OF_HEADER))
-    expected = np.append(expected, np.frombuffer(END_OF_HEADER, np.uint8))
+    mark = np.append(~is_digit, [True] * len(END_OF_HEADER))
+    expected = np.frombuffer(template + END_OF_HEADER, np.uint8)
     return np.asarray((text[:, mark] == expected[mark]).all(axis=1))
 
 
-def _numbers_stand(
-    digits: npt.NDArray[np.uint8], slots: tuple[tuple[int, int], ...]
-) -> npt.NDArray[np.bool_]:
+def _numbers_stand(digits: npt.NDArray[np.uint8], slots: tuple[tuple[int, int], ...]) -> npt.NDArray[np.bool_]:
     """Whether each number is blanks, then at least one digit."""
     is_blank = digits == ord(" ")
     is_number = (digits >= ord("0")) & (digits <= ord("9"))

@@ -73,14 +73,16 @@ class Header:
 
         Raises
         ------
-        TypeError, ValueError
-            A field of `QUABO_FIELDS` is not a whole number.
+        ValueError
+            A field of `QUABO_FIELDS` is not a whole number of 64 bits.
+        AttributeError
+            A quabo is not an object.
         """
         quabos = [fields] if "quabo_num" in fields else [fields.get(f"quabo_{i}", {}) for i in range(4)]
-        columns = [tuple(int(quabo.get(name, 0)) for quabo in quabos) for name in QUABO_FIELDS]
-        quabo_num = int(fields["quabo_num"]) if "quabo_num" in fields else None
-        header = cls(*columns, quabo_num)
-        return header if header.as_dict() == fields else cls(*columns, quabo_num, fields)
+        columns = {name: tuple(_whole(quabo.get(name, 0)) for quabo in quabos) for name in QUABO_FIELDS}
+        quabo_num = _whole(fields["quabo_num"]) if "quabo_num" in fields else None
+        header = cls(**columns, quabo_num=quabo_num, other=None)
+        return header if header.as_dict() == fields else cls(**columns, quabo_num=quabo_num, other=fields)
 
     @property
     def time_quabo(self) -> int | None:
@@ -99,6 +101,12 @@ class Header:
     def has_missing_quabo(self) -> bool:
         """Whether at least one quabo reported nothing."""
         return not all(self.tv_sec)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int | float) or not abs(value) < 2**63 or value != int(value):
+        raise ValueError(f"{value!r} is not a whole number of 64 bits")
+    return int(value)
 
 
 class Frame:

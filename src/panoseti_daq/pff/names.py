@@ -91,7 +91,7 @@ class PffName:
             raise PffError(f"{name!r}: module_{module_id} is not within 0-{MAX_MODULE_ID}")
         if bytes_per_pixel != product.bytes_per_pixel:
             raise PffError(
-                f"{name!r}: bpp_{bytes_per_pixel}, but {product.token} has {product.bytes_per_pixel} bytes per pixel"
+                f"{name!r}: bpp_{bytes_per_pixel}, but a {product.token} pixel has {product.bytes_per_pixel} bytes"
             )
         return cls(product, module_id, seqno, parse_start(tokens.get("start", "")))
 

@@ -1,0 +1,152 @@
+from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TimeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WHITE_RABBIT: _ClassVar[TimeStatus]
+    HOST_CLOCK: _ClassVar[TimeStatus]
+    NO_TIME: _ClassVar[TimeStatus]
+
+class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GOOD: _ClassVar[Quality]
+    MISSING_QUABO: _ClassVar[Quality]
+    ZERO_IMAGE: _ClassVar[Quality]
+
+class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STRUCT: _ClassVar[Encoding]
+    RAW: _ClassVar[Encoding]
+WHITE_RABBIT: TimeStatus
+HOST_CLOCK: TimeStatus
+NO_TIME: TimeStatus
+GOOD: Quality
+MISSING_QUABO: Quality
+ZERO_IMAGE: Quality
+STRUCT: Encoding
+RAW: Encoding
+
+class PanoImage(_message.Message):
+    __slots__ = ("type", "header", "image_array", "shape", "bytes_per_pixel", "file", "frame_number", "module_id", "pixels", "raw_header", "time_status", "quality")
+    class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        UNDEFINED: _ClassVar[PanoImage.Type]
+        PULSE_HEIGHT: _ClassVar[PanoImage.Type]
+        MOVIE: _ClassVar[PanoImage.Type]
+    UNDEFINED: PanoImage.Type
+    PULSE_HEIGHT: PanoImage.Type
+    MOVIE: PanoImage.Type
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ARRAY_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_PIXEL_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    MODULE_ID_FIELD_NUMBER: _ClassVar[int]
+    PIXELS_FIELD_NUMBER: _ClassVar[int]
+    RAW_HEADER_FIELD_NUMBER: _ClassVar[int]
+    TIME_STATUS_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    type: PanoImage.Type
+    header: _struct_pb2.Struct
+    image_array: _containers.RepeatedScalarFieldContainer[int]
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    bytes_per_pixel: int
+    file: str
+    frame_number: int
+    module_id: int
+    pixels: bytes
+    raw_header: Header
+    time_status: TimeStatus
+    quality: int
+    def __init__(self, type: _Optional[_Union[PanoImage.Type, str]] = ..., header: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., image_array: _Optional[_Iterable[int]] = ..., shape: _Optional[_Iterable[int]] = ..., bytes_per_pixel: _Optional[int] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., module_id: _Optional[int] = ..., pixels: _Optional[bytes] = ..., raw_header: _Optional[_Union[Header, _Mapping]] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., quality: _Optional[int] = ...) -> None: ...
+
+class Header(_message.Message):
+    __slots__ = ("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec", "quabo_num", "json")
+    PKT_NUM_FIELD_NUMBER: _ClassVar[int]
+    PKT_TAI_FIELD_NUMBER: _ClassVar[int]
+    PKT_NSEC_FIELD_NUMBER: _ClassVar[int]
+    TV_SEC_FIELD_NUMBER: _ClassVar[int]
+    TV_USEC_FIELD_NUMBER: _ClassVar[int]
+    QUABO_NUM_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    pkt_num: _containers.RepeatedScalarFieldContainer[int]
+    pkt_tai: _containers.RepeatedScalarFieldContainer[int]
+    pkt_nsec: _containers.RepeatedScalarFieldContainer[int]
+    tv_sec: _containers.RepeatedScalarFieldContainer[int]
+    tv_usec: _containers.RepeatedScalarFieldContainer[int]
+    quabo_num: int
+    json: str
+    def __init__(self, pkt_num: _Optional[_Iterable[int]] = ..., pkt_tai: _Optional[_Iterable[int]] = ..., pkt_nsec: _Optional[_Iterable[int]] = ..., tv_sec: _Optional[_Iterable[int]] = ..., tv_usec: _Optional[_Iterable[int]] = ..., quabo_num: _Optional[int] = ..., json: _Optional[str] = ...) -> None: ...
+
+class Delivery(_message.Message):
+    __slots__ = ("sequence", "dropped", "detected_unix_ns", "queued_ns")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    DETECTED_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_NS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    dropped: int
+    detected_unix_ns: int
+    queued_ns: int
+    def __init__(self, sequence: _Optional[int] = ..., dropped: _Optional[int] = ..., detected_unix_ns: _Optional[int] = ..., queued_ns: _Optional[int] = ...) -> None: ...
+
+class StreamImagesResponse(_message.Message):
+    __slots__ = ("name", "timestamp", "message", "pano_image", "delivery")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PANO_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    timestamp: _timestamp_pb2.Timestamp
+    message: str
+    pano_image: PanoImage
+    delivery: Delivery
+    def __init__(self, name: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message: _Optional[str] = ..., pano_image: _Optional[_Union[PanoImage, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ...) -> None: ...
+
+class StreamImagesRequest(_message.Message):
+    __slots__ = ("stream_movie_data", "stream_pulse_height_data", "update_interval_seconds", "module_ids", "encoding")
+    STREAM_MOVIE_DATA_FIELD_NUMBER: _ClassVar[int]
+    STREAM_PULSE_HEIGHT_DATA_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MODULE_IDS_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    stream_movie_data: bool
+    stream_pulse_height_data: bool
+    update_interval_seconds: float
+    module_ids: _containers.RepeatedScalarFieldContainer[int]
+    encoding: Encoding
+    def __init__(self, stream_movie_data: bool = ..., stream_pulse_height_data: bool = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., encoding: _Optional[_Union[Encoding, str]] = ...) -> None: ...
+
+class InitHpIoRequest(_message.Message):
+    __slots__ = ("data_dir", "update_interval_seconds", "force", "simulate_daq", "module_ids")
+    DATA_DIR_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    SIMULATE_DAQ_FIELD_NUMBER: _ClassVar[int]
+    MODULE_IDS_FIELD_NUMBER: _ClassVar[int]
+    data_dir: str
+    update_interval_seconds: float
+    force: bool
+    simulate_daq: bool
+    module_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, data_dir: _Optional[str] = ..., update_interval_seconds: _Optional[float] = ..., force: bool = ..., simulate_daq: bool = ..., module_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class InitHpIoResponse(_message.Message):
+    __slots__ = ("success", "error_message")
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    success: bool
+    error_message: str
+    def __init__(self, success: bool = ..., error_message: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,90 @@
+"""``pff``: look into PFF files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from panoseti_daq.pff import FrameBlock
+
+app = typer.Typer(help="Look into PFF files.", rich_markup_mode=None)
+
+FileArgument = Annotated[Path, typer.Argument(help="A PFF file, named as the writer names it.")]
+
+
+@app.command()
+def info(file: FileArgument) -> None:
+    """Tell what a file holds."""
+    from panoseti_daq.pff import open_file
+
+    for line in _describe(file, open_file(file)):
+        typer.echo(line)
+
+
+def _describe(file: Path, block: FrameBlock) -> list[str]:
+    import numpy as np
+
+    from panoseti_daq.pff import TimeStatus
+
+    rows, columns = block.product.shape
+    size, frame_size = file.stat().st_size, block.layout.frame_size_bytes
+    left_over = size - len(block) * frame_size
+    unix_ns, status = block.times
+    known = block.valid & (status != TimeStatus.NO_TIME)
+    lines = [
+        f"file         {block.file}",
+        f"product      {block.product.token}: {rows}x{columns} {block.product.dtype.name}, "
+        f"{block.product.kind.value.lower().replace('_', ' ')}",
+        f"module       {block.module_id}",
+        f"size         {size} bytes: {len(block)} frames of {frame_size} bytes"
+        + (f" and {left_over} bytes of a partial one" if left_over else ""),
+    ]
+    if known.any():
+        first, last = unix_ns[known].min(), unix_ns[known].max()
+        lines.append(f"time         {_utc(first)} to {_utc(last)} UTC")
+        if last > first:
+            lines.append(f"rate         {(known.sum() - 1) / ((last - first) / 1e9):.2f} frames/s")
+    counts = {s.name: int((block.valid & (status == s)).sum()) for s in TimeStatus}
+    lines.append("time status  " + ", ".join(f"{name} {n}" for name, n in counts.items() if n))
+    if block.product.one_quabo:
+        per_quabo = np.bincount(block.columns["quabo_num"][block.valid], minlength=4)
+        lines.append("quabos       " + ", ".join(f"Q{i} {n}" for i, n in enumerate(per_quabo)))
+    lines.append(f"bad headers  {block.n_bad}")
+    return lines
+
+
+def _utc(unix_ns: int) -> str:
+    from datetime import UTC, datetime
+
+    seconds, ns = divmod(int(unix_ns), 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"
+
+
+@app.command()
+def dump(
+    file: FileArgument,
+    frame: Annotated[int, typer.Option(help="Which frame, 0-based; negative counts from the end.")] = 0,
+) -> None:
+    """Print header, time and pixels of one frame."""
+    import json
+
+    import numpy as np
+
+    from panoseti_daq.errors import PffError
+    from panoseti_daq.pff import open_file
+
+    block = open_file(file)
+    try:
+        chosen = block[frame]
+    except IndexError:
+        raise PffError(
+            f"{file} has {len(block)} frames, 0 to {len(block) - 1}; there is no frame {frame}"
+        ) from None
+    typer.echo(f"frame {chosen.frame_number} of {len(block)} in {block.file}")
+    typer.echo(json.dumps(chosen.header.as_dict(), indent=1))
+    typer.echo(f"time {_utc(chosen.time.unix_ns)} UTC ({chosen.time.status.name})")
+    with np.printoptions(threshold=2048, linewidth=260):
+        typer.echo(str(chosen.image))

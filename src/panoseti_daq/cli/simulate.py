@@ -1,0 +1,88 @@
+"""``simulate``: plays Hashpipe into a data directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panoseti_daq.cli.options import LogLevel, LogLevelOption, log_to_stderr
+
+
+def simulate(
+    data_dir: Annotated[Path, typer.Argument(help="Data directory to write to; made when it is not there.")],
+    module_id: Annotated[
+        list[int] | None, typer.Option(min=0, max=255, help="Module to simulate; repeatable. Default: 224.")
+    ] = None,
+    product: Annotated[
+        list[str] | None,
+        typer.Option(help="img8, img16, ph256 or ph1024; repeatable. Default: img16 and ph256."),
+    ] = None,
+    rate_hz: Annotated[float, typer.Option(help="Movie frames per second of each module.")] = 20.0,
+    pulse_height_rate_hz: Annotated[
+        float, typer.Option(help="Mean pulse-height frames per second of each module.")
+    ] = 8.0,
+    buffering: Annotated[
+        str,
+        typer.Option(
+            help="frame: write each frame at once; hashpipe: in bursts of 1 MiB and 4 KiB, as the real one."
+        ),
+    ] = "frame",
+    replay: Annotated[
+        Path | None, typer.Option(help="Write the frames of this recorded run instead of simulated ones.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help="How much faster than recorded; 0 or inf: as fast as possible.")
+    ] = 1.0,
+    duration: Annotated[float | None, typer.Option(min=0, help="Stop after so many seconds.")] = None,
+    max_file_frames: Annotated[
+        int | None, typer.Option(min=1, help="Go on in a new file after so many frames.")
+    ] = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Delete what was written at the end.")] = False,
+    log_level: LogLevelOption = LogLevel.INFO,
+) -> None:
+    """Write simulated or recorded frames the way Hashpipe does, until Ctrl-C."""
+    import math
+    import signal
+    from functools import partial
+
+    from panoseti_daq.pff import DataProduct
+    from panoseti_daq.sources.simulate import DEFAULT_MODULE_ID, DEFAULT_PRODUCTS, Simulation, Simulator
+    from panoseti_daq.sources.writer import Buffering
+
+    log_to_stderr(log_level)
+    if buffering not in set(Buffering):
+        raise typer.BadParameter(f"--buffering {buffering!r} is not one of {', '.join(Buffering)}")
+    try:
+        products = tuple(dict.fromkeys(map(DataProduct.from_token, product))) if product else DEFAULT_PRODUCTS
+    except ValueError as error:
+        raise typer.BadParameter(f"--product: {error}") from None
+    simulation = Simulation(
+        module_ids=tuple(dict.fromkeys(module_id or [DEFAULT_MODULE_ID])),
+        products=products,
+        rate_hz=rate_hz,
+        pulse_height_rate_hz=pulse_height_rate_hz,
+        buffering=Buffering(buffering),
+        max_file_frames=max_file_frames,
+    )
+    simulator = Simulator(data_dir, simulation, replay=replay, speed=speed or math.inf)
+    interrupted = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal interrupted
+        interrupted = number == signal.SIGINT
+        simulator.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    modules = ", ".join(map(str, simulator.module_ids))
+    typer.echo(f"writing run {simulator.run_name} of modules {modules} to {data_dir}", err=True)
+    finish = simulator.clean if clean else partial(typer.echo, f"left in {data_dir}", err=True)
+    try:
+        simulator.run(duration)
+    finally:
+        typer.echo(f"wrote {simulator.n_frames} frames", err=True)
+        finish()
+    if interrupted:
+        raise KeyboardInterrupt

@@ -1,0 +1,54 @@
+"""``stream``: images of running servers on the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from panoseti_daq.cli.options import (
+    DaqConfigOption,
+    HostOption,
+    LogLevel,
+    LogLevelOption,
+    ModuleIdOption,
+    NetConfigOption,
+    log_to_stderr,
+    make_client,
+)
+
+
+def stream(
+    host: HostOption = None,
+    daq_config: DaqConfigOption = None,
+    net_config: NetConfigOption = None,
+    module_id: ModuleIdOption = None,
+    movie: Annotated[bool, typer.Option(help="Ask for movie images.")] = True,
+    pulse_height: Annotated[bool, typer.Option(help="Ask for pulse-height images.")] = True,
+    refresh_period: Annotated[
+        float, typer.Option(min=0, help="Least seconds between two images of one module and product.")
+    ] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON per image instead of a table.")] = False,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many images.")] = None,
+    log_level: LogLevelOption = LogLevel.WARNING,
+) -> None:
+    """Show the newest images of one or more servers, as a live table or as JSON lines."""
+    import asyncio
+
+    from panoseti_daq.cli.live import LiveTable, print_json, take
+
+    async def run() -> None:
+        client, hosts = make_client(host, daq_config, net_config)
+        async with client:
+            frames = client.stream_frames(
+                hosts,
+                movie=movie,
+                pulse_height=pulse_height,
+                interval_s=refresh_period,
+                module_ids=module_id or (),
+            )
+            counted = take(frames, count)
+            await (print_json(counted) if json else LiveTable(", ".join(hosts) or "all hosts").show(counted))
+
+    log_to_stderr(log_level)
+    asyncio.run(run())

@@ -1,0 +1,96 @@
+"""The object that `stream_images` and `stream_frames` return."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.merge import MergedStream
+
+_T = TypeVar("_T")
+
+
+class _Iteration(Generic[_T]):
+    """One pass over a stream. Whoever drops it, as ``break`` does, ends the calls behind it."""
+
+    def __init__(
+        self,
+        begin: Callable[[], Awaitable[MergedStream]],
+        convert: Callable[[pb.StreamImagesResponse, str], _T],
+    ) -> None:
+        self._begin = begin
+        self._convert = convert
+        self._merged: MergedStream | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def begin(self) -> None:
+        if self._merged is None:
+            self._merged = await self._begin()
+
+    async def __anext__(self) -> _T:
+        if self._merged is None:
+            await self.begin()
+            assert self._merged is not None
+        host, response = await self._merged.receive()
+        return self._convert(response, host)
+
+    def close(self) -> None:
+        if self._merged is not None:
+            self._merged.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class ImageStream(Generic[_T]):
+    """A stream of images from one or more hosts; iterate with ``async for``.
+
+    ``await stream`` is allowed and opens it at once, so that errors come there and not at the first image; it
+    gives the stream back. The calls end when the loop is left, ``break`` and exceptions included, when the
+    stream is closed, and with the client. Each new ``async for`` begins anew. For one task at a time.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], Awaitable[MergedStream]],
+        convert: Callable[[pb.StreamImagesResponse, str], _T],
+    ) -> None:
+        self._begin = begin
+        self._convert = convert
+        self._opened: _Iteration[_T] | None = None
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._open().__await__()
+
+    async def _open(self) -> Self:
+        if self._opened is None:
+            self._opened = _Iteration(self._begin, self._convert)
+        await self._opened.begin()
+        return self
+
+    def __aiter__(self) -> AsyncIterator[_T]:
+        iteration, self._opened = self._opened, None
+        return iteration or _Iteration(self._begin, self._convert)
+
+    async def __anext__(self) -> _T:
+        if self._opened is None:
+            self._opened = _Iteration(self._begin, self._convert)
+        return await self._opened.__anext__()
+
+    async def aclose(self) -> None:
+        """End the calls, if it is not ``async for`` that holds them."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    async def __aenter__(self) -> Self:
+        return await self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,142 @@
+"""Which DAQ nodes there are and where their servers listen: daq_config and network_config (SPEC 5.2)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from panoseti_daq.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_PORT: Final = 50051
+
+ConfigSource = str | Path | Mapping[str, Any]
+"""A path of a JSON file, or its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One DAQ node.
+
+    Attributes
+    ----------
+    host
+        Name that users pass: ``ip_addr``, or the gateway where ports are forwarded.
+    address
+        gRPC target: ``HOST:PORT`` or ``unix:///PATH``.
+    data_dir
+        Where the node's writer puts its data; empty when the configuration does not say.
+    """
+
+    host: str
+    address: str
+    data_dir: str = ""
+
+
+def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
+    """GRPC target of ``host``, ``host:port``, an IPv6 address, ``[v6]:port`` or ``unix:///path``.
+
+    Raises
+    ------
+    ConfigError
+        The host is empty or its port is not a number within 1-65535.
+    """
+    if host.startswith("unix:"):
+        return host
+    if host.count(":") > 1 and not host.startswith("["):
+        return f"[{host}]:{default_port}"  # a bare IPv6 address
+    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if not colon:
+        name, port = host, str(default_port)
+    if not name or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ConfigError(f"host {host!r} is not HOST, HOST:PORT, [IPV6]:PORT or unix:///PATH")
+    return f"{name}:{port}"
+
+
+def targets_of(daq_config: ConfigSource | None, network_config: ConfigSource | None = None) -> dict[str, Target]:
+    """DAQ nodes by the name that users pass.
+
+    Two nodes that end up with the same name are one; a warning says so.
+
+    Raises
+    ------
+    ConfigError
+        A configuration is missing, of another type, not JSON, or lacks what is needed.
+    FileNotFoundError
+        A path does not exist.
+    """
+    if daq_config is None:
+        raise ConfigError("daq_config cannot be None; it is a path of daq_config.json or its content")
+    gateways = _gateways(network_config) if network_config else {}
+    targets: dict[str, Target] = {}
+    for node in _nodes(daq_config, "daq_config"):
+        ip_addr = node["ip_addr"]
+        host, address = gateways.get(ip_addr) or (ip_addr, address_of(ip_addr))
+        if host in targets:
+            _log.warning("daq_config: node %s ends up on %s like another node before it", ip_addr, address)
+            continue
+        targets[host] = Target(host, address, str(node.get("data_dir") or ""))
+    return targets
+
+
+def _gateways(network_config: ConfigSource) -> dict[str, tuple[str, str]]:
+    """Host name and gRPC target by ``ip_addr`` for nodes whose ports are forwarded."""
+    gateways = {}
+    for node in _nodes(network_config, "network_config"):
+        forwarding = node.get("port_forwarding") or {}
+        if not forwarding.get("status"):
+            continue
+        if not forwarding.get("gw_ip"):
+            raise ConfigError(f"network_config: port_forwarding of {node['ip_addr']!r} has no 'gw_ip'")
+        gateway = str(forwarding["gw_ip"])
+        gateways[node["ip_addr"]] = gateway, address_of(gateway, int(forwarding.get("grpc_port") or DEFAULT_PORT))
+    return gateways
+
+
+def _nodes(source: ConfigSource, name: str) -> list[dict[str, Any]]:
+    config = load_json(source, name)
+    nodes = config.get("daq_nodes")
+    if not isinstance(nodes, list) or not nodes:
+        raise ConfigError(f"{name}: daq_nodes is empty; it is a list of nodes with an 'ip_addr' each")
+    for node in nodes:
+        if not isinstance(node, Mapping) or not isinstance(node.get("ip_addr"), str) or not node["ip_addr"]:
+            raise ConfigError(f"{name}: daq_node {node!r} does not have an 'ip_addr' key with a host name")
+    return nodes
+
+
+def load_json(source: ConfigSource, name: str) -> Mapping[str, Any]:
+    """Content of a JSON configuration.
+
+    Parameters
+    ----------
+    source
+        A path, or the content itself.
+    name
+        What errors call it.
+
+    Raises
+    ------
+    ConfigError
+        `source` is of another type, or the file does not hold a JSON object.
+    FileNotFoundError
+        The file does not exist.
+    """
+    if isinstance(source, Mapping):
+        return source
+    if not isinstance(source, str | Path):
+        raise ConfigError(f"{name} is not a str, Path, or dict: {source!r}")
+    path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(f"{name} {str(path.absolute())!r} does not exist")
+    try:
+        config = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{name} {str(path)!r} is not a JSON file: {error}") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{name} {str(path)!r} does not hold a JSON object")
+    return config

@@ -1,0 +1,225 @@
+"""The newest frame of every key, and who wants it.
+
+Everything here belongs to one event loop: plain functions, no locks, no tasks. A producer calls `Hub.publish`,
+which never waits; a consumer iterates over a `Subscription`, which holds at most one frame per key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from panoseti_daq.pff import Frame, FrameBlock, Key, Kind
+
+
+@dataclass(slots=True)
+class KeyState:
+    """What the hub knows of one key.
+
+    Attributes
+    ----------
+    newest
+        The newest frame.
+    n_frames
+        Frames published since the hub began.
+    n_bytes
+        Bytes of the files these frames stand in, header and image.
+    """
+
+    newest: Frame
+    n_frames: int = 0
+    n_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which frames a subscription is for.
+
+    Attributes
+    ----------
+    kinds
+        Movie, pulse height or both.
+    module_ids
+        Modules; empty for all.
+    """
+
+    kinds: Collection[Kind] = tuple(Kind)
+    module_ids: Collection[int] = ()
+
+    def __contains__(self, key: Key) -> bool:
+        return key.product.kind in self.kinds and (not self.module_ids or key.module_id in self.module_ids)
+
+
+class Subscription:
+    """The newest frames of the keys asked for: an async iterator for one consumer.
+
+    **Holds** at most one frame per key. **Rate**: two frames of one key are at least `interval_s` apart, measured
+    when they are taken; the first after a quiet spell is due at once. **When full**: a newer frame replaces the
+    one that waits, and takes its place in the order. A frame that was due and had not been taken counts in
+    `n_dropped` (the consumer was slow); one that was not yet due is what the interval asks for and does not count.
+    The last frame of a key is always delivered, none twice.
+
+    Made by `Hub.subscribe`; for the event loop of its hub. It never ends by itself: cancel whoever iterates.
+
+    Attributes
+    ----------
+    n_taken
+        Frames taken by the consumer.
+    n_dropped
+        Frames that were due and were replaced before the consumer took them.
+    """
+
+    def __init__(self, wanted: Filter, interval_s: float, loop: asyncio.AbstractEventLoop) -> None:
+        self.wanted = wanted
+        self.interval_s = max(0.0, interval_s)
+        self.n_taken = 0
+        self.n_dropped = 0
+        self._loop = loop
+        self._waiting: dict[Key, Frame] = {}  # newest that was not yet taken
+        self._due: deque[Key] = deque()  # keys of _waiting that may go out now
+        self._not_before: dict[Key, float] = {}  # loop time from which a key may go out
+        self._later: list[tuple[float, int, Key]] = []  # heap of the keys of _waiting that may not yet
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake_up: asyncio.Future[None] | None = None
+
+    def offer(self, key: Key, frame: Frame) -> None:
+        """Take note of a newer frame of `key`; called by the hub."""
+        if key in self._waiting:
+            self.n_dropped += self._not_before.get(key, 0.0) <= self._loop.time()
+            self._waiting[key] = frame
+            return
+        self._waiting[key] = frame
+        not_before = self._not_before.get(key, 0.0)
+        if not_before <= self._loop.time():
+            self._due.append(key)
+            self._wake()
+        else:
+            heapq.heappush(self._later, (not_before, id(key), key))
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        when = self._later[0][0]
+        if self._timer is None or self._timer.cancelled() or when < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(when, self._release)
+
+    def _release(self) -> None:
+        """Move the keys whose time has come to those that are due."""
+        self._timer = None
+        now = self._loop.time()
+        while self._later and self._later[0][0] <= now:
+            self._due.append(heapq.heappop(self._later)[2])
+        if self._later:
+            self._set_timer()
+        if self._due:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._wake_up is not None and not self._wake_up.done():
+            self._wake_up.set_result(None)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        """Newest frame of the key that has been due for the longest."""
+        while not self._due:
+            self._wake_up = self._loop.create_future()
+            try:
+                await self._wake_up
+            finally:
+                self._wake_up = None
+        key = self._due.popleft()
+        self._not_before[key] = self._loop.time() + self.interval_s
+        self.n_taken += 1
+        return self._waiting.pop(key)
+
+    def stop(self) -> None:
+        """Give the timer back; called by the hub."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Hub:
+    """Knows the newest frame of every key and hands it to the subscriptions that want it.
+
+    Lives as long as one configuration of what is followed. For one event loop.
+
+    Attributes
+    ----------
+    keys
+        State of each key that was ever published.
+    n_bad_frames
+        Frames that were skipped because their header does not parse.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.keys: dict[Key, KeyState] = {}
+        self.n_bad_frames = 0
+        self._loop = loop or asyncio.get_running_loop()
+        self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
+        self._routes: dict[Key, list[Subscription]] = {}
+
+    @property
+    def subscriptions(self) -> Collection[Subscription]:
+        """Those that are open, oldest first."""
+        return self._subscriptions.keys()
+
+    def publish(self, block: FrameBlock) -> None:
+        """Take in what a source found; never waits, and no fault of a subscriber comes back.
+
+        The newest frame of each key in the block is offered to its subscribers. A file that a later one replaced
+        may still get its rest (SPEC 1.5): such frames count, but nothing newer is replaced by them.
+        """
+        newest = block.newest()
+        self.n_bad_frames += block.n_bad
+        for key, frame in newest.items():
+            state = self.keys.get(key)
+            if state is None:
+                state = self.keys[key] = KeyState(frame)
+                self._routes[key] = [s for s in self._subscriptions if key in s.wanted]
+            n_frames = block.n_frames_of(key)
+            state.n_frames += n_frames
+            state.n_bytes += n_frames * block.layout.frame_size_bytes
+            if _place(frame) < _place(state.newest):
+                continue
+            state.newest = frame
+            for subscription in self._routes[key]:
+                subscription.offer(key, frame)
+
+    @contextmanager
+    def subscribe(self, wanted: Filter, interval_s: float = 0.0) -> Iterator[Subscription]:
+        """Open a subscription; the newest known frame of every key it wants is due at once.
+
+        Parameters
+        ----------
+        wanted
+            Which frames.
+        interval_s
+            Least time between two frames of one key, s; zero or less for none.
+        """
+        subscription = Subscription(wanted, interval_s, self._loop)
+        self._subscriptions[subscription] = None
+        for key, state in self.keys.items():
+            if key in wanted:
+                self._routes[key].append(subscription)
+                subscription.offer(key, state.newest)
+        try:
+            yield subscription
+        finally:
+            subscription.stop()
+            del self._subscriptions[subscription]
+            for route in self._routes.values():
+                if subscription in route:
+                    route.remove(subscription)
+
+
+def _place(frame: Frame) -> tuple[int, int]:
+    return frame.generation, frame.frame_number

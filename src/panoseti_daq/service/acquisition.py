@@ -1,0 +1,370 @@
+"""What the server follows: one configuration at a time, and the streams that live on it (SPEC 4).
+
+InitHpIo and the opening of a stream pass one gate, in the order in which they came: while a configuration is
+being made, the others wait, whether it succeeds or fails. A new source has to be running before the old one is
+let go, so a failure leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from grpc import StatusCode
+
+from panoseti_daq.config import RunProbe, ServerSettings
+from panoseti_daq.errors import DaqError, DataDirError
+from panoseti_daq.hub import Filter, Hub, Subscription
+from panoseti_daq.pff.product import MAX_MODULE_ID
+from panoseti_daq.sources.probe import why_inactive
+from panoseti_daq.sources.runs import RunSource, module_dirs
+from panoseti_daq.sources.simulate import SimulatedSource
+from panoseti_daq.sources.source import FrameSource
+
+_log = logging.getLogger(__name__)
+
+PROBE_INTERVAL_S: Final = 10.0
+NOT_INITIALISED: Final = (
+    "hp_io is not initialised, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
+    " init --sim for simulated data), or start the server with --data-dir or --simulate"
+)
+
+
+class Refused(DaqError):  # noqa: N818 - an answer, not a fault
+    """A call that cannot be served; becomes the status of the call.
+
+    Attributes
+    ----------
+    code
+        gRPC status code.
+    """
+
+    def __init__(self, code: StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class HpIoConfig:
+    """What to follow; the fields of InitHpIoRequest.
+
+    Attributes
+    ----------
+    data_dir
+        Holds the ``module_N`` directories; not used by a simulation.
+    update_interval_s
+        Shortest interval between two frames of one key that any stream gets.
+    module_ids
+        Modules to follow; empty for all.
+    simulate
+        Follow the server's own simulation.
+    """
+
+    data_dir: str = ""
+    update_interval_s: float = 0.001
+    module_ids: tuple[int, ...] = ()
+    simulate: bool = False
+
+    def __str__(self) -> str:
+        what = "the simulation" if self.simulate else f"data_dir {self.data_dir!r}"
+        modules = f"modules {', '.join(map(str, self.module_ids))}" if self.module_ids else "all modules"
+        return f"{what}, {modules}, at most one frame per key and {self.update_interval_s:g} s"
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One StreamImages call.
+
+    Attributes
+    ----------
+    peer
+        Who called.
+    subscription
+        Its frames; None while it waits at the gate.
+    writing_since
+        Loop time at which gRPC took over the frame that it has not yet sent; None when there is none.
+    last_frame_at
+        Loop time of the last frame sent, or of the beginning.
+    """
+
+    peer: str
+    subscription: Subscription | None = None
+    writing_since: float | None = None
+    last_frame_at: float = 0.0
+    _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
+    _refused: Refused | None = None
+
+    def end(self, refused: Refused) -> None:
+        """Make the call end with `refused`, whatever it is waiting for."""
+        if self._refused is None:
+            self._refused = refused
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """One configuration in force."""
+
+    config: HpIoConfig
+    source: FrameSource
+    hub: Hub
+    task: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+class Acquisition:
+    """Holds the configuration in force, its source and hub, and the streams.
+
+    For one event loop. Its tasks belong to `tasks`: a source that fails while it is in force stops the server.
+
+    Parameters
+    ----------
+    settings
+        Limits.
+    tasks
+        Where the sources run.
+    """
+
+    def __init__(self, settings: ServerSettings, tasks: asyncio.TaskGroup) -> None:
+        self._settings = settings
+        self._tasks = tasks
+        self._gate = asyncio.Lock()  # first come, first served
+        self._streams: dict[Stream, None] = {}
+        self._following: _Following | None = None
+        self._shut_down: Refused | None = None
+
+    @property
+    def config(self) -> HpIoConfig | None:
+        """Configuration in force; None when there is none."""
+        return self._following.config if self._following else None
+
+    @property
+    def hub(self) -> Hub | None:
+        """Hub of the configuration in force; None when there is none."""
+        return self._following.hub if self._following else None
+
+    @property
+    def streams(self) -> list[Stream]:
+        """Streams that get frames now, oldest first."""
+        return [stream for stream in self._streams if stream.subscription is not None]
+
+    @asynccontextmanager
+    async def stream(self, wanted: Filter, interval_s: float, peer: str) -> AsyncIterator[Stream]:
+        """Open a stream; waits while a configuration is being made.
+
+        Raises
+        ------
+        Refused
+            There is nothing to follow, there are too many streams, or, raised out of the ``async with`` block,
+            the stream was ended.
+        """
+        limit = self._settings.max_concurrent_rpcs
+        if len(self._streams) >= limit:
+            raise Refused(StatusCode.RESOURCE_EXHAUSTED, f"all {limit} streams are taken; try again later")
+        stream = Stream(peer)
+        self._streams[stream] = None
+        try:
+            async with stream._scope:
+                hub, shortest_s = await self._pass_gate()
+                with hub.subscribe(wanted, max(interval_s, shortest_s)) as stream.subscription:
+                    stream.last_frame_at = asyncio.get_running_loop().time()
+                    yield stream
+        except TimeoutError:
+            if stream._refused is None:
+                raise
+            raise stream._refused from None
+        finally:
+            del self._streams[stream]
+
+    async def _pass_gate(self) -> tuple[Hub, float]:
+        """Hub and interval of the configuration in force; nothing else runs before the caller goes on."""
+        async with self._gate:
+            if self._shut_down:
+                raise self._shut_down
+            if self._following is None:
+                raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
+            return self._following.hub, self._following.config.update_interval_s
+
+    async def configure(self, config: HpIoConfig, *, force: bool, need_active_run: bool = True) -> str:
+        """Follow `config` from now on.
+
+        Parameters
+        ----------
+        config
+            What to follow.
+        force
+            End the streams there are; else refuse when there are any.
+        need_active_run
+            Refuse when the probe finds no active run.
+
+        Returns
+        -------
+        str
+            What the caller should know although it worked; empty if nothing.
+
+        Raises
+        ------
+        Refused
+            It cannot be followed; what was followed before still is.
+        """
+        async with self._gate:
+            if self._shut_down:
+                raise self._shut_down
+            if self.streams and not force:
+                peers = ", ".join(stream.peer for stream in self.streams)
+                raise Refused(
+                    StatusCode.FAILED_PRECONDITION,
+                    f"{len(self.streams)} streams are active ({peers}); use force=true to end them",
+                )
+            message = await self._check(config, need_active_run)
+            following = await self._start(config)
+            self._end_streams(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
+            old, self._following = self._following, following
+            if old is not None:
+                await old.stop()
+        _log.info("following %s", config)
+        return message
+
+    async def _check(self, config: HpIoConfig, need_active_run: bool) -> str:
+        minimum = self._settings.min_hp_io_update_interval_seconds
+        if not (math.isfinite(config.update_interval_s) and config.update_interval_s >= minimum):
+            raise Refused(
+                StatusCode.INVALID_ARGUMENT,
+                f"update_interval_seconds is {config.update_interval_s:g}; it must be at least {minimum:g} s",
+            )
+        check_module_ids(config.module_ids)
+        if config.simulate:
+            return ""
+        data_dir = Path(config.data_dir)
+        if not config.data_dir or not await asyncio.to_thread(data_dir.exists):
+            raise Refused(StatusCode.INVALID_ARGUMENT, f"data_dir {config.data_dir!r} does not exist")
+        if not self._is_allowed(data_dir):
+            roots = ", ".join(map(str, self._settings.data_roots))
+            raise Refused(
+                StatusCode.PERMISSION_DENIED,
+                f"data_dir {config.data_dir!r} is not below an allowed root ({roots})",
+            )
+        try:
+            modules = await asyncio.to_thread(module_dirs, data_dir)
+        except DataDirError as error:
+            raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
+        inactive = await asyncio.to_thread(why_inactive, self._settings.run_probe, data_dir)
+        if inactive and need_active_run:
+            raise Refused(StatusCode.FAILED_PRECONDITION, f"no run is active in {config.data_dir!r}: {inactive}")
+        if inactive:
+            _log.warning("no run is active in %s: %s", config.data_dir, inactive)
+        missing = (
+            [m for m in config.module_ids if m not in modules] if config.module_ids else [] if modules else ["any"]
+        )
+        if missing:
+            return f"no directory yet for module {', '.join(map(str, missing))}; followed when it appears"
+        return ""
+
+    def _is_allowed(self, data_dir: Path) -> bool:
+        roots = self._settings.data_roots
+        real = os.path.realpath(data_dir)
+        return not roots or any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots)
+
+    async def _start(self, config: HpIoConfig) -> _Following:
+        source: FrameSource
+        if config.simulate:
+            source = SimulatedSource(module_ids=config.module_ids)
+        else:
+            source = RunSource(
+                config.data_dir,
+                module_ids=config.module_ids,
+                products=self._settings.valid_data_products,
+                polling_interval_s=self._settings.polling_interval_seconds,
+            )
+        hub = Hub()
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = self._tasks.create_task(_follow(source, hub, started), name=f"follow {config}")
+        try:
+            await started
+        except (DaqError, OSError) as error:
+            raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        return _Following(config, source, hub, task)
+
+    def _end_streams(self, refused: Refused) -> None:
+        for stream in self.streams:
+            stream.end(refused)
+
+    async def watch(self) -> None:
+        """End streams that stall or starve, and warn when the run ends; runs until it is cancelled."""
+        stalled_s, starved_s = self._settings.stalled_client_timeout_seconds, self._settings.reader_timeout
+        interval_s = min(PROBE_INTERVAL_S, stalled_s / 4, (starved_s or math.inf) / 4)
+        loop = asyncio.get_running_loop()
+        next_probe, was_inactive = loop.time() + PROBE_INTERVAL_S, None
+        while True:
+            await asyncio.sleep(interval_s)
+            now = loop.time()
+            for stream in self.streams:
+                if stream.writing_since is not None and now - stream.writing_since > stalled_s:
+                    text = f"this client took nothing for {stalled_s:g} s"
+                    stream.end(Refused(StatusCode.RESOURCE_EXHAUSTED, text))
+                elif starved_s and stream.writing_since is None and now - stream.last_frame_at > starved_s:
+                    text = f"there was no frame for {starved_s:g} s"
+                    stream.end(Refused(StatusCode.DEADLINE_EXCEEDED, text))
+            if now >= next_probe and self.config and not self.config.simulate:
+                next_probe = now + PROBE_INTERVAL_S
+                was_inactive = await self._probe(Path(self.config.data_dir), was_inactive)
+
+    async def _probe(self, data_dir: Path, was_inactive: str | None) -> str | None:
+        if self._settings.run_probe is RunProbe.NONE:
+            return None
+        inactive = await asyncio.to_thread(why_inactive, self._settings.run_probe, data_dir)
+        if inactive and not was_inactive:
+            _log.warning("no run is active in %s: %s; following it all the same", data_dir, inactive)
+        elif was_inactive and not inactive:
+            _log.info("a run is active in %s", data_dir)
+        return inactive
+
+    async def shut_down(self) -> None:
+        """End all streams, refuse new calls and stop following."""
+        self._shut_down = Refused(StatusCode.CANCELLED, "the server is shutting down")
+        for stream in self._streams:
+            stream.end(self._shut_down)
+        async with self._gate:
+            if self._following is not None:
+                await self._following.stop()
+                self._following = None
+
+
+async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) -> None:
+    try:
+        async with source:
+            started.set_result(None)
+            async for block in source:
+                hub.publish(block)
+    except Exception as error:
+        if started.done():
+            raise
+        started.set_exception(error)
+
+
+def check_module_ids(module_ids: tuple[int, ...]) -> None:
+    """Refuse module ids that cannot be.
+
+    Raises
+    ------
+    Refused
+        INVALID_ARGUMENT, naming the first.
+    """
+    for module_id in module_ids:
+        if module_id > MAX_MODULE_ID:
+            raise Refused(
+                StatusCode.INVALID_ARGUMENT, f"module_ids has {module_id}; modules are 0-{MAX_MODULE_ID}"
+            )

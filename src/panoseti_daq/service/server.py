@@ -1,0 +1,132 @@
+"""The server put together: acquisition, RPCs, health, reflection, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from panoseti_daq.config import ServerSettings
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.acquisition import Acquisition, HpIoConfig
+from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that accepts calls.
+
+    Attributes
+    ----------
+    address
+        ``HOST:PORT`` or ``unix:///PATH`` at which it listens.
+    acquisition
+        What it follows.
+    """
+
+    address: str
+    acquisition: Acquisition
+
+
+@asynccontextmanager
+async def running_server(
+    settings: ServerSettings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    follow: HpIoConfig | None = None,
+) -> AsyncIterator[Server]:
+    """Run a server as long as the ``async with`` block.
+
+    Parameters
+    ----------
+    settings
+        Limits.
+    host
+        Address to listen at, or ``unix:///PATH``.
+    port
+        TCP port; 0 for any that is free.
+    follow
+        Follow this at once; None to wait for InitHpIo.
+
+    Raises
+    ------
+    ConfigError
+        The address cannot be used.
+    Refused
+        `follow` cannot be followed.
+    ExceptionGroup
+        A background task failed; the block was cancelled.
+    """
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # a port in use is an error, not a lottery
+    address = _bind(server, host, port)
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as tasks:
+        acquisition = Acquisition(settings, tasks)
+        if follow is not None:
+            await acquisition.configure(follow, force=False, need_active_run=False)
+        server.add_generic_rpc_handlers((DaqDataServicer(acquisition).rpc_handlers(),))
+        healthy = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+        reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        watching = tasks.create_task(acquisition.watch(), name="watch streams")
+        await server.start()
+        for name in ("", SERVICE_NAME):
+            await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+        try:
+            yield Server(address, acquisition)
+        except Exception as error:
+            failure = error  # of the caller's block: not for the task group to wrap
+        finally:
+            await healthy.enter_graceful_shutdown()
+            await acquisition.shut_down()
+            watching.cancel()
+            await server.stop(settings.shutdown_grace_period)
+    if failure is not None:
+        raise failure
+
+
+def _bind(server: grpc.aio.Server, host: str, port: int) -> str:
+    is_path = host.startswith("unix:")
+    target = host if is_path else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        bound = server.add_insecure_port(target)
+    except RuntimeError as error:
+        raise ConfigError(f"cannot listen on {target}: is the port in use, or the address not ours?") from error
+    return host if is_path else f"{target.rpartition(':')[0]}:{bound}"
+
+
+async def serve(
+    settings: ServerSettings,
+    *,
+    host: str,
+    port: int,
+    follow: HpIoConfig | None,
+    ready: Callable[[str], None],
+) -> None:
+    """Run a server until SIGTERM or SIGINT; see `running_server`.
+
+    Parameters
+    ----------
+    settings, host, port, follow
+        As for `running_server`.
+    ready
+        Called with the address when calls are accepted.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with running_server(settings, host=host, port=port, follow=follow) as server:
+        ready(server.address)
+        await stopping.wait()
+        _log.info("stopping")

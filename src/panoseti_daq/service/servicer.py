@@ -1,0 +1,149 @@
+"""The RPCs of the DaqData service: check, subscribe, write, release."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+import urllib.parse
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn, TypeVar
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from grpc import StatusCode
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.errors import DaqError
+from panoseti_daq.hub import Filter
+from panoseti_daq.pff import Kind
+from panoseti_daq.service.acquisition import Acquisition, HpIoConfig, Refused, check_module_ids
+from panoseti_daq.service.wire import Encoding, FrameEncoder, delivery
+
+_log = logging.getLogger(__name__)
+
+SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["DaqData"].full_name
+
+_T = TypeVar("_T")
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class DaqDataServicer:
+    """Serves what an `Acquisition` follows.
+
+    Parameters
+    ----------
+    acquisition
+        Where frames and configuration come from.
+    """
+
+    def __init__(self, acquisition: Acquisition) -> None:
+        self._acquisition = acquisition
+        self._encode = FrameEncoder()
+
+    def rpc_handlers(self) -> grpc.GenericRpcHandler:
+        """Handlers to register; StreamImages writes bytes, so its responses have no serializer."""
+        # Their types know only the blocking servicers.
+        unary: Any = grpc.unary_unary_rpc_method_handler
+        stream: Any = grpc.unary_stream_rpc_method_handler
+        handlers = {
+            "StreamImages": stream(_guarded(self.stream_images), pb.StreamImagesRequest.FromString),
+            "InitHpIo": unary(
+                _guarded(self.init_hp_io), pb.InitHpIoRequest.FromString, pb.InitHpIoResponse.SerializeToString
+            ),
+            "Ping": unary(_guarded(self.ping), Empty.FromString, Empty.SerializeToString),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)
+
+    async def ping(self, request: Empty, context: _Context) -> Empty:
+        """Answer."""
+        return Empty()
+
+    async def stream_images(self, request: pb.StreamImagesRequest, context: _Context) -> None:
+        """Write the newest frames that `request` asks for until the client or the server has enough."""
+        wanted = _wanted(request)
+        encoding = Encoding.RAW if request.encoding == pb.RAW else Encoding.STRUCT
+        peer = _peer(context)
+        loop = asyncio.get_running_loop()
+        async with self._acquisition.stream(wanted, request.update_interval_seconds, peer) as stream:
+            assert stream.subscription is not None
+            subscription = stream.subscription
+            _log.info("%s: streaming %s", peer, _describe(request))
+            sequence = 0
+            try:
+                async for frame in subscription:
+                    message = self._encode(frame, encoding)
+                    if encoding is Encoding.RAW:
+                        message += delivery(
+                            sequence, subscription.n_dropped, frame.detected_unix_ns, time.time_ns()
+                        )
+                    stream.writing_since = loop.time()
+                    await context.write(message)
+                    stream.writing_since, stream.last_frame_at = None, loop.time()
+                    sequence += 1
+            finally:
+                _log.info("%s: stream ends after %d frames", peer, sequence)
+
+    async def init_hp_io(self, request: pb.InitHpIoRequest, context: _Context) -> pb.InitHpIoResponse:
+        """Follow what `request` says."""
+        config = HpIoConfig(
+            request.data_dir,
+            request.update_interval_seconds,
+            tuple(sorted(set(request.module_ids))),
+            request.simulate_daq,
+        )
+        _log.info("%s: InitHpIo for %s%s", _peer(context), config, ", by force" if request.force else "")
+        message = await self._acquisition.configure(config, force=request.force)
+        return pb.InitHpIoResponse(success=True, error_message=message)
+
+
+def _wanted(request: pb.StreamImagesRequest) -> Filter:
+    kinds = []
+    if request.stream_movie_data:
+        kinds.append(Kind.MOVIE)
+    if request.stream_pulse_height_data:
+        kinds.append(Kind.PULSE_HEIGHT)
+    if not kinds:
+        raise Refused(
+            StatusCode.INVALID_ARGUMENT,
+            "stream_movie_data and stream_pulse_height_data are both false; at least one must be true",
+        )
+    if math.isnan(request.update_interval_seconds):
+        raise Refused(StatusCode.INVALID_ARGUMENT, "update_interval_seconds is not a number")
+    module_ids = tuple(request.module_ids)
+    check_module_ids(module_ids)
+    return Filter(tuple(kinds), frozenset(module_ids))
+
+
+def _describe(request: pb.StreamImagesRequest) -> str:
+    kinds = ["movie"] * request.stream_movie_data + ["pulse height"] * request.stream_pulse_height_data
+    modules = f"modules {', '.join(map(str, request.module_ids))}" if request.module_ids else "all modules"
+    return f"{' and '.join(kinds)}, {modules}, every {request.update_interval_seconds:g} s"
+
+
+def _peer(context: _Context) -> str:
+    return urllib.parse.unquote(context.peer())
+
+
+async def _refuse(context: _Context, code: StatusCode, text: str) -> NoReturn:
+    await context.abort(code, text)
+    raise AssertionError("abort does not return")
+
+
+def _guarded(method: Callable[[Any, _Context], Awaitable[_T]]) -> Callable[[Any, _Context], Awaitable[_T]]:
+    """The door of every RPC: a refusal becomes a status, a bug INTERNAL and a traceback in the log."""
+
+    async def rpc(request: Any, context: _Context) -> _T:
+        try:
+            return await method(request, context)
+        except Refused as refused:
+            _log.info("%s: refused: %s", _peer(context), refused)
+            await _refuse(context, refused.code, str(refused))
+        except DaqError as error:
+            await _refuse(context, StatusCode.INVALID_ARGUMENT, str(error))
+        except Exception:
+            _log.exception("%s: unexpected error", _peer(context))
+            await _refuse(context, StatusCode.INTERNAL, "unexpected error; the server's log has the details")
+
+    return rpc

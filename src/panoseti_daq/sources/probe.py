@@ -1,0 +1,67 @@
+"""Whether a run is active (SPEC 4.1)."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from panoseti_daq.config import RunProbe
+from panoseti_daq.errors import DataDirError
+from panoseti_daq.pff.names import FILE_SUFFIX
+from panoseti_daq.sources.runs import module_dirs
+
+PROCESS_NAME: Final = "hashpipe"
+PID_FILE: Final = "daq_hashpipe_pid"  # written by the control software when it starts Hashpipe
+GROWN_WITHIN_S: Final = 60.0  # pulse heights at 5 Hz fill one stdio buffer in a second or two
+
+
+def why_inactive(probe: RunProbe, data_dir: Path) -> str | None:
+    """Reason why no run is active in `data_dir` according to `probe`; None when one is.
+
+    Reads /proc or the directory tree: call it in a thread.
+    """
+    match probe:
+        case RunProbe.NONE:
+            return None
+        case RunProbe.PROCESS:
+            found = any(_process_name(pid) == PROCESS_NAME for pid in os.listdir("/proc") if pid.isdigit())
+            return None if found else f"no process is named {PROCESS_NAME!r}"
+        case RunProbe.PID_FILE:
+            return _why_pid_inactive(data_dir / PID_FILE)
+        case RunProbe.GROWTH:
+            since = time.time() - GROWN_WITHIN_S
+            return None if _newest_mtime(data_dir) >= since else f"no PFF file grew within {GROWN_WITHIN_S:g} s"
+
+
+def _process_name(pid: str) -> str:
+    try:
+        return Path("/proc", pid, "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _why_pid_inactive(path: Path) -> str | None:
+    try:
+        pid = path.read_text().strip()
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    if not pid.isdigit():
+        return f"{path} holds {pid[:20]!r} instead of a process number"
+    return None if Path("/proc", pid).exists() else f"process {pid} of {path} is gone"
+
+
+def _newest_mtime(data_dir: Path) -> float:
+    newest = 0.0
+    try:
+        directories = module_dirs(data_dir).values()
+    except DataDirError:
+        return newest
+    for directory in directories:
+        for path in directory.glob(f"*/*{FILE_SUFFIX}"):
+            try:
+                newest = max(newest, path.stat().st_mtime)
+            except OSError:
+                continue
+    return newest

@@ -1,0 +1,53 @@
+"""What a source of frames is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from panoseti_daq.pff import FrameBlock
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """What a source is doing, for an observer.
+
+    Attributes
+    ----------
+    description
+        What is followed, e.g. the data directory.
+    watching
+        How changes are noticed, and why not by events when they are not.
+    modules
+        Modules that are there now.
+    n_files
+        Files followed now.
+    """
+
+    description: str
+    watching: str
+    modules: tuple[int, ...]
+    n_files: int
+
+
+class FrameSource(Protocol):
+    """A source of frames.
+
+    Entering it finds out whether it can work at all and raises `SourceError` if not; leaving it ends its
+    threads and closes its files. Iterating gives blocks: the frames of one file in order, each once and whole.
+    A source never waits for a client, only for whoever iterates over it, and holds one batch of blocks at most.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def __aiter__(self) -> AsyncIterator[FrameBlock]: ...
+
+    def status(self) -> SourceStatus:
+        """What the source is doing now."""
+        ...

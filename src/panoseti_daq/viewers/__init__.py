@@ -1,0 +1,1 @@
+"""Viewers and viewer plugins; Qt is imported by no module that lists them."""

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panoseti_daq.errors import HeaderError
+from panoseti_daq.pff import DataProduct, Header, Layout
+from panoseti_daq.pff.codec import END_OF_HEADER, format_header
+
+each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
+
+
+def example(product: DataProduct, first_pkt_num: int = 12345) -> Header:
+    n = 1 if product.one_quabo else 4
+    pkt_num = tuple(first_pkt_num + i for i in range(n))
+    clocks = ((529,) * n, (779007488,) * n, (1721882092,) * n, (778654,) * n)
+    return Header(pkt_num, *clocks, quabo_num=2 if product.one_quabo else None)
+
+
+def layout_of(text: bytes, product: DataProduct) -> Layout:
+    layout = Layout.discover(text + END_OF_HEADER, product)
+    assert layout is not None
+    return layout
+
+
+def rows_of(texts: list[bytes], product: DataProduct) -> npt.NDArray[np.uint8]:
+    frames = b"".join(text + END_OF_HEADER + bytes(product.image_size_bytes) for text in texts)
+    return np.frombuffer(bytearray(frames), np.uint8).reshape(len(texts), -1)
+
+
+def parses(layout: Layout, text: bytes) -> bool:
+    try:
+        layout.parse(text)
+    except HeaderError:
+        return False
+    return True
+
+
+def is_whole(damaged: bytes, text: bytes) -> bool:
+    """Whether only numbers differ, and each is still blanks, then digits."""
+    begin = 0
+    for number in re.finditer(rb"(?<=:) *[0-9]+", text):
+        if damaged[begin : number.start()] != text[begin : number.start()]:
+            return False
+        if not re.fullmatch(rb" *[0-9]+", damaged[slice(*number.span())]):
+            return False
+        begin = number.end()
+    return damaged[begin:] == text[begin:]
+
+
+@each_product
+@pytest.mark.parametrize("damage", [b"x", b" ", b"\t", b"\0", b"7", b"_", b"\xff"])
+def test_rows_with_any_one_byte_damaged_are_invalid_and_no_others(product: DataProduct, damage: bytes) -> None:
+    text = format_header(example(product))
+    damaged = [text[:i] + damage + text[i + 1 :] for i in range(len(text))]
+    expected = [is_whole(header, text) for header in damaged]
+    valid, columns = layout_of(text, product).parse_rows(rows_of(damaged, product))
+    assert valid.tolist() == expected
+    assert not any(column[~valid].any() for column in columns.values())
+
+
+@each_product
+@given(data=st.data())
+def test_rows_and_single_headers_agree_on_any_damage(product: DataProduct, data: st.DataObject) -> None:
+    text = format_header(example(product, data.draw(st.integers(0, 65535))))
+    damaged = bytearray(text)
+    damage = st.dictionaries(st.integers(0, len(text) - 1), st.integers(0, 255), max_size=4)
+    for i, byte in data.draw(damage).items():
+        damaged[i] = byte
+    layout, expected = layout_of(text, product), is_whole(bytes(damaged), text)
+    assert layout.parse_rows(rows_of([bytes(damaged)], product))[0].tolist() == [expected]
+    assert parses(layout, bytes(damaged)) is expected
+
+
+@each_product
+@pytest.mark.parametrize("end", [b"\n\n#", b"\n *", b" \n*", b"\0\0\0"])
+def test_row_whose_header_does_not_end_is_invalid(product: DataProduct, end: bytes) -> None:
+    text = format_header(example(product))
+    rows = rows_of([text, text], product)
+    rows[1, len(text) : len(text) + 3] = list(end)
+    assert layout_of(text, product).parse_rows(rows)[0].tolist() == [True, False]
+
+
+@each_product
+@pytest.mark.parametrize(
+    ("field", "damaged_field"),
+    [
+        (b"1721882092", b"17218x2092"),
+        (b"1721882092", b"172188 092"),
+        (b"1721882092", b"172188209 "),
+        (b"1721882092", b"          "),
+        (b"1721882092", b"1_21882092"),
+        (b"1721882092", b"+721882092"),
+        (b"1721882092", b"-721882092"),
+        (b'"tv_sec"', b'"tw_sec"'),
+        (b'"tv_sec"', b'"tv sec"'),
+    ],
+)
+def test_damaged_header_is_refused(product: DataProduct, field: bytes, damaged_field: bytes) -> None:
+    text = format_header(example(product))
+    with pytest.raises(HeaderError):
+        layout_of(text, product).parse(text.replace(field, damaged_field, 1))
+
+
+@each_product
+@pytest.mark.parametrize("value", ["1.5", "Infinity", "NaN", "null", '"7"', "[]", str(2**63), "9" * 400])
+def test_number_that_is_no_whole_number_of_64_bits_is_refused(product: DataProduct, value: str) -> None:
+    fields = json.dumps(example(product).as_dict())
+    text = fields.replace("1721882092", value, 1).encode()
+    layout = layout_of(text, product)
+    assert not parses(layout, text)
+    assert layout.parse_rows(rows_of([text], product))[0].tolist() == [False]
+
+
+@each_product
+def test_header_of_the_other_kind_is_refused(product: DataProduct) -> None:
+    other = DataProduct.IMG16 if product.one_quabo else DataProduct.PH256
+    text = format_header(example(other))
+    layout = layout_of(text, product)
+    assert not parses(layout, text)
+    assert layout.parse_rows(rows_of([text], product))[0].tolist() == [False]
