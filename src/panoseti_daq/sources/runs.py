@@ -142,17 +142,15 @@ class RunFiles:
     def _scan_module(self, module_dir: Path) -> set[str]:
         run_dir = active_run(module_dir, self._active_run_name())
         files = _pff_files(run_dir) if run_dir else []
-        newest: dict[DataProduct, str] = {}
-        for name, path in files:
-            if path.stat().st_size:
-                newest[name.product] = str(path)
+        empty = {path for _, path in files if not path.stat().st_size}
+        newest = {name.product: path for name, path in files if path not in empty}
         for name, path in files:
             if name.product in self._products and str(path) not in self._tails | self._settled:
                 last_frames = None
-                if self._first_scan:  # recorded before we came: only its newest frames are news
-                    last_frames = _FRAMES_BACK[name.product] if newest.get(name.product) == str(path) else 0
+                if self._first_scan and path not in empty:  # recorded before we came: only the newest are news
+                    last_frames = _FRAMES_BACK[name.product] if newest[name.product] == path else 0
                 self._tails[str(path)] = Tail(path, name, next(self._generation), last_frames)
-        return set(newest.values()) | {str(path) for name, path in files if not path.stat().st_size}
+        return {str(path) for path in [*newest.values(), *empty]}
 
     def _active_run_name(self) -> str | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -26,8 +27,9 @@ class Tail:
         The file; it may be empty or not yet there.
     name
         What its name says.
-    generation
-        Given to each block, see `FrameBlock`.
+    generations
+        Gives the `generation` of the blocks, see `FrameBlock`: the next one now, and again when the file begins
+        anew.
     last_frames
         Begin this many whole frames before the end that the file has when first read; None for its beginning.
 
@@ -37,10 +39,17 @@ class Tail:
         Monotonic time of the last read that found something, s.
     """
 
-    def __init__(self, path: Path, name: PffName, generation: int = 0, last_frames: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: PffName,
+        generations: Iterator[int] | None = None,
+        last_frames: int | None = None,
+    ) -> None:
         self.path = path
         self.name = name
-        self.generation = generation
+        self._generations = generations or itertools.count()
+        self.generation = next(self._generations)
         self.grew_at = time.monotonic()
         self._last_frames = last_frames
         self._fd: int | None = None
@@ -68,8 +77,10 @@ class Tail:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         size = os.fstat(self._fd).st_size
         if size < self._offset:
-            self._layout, self._offset, self._last_frames = None, 0, None
+            self._layout, self._offset = None, 0
+            self.generation = next(self._generations)
         layout = self._layout or self._discover(size)
+        self._last_frames = None  # what comes from now on is new
         if layout is None:
             return
         frame_size = layout.frame_size_bytes
@@ -96,6 +107,14 @@ class Tail:
                 n_frames = size // layout.frame_size_bytes
                 self._offset = max(0, n_frames - self._last_frames) * layout.frame_size_bytes
         return self._layout
+
+    def stands(self) -> bool:
+        """Whether the path still leads to the file that is open, and not to none or another one."""
+        try:
+            there = os.stat(self.path)
+        except OSError:
+            return False
+        return self._fd is None or os.path.samestat(there, os.fstat(self._fd))
 
     def close(self) -> None:
         """Close the file; the cursor stays, and a later `read` goes on there."""

@@ -77,14 +77,16 @@ def test_text_file_under_a_pff_name_is_refused_with_its_path(tmp_path: Path) -> 
     assert "b'Dear obs'" in str(caught.value)
 
 
-def test_file_whose_name_is_not_pff_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_file_whose_name_is_not_pff_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "obs_config.json").write_bytes(frame_of(DataProduct.IMG8, 0))
     with pytest.raises(PffError, match=r"does not end in \.pff"):
         open_file(tmp_path / "obs_config.json")
 
 
-def test_missing_file_is_not_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [PffName(DataProduct.IMG8, 1).format(), "obs_config.json"])
+def test_missing_file_is_not_found_whatever_its_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        open_file(tmp_path / PffName(DataProduct.IMG8, 1).format())
+        open_file(tmp_path / name)
 
 
 def test_run_files_come_by_product_module_and_seqno(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def test_truncated_debug_file_is_read_like_any_other() -> None:
         ("dp_img16.bpp_2.module_-1.seqno_0.pff", "module_-1 is not within 0-255"),
         ("dp_img16.bpp_2.module_one.seqno_0.pff", "one"),
         ("dp_img16.bpp_2.module_1.seqno_x.pff", "x"),
-        ("dp_img16.bpp_1.module_1.seqno_0.pff", "img16 has 2 bytes per pixel"),
-        ("dp_img8.bpp_2.module_1.seqno_0.pff", "img8 has 1 bytes per pixel"),
+        ("dp_img16.bpp_1.module_1.seqno_0.pff", "bpp_1, but"),
+        ("dp_img8.bpp_2.module_1.seqno_0.pff", "bpp_2, but"),
     ],
 )
 def test_wrong_file_name_is_refused_with_name_and_reason(name: str, reason: str) -> None:

@@ -1,0 +1,316 @@
+"""StreamImages from files on disk to images in a client, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from rig import Recorder, image_of, recording, serving, until
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client import AioDaqDataClient, RpcError, image_dict, received_frame
+from panoseti_daq.client.aio import _SERVICE
+from panoseti_daq.hub import Filter
+from panoseti_daq.pff import DataProduct
+from panoseti_daq.service.server import Server
+from panoseti_daq.sources.writer import Buffering
+
+pytestmark = pytest.mark.anyio
+
+ALL_PRODUCTS = pytest.mark.parametrize("product", DataProduct, ids=lambda p: p.token)
+
+
+@ALL_PRODUCTS
+async def test_every_frame_that_is_appended_arrives_with_its_pixels(tmp_path: Path, product: DataProduct) -> None:
+    with recording(tmp_path) as recorder:
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            recorder.write(product)
+            n_seen = 0
+            async for image in client.stream_images():
+                number = image["frame_number"]
+                assert number == n_seen
+                expected = image_of(recorder.frames[product][number], product)
+                np.testing.assert_array_equal(image["image_array"], expected)
+                assert image["image_array"].dtype == product.dtype
+                assert image["type"] == product.kind.value
+                assert image["shape"] == list(product.shape)
+                assert (image["module_id"], image["bytes_per_pixel"]) == (1, product.bytes_per_pixel)
+                assert f"dp_{product.token}." in image["file"]
+                n_seen += 1
+                if n_seen == 20:
+                    break
+                recorder.write(product)
+
+
+async def test_stdio_sized_appends_give_whole_frames_and_the_rest_at_the_close(tmp_path: Path) -> None:
+    product = DataProduct.PH256
+    with recording(tmp_path, buffering=Buffering.HASHPIPE) as recorder:
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            recorder.write(product, 100)
+            async for image in client.stream_images(update_interval_seconds=0):
+                number = image["frame_number"]
+                assert image["image_array"].tobytes() == recorder.frames[product][number][-512:]
+                if number == 99:
+                    break
+                if number > 80:
+                    recorder.writer.close()
+
+
+async def test_a_new_stream_gets_the_newest_frame_of_every_key_at_once(tmp_path: Path) -> None:
+    with recording(tmp_path, 1) as one, recording(tmp_path, 2) as two:
+        one.write(DataProduct.IMG16, 3)
+        two.write(DataProduct.IMG16, 5)
+        one.write(DataProduct.PH256, 50)
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            keys = set()
+            async for frame in client.stream_frames():
+                keys.add((frame.key.module_id, frame.product, frame.key.quabo))
+                if frame.product is DataProduct.IMG16:
+                    assert frame.frame_number == {1: 2, 2: 4}[frame.module_id]
+                if len(keys) == 6:
+                    break
+    img16, ph256 = DataProduct.IMG16, DataProduct.PH256
+    assert keys == {(1, img16, None), (2, img16, None), *((1, ph256, quabo) for quabo in range(4))}
+
+
+async def test_only_the_kinds_and_modules_asked_for_arrive(tmp_path: Path) -> None:
+    with recording(tmp_path, 1) as one, recording(tmp_path, 2) as two:
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            for recorder in (one, two):
+                recorder.write(DataProduct.IMG8)
+                recorder.write(DataProduct.PH1024)
+            seen = set()
+            async for frame in client.stream_frames(movie=False, module_ids=[2]):
+                seen.add((frame.module_id, frame.product))
+                if frame.frame_number == 5:
+                    break
+                for recorder in (one, two):
+                    recorder.write(DataProduct.IMG8)
+                    recorder.write(DataProduct.PH1024)
+    assert seen == {(2, DataProduct.PH1024)}
+
+
+async def test_frames_of_one_key_are_an_interval_apart(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            recorder.write(DataProduct.IMG16)
+            times = []
+            loop = asyncio.get_running_loop()
+            async for frame in client.stream_frames(interval_s=0.1):
+                times.append(loop.time())
+                if len(times) == 4:
+                    break
+                recorder.write(DataProduct.IMG16, 3)
+    # the newest of three each time, and never sooner than the interval (less what the network may gain)
+    assert frame.frame_number == 9
+    assert all(b - a > 0.08 for a, b in zip(times, times[1:], strict=False))
+
+
+@ALL_PRODUCTS
+async def test_both_encodings_give_the_same_image(tmp_path: Path, product: DataProduct) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(product)
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            async for raw in client.stream_frames():
+                break
+            async for response in client.stream_images(parse_pano_images=False):
+                break
+    old = received_frame(response, "host")
+    assert old.header == raw.header
+    assert image_dict(old)["header"] == image_dict(raw)["header"]
+    np.testing.assert_array_equal(old.image, raw.image)
+    assert old.image.dtype == raw.image.dtype
+    assert not raw.image.flags.writeable
+
+
+async def test_a_client_that_does_not_ask_for_more_gets_exactly_the_old_message(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.PH256)
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            async for response in client.stream_images(parse_pano_images=False):
+                break
+    assert [field.number for field, _ in response.ListFields()] == [4]
+    assert max(field.number for field, _ in response.pano_image.ListFields()) == 8
+    assert max(response.pano_image.image_array) > 60_000  # -1 travels as 65535
+
+
+async def test_raw_responses_count_frames_and_tell_when_they_were_found(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            recorder.write(DataProduct.IMG16)
+            sequences = []
+            async for frame in client.stream_frames():
+                sequences.append(frame.sequence)
+                assert frame.detected_unix_ns > 1.7e18
+                if frame.sequence == 2:
+                    break
+                recorder.write(DataProduct.IMG16)
+    assert sequences == [0, 1, 2]
+
+
+async def _refusal(server: Server, **request: object) -> grpc.aio.AioRpcError:
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        call = channel.unary_stream(
+            f"{_SERVICE}/StreamImages",
+            request_serializer=pb.StreamImagesRequest.SerializeToString,
+            response_deserializer=pb.StreamImagesResponse.FromString,
+        )(pb.StreamImagesRequest(**request))  # type: ignore[arg-type]
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            async for _ in call:
+                pass
+        return refused.value
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ({}, "both false"),
+        ({"stream_movie_data": True, "update_interval_seconds": float("nan")}, "not a number"),
+        ({"stream_movie_data": True, "module_ids": [256]}, "256"),
+    ],
+)
+async def test_a_request_that_cannot_be_is_an_invalid_argument(
+    tmp_path: Path, request_: dict[str, object], says: str
+) -> None:
+    async with serving(tmp_path) as server:
+        error = await _refusal(server, **request_)
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert says in (error.details() or "")
+
+
+async def test_a_stream_before_init_hp_io_is_told_how_to_initialise() -> None:
+    async with serving() as server:
+        error = await _refusal(server, stream_movie_data=True)
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "panoseti-daq init" in (error.details() or "")
+
+
+async def test_more_streams_than_allowed_are_refused_and_a_freed_slot_serves_again(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with (
+            serving(tmp_path, max_concurrent_rpcs=1) as server,
+            AioDaqDataClient.connect(server.address) as client,
+        ):
+            async for _ in client.stream_frames():
+                error = await _refusal(server, stream_movie_data=True)
+                assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                break
+            await until(lambda: not server.acquisition.streams)
+            async for frame in client.stream_frames():
+                assert frame.frame_number == 0
+                break
+
+
+async def test_break_ends_the_call_even_when_the_stream_is_in_a_variable(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            stream = client.stream_images()
+            async for _ in stream:
+                assert len(server.acquisition.streams) == 1
+                break
+            await until(lambda: not server.acquisition.streams)
+
+
+async def test_leaving_the_client_ends_its_streams_and_keeps_the_callers_exception(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with serving(tmp_path) as server:
+            with pytest.raises(KeyError, match="mine"):
+                async with AioDaqDataClient.connect(server.address) as client:
+                    stream = await client.stream_frames()
+                    await anext(stream)
+                    raise KeyError("mine")
+            await until(lambda: not server.acquisition.streams)
+
+
+async def test_shutdown_ends_streams_with_cancelled(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with asyncio.TaskGroup() as tasks:
+            got_one = asyncio.Event()
+
+            async def consume(address: str) -> RpcError:
+                async with AioDaqDataClient.connect(address) as client:
+                    with pytest.raises(RpcError) as ended:
+                        async for _ in client.stream_frames():
+                            got_one.set()
+                    return ended.value
+
+            async with serving(tmp_path) as server:
+                consumer = tasks.create_task(consume(server.address))
+                await got_one.wait()
+            error = await consumer
+    assert error.code() is grpc.StatusCode.CANCELLED
+    assert "shutting down" in (error.details() or "")
+
+
+async def test_a_quiet_source_ends_a_stream_only_when_a_timeout_is_set(tmp_path: Path) -> None:
+    (tmp_path / "module_1").mkdir()
+    async with serving(tmp_path, reader_timeout=0.1) as server:
+        error = await _refusal(server, stream_movie_data=True)
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class _Glutton:
+    """A client that never reads: gRPC's window fills and its server blocks."""
+
+    def __init__(self, server: Server) -> None:
+        self._channel = grpc.aio.insecure_channel(server.address)
+        self.call = self._channel.unary_stream(
+            f"{_SERVICE}/StreamImages", request_serializer=pb.StreamImagesRequest.SerializeToString
+        )(pb.StreamImagesRequest(stream_movie_data=True))
+
+    async def close(self) -> None:
+        self.call.cancel()
+        await self._channel.close(None)
+
+
+async def _feed(recorder: Recorder) -> None:
+    while True:
+        recorder.write(DataProduct.IMG16)
+        await asyncio.sleep(0.001)
+
+
+async def test_a_client_that_takes_nothing_is_ended_and_costs_the_others_nothing(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with (
+            serving(tmp_path, stalled_client_timeout_seconds=0.3) as server,
+            AioDaqDataClient.connect(server.address) as client,
+        ):
+            glutton = _Glutton(server)
+            feeding = asyncio.create_task(_feed(recorder))
+            n_streams = []
+            async for frame in client.stream_frames():
+                n_streams.append(len(server.acquisition.streams))
+                if n_streams[-1] == 1 and 2 in n_streams:
+                    break
+            feeding.cancel()
+            assert frame.n_dropped <= frame.frame_number // 2
+            with pytest.raises(grpc.aio.AioRpcError) as ended:
+                async for _ in glutton.call:
+                    pass
+            assert ended.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            await glutton.close()
+
+
+async def test_a_client_that_vanishes_while_it_is_written_to_frees_its_slot(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with serving(tmp_path) as server:
+            glutton = _Glutton(server)
+            feeding = asyncio.create_task(_feed(recorder))
+            await until(lambda: any(s.writing_since is not None for s in server.acquisition.streams))
+            await glutton.close()
+            await until(lambda: not server.acquisition.streams)
+            feeding.cancel()
+            hub = server.acquisition.hub
+            assert hub is not None
+            assert not hub.subscriptions
+            with hub.subscribe(Filter()) as subscription:
+                assert (await anext(subscription)).module_id == 1
