@@ -13,6 +13,18 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "interop"]
 
 GENERATED = Path("src/panoseti_daq/_proto")
+PEER_IMPORTS = (
+    "grpcio>=1.73",
+    "grpcio-reflection>=1.73",
+    "protobuf>=6.30,<7",
+    "netifaces",
+    "numpy",
+    "pandas>=2.3",
+    "psutil>=7",
+    "redis",
+    "rich>=14",
+    "watchfiles>=1.1",
+)
 
 
 @nox.session
@@ -58,6 +70,20 @@ def run_demo(session: nox.Session) -> None:
     session.run("panoseti-daq", "demo", *session.posargs)
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure latencies beside the bare floor and the peer: nox -s bench -- --quick --json bench.json."""
+    session.install("-e", ".[test]")
+    peer = Path(session.create_tmp()).resolve() / "peer"
+    python = peer / "bin" / "python"
+    session.run("python", "-m", "venv", "--clear", str(peer), silent=True)
+    pip = (str(python), "-m", "pip", "install", "--quiet")
+    session.run(*pip, *PEER_IMPORTS, external=True)
+    session.run(*pip, "--no-deps", "panoseti-grpc==0.1.1.1", external=True)
+    args = ("--peer-python", str(python), *session.posargs)
+    session.run("python", "-m", "benchmarks.latency", *args, env={"PYTHONPATH": "tests"})
+
+
 @nox.session
 def proto(session: nox.Session) -> None:
     """Generate the wire code; fails when it differs from what is committed."""
@@ -81,3 +107,24 @@ def proto(session: nox.Session) -> None:
             shutil.copy(file, committed)
     if differs:
         session.error(f"{GENERATED} differed from proto/daq_data.proto and was made anew: commit it")
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Both ways with the peer, panoseti-grpc 0.1.1.1, and with the recorded night that it ships."""
+    session.install("-e", ".[test]", "virtualenv")
+    made = Path(session.create_tmp()).resolve()
+    peer = made / "peer_0_1_1_1"
+    python = peer / "bin" / "python"
+    session.run("virtualenv", "--quiet", str(peer))
+    pip = (str(python), "-m", "pip", "install", "--quiet", "--no-compile")
+    # Of all that it requires, what its client and its server import.
+    session.run(*pip, *PEER_IMPORTS, external=True)
+    session.run(*pip, "--no-deps", "panoseti-grpc==0.1.1.1", external=True)
+    session.run(
+        "pytest",
+        "tests/interop",
+        f"--basetemp={made / 'pytest'}",  # 30 MB of recorded frames per test: not kept in /tmp
+        *session.posargs,
+        env={"PEER_0_1_1_1_PYTHON": str(python)},
+    )

@@ -16,7 +16,7 @@ import numpy as np
 
 from panoseti_daq.config import RunProbe, ServerSettings
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.acquisition import HpIoConfig
+from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.sources.sky import ModuleSky
 from panoseti_daq.sources.writer import Buffering, RunWriter

@@ -19,7 +19,7 @@ def demo(
     from panoseti_daq.cli.live import LiveTable
     from panoseti_daq.client import AioDaqDataClient
     from panoseti_daq.config import ServerSettings
-    from panoseti_daq.service.acquisition import HpIoConfig
+    from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import running_server
 
     async def run() -> None:

@@ -28,10 +28,10 @@ def json_line(frame: ReceivedFrame) -> str:
     """Everything about a frame but its pixels, and their min, max and mean, as one line of JSON."""
     from panoseti_daq.client import image_dict
 
-    image: dict[str, Any] = image_dict(frame)
+    image: dict[str, Any] = image_dict(frame, iso_utc)
     pixels = image.pop("image_array")
     header = image["header"]
-    for name in ("wr_unix_timestamp", "pkt_unix_timestamp", "pandas_unix_timestamp"):
+    for name in ("wr_unix_timestamp", "pkt_unix_timestamp"):
         header[name] = str(header[name])  # exact; a JSON number is not
     image |= {
         "product": frame.product.token,
@@ -44,6 +44,14 @@ def json_line(frame: ReceivedFrame) -> str:
         "mean": round(float(pixels.mean()), 3),
     }
     return json.dumps(image)
+
+
+def iso_utc(unix_ns: int) -> str:
+    """``2024-07-25T04:34:52.779007488`` of UTC ns since 1970; ``NaT`` of 0, which stands for no time."""
+    if not unix_ns:
+        return "NaT"
+    seconds, ns = divmod(unix_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"
 
 
 def age_s(frame: ReceivedFrame) -> float:

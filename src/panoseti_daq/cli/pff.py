@@ -27,6 +27,7 @@ def info(file: FileArgument) -> None:
 def _describe(file: Path, block: FrameBlock) -> list[str]:
     import numpy as np
 
+    from panoseti_daq.cli.live import iso_utc
     from panoseti_daq.pff import TimeStatus
 
     rows, columns = block.product.shape
@@ -44,7 +45,7 @@ def _describe(file: Path, block: FrameBlock) -> list[str]:
     ]
     if known.any():
         first, last = unix_ns[known].min(), unix_ns[known].max()
-        lines.append(f"time         {_utc(first)} to {_utc(last)} UTC")
+        lines.append(f"time         {iso_utc(int(first))} to {iso_utc(int(last))} UTC")
         if last > first:
             lines.append(f"rate         {(known.sum() - 1) / ((last - first) / 1e9):.2f} frames/s")
     counts = {s.name: int((block.valid & (status == s)).sum()) for s in TimeStatus}
@@ -54,13 +55,6 @@ def _describe(file: Path, block: FrameBlock) -> list[str]:
         lines.append("quabos       " + ", ".join(f"Q{i} {n}" for i, n in enumerate(per_quabo)))
     lines.append(f"bad headers  {block.n_bad}")
     return lines
-
-
-def _utc(unix_ns: int) -> str:
-    from datetime import UTC, datetime
-
-    seconds, ns = divmod(int(unix_ns), 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"
 
 
 @app.command()
@@ -73,6 +67,7 @@ def dump(
 
     import numpy as np
 
+    from panoseti_daq.cli.live import iso_utc
     from panoseti_daq.errors import PffError
     from panoseti_daq.pff import open_file
 
@@ -85,6 +80,6 @@ def dump(
         ) from None
     typer.echo(f"frame {chosen.frame_number} of {len(block)} in {block.file}")
     typer.echo(json.dumps(chosen.header.as_dict(), indent=1))
-    typer.echo(f"time {_utc(chosen.time.unix_ns)} UTC ({chosen.time.status.name})")
+    typer.echo(f"time {iso_utc(chosen.time.unix_ns)} UTC ({chosen.time.status.name})")
     with np.printoptions(threshold=2048, linewidth=260):
         typer.echo(str(chosen.image))

@@ -32,7 +32,7 @@ def serve(
     from pydantic import ValidationError
 
     from panoseti_daq.config import RunProbe, ServerSettings
-    from panoseti_daq.service.acquisition import HpIoConfig
+    from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import serve as serve_until_signal
 
     if data_dir is not None and simulate:

@@ -47,6 +47,13 @@ def simulate(
     import signal
     from functools import partial
 
+    from panoseti_daq.errors import SourceError
+
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)  # first of all: a server may be starting beside us
+    except OSError as error:
+        raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
+
     from panoseti_daq.pff import DataProduct
     from panoseti_daq.sources.simulate import DEFAULT_MODULE_ID, DEFAULT_PRODUCTS, Simulation, Simulator
     from panoseti_daq.sources.writer import Buffering

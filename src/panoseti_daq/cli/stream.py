@@ -30,6 +30,7 @@ def stream(
     ] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON per image instead of a table.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many images.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers that do not answer yet.")] = 5.0,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Show the newest images of one or more servers, as a live table or as JSON lines."""
@@ -40,6 +41,7 @@ def stream(
     async def run() -> None:
         client, hosts = make_client(host, daq_config, net_config)
         async with client:
+            await asyncio.gather(*(client.ping(name, wait) for name in hosts or client.hosts))
             frames = client.stream_frames(
                 hosts,
                 movie=movie,

@@ -29,8 +29,15 @@ _log = logging.getLogger(__name__)
 PING_TIMEOUT_S: Final = 0.5
 SIMULATION_CONFIG: Final = Path(__file__).parents[1] / "data" / "hp_io_config_simulate.json"
 _SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
-# A frame is 2.5 kB. Reconnecting at once matters more to an observer than sparing a host that is down.
-_CHANNEL_OPTIONS: Final = (("grpc.max_reconnect_backoff_ms", 2000), ("grpc.initial_reconnect_backoff_ms", 100))
+_CHANNEL_OPTIONS: Final = (
+    # Whoever looks at the sky wants a server back as soon as it is.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    # Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago,
+    # because the server drops the old ones only when its writes wait.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 65536),
+)
 
 Hosts = str | Iterable[str] | None
 """One host, several, or None or nothing for every host that answers."""
@@ -153,10 +160,9 @@ class AioDaqDataClient:
         return HostSet(self._valid)
 
     async def get_daq_host_status(self) -> dict[str, bool]:
-        """Ping every node; whether it answers, by host."""
-        hosts = list(self._targets)
-        answers = await asyncio.gather(*map(self.is_daq_host_valid, hosts))
-        return dict(zip(hosts, answers, strict=True))
+        """Ping every node; whether it answers, by address (``host:port``)."""
+        answers = await asyncio.gather(*map(self.is_daq_host_valid, self._targets))
+        return {target.address: answer for target, answer in zip(self._targets.values(), answers, strict=True)}
 
     async def ping(self, host: str, timeout: float = PING_TIMEOUT_S) -> bool:
         """Whether the server of `host` answers within `timeout` s; False for a host that is not configured."""

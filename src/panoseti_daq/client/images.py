@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Final
@@ -111,8 +112,16 @@ def _as_value(value: Any) -> Any:
             return getattr(value, kind)
 
 
-def image_dict(frame: Frame) -> dict[str, Any]:
+def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None) -> dict[str, Any]:
     """The documented dict of a frame.
+
+    Parameters
+    ----------
+    frame
+        Any frame.
+    make_timestamp
+        Makes ``pandas_unix_timestamp`` from UTC ns since 1970, or 0 when there is no time; None for the documented
+        pandas.Timestamp, or NaT.
 
     Returns
     -------
@@ -127,7 +136,7 @@ def image_dict(frame: Frame) -> dict[str, Any]:
     """
     return {
         "type": frame.product.kind.value,
-        "header": _header_dict(frame),
+        "header": _header_dict(frame, make_timestamp or _pandas_timestamp),
         "shape": list(frame.product.shape),
         "bytes_per_pixel": frame.product.bytes_per_pixel,
         "image_array": frame.image,
@@ -137,16 +146,20 @@ def image_dict(frame: Frame) -> dict[str, Any]:
     }
 
 
-def _header_dict(frame: Frame) -> dict[str, Any]:
+def _pandas_timestamp(unix_ns: int) -> Any:
     import pandas as pd
 
+    return pd.Timestamp(unix_ns) if unix_ns else pd.NaT
+
+
+def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> dict[str, Any]:
     fields = _with_floats(frame.header.as_dict())
     quabo, time = frame.header.time_quabo, frame.time
     host_us = 0 if quabo is None else frame.header.tv_sec[quabo] * 1_000_000 + frame.header.tv_usec[quabo]
     known = time.status is not TimeStatus.NO_TIME
     fields["wr_unix_timestamp"] = Decimal(time.unix_ns).scaleb(-9) if known else Decimal("NaN")
     fields["pkt_unix_timestamp"] = Decimal(host_us).scaleb(-6) if known else Decimal("NaN")
-    fields["pandas_unix_timestamp"] = pd.Timestamp(time.unix_ns) if known else pd.NaT
+    fields["pandas_unix_timestamp"] = make_timestamp(time.unix_ns)
     fields["time_status"] = time.status.name
     return fields
 

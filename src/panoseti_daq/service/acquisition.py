@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +19,11 @@ from typing import Final
 from grpc import StatusCode
 
 from panoseti_daq.config import RunProbe, ServerSettings
-from panoseti_daq.errors import DaqError, DataDirError
+from panoseti_daq.errors import DaqError
 from panoseti_daq.hub import Filter, Hub, Subscription
-from panoseti_daq.pff.product import MAX_MODULE_ID
+from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_config
+from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.probe import why_inactive
-from panoseti_daq.sources.runs import RunSource, module_dirs
 from panoseti_daq.sources.simulate import SimulatedSource
 from panoseti_daq.sources.source import FrameSource
 
@@ -35,47 +34,6 @@ NOT_INITIALISED: Final = (
     "hp_io is not initialised, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
     " init --sim for simulated data), or start the server with --data-dir or --simulate"
 )
-
-
-class Refused(DaqError):  # noqa: N818 - an answer, not a fault
-    """A call that cannot be served; becomes the status of the call.
-
-    Attributes
-    ----------
-    code
-        gRPC status code.
-    """
-
-    def __init__(self, code: StatusCode, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class HpIoConfig:
-    """What to follow; the fields of InitHpIoRequest.
-
-    Attributes
-    ----------
-    data_dir
-        Holds the ``module_N`` directories; not used by a simulation.
-    update_interval_s
-        Shortest interval between two frames of one key that any stream gets.
-    module_ids
-        Modules to follow; empty for all.
-    simulate
-        Follow the server's own simulation.
-    """
-
-    data_dir: str = ""
-    update_interval_s: float = 0.001
-    module_ids: tuple[int, ...] = ()
-    simulate: bool = False
-
-    def __str__(self) -> str:
-        what = "the simulation" if self.simulate else f"data_dir {self.data_dir!r}"
-        modules = f"modules {', '.join(map(str, self.module_ids))}" if self.module_ids else "all modules"
-        return f"{what}, {modules}, at most one frame per key and {self.update_interval_s:g} s"
 
 
 @dataclass(eq=False, slots=True)
@@ -133,11 +91,19 @@ class Acquisition:
         Limits.
     tasks
         Where the sources run.
+    make_source
+        Makes the source of a configuration.
     """
 
-    def __init__(self, settings: ServerSettings, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        tasks: asyncio.TaskGroup,
+        make_source: Callable[[HpIoConfig, ServerSettings], FrameSource] | None = None,
+    ) -> None:
         self._settings = settings
         self._tasks = tasks
+        self._make_source = make_source or source_of
         self._gate = asyncio.Lock()  # first come, first served
         self._streams: dict[Stream, None] = {}
         self._following: _Following | None = None
@@ -226,7 +192,7 @@ class Acquisition:
                     StatusCode.FAILED_PRECONDITION,
                     f"{len(self.streams)} streams are active ({peers}); use force=true to end them",
                 )
-            message = await self._check(config, need_active_run)
+            message = await check_config(config, self._settings, need_active_run=need_active_run)
             following = await self._start(config)
             self._end_streams(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
             old, self._following = self._following, following
@@ -235,58 +201,8 @@ class Acquisition:
         _log.info("following %s", config)
         return message
 
-    async def _check(self, config: HpIoConfig, need_active_run: bool) -> str:
-        minimum = self._settings.min_hp_io_update_interval_seconds
-        if not (math.isfinite(config.update_interval_s) and config.update_interval_s >= minimum):
-            raise Refused(
-                StatusCode.INVALID_ARGUMENT,
-                f"update_interval_seconds is {config.update_interval_s:g}; it must be at least {minimum:g} s",
-            )
-        check_module_ids(config.module_ids)
-        if config.simulate:
-            return ""
-        data_dir = Path(config.data_dir)
-        if not config.data_dir or not await asyncio.to_thread(data_dir.exists):
-            raise Refused(StatusCode.INVALID_ARGUMENT, f"data_dir {config.data_dir!r} does not exist")
-        if not self._is_allowed(data_dir):
-            roots = ", ".join(map(str, self._settings.data_roots))
-            raise Refused(
-                StatusCode.PERMISSION_DENIED,
-                f"data_dir {config.data_dir!r} is not below an allowed root ({roots})",
-            )
-        try:
-            modules = await asyncio.to_thread(module_dirs, data_dir)
-        except DataDirError as error:
-            raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
-        inactive = await asyncio.to_thread(why_inactive, self._settings.run_probe, data_dir)
-        if inactive and need_active_run:
-            raise Refused(StatusCode.FAILED_PRECONDITION, f"no run is active in {config.data_dir!r}: {inactive}")
-        if inactive:
-            _log.warning("no run is active in %s: %s", config.data_dir, inactive)
-        missing = (
-            [m for m in config.module_ids if m not in modules] if config.module_ids else [] if modules else ["any"]
-        )
-        if missing:
-            return f"no directory yet for module {', '.join(map(str, missing))}; followed when it appears"
-        return ""
-
-    def _is_allowed(self, data_dir: Path) -> bool:
-        roots = self._settings.data_roots
-        real = os.path.realpath(data_dir)
-        return not roots or any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots)
-
     async def _start(self, config: HpIoConfig) -> _Following:
-        source: FrameSource
-        if config.simulate:
-            source = SimulatedSource(module_ids=config.module_ids)
-        else:
-            source = RunSource(
-                config.data_dir,
-                module_ids=config.module_ids,
-                products=self._settings.valid_data_products,
-                polling_interval_s=self._settings.polling_interval_seconds,
-            )
-        hub = Hub()
+        source, hub = self._make_source(config, self._settings), Hub()
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = self._tasks.create_task(_follow(source, hub, started), name=f"follow {config}")
         try:
@@ -343,6 +259,18 @@ class Acquisition:
                 self._following = None
 
 
+def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
+    """Source that a configuration names: the simulation or a data directory."""
+    if config.simulate:
+        return SimulatedSource(module_ids=config.module_ids)
+    return RunSource(
+        config.data_dir,
+        module_ids=config.module_ids,
+        products=settings.valid_data_products,
+        polling_interval_s=settings.polling_interval_seconds,
+    )
+
+
 async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) -> None:
     try:
         async with source:
@@ -353,18 +281,3 @@ async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) 
         if started.done():
             raise
         started.set_exception(error)
-
-
-def check_module_ids(module_ids: tuple[int, ...]) -> None:
-    """Refuse module ids that cannot be.
-
-    Raises
-    ------
-    Refused
-        INVALID_ARGUMENT, naming the first.
-    """
-    for module_id in module_ids:
-        if module_id > MAX_MODULE_ID:
-            raise Refused(
-                StatusCode.INVALID_ARGUMENT, f"module_ids has {module_id}; modules are 0-{MAX_MODULE_ID}"
-            )

@@ -15,7 +15,8 @@ from grpc_reflection.v1alpha import reflection
 
 from panoseti_daq.config import ServerSettings
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.service.acquisition import Acquisition, HpIoConfig
+from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
 
 _log = logging.getLogger(__name__)

@@ -18,7 +18,8 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import DaqError
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import Kind
-from panoseti_daq.service.acquisition import Acquisition, HpIoConfig, Refused, check_module_ids
+from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
 from panoseti_daq.service.wire import Encoding, FrameEncoder, delivery
 
 _log = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import time
 from pathlib import Path
@@ -44,7 +45,7 @@ def _process_name(pid: str) -> str:
 
 def _why_pid_inactive(path: Path) -> str | None:
     try:
-        pid = path.read_text().strip()
+        pid = path.read_text(errors="replace").strip()
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
     if not pid.isdigit():
@@ -59,9 +60,9 @@ def _newest_mtime(data_dir: Path) -> float:
     except DataDirError:
         return newest
     for directory in directories:
-        for path in directory.glob(f"*/*{FILE_SUFFIX}"):
+        for path in glob.iglob(f"*/*{FILE_SUFFIX}", root_dir=directory):
             try:
-                newest = max(newest, path.stat().st_mtime)
+                newest = max(newest, (directory / path).stat().st_mtime)
             except OSError:
                 continue
     return newest

@@ -21,12 +21,14 @@ from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from panoseti_daq.errors import ConfigError, SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind, PffName, RunName, open_file
 from panoseti_daq.pff.archive import run_files
 from panoseti_daq.pff.product import MAX_MODULE_ID
-from panoseti_daq.sources.runs import RUN_NAME_FILE, RunSource
+from panoseti_daq.sources.follow import RunSource
+from panoseti_daq.sources.runs import RUN_NAME_FILE
 from panoseti_daq.sources.sky import ModuleSky
 from panoseti_daq.sources.source import SourceStatus
 from panoseti_daq.sources.writer import Buffering, RunWriter
@@ -107,6 +109,13 @@ def synthetic(simulation: Simulation, start_ns: int) -> Iterator[Due]:
         heapq.heapreplace(streams, (at_ns + max(1, round(pause_s * _NS)), module_id, i))
 
 
+def _never_earlier(unix_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Times at which to write frames one after the other; one without a time goes with its neighbour."""
+    unix_ns = np.maximum.accumulate(unix_ns)
+    known = unix_ns[unix_ns > 0]
+    return np.maximum(unix_ns, known[0]) if len(known) else unix_ns
+
+
 def recorded(files: Collection[FrameBlock], speed: float) -> Iterator[Due]:
     """Frames of recorded files, byte for byte, in the order of their time.
 
@@ -117,12 +126,12 @@ def recorded(files: Collection[FrameBlock], speed: float) -> Iterator[Due]:
     speed
         How much faster than they were taken; infinite for as fast as possible.
     """
-    times = [np.maximum.accumulate(np.where(f.times[0] > 0, f.times[0], f.times[0].max())) for f in files]
-    begin_ns = min((int(t[0]) for t in times), default=0)
+    times = [_never_earlier(f.times[0]) for f in files]
+    begin_ns = min((int(t[0]) for t in times if t[0]), default=0)
 
     def one(block: FrameBlock, unix_ns: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Due]:
         size = block.layout.frame_size_bytes
-        for i, at_ns in enumerate(((unix_ns - begin_ns) / speed).astype(np.int64)):
+        for i, at_ns in enumerate(((unix_ns - begin_ns).clip(0) / speed).astype(np.int64)):
             frame = bytes(block.data[i * size : (i + 1) * size])
             yield Due(int(at_ns), block.module_id, block.product, frame)
 

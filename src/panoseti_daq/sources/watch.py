@@ -8,6 +8,7 @@ then cost 0.3 % of a core instead of 1.9 %).
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -72,6 +73,10 @@ class DirectoryWatch:
         rescan_interval_s: float = RESCAN_INTERVAL_S,
         polling_interval_s: float | None = None,
     ) -> None:
+        try:
+            os.scandir(root).close()  # RustNotify says nothing when it may ignore what it cannot read
+        except OSError as error:
+            raise DataDirError(f"cannot watch data directory {str(root)!r}: {error.strerror}") from error
         self._root = root
         self._stopping = threading.Event()
         self._rescan_interval_s = rescan_interval_s if polling_interval_s is None else polling_interval_s
@@ -89,6 +94,7 @@ class DirectoryWatch:
             raise DataDirError(f"cannot watch data directory {str(self._root)!r}: {error}") from error
         except OSError as error:  # inotify limits, or a file system without it
             self._rescan_interval_s = min(self._rescan_interval_s, 0.1)
+            self._next_rescan = time.monotonic() + self._rescan_interval_s
             self.mode = f"looking every {self._rescan_interval_s:g} s, because inotify failed: {error}"
             _log.warning("%s: %s (for limits see fs.inotify.max_user_watches in sysctl)", self._root, self.mode)
         else:

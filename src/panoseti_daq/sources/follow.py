@@ -1,0 +1,131 @@
+"""Following the active runs of a data directory, live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from panoseti_daq.pff import DataProduct, FrameBlock
+from panoseti_daq.sources.runs import RUN_NAME_FILE, RunFiles, module_dirs
+from panoseti_daq.sources.source import SourceStatus
+from panoseti_daq.sources.watch import DirectoryWatch
+
+MAX_BATCH_BYTES: Final = 32 << 20  # read at once; what is beyond stays on disk until it is asked for
+
+_T = TypeVar("_T")
+
+
+class RunSource:
+    """Follows the active run of every module of a data directory; a `FrameSource`.
+
+    Files and inotify belong to one thread of its own, which reads only when it is asked for more: the disk is
+    the buffer.
+
+    Parameters
+    ----------
+    data_dir
+        Holds the ``module_N`` directories, which may come and go.
+    module_ids
+        Modules to follow; empty for all, also those that come later.
+    products
+        Data products to follow.
+    polling_interval_s
+        Look at the files this often instead of using inotify; None to use inotify where it works.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | Path,
+        *,
+        module_ids: Collection[int] = (),
+        products: Collection[DataProduct] = tuple(DataProduct),
+        polling_interval_s: float | None = None,
+    ) -> None:
+        self.data_dir = Path(data_dir)
+        self._polling_interval_s = polling_interval_s
+        self._files = RunFiles(self.data_dir, module_ids, products)
+        self._watch: DirectoryWatch | None = None
+        self._reading: Iterator[FrameBlock] = iter(())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"follow {self.data_dir.name}")
+
+    async def __aenter__(self) -> Self:
+        """Begin to watch.
+
+        Raises
+        ------
+        DataDirError
+            The data directory is missing, unreadable or not a directory.
+        """
+        try:
+            await self._in_thread(self._open)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        try:
+            await self._in_thread(self._close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    def stop(self) -> None:
+        """End the iteration soon."""
+        if self._watch is not None:
+            self._watch.stop()
+
+    def _in_thread(self, function: Callable[[], _T]) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _open(self) -> None:
+        module_dirs(self.data_dir)  # raises when there is nothing to follow
+        # First the watch, then the look: what comes in between is seen by both.
+        self._watch = DirectoryWatch(self.data_dir, polling_interval_s=self._polling_interval_s)
+        self._files.scan()
+        self._reading = self._files.read()
+
+    def _close(self) -> None:
+        assert self._watch is not None
+        self._watch.close()
+        self._files.close()
+
+    def _next_blocks(self) -> list[FrameBlock] | None:
+        """Wait for changes and read what was appended, up to `MAX_BATCH_BYTES`; None at the end."""
+        assert self._watch is not None
+        while True:
+            blocks, n_bytes = [], 0
+            for block in self._reading:
+                blocks.append(block)
+                n_bytes += len(block.data)
+                if n_bytes >= MAX_BATCH_BYTES:
+                    break
+            if blocks:
+                return blocks
+            changes = self._watch.wait()
+            if changes is None:
+                return None
+            rescan = changes.rescan or str(self.data_dir / RUN_NAME_FILE) in changes.modified
+            if rescan and self._files.scan():
+                self._watch.reopen()
+            self._reading = self._files.read(None if rescan else changes.modified)
+
+    async def __aiter__(self) -> AsyncIterator[FrameBlock]:
+        while (blocks := await self._in_thread(self._next_blocks)) is not None:
+            for block in blocks:
+                yield block
+
+    def status(self) -> SourceStatus:
+        """What is followed now."""
+        return SourceStatus(
+            description=f"data directory {self.data_dir}",
+            watching=self._watch.mode if self._watch else "not yet",
+            modules=self._files.modules,
+            n_files=len(self._files),
+        )

@@ -1,0 +1,1 @@
+"""Measurements: `nox -s bench`. They print, they never assert."""

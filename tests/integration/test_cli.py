@@ -1,0 +1,220 @@
+"""The commands as a user runs them: what they print, how they end, what they say when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rig import RUN, command, recording, run_command, serving_process, started
+
+from panoseti_daq.pff import DataProduct, open_file
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def test_the_path_of_the_readme_from_writer_to_json_lines(tmp_path: Path) -> None:
+    simulate = ("simulate", tmp_path / "run", "--module-id", 1, "--module-id", 3, "--rate-hz", 50)
+    with started(*simulate, "--duration", 20):
+        while not (tmp_path / "run" / "daq_run_name").exists():
+            time.sleep(0.01)
+        with serving_process("--data-dir", tmp_path / "run", "--run-probe", "none") as (_, address):
+            result = run_command("stream", "--host", address, "--json", "--count", 20, "--refresh-period", 0)
+    assert result.returncode == 0, result.stderr
+    images = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(images) == 20
+    assert {image["module_id"] for image in images} == {1, 3}
+    assert {"type", "header", "shape", "bytes_per_pixel", "file", "frame_number", "min", "max", "mean"} <= set(
+        images[0]
+    )
+    assert "image_array" not in images[0]
+    assert all(0 <= image["age_s"] < 20 for image in images)
+
+
+def test_the_table_is_printed_once_without_colour_when_stdout_is_no_terminal(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        recorder.write(DataProduct.IMG8)
+        with serving_process("--data-dir", tmp_path, "--run-probe", "none") as (_, address):
+            result = run_command("stream", "--host", address, "--count", 2)
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stdout
+    assert result.stdout.count("img16") == result.stdout.count("img8") == 1
+
+
+def test_demo_shows_images_and_ends_by_itself() -> None:
+    result = run_command("demo", "--duration", 2)
+    assert result.returncode == 0, result.stderr
+    assert "224" in result.stdout
+    assert "ph256" in result.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_with_0_on_signals(number: signal.Signals) -> None:
+    with serving_process("--simulate") as (process, _):
+        process.send_signal(number)
+        assert process.wait(8) == 0
+
+
+def test_serve_ends_its_streams_when_it_is_stopped(tmp_path: Path) -> None:
+    with serving_process("--simulate") as (server, address):
+        client = subprocess.Popen(
+            command("stream", "--host", address, "--json", "--refresh-period", 0),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert client.stdout is not None
+        client.stdout.readline()
+        server.terminate()
+        assert server.wait(8) == 0
+        _, errors = client.communicate(timeout=8)
+    assert client.returncode == 1
+    assert "shutting down" in errors
+    assert "Traceback" not in errors
+
+
+def test_ctrl_c_ends_a_stream_with_130_and_no_traceback() -> None:
+    with serving_process("--simulate") as (_, address):
+        client = subprocess.Popen(
+            command("stream", "--host", address, "--json"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert client.stdout is not None
+        client.stdout.readline()
+        client.send_signal(signal.SIGINT)
+        _, errors = client.communicate(timeout=8)
+    assert client.returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_a_client_that_is_killed_frees_its_slot() -> None:
+    with serving_process("--simulate") as (_, address):
+        for _ in range(2):
+            client = subprocess.Popen(
+                command("stream", "--host", address, "--json"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+            assert client.stdout is not None
+            client.stdout.readline()
+            client.kill()
+            client.communicate()
+        assert run_command("stream", "--host", address, "--json", "--count", 1).returncode == 0
+
+
+def test_ping_tells_who_answers() -> None:
+    with serving_process() as (_, address):
+        result = run_command("ping", "--host", address, "--host", "localhost:1")
+    assert result.returncode == 0
+    assert f"{address}: answered in" in result.stdout
+    assert "localhost:1: no answer" in result.stdout
+
+
+def test_simulate_leaves_what_it_wrote_or_cleans_up(tmp_path: Path) -> None:
+    data_dir = tmp_path / "run"
+    assert run_command("simulate", data_dir, "--duration", 0.3).returncode == 0
+    files = list(data_dir.rglob("*.img16.*.pff"))
+    assert len(open_file(next(data_dir.rglob("*dp_img16*")))) > 3, files
+    assert run_command("simulate", tmp_path / "other", "--duration", 0.3, "--clean").returncode == 0
+    assert not (tmp_path / "other").exists()
+
+
+def test_pff_info_and_dump_tell_what_a_file_holds(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.PH256, 30)
+    file = next(tmp_path.rglob("*dp_ph256*"))
+    info = run_command("pff", "info", file).stdout
+    assert "30 frames of 636 bytes" in info
+    assert "ph256: 16x16 int16, pulse height" in info
+    assert "WHITE_RABBIT 30" in info
+    dump = run_command("pff", "dump", file, "--frame", -1).stdout
+    assert "frame 29 of 30" in dump
+    assert '"quabo_num"' in dump
+    assert str(open_file(file)[29].image[0, 0]) in dump
+
+
+def _one_line(result: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in result.stderr.splitlines() if line.startswith("panoseti-daq: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["serve", "--data-dir", "/nowhere"], 1, "data_dir '/nowhere' does not exist"),
+        (["serve", "--run-probe", "guess"], 2, "process, pid-file, growth, none"),
+        (["serve", "--port", "70000"], 2, "65535"),
+        (["serve", "--no-such-option"], 2, "No such option"),
+        (["stream", "--host", "localhost:1", "--wait", "0.1"], 3, "'localhost:1' does not answer"),
+        (["stream", "--host", "no.such.host.invalid", "--wait", "0.1"], 3, "does not answer"),
+        (["stream", "--host", "a:b"], 1, "HOST:PORT"),
+        (["stream", "--daq-config", "/no/daq_config.json"], 1, "/no/daq_config.json"),
+        (["ping", "--host", "localhost:1"], 3, "no server answered"),
+        (["simulate", "/proc/nowhere"], 1, "cannot write to /proc/nowhere"),
+        (["simulate", "/tmp/x", "--product", "img32"], 2, "img8, img16, ph256, ph1024"),
+        (["simulate", "/tmp/x", "--replay", "/nowhere"], 1, "'/nowhere' does not exist"),
+        (["simulate", "/tmp/x", "--rate-hz", "-1"], 1, "rate_hz"),
+        (["pff", "info", "/nowhere.pff"], 1, "/nowhere.pff: No such file"),
+        (["pff", "info", __file__], 1, "does not end in .pff"),
+        (["nonsense"], 2, "No such command 'nonsense'"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "",
+)
+def test_what_goes_wrong_is_one_line_and_an_exit_code(arguments: list[str], code: int, says: str) -> None:
+    result = run_command(*arguments)
+    assert result.returncode == code, result.stderr
+    assert says in _one_line(result)
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run_command("serve", "--port", taken.getsockname()[1])
+    assert result.returncode == 1
+    assert "cannot listen on 127.0.0.1" in _one_line(result)
+
+
+def test_an_unreadable_data_dir_is_one_line(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    tmp_path.chmod(0)
+    assert "cannot be read" in _one_line(run_command("serve", "--data-dir", tmp_path))
+    tmp_path.chmod(0o700)
+
+
+def test_files_that_are_not_pff_do_not_keep_the_server_from_serving_the_others(tmp_path: Path) -> None:
+    bad = tmp_path / "module_2" / RUN
+    bad.mkdir(parents=True)
+    (bad / "start_2026-01-01T00:00:00Z.dp_img16.bpp_2.module_2.seqno_0.pff").write_bytes(b"x" * 5000)
+    (bad / "start_2026-01-01T00:00:00Z.dp_img8.bpp_1.module_2.seqno_0.pff").write_bytes(b'{ "quabo_0": {')
+    (bad / "notes.pff").write_text("no tokens")
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        with serving_process("--data-dir", tmp_path, "--run-probe", "none") as (_, address):
+            result = run_command("stream", "--host", address, "--json", "--count", 1)
+    assert json.loads(result.stdout)["module_id"] == 1
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from panoseti_daq.cli.main import run; run(['--help']);"
+        "print([m for m in ('numpy', 'pandas', 'grpc', 'pydantic', 'rich', 'PySide6') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_told() -> None:
+    result = run_command("--version")
+    assert result.returncode == 0
+    assert result.stdout.startswith("panoseti-daq 0.")

@@ -1,0 +1,83 @@
+"""The code blocks of the README do what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PORT = "50123"
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def blocks(language: str, mentioning: str) -> list[str]:
+    found = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return [block for block in found if mentioning in block]
+
+
+@pytest.fixture
+def bash() -> Iterator[subprocess.Popen[str]]:
+    """A shell with our command on its path, as the leader of all that it starts."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    shell = subprocess.Popen(
+        ["bash"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    yield shell
+    os.killpg(shell.pid, signal.SIGTERM)
+    shell.communicate(timeout=10)
+
+
+def test_the_blocks_of_the_readme_run_one_after_the_other(bash: subprocess.Popen[str], tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    [commands] = blocks("sh", "panoseti-daq simulate")
+    [script] = blocks("python", "AioDaqDataClient")
+    [arrays] = blocks("python", "open_file")
+    assert bash.stdin and bash.stdout
+    bash.stdin.write(f"cd {tmp_path}\n{commands.replace(PORT, port)}\necho done\n")
+    bash.stdin.flush()
+    lines = list(iter(bash.stdout.readline, "done\n"))
+    assert len(lines) == 20
+    assert all(line.startswith("{") for line in lines)
+
+    printed = subprocess.run(
+        [sys.executable, "-c", script.replace(PORT, port)], capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+    assert len(re.findall(r"^module [13] (MOVIE|PULSE_HEIGHT) at 20", printed, re.MULTILINE)) == 5
+
+    printed = subprocess.run(
+        [sys.executable, "-c", arrays, tmp_path / "run"], capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+    assert len(re.findall(r"frames, mean \d+", printed)) == 2
+
+
+def test_every_command_of_the_readme_table_exists() -> None:
+    from panoseti_daq.cli.main import app
+
+    names = {
+        name for command in app.registered_commands if (name := command.callback and command.callback.__name__)
+    }
+    for name in re.findall(r"^\| `(\w+)", README, re.MULTILINE):
+        assert name in names | {"pff"}
+
+
+def test_the_links_of_the_readme_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pickle
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client import RpcError, image_dict, received_frame
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import DataProduct, Frame, Header
+
+QUABO = {"pkt_num": 37993, "pkt_tai": 529, "pkt_nsec": 779007488, "tv_sec": 1721882092, "tv_usec": 779336}
+
+
+def movie(**changes: int) -> Frame:
+    quabo = QUABO | changes
+    header = Header.from_dict({f"quabo_{i}": dict(quabo) for i in range(4)})
+    return Frame(DataProduct.IMG16, 224, "f.pff", 88, bytes(range(256)) * 8, header)
+
+
+def test_the_documented_example_holds() -> None:
+    image = image_dict(movie())
+    assert list(image) == [
+        "type", "header", "shape", "bytes_per_pixel", "image_array", "file", "frame_number", "module_id",
+    ]  # fmt: skip
+    assert image["header"]["wr_unix_timestamp"] == Decimal("1721882092.779007488")
+    assert image["header"]["pkt_unix_timestamp"] == Decimal("1721882092.779336")
+    assert image["header"]["pandas_unix_timestamp"] == pd.Timestamp("2024-07-25 04:34:52.779007488")
+    assert image["header"]["quabo_3"] == {name: float(value) for name, value in QUABO.items()}
+    assert image["header"]["time_status"] == "WHITE_RABBIT"
+    assert (image["type"], image["shape"], image["bytes_per_pixel"]) == ("MOVIE", [32, 32], 2)
+    assert (image["file"], image["frame_number"], image["module_id"]) == ("f.pff", 88, 224)
+    assert image["image_array"].dtype == np.uint16
+
+
+def test_clocks_that_disagree_give_the_host_clock_and_say_so() -> None:
+    header = image_dict(movie(pkt_tai=100))["header"]
+    assert header["time_status"] == "HOST_CLOCK"
+    assert header["wr_unix_timestamp"] == header["pkt_unix_timestamp"] == Decimal("1721882092.779336")
+    assert header["pandas_unix_timestamp"] == pd.Timestamp("2024-07-25 04:34:52.779336")
+
+
+def test_a_frame_without_any_time_has_none_rather_than_1970() -> None:
+    header = image_dict(movie(**dict.fromkeys(QUABO, 0)))["header"]
+    assert header["time_status"] == "NO_TIME"
+    assert header["wr_unix_timestamp"].is_nan()
+    assert header["pkt_unix_timestamp"].is_nan()
+    assert header["pandas_unix_timestamp"] is pd.NaT
+
+
+def test_frame_number_0_and_module_0_are_in_the_dict() -> None:
+    frame = Frame(DataProduct.IMG8, 0, "", 0, bytes(1024), movie().header)
+    assert image_dict(frame)["frame_number"] == image_dict(frame)["module_id"] == 0
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pb.PanoImage(),
+        pb.PanoImage(type=pb.PanoImage.MOVIE, shape=[32, 32], bytes_per_pixel=4),
+        pb.PanoImage(type=pb.PanoImage.MOVIE, shape=[32, 32], bytes_per_pixel=2, pixels=b"short"),
+        pb.PanoImage(type=pb.PanoImage.PULSE_HEIGHT, shape=[16, 16], bytes_per_pixel=2, image_array=[1, 2]),
+    ],
+)
+def test_a_message_that_is_no_frame_is_a_pff_error(image: pb.PanoImage) -> None:
+    with pytest.raises(PffError):
+        received_frame(pb.StreamImagesResponse(pano_image=image), "host")
+
+
+def test_an_rpc_error_is_one_of_grpc_and_survives_pickling() -> None:
+    import grpc
+
+    error = RpcError(
+        "daq1", grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "gone")
+    )
+    assert isinstance(error, grpc.RpcError)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.host, copy.code(), copy.details()) == ("daq1", grpc.StatusCode.UNAVAILABLE, "gone")
+    assert str(copy) == "daq1: gone (UNAVAILABLE)"

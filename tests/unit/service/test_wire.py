@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.images import received_frame
+from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout
+from panoseti_daq.service.wire import Encoding, FrameEncoder, as_raw, delivery
+from panoseti_daq.sources.sky import ModuleSky
+
+START_NS = 1_767_225_600_123_456_789
+ALL_PRODUCTS = pytest.mark.parametrize("product", DataProduct, ids=lambda p: p.token)
+
+
+def frame_of(product: DataProduct) -> Frame:
+    data = ModuleSky(3).frame(product, START_NS)
+    layout = Layout.discover(data, product)
+    assert layout is not None
+    name = f"start_2026-01-01T00:00:00Z.dp_{product.token}.bpp_2.module_3.seqno_0.pff"
+    return FrameBlock(data, layout, 3, name, 41, detected_unix_ns=START_NS + 5)[0]
+
+
+@ALL_PRODUCTS
+@pytest.mark.parametrize("encoding", Encoding)
+def test_a_frame_survives_the_wire_in_either_encoding(product: DataProduct, encoding: Encoding) -> None:
+    frame = frame_of(product)
+    received = received_frame(pb.StreamImagesResponse.FromString(FrameEncoder()(frame, encoding)), "host")
+    assert received.header == frame.header
+    assert received.time == frame.time
+    assert received.pixels == frame.pixels
+    assert (received.file, received.frame_number, received.module_id) == (frame.file, 41, 3)
+    assert received.key == frame.key
+
+
+def test_a_frame_is_encoded_once_per_encoding() -> None:
+    encode, frame = FrameEncoder(), frame_of(DataProduct.IMG16)
+    assert encode(frame, Encoding.RAW) is encode(frame, Encoding.RAW)
+    assert encode(frame, Encoding.RAW) != encode(frame, Encoding.STRUCT)
+
+
+def test_delivery_after_the_frame_is_one_message_with_both() -> None:
+    data = FrameEncoder()(frame_of(DataProduct.IMG16), Encoding.RAW) + delivery(7, 2, START_NS, START_NS + 900)
+    response = pb.StreamImagesResponse.FromString(data)
+    assert response.pano_image.frame_number == 41
+    assert (response.delivery.sequence, response.delivery.dropped, response.delivery.queued_ns) == (7, 2, 900)
+
+
+def test_negative_pulse_heights_travel_unsigned_in_the_old_encoding() -> None:
+    frame = frame_of(DataProduct.PH256)
+    response = pb.StreamImagesResponse.FromString(FrameEncoder()(frame, Encoding.STRUCT))
+    sent = np.array(response.pano_image.image_array).reshape(16, 16)
+    assert sent.max() > 60_000
+    np.testing.assert_array_equal(sent.astype(np.uint16).astype(np.int16), frame.image)
+
+
+def test_a_raw_img16_frame_takes_little_more_than_its_pixels() -> None:
+    assert as_raw(frame_of(DataProduct.IMG16)).ByteSize() < 2048 + 160
+
+
+def test_missing_quabos_and_black_images_are_marked() -> None:
+    product = DataProduct.IMG8
+    good = frame_of(product)
+    header = type(good.header).from_dict(
+        {
+            **good.header.as_dict(),
+            "quabo_2": dict.fromkeys(("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec"), 0),
+        }
+    )
+    bad = Frame(product, 3, "f", 0, bytes(product.image_size_bytes), header)
+    assert as_raw(good).quality == pb.GOOD
+    assert as_raw(bad).quality == pb.MISSING_QUABO | pb.ZERO_IMAGE
+
+
+def test_a_header_with_other_fields_travels_as_text() -> None:
+    product = DataProduct.PH256
+    good = frame_of(product)
+    fields = {**good.header.as_dict(), "trigger": 5}
+    frame = Frame(product, 3, "f", 0, good.pixels, type(good.header).from_dict(fields))
+    for encoding in Encoding:
+        received = received_frame(pb.StreamImagesResponse.FromString(FrameEncoder()(frame, encoding)), "host")
+        assert received.header.as_dict() == fields
+        assert received.time == good.time

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import panoseti_daq
+
+
+def test_the_public_names_are_these() -> None:
+    assert panoseti_daq.__all__ == [
+        "AioDaqDataClient",
+        "ConfigError",
+        "DaqError",
+        "DataProduct",
+        "Frame",
+        "FrameBlock",
+        "HostError",
+        "Key",
+        "Kind",
+        "PffError",
+        "ReceivedFrame",
+        "RpcError",
+        "SourceError",
+        "TimeStatus",
+        "open_file",
+    ]
+
+
+def test_every_public_name_is_there() -> None:
+    for name in panoseti_daq.__all__:
+        assert getattr(panoseti_daq, name).__name__ == name
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, panoseti_daq; print({'grpc', 'numpy', 'pandas', 'pydantic'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+def test_importing_the_client_does_not_import_pandas_pydantic_or_qt() -> None:
+    heavy = "{'pandas', 'pydantic', 'watchfiles', 'PySide6'}"
+    code = f"import sys, panoseti_daq.client; print({heavy} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
