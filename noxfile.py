@@ -57,15 +57,18 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
-@nox.session(venv_backend="none")
-def demo(session: nox.Session) -> None:
-    """Show simulated images live: nox -s demo -- --duration 20."""
-    session.notify("run_demo", session.posargs)
+@nox.session(default=False)
+def lowest(session: nox.Session) -> None:
+    """The tests with the oldest versions that pyproject.toml allows."""
+    session.install("uv")
+    python = str(Path(session.bin, "python"))
+    session.run("uv", "pip", "install", "--python", python, "--resolution", "lowest-direct", "-e", ".[test]")
+    session.run("pytest", *session.posargs)
 
 
 @nox.session(default=False)
-def run_demo(session: nox.Session) -> None:
-    """What `demo` runs."""
+def demo(session: nox.Session) -> None:
+    """Show simulated images live: nox -s demo -- --duration 20."""
     session.install("-e", ".")
     session.run("panoseti-daq", "demo", *session.posargs)
 

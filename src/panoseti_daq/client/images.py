@@ -17,6 +17,7 @@ from panoseti_daq.pff import DataProduct, Frame, Header, Kind, TimeStatus
 from panoseti_daq.pff.frame import QUABO_FIELDS
 
 _KINDS: Final = {pb.PanoImage.MOVIE: Kind.MOVIE, pb.PanoImage.PULSE_HEIGHT: Kind.PULSE_HEIGHT}
+_QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
 _PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
 
 
@@ -153,7 +154,7 @@ def _pandas_timestamp(unix_ns: int) -> Any:
 
 
 def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> dict[str, Any]:
-    fields = _with_floats(frame.header.as_dict())
+    fields = _with_floats(frame.header)
     quabo, time = frame.header.time_quabo, frame.time
     host_us = 0 if quabo is None else frame.header.tv_sec[quabo] * 1_000_000 + frame.header.tv_usec[quabo]
     known = time.status is not TimeStatus.NO_TIME
@@ -164,8 +165,18 @@ def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> dict[str
     return fields
 
 
-def _with_floats(fields: dict[str, Any]) -> dict[str, Any]:
+def _with_floats(header: Header) -> dict[str, Any]:
+    if header.other is not None:
+        return _floats_in(header.other)
+    rows = zip(header.pkt_num, header.pkt_tai, header.pkt_nsec, header.tv_sec, header.tv_usec, strict=True)
+    quabos = [dict(zip(QUABO_FIELDS, map(float, row), strict=True)) for row in rows]
+    if header.quabo_num is not None:
+        return {"quabo_num": float(header.quabo_num), **quabos[0]}
+    return dict(zip(_QUABO_NAMES, quabos, strict=True))
+
+
+def _floats_in(fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: _with_floats(value) if isinstance(value, dict) else float(value) if isinstance(value, int) else value
+        name: _floats_in(value) if isinstance(value, dict) else float(value) if isinstance(value, int) else value
         for name, value in fields.items()
     }

@@ -6,12 +6,11 @@ import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.codec import END_OF_HEADER, Layout
 from panoseti_daq.pff.frame import Frame, Key
 from panoseti_daq.pff.product import DataProduct
@@ -19,6 +18,8 @@ from panoseti_daq.pff.timing import resolve_columns
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FEW_FRAMES: Final = 8  # up to so many headers are read one by one: then numpy's overhead per call is the larger
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,24 +61,29 @@ class FrameBlock:
         return len(self.data) // self.layout.frame_size_bytes
 
     def __getitem__(self, i: int) -> Frame:
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"{self.file} block has {len(self)} frames; there is no frame {i}")
-        i %= len(self)
-        layout = self.layout
-        frame = self.data[i * layout.frame_size_bytes : (i + 1) * layout.frame_size_bytes]
-        header_size = layout.header_size_bytes
-        if frame[header_size : layout.image_offset_bytes] != END_OF_HEADER:
-            header_size = 0  # no header ends where it should: give the parser nothing to accept
+        n_frames, layout = len(self), self.layout
+        if not -n_frames <= i < n_frames:
+            raise IndexError(f"{self.file} block has {n_frames} frames; there is no frame {i}")
+        i %= n_frames
+        begin = i * layout.frame_size_bytes
+        image_at = begin + layout.image_offset_bytes
         return Frame(
             layout.product,
             self.module_id,
             self.file,
             self.first_frame_number + i,
-            frame[layout.image_offset_bytes :],
-            (layout, frame[:header_size]),
+            self.data[image_at : begin + layout.frame_size_bytes],
+            (layout, self._header_text(i)),
             generation=self.generation,
             detected_unix_ns=self.detected_unix_ns,
         )
+
+    def _header_text(self, i: int) -> bytes:
+        layout = self.layout
+        begin = i * layout.frame_size_bytes
+        text = self.data[begin : begin + layout.image_offset_bytes]
+        # When no header ends where it should, the parser gets nothing to accept.
+        return text[: layout.header_size_bytes] if text.endswith(END_OF_HEADER) else b""
 
     def __iter__(self) -> Iterator[Frame]:
         return (self[i] for i in range(len(self)))
@@ -91,10 +97,12 @@ class FrameBlock:
         rows: npt.NDArray[np.uint8] = np.ndarray(shape, np.uint8, buffer=self.data)
         return self.layout.parse_rows(rows)
 
-    @property
+    @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
         """Which headers parse, shape (n,)."""
-        return self._headers[0]
+        if len(self) > FEW_FRAMES:
+            return self._headers[0]
+        return np.array([self.layout.is_valid(self._header_text(i)) for i in range(len(self))], np.bool_)
 
     @property
     def columns(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -131,29 +139,26 @@ class FrameBlock:
 
     @cached_property
     def _newest(self) -> dict[Key, Frame]:
-        if len(self) == 1:
-            frame = self[0]
-            try:
-                frame.header  # noqa: B018 - parses
-            except HeaderError:
-                return {}
-            return {frame.key: frame}
-        valid = np.flatnonzero(self.valid)
-        if not len(valid):
-            return {}
         if not self.product.one_quabo:
-            return {(frame := self[int(valid[-1])]).key: frame}
-        # reversed, so that the first index of each value is its last frame
-        quabos = self.columns["quabo_num"][valid][::-1]
-        last = valid[::-1][np.unique(quabos, return_index=True)[1]]
-        return {frame.key: frame for frame in (self[int(i)] for i in np.sort(last))}
+            candidates = np.flatnonzero(self.valid)[-1:]
+        elif len(self) <= FEW_FRAMES:
+            candidates = np.flatnonzero(self.valid)
+        else:
+            # reversed, so that the first index of each value is its last frame
+            quabos = np.where(self.valid, self.columns["quabo_num"], -1)[::-1]
+            last = len(self) - 1 - np.unique(quabos, return_index=True)[1]
+            candidates = np.sort(last[self.valid[last]])
+        newest: dict[Key, Frame] = {}
+        for i in candidates.tolist():
+            frame = self[i]
+            newest.pop(frame.key, None)  # so that the keys come in the order of their last frames
+            newest[frame.key] = frame
+        return newest
 
-    @property
+    @cached_property
     def n_bad(self) -> int:
         """Frames whose header does not parse."""
-        if len(self) == 1:
-            return 0 if self._newest else 1
-        return int((~self.valid).sum())
+        return len(self) - int(np.count_nonzero(self.valid))
 
     def n_frames_of(self, key: Key) -> int:
         """Frames of `key` whose header parses."""

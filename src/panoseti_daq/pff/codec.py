@@ -9,10 +9,8 @@ of a block with one matrix product.
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import re
-import struct
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +24,6 @@ END_OF_HEADER: Final = b"\n\n*"
 MAX_HEADER_BYTES: Final = 4096  # eight times the longest that Hashpipe writes
 
 _NUMBER: Final = re.compile(rb"(?<=:) *\d+(?= *[,}])")
-_NUMBERS: Final = re.compile(rb" *\d+(?:, *\d+)*")
 _MAX_WIDTH: Final = 15  # numbers of so many digits are below 2**53, where float64 is exact
 _QUABO: Final = '{{ "pkt_num": {:10d}, "pkt_tai": {:4d}, "pkt_nsec": {:9d}, "tv_sec": {:10d}, "tv_usec": {:6d}}}'
 _PH256: Final = _QUABO.replace('"pkt_num"', '"quabo_num": {:1d}, "pkt_num"')
@@ -84,10 +81,7 @@ class Layout:
         self._template: Final = template
         self._n_quabos: Final = 1 if product.one_quabo else 4
         self._slots: Final = slots
-        # Marks and numbers in turn, marks first and last.
-        edges = [0, *itertools.chain.from_iterable(slots), len(template)]
-        self._split: Final = struct.Struct("".join(f"{b - a}s" for a, b in itertools.pairwise(edges))).unpack
-        self._marks: Final = self._split(template)[::2]
+        self._match: Final = _pattern(template, slots).fullmatch
 
     @classmethod
     def discover(cls, head: bytes, product: DataProduct) -> Layout | None:
@@ -132,14 +126,23 @@ class Layout:
         """
         if not self._slots:
             return self._parse_as_json(text)
-        parts = self._split(text) if len(text) == self.header_size_bytes else ()
-        numbers = parts[1::2]
-        if parts[::2] != self._marks or not _NUMBERS.fullmatch(b",".join(numbers)):
+        match = self._match(text)
+        if match is None:
             raise HeaderError(f"damaged header: {text!r}")
-        values = tuple(map(int, numbers))
+        values = tuple(map(int, match.groups()))
         quabo_num, values = (values[0], values[1:]) if self._n_quabos == 1 else (None, values)
-        columns = {name: values[i :: len(QUABO_FIELDS)] for i, name in enumerate(QUABO_FIELDS)}
-        return Header(**columns, quabo_num=quabo_num, other=None)
+        # the order of QUABO_FIELDS
+        return Header(values[0::5], values[1::5], values[2::5], values[3::5], values[4::5], quabo_num)
+
+    def is_valid(self, text: bytes) -> bool:
+        """Whether `parse` would accept a header."""
+        if self._slots:
+            return self._match(text) is not None
+        try:
+            self.parse(text)
+        except HeaderError:
+            return False
+        return True
 
     def _parse_as_json(self, text: bytes) -> Header:
         fields = _load(text)
@@ -205,6 +208,15 @@ class Layout:
             for name in columns:
                 columns[name][i] = getattr(header, name)
         return valid, columns
+
+
+def _pattern(template: bytes, slots: tuple[tuple[int, int], ...]) -> re.Pattern[bytes]:
+    """What a header of a layout looks like: its marks, and blanks and digits of the same width between them."""
+    parts, at = [], 0
+    for begin, end in slots:
+        parts += [re.escape(template[at:begin]), rb"(?=[ \d]{%d}[^ \d])( *\d+)" % (end - begin)]
+        at = end
+    return re.compile(b"".join([*parts, re.escape(template[at:])]))
 
 
 @functools.lru_cache(maxsize=256)

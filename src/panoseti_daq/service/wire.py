@@ -8,7 +8,7 @@ after the other are one valid message.
 from __future__ import annotations
 
 import enum
-import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -113,4 +113,4 @@ def _raw_header(header: Header) -> pb.Header:
 
 
 def _differences(column: Sequence[int]) -> list[int]:
-    return [column[0], *(b - a for a, b in itertools.pairwise(column))]
+    return [column[0], *map(operator.sub, column[1:], column)]
