@@ -55,7 +55,8 @@ def simulate(
         raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
 
     from panoseti_daq.pff import DataProduct
-    from panoseti_daq.sources.simulate import DEFAULT_MODULE_ID, DEFAULT_PRODUCTS, Simulation, Simulator
+    from panoseti_daq.sources.schedule import DEFAULT_MODULE_ID, DEFAULT_PRODUCTS, Simulation
+    from panoseti_daq.sources.simulate import Simulator
     from panoseti_daq.sources.writer import Buffering
 
     log_to_stderr(log_level)

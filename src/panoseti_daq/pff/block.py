@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -73,7 +73,7 @@ class FrameBlock:
             self.file,
             self.first_frame_number + i,
             self.data[image_at : begin + layout.frame_size_bytes],
-            (layout, self._header_text(i)),
+            partial(layout.parse, self._header_text(i)),
             generation=self.generation,
             detected_unix_ns=self.detected_unix_ns,
         )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff.product import DataProduct
 from panoseti_daq.pff.timing import FrameTime, TimeStatus, resolve
-
-if TYPE_CHECKING:
-    from panoseti_daq.pff.codec import Layout
 
 QUABO_FIELDS = ("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
 """Header fields of a quabo, in the order in which Hashpipe writes them (SPEC 1.3)."""
@@ -135,8 +133,6 @@ class Frame:
     __slots__ = (
         "__weakref__",
         "_header",
-        "_layout",
-        "_text",
         "_time",
         "detected_unix_ns",
         "file",
@@ -154,7 +150,7 @@ class Frame:
         file: str,
         frame_number: int,
         pixels: bytes,
-        header: Header | tuple[Layout, bytes],
+        header: Header | Callable[[], Header],
         *,
         generation: int = 0,
         detected_unix_ns: int = 0,
@@ -166,14 +162,8 @@ class Frame:
         self.pixels = pixels
         self.generation = generation
         self.detected_unix_ns = detected_unix_ns
-        self._header: Header | None = None
-        self._layout: Layout | None = None
-        self._text = b""
+        self._header = header  # or what parses it
         self._time: FrameTime | None = None
-        if isinstance(header, Header):
-            self._header = header
-        else:
-            self._layout, self._text = header
 
     @property
     def header(self) -> Header:
@@ -184,9 +174,8 @@ class Frame:
         HeaderError
             The text does not parse.
         """
-        if self._header is None:
-            assert self._layout is not None
-            self._header = self._layout.parse(self._text)
+        if not isinstance(self._header, Header):
+            self._header = self._header()
         return self._header
 
     @property

@@ -16,14 +16,8 @@ from frames import append, each_product, frame_bytes, wait_until
 from panoseti_daq.errors import ConfigError, PffError, SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind, PffName, TimeStatus, open_file
 from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run
-from panoseti_daq.sources.simulate import (
-    DEFAULT_MODULE_ID,
-    SimulatedSource,
-    Simulation,
-    Simulator,
-    recorded,
-    synthetic,
-)
+from panoseti_daq.sources.schedule import DEFAULT_MODULE_ID, Simulation, recorded, synthetic
+from panoseti_daq.sources.simulate import SimulatedSource, Simulator
 from panoseti_daq.sources.sky import ModuleSky
 from panoseti_daq.sources.writer import Buffering, RunWriter
 
