@@ -15,14 +15,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from panoseti_daq.client import AioDaqDataClient, ReceivedFrame, RpcError
+    from panoseti_daq.client import AioDaqDataClient, DaqDataClient, HostChange, ReceivedFrame, RpcError
     from panoseti_daq.errors import ConfigError, DaqError, HostError, PffError, SourceError
     from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind, TimeStatus, open_file
 
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
-    "client": ("AioDaqDataClient", "ReceivedFrame", "RpcError"),
+    "client": ("AioDaqDataClient", "DaqDataClient", "HostChange", "ReceivedFrame", "RpcError"),
     "errors": ("ConfigError", "DaqError", "HostError", "PffError", "SourceError"),
     "pff": ("DataProduct", "Frame", "FrameBlock", "Key", "Kind", "TimeStatus", "open_file"),
 }
@@ -30,10 +30,12 @@ _HOMES = {
 __all__ = [
     "AioDaqDataClient",
     "ConfigError",
+    "DaqDataClient",
     "DaqError",
     "DataProduct",
     "Frame",
     "FrameBlock",
+    "HostChange",
     "HostError",
     "Key",
     "Kind",

@@ -8,13 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from panoseti_daq.pff import Frame, FrameBlock, Key, Kind
+
+RATE_OVER_S: Final = 10.0  # bursts of a slow product are seconds apart: an average over less would flicker
+
+
+class Rate:
+    """How many things happen per second, averaged over about `RATE_OVER_S`; older ones count less and less."""
+
+    def __init__(self, now: float) -> None:
+        self._begin = self._last = now
+        self._weight = 0.0
+
+    def add(self, n: int, now: float) -> None:
+        """Take note of `n` things at loop time `now`."""
+        self._weight = self._weight * math.exp((self._last - now) / RATE_OVER_S) + n
+        self._last = now
+
+    def per_second(self, now: float) -> float:
+        """Average at loop time `now`."""
+        known_s = RATE_OVER_S * -math.expm1((self._begin - now) / RATE_OVER_S)
+        decayed = self._weight * math.exp((self._last - now) / RATE_OVER_S)
+        return decayed / known_s if known_s > 0 else 0.0
 
 
 @dataclass(slots=True)
@@ -27,13 +49,16 @@ class KeyState:
         The newest frame.
     n_frames
         Frames published since the hub began.
-    n_bytes
-        Bytes of the files these frames stand in, header and image.
+    frame_size_bytes
+        What one of them takes in its file, header and image.
+    rate
+        Frames per second.
     """
 
     newest: Frame
+    frame_size_bytes: int
+    rate: Rate
     n_frames: int = 0
-    n_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,21 +203,31 @@ class Hub:
         The newest frame of each key in the block is offered to its subscribers. A file that a later one replaced
         may still get its rest (SPEC 1.5): such frames count, but nothing newer is replaced by them.
         """
-        newest = block.newest()
         self.n_bad_frames += block.n_bad
-        for key, frame in newest.items():
-            state = self.keys.get(key)
-            if state is None:
-                state = self.keys[key] = KeyState(frame)
-                self._routes[key] = [s for s in self._subscriptions if key in s.wanted]
-            n_frames = block.n_frames_of(key)
-            state.n_frames += n_frames
-            state.n_bytes += n_frames * block.layout.frame_size_bytes
-            if _place(frame) < _place(state.newest):
-                continue
-            state.newest = frame
-            for subscription in self._routes[key]:
-                subscription.offer(key, frame)
+        for key, frame in block.newest().items():
+            state = self._count(key, frame, block.n_frames_of(key), block.layout.frame_size_bytes)
+            if _place(frame) >= _place(state.newest):
+                self._offer(key, frame, state)
+
+    def publish_frame(self, frame: Frame) -> None:
+        """Take in a frame that stands in no file we follow: it is newer than what came before it."""
+        key = frame.key
+        self._offer(key, frame, self._count(key, frame, 1, len(frame.pixels)))
+
+    def _count(self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int) -> KeyState:
+        now = self._loop.time()
+        state = self.keys.get(key)
+        if state is None:
+            state = self.keys[key] = KeyState(frame, frame_size_bytes, Rate(now))
+            self._routes[key] = [s for s in self._subscriptions if key in s.wanted]
+        state.n_frames += n_frames
+        state.rate.add(n_frames, now)
+        return state
+
+    def _offer(self, key: Key, frame: Frame, state: KeyState) -> None:
+        state.newest = frame
+        for subscription in self._routes[key]:
+            subscription.offer(key, frame)
 
     @contextmanager
     def subscribe(self, wanted: Filter, interval_s: float = 0.0) -> Iterator[Subscription]:

@@ -14,7 +14,7 @@ from rig import Recorder, image_of, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError, image_dict, received_frame
-from panoseti_daq.client.aio import _SERVICE
+from panoseti_daq.client.nodes import SERVICE
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.server import Server
@@ -156,7 +156,7 @@ async def test_raw_responses_count_frames_and_tell_when_they_were_found(tmp_path
 async def _refusal(server: Server, **request: object) -> grpc.aio.AioRpcError:
     async with grpc.aio.insecure_channel(server.address) as channel:
         call = channel.unary_stream(
-            f"{_SERVICE}/StreamImages",
+            f"{SERVICE}/StreamImages",
             request_serializer=pb.StreamImagesRequest.SerializeToString,
             response_deserializer=pb.StreamImagesResponse.FromString,
         )(pb.StreamImagesRequest(**request))  # type: ignore[arg-type]
@@ -253,7 +253,7 @@ async def test_shutdown_ends_streams_with_cancelled(tmp_path: Path) -> None:
 
 async def test_a_quiet_source_ends_a_stream_only_when_a_timeout_is_set(tmp_path: Path) -> None:
     (tmp_path / "module_1").mkdir()
-    async with serving(tmp_path, reader_timeout=0.1) as server:
+    async with serving(tmp_path, quiet_stream_timeout_seconds=0.1) as server:
         error = await _refusal(server, stream_movie_data=True)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
@@ -265,7 +265,7 @@ class _Glutton:
         small_window = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536))
         self._channel = grpc.aio.insecure_channel(server.address, options=small_window)
         stream: Any = self._channel.unary_stream(
-            f"{_SERVICE}/StreamImages", request_serializer=pb.StreamImagesRequest.SerializeToString
+            f"{SERVICE}/StreamImages", request_serializer=pb.StreamImagesRequest.SerializeToString
         )
         self.call = stream(pb.StreamImagesRequest(stream_movie_data=True))
 

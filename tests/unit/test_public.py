@@ -10,10 +10,12 @@ def test_the_public_names_are_these() -> None:
     assert panoseti_daq.__all__ == [
         "AioDaqDataClient",
         "ConfigError",
+        "DaqDataClient",
         "DaqError",
         "DataProduct",
         "Frame",
         "FrameBlock",
+        "HostChange",
         "HostError",
         "Key",
         "Kind",

@@ -150,3 +150,89 @@ class InitHpIoResponse(_message.Message):
     success: bool
     error_message: str
     def __init__(self, success: bool = ..., error_message: _Optional[str] = ...) -> None: ...
+
+class UploadImageRequest(_message.Message):
+    __slots__ = ("pano_image",)
+    PANO_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    pano_image: PanoImage
+    def __init__(self, pano_image: _Optional[_Union[PanoImage, _Mapping]] = ...) -> None: ...
+
+class StatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatusResponse(_message.Message):
+    __slots__ = ("version", "uptime_seconds", "followed", "keys", "streams", "bad_frames")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWED_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    BAD_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    uptime_seconds: float
+    followed: Followed
+    keys: _containers.RepeatedCompositeFieldContainer[KeyStatus]
+    streams: _containers.RepeatedCompositeFieldContainer[StreamStatus]
+    bad_frames: int
+    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ...) -> None: ...
+
+class Followed(_message.Message):
+    __slots__ = ("description", "watching", "update_interval_seconds", "module_ids", "modules", "files", "set_by", "since_seconds")
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    WATCHING_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MODULE_IDS_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    SET_BY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    description: str
+    watching: str
+    update_interval_seconds: float
+    module_ids: _containers.RepeatedScalarFieldContainer[int]
+    modules: _containers.RepeatedScalarFieldContainer[int]
+    files: int
+    set_by: str
+    since_seconds: float
+    def __init__(self, description: _Optional[str] = ..., watching: _Optional[str] = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., modules: _Optional[_Iterable[int]] = ..., files: _Optional[int] = ..., set_by: _Optional[str] = ..., since_seconds: _Optional[float] = ...) -> None: ...
+
+class KeyStatus(_message.Message):
+    __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns")
+    MODULE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    QUABO_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    TIME_STATUS_FIELD_NUMBER: _ClassVar[int]
+    DETECTED_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    module_id: int
+    product: str
+    quabo: int
+    frames: int
+    frames_per_second: float
+    bytes_per_second: float
+    file: str
+    frame_number: int
+    unix_ns: int
+    time_status: TimeStatus
+    detected_unix_ns: int
+    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., quabo: _Optional[int] = ..., frames: _Optional[int] = ..., frames_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., unix_ns: _Optional[int] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., detected_unix_ns: _Optional[int] = ...) -> None: ...
+
+class StreamStatus(_message.Message):
+    __slots__ = ("peer", "sent", "dropped", "since_seconds", "idle_seconds")
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    SINCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    IDLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    peer: str
+    sent: int
+    dropped: int
+    since_seconds: float
+    idle_seconds: float
+    def __init__(self, peer: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., since_seconds: _Optional[float] = ..., idle_seconds: _Optional[float] = ...) -> None: ...

@@ -1,12 +1,59 @@
-"""Commands about the servers themselves."""
+"""Commands that ask which servers there are: ``hosts``, ``ping``, ``reflect``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from panoseti_daq.cli.options import DaqConfigOption, HostOption, NetConfigOption, make_client
+
+if TYPE_CHECKING:
+    from panoseti_daq._proto import daq_data_pb2 as pb
+    from panoseti_daq.client import AioDaqDataClient
+
+
+def list_hosts(
+    host: HostOption = None, daq_config: DaqConfigOption = None, net_config: NetConfigOption = None
+) -> None:
+    """Show every DAQ node: whether it answers, and what it follows."""
+    import asyncio
+
+    from rich.table import Table
+
+    from panoseti_daq.cli.options import print_table
+    from panoseti_daq.errors import HostError
+
+    async def ask() -> list[tuple[str, bool, str]]:
+        client, _ = make_client(host, daq_config, net_config)
+        async with client:
+            return await asyncio.gather(*(_ask_one(client, name) for name in host or client.hosts))
+
+    rows = asyncio.run(ask())
+    table = Table("host", "answers", "follows", box=None, pad_edge=False)
+    for name, answers, follows in rows:
+        table.add_row(name, "yes" if answers else "no", follows)
+    print_table(table)
+    if not any(answers for _, answers, _ in rows):
+        raise HostError("no DAQ node answers")
+
+
+async def _ask_one(client: AioDaqDataClient, host: str) -> tuple[str, bool, str]:
+    from panoseti_daq.client import RpcError
+
+    if not await client.is_daq_host_valid(host):
+        return host, False, ""
+    try:
+        return host, True, _follows(await client.get_status(host))
+    except RpcError:  # a predecessor's server does not tell
+        return host, True, "unknown (a panoseti-grpc server?)"
+
+
+def _follows(status: pb.StatusResponse) -> str:
+    if not status.HasField("followed"):
+        return "nothing yet: see panoseti-daq init"
+    modules = ", ".join(map(str, status.followed.modules)) or "none yet"
+    return f"{status.followed.description}; modules {modules}"
 
 
 def ping(
@@ -35,3 +82,17 @@ def ping(
 
     if not asyncio.run(ping_all()):
         raise HostError("no server answered")
+
+
+def reflect(
+    host: HostOption = None, daq_config: DaqConfigOption = None, net_config: NetConfigOption = None
+) -> None:
+    """List the services and calls of servers."""
+    import asyncio
+
+    async def ask() -> str:
+        client, hosts = make_client(host, daq_config, net_config)
+        async with client:
+            return await client.reflect_services(hosts)
+
+    typer.echo(asyncio.run(ask()), nl=False)

@@ -7,12 +7,17 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from panoseti_daq.client import AioDaqDataClient
+
+
+_UNLIMITED: Final = 1000  # columns
 
 
 class LogLevel(enum.StrEnum):
@@ -65,3 +70,11 @@ def make_client(
     if daq_config is not None:
         return AioDaqDataClient(daq_config, net_config), list(hosts or ())
     return AioDaqDataClient.connect(*(hosts or ["localhost"])), list(hosts or ["localhost"])
+
+
+def print_table(table: Table) -> None:
+    """Print a table in full, however narrow or absent the terminal is."""
+    from rich.console import Console
+
+    needed = Console(width=_UNLIMITED).measure(table).maximum
+    Console(width=needed).print(table)

@@ -3,51 +3,115 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from panoseti_daq.cli.options import LogLevel, LogLevelOption, ModuleIdOption, log_to_stderr
 
+if TYPE_CHECKING:
+    from panoseti_daq.config import ServerSettings
+
+_OPTIONS: Final = {
+    "run_probe": "--run-probe",
+    "max_concurrent_rpcs": "--max-streams",
+    "data_roots": "--data-root",
+    "shutdown_grace_period": "--shutdown-grace-period",
+    "stalled_client_timeout_seconds": "--stalled-client-timeout",
+    "polling_interval_seconds": "--polling-interval",
+    "accept_uploads": "--accept-uploads",
+    "init_from_default": "--init-from-default",
+    "default_hp_io_config_file": "--hp-io-config",
+}
+"""Option of a settings key."""
+
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen at, or unix:///PATH.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 for any that is free.")] = 50051,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="PANOSETI_DAQ_CONFIG",
+            help="Settings, TOML or JSON. PANOSETI_DAQ_KEY variables beat it, options beat both.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Follow this directory at once, without waiting for InitHpIo.")
     ] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Follow simulated data at once.")] = False,
     module_id: ModuleIdOption = None,
     update_interval_seconds: Annotated[
-        float, typer.Option(help="Least time between two frames of one module and product, for any client.")
-    ] = 0.001,
+        float | None,
+        typer.Option(
+            help="Least time between two frames of one module and product, for any client. [default: as allowed]"
+        ),
+    ] = None,
+    init_from_default: Annotated[
+        bool | None,
+        typer.Option(
+            "--init-from-default/--no-init-from-default", help="Follow what --hp-io-config says at once."
+        ),
+    ] = None,
+    hp_io_config: Annotated[
+        Path | None,
+        typer.Option(help="hp_io_config file for --init-from-default: a path, or the name of a packaged one."),
+    ] = None,
+    accept_uploads: Annotated[
+        bool | None,
+        typer.Option("--accept-uploads/--no-accept-uploads", help="Take frames that clients push (UploadImages)."),
+    ] = None,
     run_probe: Annotated[
-        str, typer.Option(help="How to tell that a run is active: process, pid-file, growth or none.")
-    ] = "process",
+        str | None,
+        typer.Option(
+            help="How to tell that a run is active: process, pid-file, growth or none. [default: process]"
+        ),
+    ] = None,
+    data_root: Annotated[
+        list[Path] | None,
+        typer.Option(help="InitHpIo may follow only what is below; repeatable. [default: anything]"),
+    ] = None,
+    max_streams: Annotated[int | None, typer.Option(help="Streams at the same time. [default: 100]")] = None,
+    stalled_client_timeout: Annotated[
+        float | None, typer.Option(help="End a client that takes nothing for so many seconds. [default: 60]")
+    ] = None,
+    polling_interval: Annotated[
+        float | None, typer.Option(help="Look at the files every so many seconds instead of using inotify.")
+    ] = None,
+    shutdown_grace_period: Annotated[
+        float | None, typer.Option(help="Seconds that calls have to end at shutdown. [default: 5]")
+    ] = None,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Serve live images of the modules of a data directory."""
     import asyncio
 
-    from pydantic import ValidationError
-
-    from panoseti_daq.config import RunProbe, ServerSettings
     from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import serve as serve_until_signal
 
     if data_dir is not None and simulate:
         raise typer.BadParameter("--data-dir and --simulate exclude each other")
-    if run_probe not in set(RunProbe):
-        raise typer.BadParameter(f"--run-probe {run_probe!r} is not one of {', '.join(RunProbe)}")
     log_to_stderr(log_level)
+    options = {
+        "run_probe": run_probe,
+        "max_concurrent_rpcs": max_streams,
+        "data_roots": data_root or None,
+        "shutdown_grace_period": shutdown_grace_period,
+        "stalled_client_timeout_seconds": stalled_client_timeout,
+        "polling_interval_seconds": polling_interval,
+        "accept_uploads": accept_uploads,
+        "init_from_default": init_from_default,
+        "default_hp_io_config_file": hp_io_config,
+    }
+    settings = _settings(config, {key: value for key, value in options.items() if value is not None})
     follow = None
     if data_dir is not None or simulate:
         data = str(data_dir.absolute()) if data_dir else ""
-        follow = HpIoConfig(data, update_interval_seconds, tuple(module_id or ()), simulate)
-    try:
-        settings = ServerSettings(run_probe=RunProbe(run_probe))
-    except ValidationError as error:
-        raise typer.BadParameter(str(error)) from None
+        interval_s = update_interval_seconds
+        if interval_s is None:
+            interval_s = settings.min_hp_io_update_interval_seconds
+        follow = HpIoConfig(data, interval_s, tuple(module_id or ()), simulate)
     asyncio.run(
         serve_until_signal(
             settings,
@@ -57,3 +121,16 @@ def serve(
             ready=lambda address: typer.echo(f"listening on {address}", err=True),
         )
     )
+
+
+def _settings(file: Path | None, options: dict[str, Any]) -> ServerSettings:
+    """Settings of all sources; a bad option is a usage error, any other a ConfigError."""
+    from panoseti_daq.config import ServerSettings
+    from panoseti_daq.config_file import check_values, load_settings
+    from panoseti_daq.errors import ConfigError
+
+    try:
+        check_values(ServerSettings, options, "", spell=lambda key: _OPTIONS[str(key[0])])
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+    return load_settings(file, options)

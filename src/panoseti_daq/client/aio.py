@@ -4,68 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 from weakref import WeakSet
-
-import grpc
-from google.protobuf.empty_pb2 import Empty
-from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
-from panoseti_daq.client.merge import MergedStream, StreamCall
+from panoseti_daq.client.merge import HostChange, MergedStream, StreamCall
+from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet, Node, Nodes
+from panoseti_daq.client.reflection import describe
 from panoseti_daq.client.stream import ImageStream
 from panoseti_daq.client.targets import ConfigSource, Target, address_of, load_json, targets_of
-from panoseti_daq.errors import ConfigError, HostError
+from panoseti_daq.client.upload import Images, upload
+from panoseti_daq.data import packaged_config
+from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
-PING_TIMEOUT_S: Final = 0.5
-SIMULATION_CONFIG: Final = Path(__file__).parents[1] / "data" / "hp_io_config_simulate.json"
-_SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
-_CHANNEL_OPTIONS: Final = (
-    # Whoever looks at the sky wants a server back as soon as it is.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    # Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago,
-    # because the server drops the old ones only when its writes wait.
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", 65536),
-)
-
-Hosts = str | Iterable[str] | None
-"""One host, several, or None or nothing for every host that answers."""
+SIMULATION_CONFIG = packaged_config("hp_io_config_simulate.json")
 
 _T = TypeVar("_T")
-
-
-class HostSet(set[str]):
-    """A set of hosts that may also be awaited: published examples do both."""
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return self
-        yield
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A channel to one DAQ node and its calls."""
-
-    target: Target
-    channel: grpc.aio.Channel
-
-    def call(self, name: str, request: type, response: type) -> Any:
-        return self.channel.unary_unary(
-            f"{_SERVICE}/{name}",
-            request_serializer=request.SerializeToString,  # type: ignore[attr-defined]
-            response_deserializer=response.FromString,  # type: ignore[attr-defined]
-        )
 
 
 class AioDaqDataClient:
@@ -102,9 +64,7 @@ class AioDaqDataClient:
     def _set_up(self, targets: Mapping[str, Target], log_level: int | None = None) -> None:
         if log_level is not None:
             logging.getLogger("panoseti_daq.client").setLevel(log_level)
-        self._targets = dict(targets)
-        self._nodes: dict[str, _Node] = {}
-        self._valid = HostSet()
+        self._nodes = Nodes(targets)
         self._merged: WeakSet[MergedStream] = WeakSet()
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -131,9 +91,7 @@ class AioDaqDataClient:
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()
-        for host, target in self._targets.items():
-            channel = grpc.aio.insecure_channel(target.address, options=_CHANNEL_OPTIONS)
-            self._nodes[host] = _Node(target, channel)
+        self._nodes.open()
         await self.get_daq_host_status()
         return self
 
@@ -147,72 +105,79 @@ class AioDaqDataClient:
             await self._tasks.__aexit__(None, None, None)  # what happened in the block is not the tasks' concern
         finally:
             self._tasks = None
-            nodes, self._nodes = self._nodes, {}
-            await asyncio.gather(*(node.channel.close() for node in nodes.values()))
-
-    @property
-    def hosts(self) -> list[str]:
-        """Every configured host, whether it answers or not."""
-        return list(self._targets)
-
-    def get_valid_daq_hosts(self) -> HostSet:
-        """Hosts that answered when they were last asked; may be awaited."""
-        return HostSet(self._valid)
-
-    async def get_daq_host_status(self) -> dict[str, bool]:
-        """Ping every node; whether it answers, by address (``host:port``)."""
-        answers = await asyncio.gather(*map(self.is_daq_host_valid, self._targets))
-        return {target.address: answer for target, answer in zip(self._targets.values(), answers, strict=True)}
-
-    async def ping(self, host: str, timeout: float = PING_TIMEOUT_S) -> bool:
-        """Whether the server of `host` answers within `timeout` s; False for a host that is not configured."""
-        node = self._nodes.get(host)
-        if node is None:
-            return False
-        try:
-            await node.call("Ping", Empty, Empty)(Empty(), timeout=timeout, wait_for_ready=True)
-        except AioRpcError as error:
-            _log.debug("%s does not answer: %s", host, error.details())
-            return False
-        return True
-
-    async def is_daq_host_valid(self, host: str) -> bool:
-        """Whether `host` is configured and answers now."""
-        if not await self.ping(host):
-            self._valid.discard(host)
-            return False
-        self._valid.add(host)
-        return True
-
-    async def validate_daq_hosts(self, hosts: Hosts = None) -> list[str]:
-        """Hosts that an argument stands for.
-
-        Raises
-        ------
-        HostError
-            A host is not configured or does not answer, or none does; a ValueError and a ConnectionError.
-        """
-        self._check_entered()
-        chosen = [hosts] if isinstance(hosts, str) and hosts else list(dict.fromkeys(hosts or ()))
-        status = await asyncio.gather(*map(self.is_daq_host_valid, chosen or self._targets))
-        if not chosen:
-            chosen = [host for host, answers in zip(self._targets, status, strict=True) if answers]
-            if not chosen:
-                raise HostError(f"No valid daq hosts found: none of {_names(self._targets)} answers")
-            return chosen
-        for host, answers in zip(chosen, status, strict=True):
-            if not answers:
-                why = "does not answer" if host in self._targets else "is not configured"
-                raise HostError(
-                    f"daq_host={host!r} {why}; it has no valid gRPC server channel."
-                    f" Valid hosts: {_names(self._valid)}; configured: {_names(self._targets)}"
-                )
-        return chosen
+            await self._nodes.close()
 
     def _check_entered(self) -> asyncio.TaskGroup:
         if self._tasks is None:
             raise ConfigError(f"{type(self).__name__} is not open; use it as 'async with ... as client'")
         return self._tasks
+
+    @property
+    def hosts(self) -> list[str]:
+        """Every configured host, whether it answers or not."""
+        return list(self._nodes.targets)
+
+    def get_valid_daq_hosts(self) -> HostSet:
+        """Hosts that answered when they were last asked; may be awaited."""
+        return HostSet(self._nodes.valid)
+
+    async def get_daq_host_status(self) -> dict[str, bool]:
+        """Ping every node; whether it answers, by address (``host:port``)."""
+        targets = self._nodes.targets
+        answers = await asyncio.gather(*map(self._nodes.answers, targets))
+        return {target.address: answer for target, answer in zip(targets.values(), answers, strict=True)}
+
+    async def ping(self, host: str, timeout: float = PING_TIMEOUT_S) -> bool:
+        """Whether the server of `host` answers within `timeout` s; False for a host that is not configured."""
+        return await self._nodes.ping(host, timeout)
+
+    async def is_daq_host_valid(self, host: str) -> bool:
+        """Whether `host` is configured and answers now."""
+        return await self._nodes.answers(host)
+
+    async def validate_daq_hosts(self, hosts: Hosts = None) -> list[str]:
+        """Hosts that an argument stands for.
+
+        Parameters
+        ----------
+        hosts
+            One host, or a list, tuple or set of hosts; None or nothing for all that answer.
+
+        Raises
+        ------
+        HostError
+            A host is not configured or does not answer, or none does; a ValueError and a ConnectionError.
+        ConfigError
+            The argument is of another type.
+        """
+        self._check_entered()
+        return await self._nodes.choose(hosts)
+
+    async def reflect_services(self, hosts: Hosts = None) -> str:
+        """What services the servers of `hosts` have, as text.
+
+        Raises
+        ------
+        HostError
+            A host is unknown or does not answer.
+        RpcError
+            A server has no reflection.
+        """
+        chosen = await self.validate_daq_hosts(hosts)
+        return "".join(await asyncio.gather(*(describe(self._nodes[host]) for host in chosen)))
+
+    async def get_status(self, host: str, timeout: float = 5.0) -> pb.StatusResponse:
+        """What the server of `host` is doing.
+
+        Raises
+        ------
+        HostError
+            The host is unknown or does not answer.
+        RpcError
+            The server does not tell, as those of panoseti-grpc (UNIMPLEMENTED).
+        """
+        [host] = await self.validate_daq_hosts(host)
+        return await self._nodes[host].status(timeout)
 
     async def init_hp_io(
         self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
@@ -245,24 +210,11 @@ class AioDaqDataClient:
         return all(await asyncio.gather(*(self._init_one(host, config, timeout) for host in chosen)))
 
     async def _init_one(self, host: str, config: Mapping[str, Any], timeout_s: float) -> bool:
-        node = self._nodes[host]
+        request = init_request(config, self._nodes[host].target.data_dir)
         try:
-            request = pb.InitHpIoRequest(
-                data_dir=config.get("data_dir") or node.target.data_dir,
-                update_interval_seconds=config["update_interval_seconds"],
-                force=config.get("force", False),
-                simulate_daq=config.get("simulate_daq", False),
-                module_ids=config.get("module_ids") or (),
-            )
-        except KeyError as error:
-            raise ConfigError(f"hp_io_cfg has no {error.args[0]!r}") from None
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f"hp_io_cfg has a value of the wrong type: {error}") from None
-        init = node.call("InitHpIo", pb.InitHpIoRequest, pb.InitHpIoResponse)
-        try:
-            response: pb.InitHpIoResponse = await init(request, timeout=timeout_s)
-        except AioRpcError as error:
-            _log.error("InitHpIo: %s", RpcError(host, error))
+            response = await self._nodes[host].init_hp_io(request, timeout_s)
+        except RpcError as error:
+            _log.error("InitHpIo: %s", error)
             return False
         if response.error_message:
             _log.warning("InitHpIo: %s: %s", host, response.error_message)
@@ -296,6 +248,7 @@ class AioDaqDataClient:
         wait_for_ready: bool = False,
         parse_pano_images: bool = True,
         timeout: float | None = None,
+        on_host_change: Callable[[HostChange], object] | None = None,
     ) -> ImageStream[Any]:
         """Newest images as they come; with or without ``await``.
 
@@ -315,6 +268,8 @@ class AioDaqDataClient:
             Give the documented dict (see `images.image_dict`), else the StreamImagesResponse.
         timeout
             End the streams after so many seconds; None for never.
+        on_host_change
+            Called with a `HostChange` when a host begins to stream, is lost or comes back.
 
         Raises
         ------
@@ -328,7 +283,7 @@ class AioDaqDataClient:
             stream_movie_data, stream_pulse_height_data, update_interval_seconds, module_ids, encoding
         )
         convert: Callable[[pb.StreamImagesResponse, str], Any] = _as_dict if parse_pano_images else _as_it_is
-        return self._stream(hosts, request, convert, wait_for_ready, timeout)
+        return self._stream(hosts, request, convert, on_host_change, wait_for_ready, timeout)
 
     def stream_frames(
         self,
@@ -338,40 +293,55 @@ class AioDaqDataClient:
         pulse_height: bool = True,
         interval_s: float = 0.0,
         module_ids: Iterable[int] = (),
+        wait_for_ready: bool = False,
+        on_host_change: Callable[[HostChange], object] | None = None,
     ) -> ImageStream[ReceivedFrame]:
         """The same as frames with types: nothing is decoded before it is asked for. See `stream_images`."""
         request = _request(movie, pulse_height, interval_s, module_ids, pb.RAW)
-        return self._stream(hosts, request, received_frame)
+        return self._stream(hosts, request, received_frame, on_host_change, wait_for_ready)
 
     def _stream(
         self,
         hosts: Hosts,
         request: pb.StreamImagesRequest,
         convert: Callable[[pb.StreamImagesResponse, str], _T],
+        on_host_change: Callable[[HostChange], object] | None = None,
         wait_for_ready: bool = False,
         timeout_s: float | None = None,
     ) -> ImageStream[_T]:
+        def call(node: Node, *, again: bool) -> StreamCall:
+            return node.stream_images(request, wait_for_ready=again or wait_for_ready, timeout_s=timeout_s)
+
         async def begin() -> MergedStream:
             tasks = self._check_entered()
             if convert is _as_dict:
                 await asyncio.to_thread(__import__, "pandas")  # takes longer than many images: not in the loop
-            chosen = await self.validate_daq_hosts(hosts)
-
-            def make_call(node: _Node) -> StreamCall:
-                stream: Any = node.channel.unary_stream(
-                    f"{_SERVICE}/StreamImages",
-                    request_serializer=pb.StreamImagesRequest.SerializeToString,
-                    response_deserializer=pb.StreamImagesResponse.FromString,
-                )
-                call: StreamCall = stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready)
-                return call
-
-            calls = [(host, partial(make_call, self._nodes[host])) for host in chosen]
-            merged = MergedStream(tasks, calls)
+            chosen = await self._nodes.choose(hosts, wait=wait_for_ready)
+            calls = {host: partial(call, self._nodes[host]) for host in chosen}
+            merged = MergedStream(tasks, calls, on_host_change)
             self._merged.add(merged)
             return merged
 
         return ImageStream(begin, convert)
+
+    async def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:
+        """Send frames to the servers of `hosts`, which treat them like those of their files.
+
+        Parameters
+        ----------
+        hosts
+            Which; None or nothing for all that answer. Several get the same frames, at the pace of the slowest.
+        image_iterator
+            Frames, or PanoImage messages, from an iterable of either kind.
+
+        Raises
+        ------
+        HostError
+            A host is unknown or does not answer.
+        RpcError
+            A server refuses, for example because it was not started to accept uploads (PERMISSION_DENIED).
+        """
+        await upload([self._nodes[host] for host in await self.validate_daq_hosts(hosts)], image_iterator)
 
 
 def _request(
@@ -395,7 +365,3 @@ def _as_dict(response: pb.StreamImagesResponse, host: str) -> dict[str, Any]:
 
 def _as_it_is(response: pb.StreamImagesResponse, host: str) -> pb.StreamImagesResponse:
     return response
-
-
-def _names(hosts: Iterable[str]) -> str:
-    return ", ".join(sorted(hosts)) or "none"

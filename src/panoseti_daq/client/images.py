@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import accumulate
 from typing import Any, Final
 
-import numpy as np
-from google.protobuf.struct_pb2 import Struct
-
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, Frame, Header, Kind, TimeStatus
+from panoseti_daq.pff import Frame, Header, TimeStatus
 from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.wire import pixels_and_header, product_of
 
-_KINDS: Final = {pb.PanoImage.MOVIE: Kind.MOVIE, pb.PanoImage.PULSE_HEIGHT: Kind.PULSE_HEIGHT}
 _QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
-_PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
 
 
 class ReceivedFrame(Frame):
@@ -53,15 +46,8 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
         The message is not a frame of a known data product.
     """
     image, delivery = response.pano_image, response.delivery
-    product = _product_of(image)
-    if image.pixels:
-        pixels, header = image.pixels, _header_of(image.raw_header)
-    else:
-        # values of unsigned pixels; pulse heights become signed by wrapping
-        unsigned = np.array(image.image_array, np.uint32).astype(f"<u{product.bytes_per_pixel}")
-        pixels, header = unsigned.tobytes(), Header.from_dict(_as_dict(image.header))
-    if len(pixels) != product.image_size_bytes:
-        raise PffError(f"{host}: a {product.token} image has {product.image_size_bytes} bytes, this {len(pixels)}")
+    product = product_of(image)
+    pixels, header = pixels_and_header(image, product)
     frame = ReceivedFrame(
         product,
         image.module_id,
@@ -76,41 +62,6 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
     frame.n_dropped = delivery.dropped
     frame.queued_ns = delivery.queued_ns
     return frame
-
-
-def _product_of(image: pb.PanoImage) -> DataProduct:
-    kind, shape = _KINDS.get(image.type), tuple(image.shape)
-    product = _PRODUCTS.get((kind, shape, image.bytes_per_pixel))  # type: ignore[arg-type]
-    if product is None:
-        raise PffError(f"no data product is {kind}, {shape}, {image.bytes_per_pixel} bytes per pixel")
-    return product
-
-
-def _header_of(raw: pb.Header) -> Header:
-    if raw.json:
-        return Header.from_dict(json.loads(raw.json))
-    columns = {name: tuple(accumulate(getattr(raw, name))) for name in QUABO_FIELDS}
-    return Header(**columns, quabo_num=raw.quabo_num if raw.HasField("quabo_num") else None, other=None)
-
-
-def _as_dict(struct: Struct) -> dict[str, Any]:
-    """A Struct as Python values; numbers, which it holds as float64, become whole where they are."""
-    return {name: _as_value(value) for name, value in struct.fields.items()}
-
-
-def _as_value(value: Any) -> Any:
-    match value.WhichOneof("kind"):
-        case "struct_value":
-            return _as_dict(value.struct_value)
-        case "number_value":
-            number = value.number_value
-            return int(number) if number.is_integer() else number
-        case "list_value":
-            return [_as_value(item) for item in value.list_value.values]
-        case "null_value" | None:
-            return None
-        case kind:
-            return getattr(value, kind)
 
 
 def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None) -> dict[str, Any]:

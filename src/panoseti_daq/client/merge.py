@@ -1,14 +1,20 @@
-"""Many hosts, one stream: a task per host reads ahead a little, and one consumer takes what came first."""
+"""Many hosts, one stream: a task per host reads ahead a little, and one consumer takes what came first.
+
+A host that is lost is tried again until the stream is closed, and its frames come back by themselves.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import grpc
+from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -17,17 +23,89 @@ from panoseti_daq.client.errors import RpcError
 _log = logging.getLogger(__name__)
 
 READ_AHEAD: Final = 8  # messages per host; beyond that the server keeps the newest for us
+FIRST_RETRY_S: Final = 0.2
+LAST_RETRY_S: Final = 5.0
+RETRY_FACTOR: Final = 1.6
+
+# What asking again cannot change.
+_FINAL: Final = frozenset(
+    {
+        StatusCode.INVALID_ARGUMENT,
+        StatusCode.UNIMPLEMENTED,
+        StatusCode.UNAUTHENTICATED,
+        StatusCode.PERMISSION_DENIED,
+        StatusCode.DEADLINE_EXCEEDED,
+    }
+)
 
 StreamCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, pb.StreamImagesResponse]
+
+
+class MakeCall(Protocol):
+    """Makes the call of one host."""
+
+    def __call__(self, *, again: bool) -> StreamCall:
+        """Make it; `again` when the host was lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostChange:
+    """A host was lost or came back.
+
+    Attributes
+    ----------
+    host
+        Which DAQ node.
+    connected
+        Whether it streams now.
+    reason
+        Why it was lost; empty when it came back.
+    """
+
+    host: str
+    connected: bool
+    reason: str = ""
+
+
+def retry_delay_s(n_failures: int) -> float:
+    """How long to wait after the n-th failure in a row: exponential, with jitter so that clients spread out."""
+    longest = min(LAST_RETRY_S, FIRST_RETRY_S * RETRY_FACTOR ** (n_failures - 1))
+    return longest * random.uniform(0.5, 1.0)
+
+
+class _Seen:
+    """Which frames of a host came before its connection broke: a new stream begins with the newest known ones."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, str], int] = {}
+        self._before_break: dict[tuple[int, str], int] = {}
+
+    def before(self, image: pb.PanoImage) -> bool:
+        """Whether a frame came before the last break; takes note of it."""
+        file = (image.module_id, image.file)
+        number = image.frame_number
+        if number <= self._before_break.get(file, -1):
+            return True
+        self._last[file] = number
+        return False
+
+    def break_off(self) -> None:
+        """Take note of a break."""
+        self._before_break |= self._last
+        self._last.clear()
 
 
 class MergedStream:
     """Responses of several hosts in the order in which they came.
 
-    **Holds** at most `READ_AHEAD` responses per host. **When full**, the host's task stops reading, gRPC's flow
-    control stops its server, and the server conflates: nothing here grows while the consumer is busy.
-    A host that fails is logged by name and the others go on; when the last one is gone the stream ends, with the
-    error of that host if it had one.
+    **Holds** at most `READ_AHEAD` responses per host. **When full**, the hosts' tasks stop reading, gRPC's flow
+    control stops their servers, and the servers conflate: nothing here grows while the consumer is busy.
+
+    A host whose connection breaks is tried again, after delays that grow to `LAST_RETRY_S`. A host that ends its
+    stream with a status is tried again while there are others, because it may only be restarting; of a single host
+    that is the end. What it cannot serve however often it is asked ends it at once. When the last host is gone, so
+    is the stream, with that host's error.
 
     Parameters
     ----------
@@ -35,35 +113,76 @@ class MergedStream:
         Owner of the reading tasks.
     calls
         Makes the call of each host.
+    on_host_change
+        Called when a host is lost or comes back; in the event loop, so it must not block.
     """
 
-    def __init__(self, tasks: asyncio.TaskGroup, calls: Iterable[tuple[str, Callable[[], StreamCall]]]) -> None:
+    def __init__(
+        self,
+        tasks: asyncio.TaskGroup,
+        calls: Mapping[str, MakeCall],
+        on_host_change: Callable[[HostChange], object] | None = None,
+    ) -> None:
         self._responses: deque[tuple[str, pb.StreamImagesResponse]] = deque()
         self._error: RpcError | None = None
         self._arrived = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._on_host_change = on_host_change
+        self._size = READ_AHEAD * len(calls)
         self._readers = {
-            tasks.create_task(self._read(host, call), name=f"stream from {host}") for host, call in calls
+            tasks.create_task(self._read(host, call), name=f"stream from {host}") for host, call in calls.items()
         }
-        self._size = READ_AHEAD * len(self._readers)
         for reader in self._readers:
             reader.add_done_callback(self._reader_done)
 
-    async def _read(self, host: str, make_call: Callable[[], StreamCall]) -> None:
-        call = make_call()
-        try:
-            async for response in call:
-                self._responses.append((host, response))
-                self._arrived.set()
-                if len(self._responses) >= self._size:
-                    self._has_room.clear()
-                    await self._has_room.wait()
-        except AioRpcError as error:
-            self._error = RpcError(host, error)
-            _log.warning("stream from %s ended: %s", host, self._error)
-        finally:
-            call.cancel()
+    async def _read(self, host: str, make_call: MakeCall) -> None:
+        """Read from one host until it is gone for good."""
+        n_failures = 0
+        was_there = False
+        seen = _Seen()
+        while True:
+            call = make_call(again=n_failures > 0)
+            try:
+                await call.wait_for_connection()
+                self._tell(HostChange(host, connected=True), again=n_failures > 0)
+                n_failures, was_there = 0, True
+                async for response in call:
+                    if seen.before(response.pano_image):
+                        continue
+                    self._responses.append((host, response))
+                    self._arrived.set()
+                    if len(self._responses) >= self._size:
+                        self._has_room.clear()
+                        await self._has_room.wait()
+                return  # the server has no more
+            except AioRpcError as error:
+                n_failures += 1
+                lost = RpcError(host, error)
+                if not self._may_come_back(lost, was_there):
+                    self._error = lost
+                    _log.warning("stream from %s ended: %s", host, lost)
+                    return
+                if n_failures == 1:
+                    self._tell(HostChange(host, connected=False, reason=str(lost)))
+            finally:
+                call.cancel()
+            seen.break_off()
+            await asyncio.sleep(retry_delay_s(n_failures))
+
+    def _may_come_back(self, lost: RpcError, was_there: bool) -> bool:
+        code = lost.code()
+        if code in _FINAL or not was_there:
+            return False
+        return code is StatusCode.UNAVAILABLE or len(self._readers) > 1
+
+    def _tell(self, change: HostChange, again: bool = True) -> None:
+        if change.connected and again:
+            _log.warning("stream from %s is back", change.host)
+        elif not change.connected:
+            _log.warning("stream from %s lost, trying again: %s", change.host, change.reason)
+        if self._on_host_change is not None:
+            self._on_host_change(change)
 
     def _reader_done(self, reader: asyncio.Task[None]) -> None:
         self._readers.discard(reader)
@@ -90,6 +209,13 @@ class MergedStream:
         if len(self._responses) < self._size:
             self._has_room.set()
         return response
+
+    def receive_nowait(self) -> tuple[str, pb.StreamImagesResponse] | None:
+        """Next response if there is one."""
+        if not self._responses:
+            return None
+        self._has_room.set()
+        return self._responses.popleft()
 
     def close(self) -> None:
         """End all calls; may be called again."""

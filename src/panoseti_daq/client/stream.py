@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -12,7 +12,7 @@ from panoseti_daq.client.merge import MergedStream
 _T = TypeVar("_T")
 
 
-class _Iteration(Generic[_T]):
+class Iteration(Generic[_T]):
     """One pass over a stream. Whoever drops it, as ``break`` does, ends the calls behind it."""
 
     def __init__(
@@ -28,6 +28,7 @@ class _Iteration(Generic[_T]):
         return self
 
     async def begin(self) -> None:
+        """Open the calls, once."""
         if self._merged is None:
             self._merged = await self._begin()
 
@@ -38,7 +39,15 @@ class _Iteration(Generic[_T]):
         host, response = await self._merged.receive()
         return self._convert(response, host)
 
+    def arrived(self) -> list[_T]:
+        """Images that are there without waiting."""
+        images = []
+        while self._merged is not None and (arrived := self._merged.receive_nowait()) is not None:
+            images.append(self._convert(arrived[1], arrived[0]))
+        return images
+
     def close(self) -> None:
+        """End the calls."""
         if self._merged is not None:
             self._merged.close()
 
@@ -61,24 +70,24 @@ class ImageStream(Generic[_T]):
     ) -> None:
         self._begin = begin
         self._convert = convert
-        self._opened: _Iteration[_T] | None = None
+        self._opened: Iteration[_T] | None = None
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._open().__await__()
 
     async def _open(self) -> Self:
         if self._opened is None:
-            self._opened = _Iteration(self._begin, self._convert)
+            self._opened = Iteration(self._begin, self._convert)
         await self._opened.begin()
         return self
 
-    def __aiter__(self) -> AsyncIterator[_T]:
+    def __aiter__(self) -> Iteration[_T]:
         iteration, self._opened = self._opened, None
-        return iteration or _Iteration(self._begin, self._convert)
+        return iteration or Iteration(self._begin, self._convert)
 
     async def __anext__(self) -> _T:
         if self._opened is None:
-            self._opened = _Iteration(self._begin, self._convert)
+            self._opened = Iteration(self._begin, self._convert)
         return await self._opened.__anext__()
 
     async def aclose(self) -> None:

@@ -19,13 +19,14 @@ from typing import Final
 from grpc import StatusCode
 
 from panoseti_daq.config import RunProbe, ServerSettings
-from panoseti_daq.errors import DaqError
+from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.hub import Filter, Hub, Subscription
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_config
 from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.probe import why_inactive
+from panoseti_daq.sources.schedule import Simulation
 from panoseti_daq.sources.simulate import SimulatedSource
-from panoseti_daq.sources.source import FrameSource
+from panoseti_daq.sources.source import FrameSource, NoSource
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Stream:
     ----------
     peer
         Who called.
+    since
+        Loop time at which it did.
     subscription
         Its frames; None while it waits at the gate.
     writing_since
@@ -53,6 +56,7 @@ class Stream:
     """
 
     peer: str
+    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     subscription: Subscription | None = None
     writing_since: float | None = None
     last_frame_at: float = 0.0
@@ -67,15 +71,32 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class _Following:
-    """One configuration in force."""
+class Following:
+    """One configuration in force.
+
+    Attributes
+    ----------
+    config
+        What is followed.
+    set_by
+        Who asked for it.
+    since
+        Loop time at which it came into force.
+    source, hub
+        Where its frames come from, and where they are handed out.
+    task
+        Carries them from one to the other.
+    """
 
     config: HpIoConfig
+    set_by: str
+    since: float  # loop time
     source: FrameSource
     hub: Hub
     task: asyncio.Task[None]
 
     async def stop(self) -> None:
+        """Let go of the source."""
         self.task.cancel()
         await asyncio.wait([self.task])
 
@@ -106,18 +127,28 @@ class Acquisition:
         self._make_source = make_source or source_of
         self._gate = asyncio.Lock()  # first come, first served
         self._streams: dict[Stream, None] = {}
-        self._following: _Following | None = None
+        self._following: Following | None = None
         self._shut_down: Refused | None = None
 
     @property
-    def config(self) -> HpIoConfig | None:
+    def following(self) -> Following | None:
         """Configuration in force; None when there is none."""
+        return self._following
+
+    @property
+    def config(self) -> HpIoConfig | None:
+        """What is followed; None when nothing is."""
         return self._following.config if self._following else None
 
     @property
     def hub(self) -> Hub | None:
         """Hub of the configuration in force; None when there is none."""
         return self._following.hub if self._following else None
+
+    @property
+    def accepts_uploads(self) -> bool:
+        """Whether clients may push frames."""
+        return self._settings.accept_uploads
 
     @property
     def streams(self) -> list[Stream]:
@@ -161,7 +192,9 @@ class Acquisition:
                 raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
             return self._following.hub, self._following.config.update_interval_s
 
-    async def configure(self, config: HpIoConfig, *, force: bool, need_active_run: bool = True) -> str:
+    async def configure(
+        self, config: HpIoConfig, *, force: bool, need_active_run: bool = True, peer: str = "the server's start"
+    ) -> str:
         """Follow `config` from now on.
 
         Parameters
@@ -172,6 +205,8 @@ class Acquisition:
             End the streams there are; else refuse when there are any.
         need_active_run
             Refuse when the probe finds no active run.
+        peer
+            Who asks.
 
         Returns
         -------
@@ -193,7 +228,7 @@ class Acquisition:
                     f"{len(self.streams)} streams are active ({peers}); use force=true to end them",
                 )
             message = await check_config(config, self._settings, need_active_run=need_active_run)
-            following = await self._start(config)
+            following = await self._start(config, peer)
             self._end_streams(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
             old, self._following = self._following, following
             if old is not None:
@@ -201,7 +236,7 @@ class Acquisition:
         _log.info("following %s", config)
         return message
 
-    async def _start(self, config: HpIoConfig) -> _Following:
+    async def _start(self, config: HpIoConfig, peer: str) -> Following:
         source, hub = self._make_source(config, self._settings), Hub()
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = self._tasks.create_task(_follow(source, hub, started), name=f"follow {config}")
@@ -212,7 +247,7 @@ class Acquisition:
         except asyncio.CancelledError:
             task.cancel()
             raise
-        return _Following(config, source, hub, task)
+        return Following(config, peer, asyncio.get_running_loop().time(), source, hub, task)
 
     def _end_streams(self, refused: Refused) -> None:
         for stream in self.streams:
@@ -220,7 +255,10 @@ class Acquisition:
 
     async def watch(self) -> None:
         """End streams that stall or starve, and warn when the run ends; runs until it is cancelled."""
-        stalled_s, starved_s = self._settings.stalled_client_timeout_seconds, self._settings.reader_timeout
+        stalled_s, starved_s = (
+            self._settings.stalled_client_timeout_seconds,
+            self._settings.quiet_stream_timeout_seconds,
+        )
         interval_s = min(PROBE_INTERVAL_S, stalled_s / 4, (starved_s or math.inf) / 4)
         loop = asyncio.get_running_loop()
         next_probe, was_inactive = loop.time() + PROBE_INTERVAL_S, None
@@ -234,7 +272,7 @@ class Acquisition:
                 elif starved_s and stream.writing_since is None and now - stream.last_frame_at > starved_s:
                     text = f"there was no frame for {starved_s:g} s"
                     stream.end(Refused(StatusCode.DEADLINE_EXCEEDED, text))
-            if now >= next_probe and self.config and not self.config.simulate:
+            if now >= next_probe and self.config and self.config.data_dir:
                 next_probe = now + PROBE_INTERVAL_S
                 was_inactive = await self._probe(Path(self.config.data_dir), was_inactive)
 
@@ -260,15 +298,41 @@ class Acquisition:
 
 
 def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
-    """Source that a configuration names: the simulation or a data directory."""
+    """Source that a configuration names: the simulation or a data directory.
+
+    Raises
+    ------
+    ConfigError
+        The settings leave nothing to simulate.
+    """
     if config.simulate:
-        return SimulatedSource(module_ids=config.module_ids)
+        return SimulatedSource(simulation_of(settings), config.module_ids)
+    if config.uploads_only:
+        return NoSource()
     return RunSource(
         config.data_dir,
         module_ids=config.module_ids,
         products=settings.valid_data_products,
         polling_interval_s=settings.polling_interval_seconds,
     )
+
+
+def simulation_of(settings: ServerSettings) -> Simulation:
+    """What the server's own simulation plays; its files rotate and old ones are deleted, so it can run for months.
+
+    Raises
+    ------
+    ConfigError
+        None of its data products is among those to follow.
+    """
+    wanted, valid = settings.simulate_daq_cfg, settings.valid_data_products
+    products = tuple(product for product in wanted.products if product in valid)
+    if not products:
+        simulated, allowed = (", ".join(p.token for p in some) for some in (wanted.products, valid))
+        raise ConfigError(
+            f"simulate_daq_cfg: {simulated} is not followed; allowed by valid_data_products: {allowed}"
+        )
+    return Simulation(wanted.sim_module_ids, products, max_file_frames=wanted.frames_per_pff, keep_files=2)
 
 
 async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from grpc import StatusCode
 
-from panoseti_daq.config import ServerSettings
+from panoseti_daq.config import HpIoFile, ServerSettings
+from panoseti_daq.config_file import check_values, read_mapping
+from panoseti_daq.data import packaged_config
 from panoseti_daq.errors import DaqError, DataDirError
 from panoseti_daq.pff.product import MAX_MODULE_ID
 from panoseti_daq.sources.probe import why_inactive
@@ -49,17 +51,36 @@ class HpIoConfig:
         Modules to follow; empty for all.
     simulate
         Follow the server's own simulation.
+    uploads_only
+        Follow nothing but what clients push.
     """
 
     data_dir: str = ""
     update_interval_s: float = 0.001
     module_ids: tuple[int, ...] = ()
     simulate: bool = False
+    uploads_only: bool = False
 
     def __str__(self) -> str:
-        what = "the simulation" if self.simulate else f"data_dir {self.data_dir!r}"
+        what = f"data_dir {self.data_dir!r}"
+        if self.simulate or self.uploads_only:
+            what = "the simulation" if self.simulate else "what clients upload"
         modules = f"modules {', '.join(map(str, self.module_ids))}" if self.module_ids else "all modules"
         return f"{what}, {modules}, at most one frame per key and {self.update_interval_s:g} s"
+
+
+def read_hp_io_file(file: Path) -> HpIoConfig:
+    """What an ``hp_io_config`` file says; a bare name is a file that comes with the package.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read or holds what is not allowed.
+    """
+    path = packaged_config(str(file)) if file.parent == Path() else file
+    content = check_values(HpIoFile, read_mapping(path), str(path), strict=True)
+    module_ids = tuple(sorted(set(content.module_ids)))
+    return HpIoConfig(content.data_dir, content.update_interval_seconds, module_ids, content.simulate_daq)
 
 
 async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_active_run: bool) -> str:
@@ -82,7 +103,7 @@ async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_act
             f"update_interval_seconds is {config.update_interval_s:g}; it must be at least {minimum:g} s",
         )
     check_module_ids(config.module_ids)
-    if config.simulate:
+    if config.simulate or config.uploads_only:
         return ""
     return await asyncio.to_thread(_check_data_dir, config, settings, need_active_run)
 

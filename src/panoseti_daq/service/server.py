@@ -8,18 +8,30 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from panoseti_daq.config import ServerSettings
-from panoseti_daq.errors import ConfigError
+from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.service.acquisition import Acquisition
-from panoseti_daq.service.hp_io import HpIoConfig
+from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
 
 _log = logging.getLogger(__name__)
+
+_OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
+    # A client that vanished without a word is found out by pings, and clients may do the same with us.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +63,13 @@ async def running_server(
     Parameters
     ----------
     settings
-        Limits.
+        Limits, and what to follow at start.
     host
         Address to listen at, or ``unix:///PATH``.
     port
         TCP port; 0 for any that is free.
     follow
-        Follow this at once; None to wait for InitHpIo.
+        Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
 
     Raises
     ------
@@ -68,13 +80,17 @@ async def running_server(
     ExceptionGroup
         A background task failed; the block was cancelled.
     """
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])  # a port in use is an error, not a lottery
+    server = grpc.aio.server(options=_OPTIONS)
     address = _bind(server, host, port)
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         acquisition = Acquisition(settings, tasks)
         if follow is not None:
             await acquisition.configure(follow, force=False, need_active_run=False)
+        elif settings.accept_uploads and not settings.init_from_default:
+            await acquisition.configure(HpIoConfig(uploads_only=True), force=False)
+        elif settings.init_from_default:
+            await _init_from_default(acquisition, settings.default_hp_io_config_file)
         server.add_generic_rpc_handlers((DaqDataServicer(acquisition).rpc_handlers(),))
         healthy = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
@@ -94,6 +110,14 @@ async def running_server(
             await server.stop(settings.shutdown_grace_period)
     if failure is not None:
         raise failure
+
+
+async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
+    """Follow what `file` says; when that fails, say why and leave it to InitHpIo (SPEC 4.9)."""
+    try:
+        await acquisition.configure(read_hp_io_file(file), force=False, need_active_run=False)
+    except (DaqError, OSError) as error:
+        _log.error("init_from_default: %s; serving all the same, InitHpIo can choose what to follow", error)
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int) -> str:

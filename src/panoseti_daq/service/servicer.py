@@ -7,7 +7,7 @@ import logging
 import math
 import time
 import urllib.parse
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -18,9 +18,11 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import DaqError
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import Kind
-from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
+from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
-from panoseti_daq.service.wire import Encoding, FrameEncoder, delivery
+from panoseti_daq.service.status import status_of
+from panoseti_daq.wire import frame_of
 
 _log = logging.getLogger(__name__)
 
@@ -42,18 +44,26 @@ class DaqDataServicer:
     def __init__(self, acquisition: Acquisition) -> None:
         self._acquisition = acquisition
         self._encode = FrameEncoder()
+        self._started_at = asyncio.get_running_loop().time()
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
         """Handlers to register; StreamImages writes bytes, so its responses have no serializer."""
         # Their types know only the blocking servicers.
         unary: Any = grpc.unary_unary_rpc_method_handler
         stream: Any = grpc.unary_stream_rpc_method_handler
+        grpc_upload: Any = grpc.stream_unary_rpc_method_handler
         handlers = {
             "StreamImages": stream(_guarded(self.stream_images), pb.StreamImagesRequest.FromString),
             "InitHpIo": unary(
                 _guarded(self.init_hp_io), pb.InitHpIoRequest.FromString, pb.InitHpIoResponse.SerializeToString
             ),
             "Ping": unary(_guarded(self.ping), Empty.FromString, Empty.SerializeToString),
+            "UploadImages": grpc_upload(
+                _guarded(self.upload_images), pb.UploadImageRequest.FromString, Empty.SerializeToString
+            ),
+            "Status": unary(
+                _guarded(self.status), pb.StatusRequest.FromString, pb.StatusResponse.SerializeToString
+            ),
         }
         return grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)
 
@@ -71,6 +81,7 @@ class DaqDataServicer:
             assert stream.subscription is not None
             subscription = stream.subscription
             _log.info("%s: streaming %s", peer, _describe(request))
+            await context.send_initial_metadata(())  # tells the client that it is in, though no frame may come yet
             sequence = 0
             try:
                 async for frame in subscription:
@@ -95,8 +106,30 @@ class DaqDataServicer:
             request.simulate_daq,
         )
         _log.info("%s: InitHpIo for %s%s", _peer(context), config, ", by force" if request.force else "")
-        message = await self._acquisition.configure(config, force=request.force)
+        message = await self._acquisition.configure(config, force=request.force, peer=_peer(context))
         return pb.InitHpIoResponse(success=True, error_message=message)
+
+    async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], context: _Context) -> Empty:
+        """Hand out frames that a client pushes; nothing is kept but the newest of each key."""
+        if not self._acquisition.accepts_uploads:
+            raise Refused(
+                StatusCode.PERMISSION_DENIED, "this server takes no uploads; start it with --accept-uploads"
+            )
+        _log.info("%s: uploads", _peer(context))
+        n_frames = 0
+        async for request in requests:
+            hub = self._acquisition.hub
+            if hub is None:
+                raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
+            check_module_ids((request.pano_image.module_id,))
+            hub.publish_frame(frame_of(request.pano_image))
+            n_frames += 1
+        _log.info("%s: uploaded %d frames", _peer(context), n_frames)
+        return Empty()
+
+    async def status(self, request: pb.StatusRequest, context: _Context) -> pb.StatusResponse:
+        """Tell what the server is doing."""
+        return status_of(self._acquisition, self._started_at)
 
 
 def _wanted(request: pb.StreamImagesRequest) -> Filter:

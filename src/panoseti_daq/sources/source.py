@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -51,3 +52,23 @@ class FrameSource(Protocol):
     def status(self) -> SourceStatus:
         """What the source is doing now."""
         ...
+
+
+class NoSource:
+    """A source that never has a frame: for a server that lives on uploads."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    async def __aiter__(self) -> AsyncIterator[FrameBlock]:
+        await asyncio.get_running_loop().create_future()  # until cancelled
+        yield  # type: ignore[misc] # makes it an iterator
+
+    def status(self) -> SourceStatus:
+        """Nothing is followed."""
+        return SourceStatus("uploads of clients", "nothing to watch", (), 0)

@@ -6,8 +6,9 @@ import pytest
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.images import received_frame
 from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout
-from panoseti_daq.service.wire import Encoding, FrameEncoder, as_raw, delivery
+from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
 from panoseti_daq.sources.sky import ModuleSky
+from panoseti_daq.wire import as_raw
 
 START_NS = 1_767_225_600_123_456_789
 ALL_PRODUCTS = pytest.mark.parametrize("product", DataProduct, ids=lambda p: p.token)

@@ -1,0 +1,236 @@
+"""The client for scripts without asyncio: the async client in a thread of its own, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, suppress
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from anyio.from_thread import BlockingPortal, BlockingPortalProvider
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.aio import SIMULATION_CONFIG, AioDaqDataClient
+from panoseti_daq.client.images import ReceivedFrame
+from panoseti_daq.client.merge import HostChange
+from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
+from panoseti_daq.client.stream import ImageStream, Iteration
+from panoseti_daq.client.targets import ConfigSource
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.pff import Frame
+
+_T = TypeVar("_T")
+
+_portals = BlockingPortalProvider(backend="asyncio")  # one thread for all clients, as long as there is one
+
+
+class BlockingStream(Generic[_T]):
+    """Iterator over an `ImageStream`; leaving the loop, also by ``break``, ends the calls. For one thread."""
+
+    def __init__(self, portal: BlockingPortal, stream: ImageStream[_T]) -> None:
+        self._portal = portal
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[_T]:
+        iterator = self._portal.call(self._stream.__aiter__)
+        try:
+            while images := self._portal.call(_some_of, iterator):
+                yield from images
+        finally:
+            with suppress(RuntimeError):  # the client is closed, and the calls with it
+                self._portal.call(iterator.close)
+
+    def __next__(self) -> _T:
+        image = self._portal.call(_next_of, self._stream)
+        if image is None:
+            raise StopIteration
+        return image
+
+    def close(self) -> None:
+        """End the calls, if it is not a ``for`` loop that holds them."""
+        self._portal.call(self._stream.aclose)
+
+
+async def _some_of(iterator: Iteration[_T]) -> list[_T]:
+    """What is there, at least one image; nothing at the end. One crossing of threads serves them all."""
+    try:
+        return [await anext(iterator), *iterator.arrived()]
+    except StopAsyncIteration:
+        return []
+
+
+async def _next_of(stream: ImageStream[_T]) -> _T | None:
+    try:
+        return await stream.__anext__()
+    except StopAsyncIteration:  # cannot cross into a Future
+        return None
+
+
+class DaqDataClient:
+    """Blocking client of the DaqData servers of one or more DAQ nodes; the same as `AioDaqDataClient`.
+
+    A context manager: leaving it ends every stream and connection. May be used from several threads. All clients
+    of a process share one thread that runs the event loop. Ctrl-C ends a call that waits.
+
+    Parameters
+    ----------
+    daq_config, network_config, log_level
+        As for `AioDaqDataClient`.
+    """
+
+    def __init__(
+        self,
+        daq_config: ConfigSource | None,
+        network_config: ConfigSource | None = None,
+        log_level: int | None = None,
+    ) -> None:
+        self._set_up(AioDaqDataClient(daq_config, network_config, log_level))
+
+    def _set_up(self, client: AioDaqDataClient) -> None:
+        self._client = client
+        self._portal: BlockingPortal | None = None
+        self._exits = ExitStack()
+
+    @classmethod
+    def connect(cls, *hosts: str) -> Self:
+        """Client of these hosts, without configuration files; see `AioDaqDataClient.connect`."""
+        client = cls.__new__(cls)
+        client._set_up(AioDaqDataClient.connect(*hosts))
+        return client
+
+    def __enter__(self) -> Self:
+        with ExitStack() as exits:
+            self._portal = exits.enter_context(_portals)
+            entered: AbstractContextManager[Any] = self._portal.wrap_async_context_manager(self._client)
+            exits.enter_context(entered)
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+        self._portal = None
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        if self._portal is None:
+            raise ConfigError(f"{type(self).__name__} is not open; use it as 'with ... as client'")
+        return self._portal.call(method, *arguments)
+
+    @property
+    def hosts(self) -> list[str]:
+        """Every configured host, whether it answers or not."""
+        return self._client.hosts
+
+    def get_valid_daq_hosts(self) -> set[str]:
+        """Hosts that answered when they were last asked."""
+        return set(self._client.get_valid_daq_hosts())
+
+    def get_daq_host_status(self) -> dict[str, bool]:
+        """Ping every node; whether it answers, by address (``host:port``)."""
+        status: dict[str, bool] = self._call(self._client.get_daq_host_status)
+        return status
+
+    def ping(self, host: str, timeout: float = PING_TIMEOUT_S) -> bool:
+        """Whether the server of `host` answers within `timeout` s; False for a host that is not configured."""
+        return bool(self._call(self._client.ping, host, timeout))
+
+    def is_daq_host_valid(self, host: str) -> bool:
+        """Whether `host` is configured and answers now."""
+        return bool(self._call(self._client.is_daq_host_valid, host))
+
+    def validate_daq_hosts(self, hosts: Hosts = None) -> list[str]:
+        """Hosts that an argument stands for; see `AioDaqDataClient.validate_daq_hosts`."""
+        chosen: list[str] = self._call(self._client.validate_daq_hosts, hosts)
+        return chosen
+
+    def reflect_services(self, hosts: Hosts = None) -> str:
+        """What services the servers of `hosts` have, as text."""
+        return str(self._call(self._client.reflect_services, hosts))
+
+    def get_status(self, host: str, timeout: float = 5.0) -> pb.StatusResponse:
+        """What the server of `host` is doing."""
+        status: pb.StatusResponse = self._call(self._client.get_status, host, timeout)
+        return status
+
+    def init_hp_io(
+        self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
+    ) -> bool:
+        """Choose what the servers of `hosts` follow; see `AioDaqDataClient.init_hp_io`."""
+        return bool(self._call(self._client.init_hp_io, hosts, hp_io_cfg, timeout))
+
+    def init_sim(
+        self, hosts: Hosts = None, hp_io_sim_cfg_path: ConfigSource = SIMULATION_CONFIG, timeout: float = 5.0
+    ) -> bool:
+        """Let the servers of `hosts` follow their own simulation."""
+        return bool(self._call(self._client.init_sim, hosts, hp_io_sim_cfg_path, timeout))
+
+    def stream_images(
+        self,
+        hosts: Hosts = None,
+        stream_movie_data: bool = True,
+        stream_pulse_height_data: bool = True,
+        update_interval_seconds: float = 0.0,
+        module_ids: Iterable[int] = (),
+        wait_for_ready: bool = False,
+        parse_pano_images: bool = True,
+        timeout: float | None = None,
+        on_host_change: Callable[[HostChange], object] | None = None,
+    ) -> BlockingStream[Any]:
+        """Newest images as they come, of all hosts merged; see `AioDaqDataClient.stream_images`.
+
+        `on_host_change` is called in the thread of the event loop. A host that is unknown or does not answer is an
+        error of this call, one that refuses is an error of the first image.
+        """
+
+        async def begin() -> ImageStream[Any]:
+            return await self._client.stream_images(
+                hosts,
+                stream_movie_data,
+                stream_pulse_height_data,
+                update_interval_seconds,
+                module_ids,
+                wait_for_ready,
+                parse_pano_images,
+                timeout,
+                on_host_change,
+            )
+
+        return self._stream(begin)
+
+    def stream_frames(
+        self,
+        hosts: Hosts = None,
+        *,
+        movie: bool = True,
+        pulse_height: bool = True,
+        interval_s: float = 0.0,
+        module_ids: Iterable[int] = (),
+        wait_for_ready: bool = False,
+        on_host_change: Callable[[HostChange], object] | None = None,
+    ) -> BlockingStream[ReceivedFrame]:
+        """The same as frames with types; see `AioDaqDataClient.stream_frames`."""
+
+        async def begin() -> ImageStream[ReceivedFrame]:
+            return await self._client.stream_frames(
+                hosts,
+                movie=movie,
+                pulse_height=pulse_height,
+                interval_s=interval_s,
+                module_ids=module_ids,
+                wait_for_ready=wait_for_ready,
+                on_host_change=on_host_change,
+            )
+
+        return self._stream(begin)
+
+    def _stream(self, begin: Callable[[], Any]) -> BlockingStream[Any]:
+        stream = self._call(begin)
+        assert self._portal is not None
+        return BlockingStream(self._portal, stream)
+
+    def upload_images(
+        self, hosts: Hosts, image_iterator: AsyncIterable[pb.PanoImage | Frame] | Iterable[pb.PanoImage | Frame]
+    ) -> None:
+        """Send frames to the servers of `hosts`; see `AioDaqDataClient.upload_images`."""
+        self._call(self._client.upload_images, hosts, image_iterator)

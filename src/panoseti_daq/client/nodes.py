@@ -1,0 +1,208 @@
+"""Channels to the DAQ nodes, and which of them answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from grpc.aio import AioRpcError
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.merge import StreamCall
+from panoseti_daq.client.targets import Target
+from panoseti_daq.errors import ConfigError, HostError
+
+_log = logging.getLogger(__name__)
+
+PING_TIMEOUT_S: Final = 0.5
+KEEPALIVE_S: Final = 10.0  # a connection that is silent for so long is asked whether it is still there
+SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
+
+Hosts = str | Collection[str] | None
+"""One host, several, or None or nothing for every host that answers."""
+
+_Response = TypeVar("_Response", bound=Message)
+
+
+class HostSet(set[str]):
+    """A set of hosts that may also be awaited: published examples do both."""
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self
+        yield
+
+
+def _channel_options() -> tuple[tuple[str, int], ...]:
+    return (
+        # Whoever looks at the sky wants a server back as soon as it is.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2000),
+        # Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago,
+        # because the server drops the old ones only when its writes wait.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 65536),
+        # A gateway that stalls says nothing; only pings find out.
+        ("grpc.keepalive_time_ms", int(KEEPALIVE_S * 1000)),
+        ("grpc.keepalive_timeout_ms", int(KEEPALIVE_S * 500)),
+        ("grpc.http2.max_pings_without_data", 0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A channel to one DAQ node and the calls of its service."""
+
+    target: Target
+    channel: grpc.aio.Channel
+
+    @classmethod
+    def open(cls, target: Target) -> Self:
+        """Make the channel; nothing is sent before the first call."""
+        return cls(target, grpc.aio.insecure_channel(target.address, options=_channel_options()))
+
+    async def ping(self, timeout_s: float) -> None:
+        """Raise AioRpcError unless the server answers within `timeout_s`."""
+        await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True)
+
+    async def init_hp_io(self, request: pb.InitHpIoRequest, timeout_s: float) -> pb.InitHpIoResponse:
+        """Choose what the server follows."""
+        return await self._call("InitHpIo", request, pb.InitHpIoResponse, timeout_s)
+
+    async def status(self, timeout_s: float) -> pb.StatusResponse:
+        """What the server is doing."""
+        return await self._call("Status", pb.StatusRequest(), pb.StatusResponse, timeout_s)
+
+    def stream_images(
+        self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None
+    ) -> StreamCall:
+        """Begin to stream."""
+        stream: Any = self.channel.unary_stream(
+            f"{SERVICE}/StreamImages",
+            request_serializer=pb.StreamImagesRequest.SerializeToString,
+            response_deserializer=pb.StreamImagesResponse.FromString,
+        )
+        call: StreamCall = stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready)
+        return call
+
+    async def upload_images(self, images: AsyncIterator[pb.UploadImageRequest]) -> None:
+        """Send frames until `images` ends."""
+        upload: Any = self.channel.stream_unary(
+            f"{SERVICE}/UploadImages",
+            request_serializer=pb.UploadImageRequest.SerializeToString,
+            response_deserializer=Empty.FromString,
+        )
+        try:
+            await upload(images)
+        except AioRpcError as error:
+            raise RpcError(self.target.host, error) from error
+
+    def _unary(self, name: str, response: type[Message]) -> Any:
+        return self.channel.unary_unary(
+            f"{SERVICE}/{name}",
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=response.FromString,
+        )
+
+    async def _call(self, name: str, request: Message, response: type[_Response], timeout_s: float) -> _Response:
+        try:
+            answer: _Response = await self._unary(name, response)(request, timeout=timeout_s)
+        except AioRpcError as error:
+            raise RpcError(self.target.host, error) from error
+        return answer
+
+
+class Nodes:
+    """The DAQ nodes of a client, open from `open` to `close`.
+
+    Parameters
+    ----------
+    targets
+        Where they are, by the name that users pass.
+    """
+
+    def __init__(self, targets: Mapping[str, Target]) -> None:
+        self.targets = dict(targets)
+        self.valid = HostSet()
+        self._open: dict[str, Node] = {}
+
+    def __getitem__(self, host: str) -> Node:
+        return self._open[host]
+
+    def open(self) -> None:
+        """Make a channel to every node."""
+        self._open = {host: Node.open(target) for host, target in self.targets.items()}
+
+    async def close(self) -> None:
+        """Close the channels."""
+        nodes, self._open = self._open, {}
+        await asyncio.gather(*(node.channel.close() for node in nodes.values()))
+
+    async def ping(self, host: str, timeout_s: float) -> bool:
+        """Whether `host` is known and answers within `timeout_s`."""
+        node = self._open.get(host)
+        if node is None:
+            return False
+        try:
+            await node.ping(timeout_s)
+        except AioRpcError as error:
+            _log.debug("%s does not answer: %s", host, error.details())
+            return False
+        return True
+
+    async def answers(self, host: str) -> bool:
+        """Whether `host` answers now; remembered in `valid`."""
+        answers = await self.ping(host, PING_TIMEOUT_S)
+        (self.valid.add if answers else self.valid.discard)(host)
+        return answers
+
+    async def choose(self, hosts: Hosts, *, wait: bool = False) -> list[str]:
+        """Hosts that an argument stands for; with `wait` also those that do not answer yet.
+
+        Raises
+        ------
+        HostError
+            A host is not configured or does not answer, or none does.
+        ConfigError
+            The argument is not a host name or several.
+        """
+        chosen = _names_in(hosts)
+        for host in chosen:
+            if host not in self.targets:
+                raise self._host_error(host, "is not configured")
+        answers = await asyncio.gather(*map(self.answers, chosen or self.targets))
+        if wait:
+            return chosen or list(self.targets)
+        if not chosen:
+            chosen = [host for host, answers in zip(self.targets, answers, strict=True) if answers]
+            if not chosen:
+                raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers")
+            return chosen
+        for host, answered in zip(chosen, answers, strict=True):
+            if not answered:
+                raise self._host_error(host, "does not answer")
+        return chosen
+
+    def _host_error(self, host: str, why: str) -> HostError:
+        return HostError(
+            f"daq_host={host!r} {why}; it does not have a valid gRPC server channel."
+            f" Valid daq_hosts: {_listed(self.valid)}; configured: {_listed(self.targets)}"
+        )
+
+
+def _names_in(hosts: Hosts) -> list[str]:
+    if isinstance(hosts, str):
+        return [hosts] if hosts else []
+    if hosts is not None and not (isinstance(hosts, Collection) and all(isinstance(h, str) for h in hosts)):
+        raise ConfigError(f"hosts={hosts!r} must be a str, a list, tuple or set of str, or None")
+    return list(dict.fromkeys(hosts or ()))
+
+
+def _listed(hosts: Iterable[str]) -> str:
+    return ", ".join(sorted(hosts)) or "none"

@@ -1,0 +1,63 @@
+"""Sending frames to servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from typing import Final
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.nodes import Node
+from panoseti_daq.pff import Frame
+from panoseti_daq.wire import as_raw
+
+READ_AHEAD: Final = 16  # frames that are taken from the caller before the slowest server took them
+
+Images = AsyncIterable[pb.PanoImage | Frame] | Iterable[pb.PanoImage | Frame]
+"""Frames, or PanoImage messages, from an iterable of either kind."""
+
+
+async def upload(nodes: Sequence[Node], images: Images) -> None:
+    """Send the same frames to all nodes, at the pace of the slowest.
+
+    Raises
+    ------
+    RpcError
+        The first server that refuses; the others are ended too.
+    """
+    queues = [asyncio.Queue[pb.UploadImageRequest | None](READ_AHEAD) for _ in nodes]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for node, queue in zip(nodes, queues, strict=True):
+                tasks.create_task(_upload_one(node, queue), name=f"upload to {node.target.host}")
+            async for request in _requests(images):
+                for queue in queues:
+                    await queue.put(request)
+            for queue in queues:
+                await queue.put(None)
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+async def _upload_one(node: Node, queue: asyncio.Queue[pb.UploadImageRequest | None]) -> None:
+    async def requests() -> AsyncIterator[pb.UploadImageRequest]:
+        while (request := await queue.get()) is not None:
+            yield request
+
+    await node.upload_images(requests())
+
+
+async def _requests(images: Images) -> AsyncIterator[pb.UploadImageRequest]:
+    if isinstance(images, AsyncIterable):
+        async for image in images:
+            yield _request(image)
+    else:
+        for image in images:
+            yield _request(image)
+
+
+def _request(image: pb.PanoImage | Frame) -> pb.UploadImageRequest:
+    return pb.UploadImageRequest(pano_image=as_raw(image) if isinstance(image, Frame) else image)

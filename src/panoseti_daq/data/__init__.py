@@ -1,0 +1,26 @@
+"""Example configuration files that come with the package, under the names that the predecessor documents."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from panoseti_daq.errors import ConfigError
+
+
+def packaged_configs() -> tuple[str, ...]:
+    """Names of the files there are."""
+    return tuple(sorted(f.name for f in files(__name__).iterdir() if f.name.endswith((".json", ".toml"))))
+
+
+def packaged_config(name: str) -> Path:
+    """Path of a file that comes with the package, whatever the working directory.
+
+    Raises
+    ------
+    ConfigError
+        There is none of this name; the message lists those there are.
+    """
+    if name not in packaged_configs():
+        raise ConfigError(f"{name!r} does not come with the package; there are {', '.join(packaged_configs())}")
+    return Path(str(files(__name__) / name))

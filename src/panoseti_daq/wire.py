@@ -1,0 +1,154 @@
+"""Frames as protobuf messages and back: the one place that knows both (proto/daq_data.proto)."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, Final
+
+import numpy as np
+from google.protobuf.struct_pb2 import Struct
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import DataProduct, Frame, Header, Kind
+from panoseti_daq.pff.codec import format_header
+from panoseti_daq.pff.frame import QUABO_FIELDS
+
+_TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
+_KINDS: Final = {number: kind for kind, number in _TYPES.items()}
+_PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
+
+
+def as_struct(frame: Frame) -> pb.PanoImage:
+    """The predecessor's message: exactly its fields."""
+    product = frame.product
+    unsigned = np.frombuffer(frame.pixels, f"<u{product.bytes_per_pixel}")  # pulse heights: never sign-extended
+    image = pb.PanoImage(
+        type=_TYPES[product.kind],
+        image_array=unsigned.tolist(),
+        shape=product.shape,
+        bytes_per_pixel=product.bytes_per_pixel,
+        file=frame.file,
+        frame_number=frame.frame_number,
+        module_id=frame.module_id,
+    )
+    image.header.update(frame.header.as_dict())
+    return image
+
+
+def as_raw(frame: Frame) -> pb.PanoImage:
+    """Our message: pixels as in the file and a header of 50 bytes."""
+    product, header = frame.product, frame.header
+    missing = pb.MISSING_QUABO if header.has_missing_quabo else pb.GOOD
+    empty = pb.GOOD if frame.pixels.lstrip(b"\0") else pb.ZERO_IMAGE
+    return pb.PanoImage(
+        type=_TYPES[product.kind],
+        shape=product.shape,
+        bytes_per_pixel=product.bytes_per_pixel,
+        file=frame.file,
+        frame_number=frame.frame_number,
+        module_id=frame.module_id,
+        pixels=frame.pixels,
+        raw_header=_raw_header(header),
+        time_status=pb.TimeStatus.Name(frame.time.status),
+        quality=missing | empty,
+    )
+
+
+def _raw_header(header: Header) -> pb.Header:
+    if header.other is not None:
+        return pb.Header(json=format_header(header).decode())
+    return pb.Header(
+        pkt_num=_differences(header.pkt_num),
+        pkt_tai=_differences(header.pkt_tai),
+        pkt_nsec=_differences(header.pkt_nsec),
+        tv_sec=_differences(header.tv_sec),
+        tv_usec=_differences(header.tv_usec),
+        quabo_num=header.quabo_num,
+    )
+
+
+def _differences(column: Sequence[int]) -> list[int]:
+    return [column[0], *map(operator.sub, column[1:], column)]
+
+
+def product_of(image: pb.PanoImage) -> DataProduct:
+    """Data product of a message.
+
+    Raises
+    ------
+    PffError
+        There is none of its type, shape and bytes per pixel.
+    """
+    kind, shape = _KINDS.get(image.type), tuple(image.shape)
+    product = _PRODUCTS.get((kind, shape, image.bytes_per_pixel))  # type: ignore[arg-type]
+    if product is None:
+        raise PffError(f"no data product is {kind}, {shape}, {image.bytes_per_pixel} bytes per pixel")
+    return product
+
+
+def pixels_and_header(image: pb.PanoImage, product: DataProduct) -> tuple[bytes, Header]:
+    """Pixels as in a file, and header, of a message in either encoding.
+
+    Raises
+    ------
+    PffError
+        The image is not one of `product`, or the header does not parse.
+    """
+    try:
+        if image.pixels:
+            pixels, header = image.pixels, _header_of(image.raw_header)
+        else:
+            # values of unsigned pixels; pulse heights become signed by wrapping
+            unsigned = np.array(image.image_array, np.uint32).astype(f"<u{product.bytes_per_pixel}")
+            pixels, header = unsigned.tobytes(), Header.from_dict(_as_dict(image.header))
+    except (ValueError, AttributeError) as error:
+        raise PffError(f"header of a {product.token} message does not parse: {error}") from error
+    if len(pixels) != product.image_size_bytes:
+        raise PffError(f"{product.token} images have {product.image_size_bytes} bytes, this one {len(pixels)}")
+    if len(header.tv_sec) != (1 if product.one_quabo else 4):
+        raise PffError(f"not a header of {product.token}: it has {len(header.tv_sec)} quabos")
+    return pixels, header
+
+
+def frame_of(image: pb.PanoImage) -> Frame:
+    """Frame of a message in either encoding.
+
+    Raises
+    ------
+    PffError
+        The message is not a frame of a data product.
+    """
+    product = product_of(image)
+    pixels, header = pixels_and_header(image, product)
+    return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
+
+
+def _header_of(raw: pb.Header) -> Header:
+    if raw.json:
+        return Header.from_dict(json.loads(raw.json))
+    columns = {name: tuple(accumulate(getattr(raw, name))) for name in QUABO_FIELDS}
+    return Header(**columns, quabo_num=raw.quabo_num if raw.HasField("quabo_num") else None, other=None)
+
+
+def _as_dict(struct: Struct) -> dict[str, Any]:
+    """A Struct as Python values; numbers, which it holds as float64, become whole where they are."""
+    return {name: _as_value(value) for name, value in struct.fields.items()}
+
+
+def _as_value(value: Any) -> Any:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return _as_dict(value.struct_value)
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() else number
+        case "list_value":
+            return [_as_value(item) for item in value.list_value.values]
+        case "null_value" | None:
+            return None
+        case kind:
+            return getattr(value, kind)
