@@ -14,12 +14,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from panoseti_daq._version import __version__
+
 if TYPE_CHECKING:
     from panoseti_daq.client import AioDaqDataClient, DaqDataClient, HostChange, ReceivedFrame, RpcError
     from panoseti_daq.errors import ConfigError, DaqError, HostError, PffError, SourceError
     from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind, TimeStatus, open_file
 
-__version__ = "0.1.0.dev0"
 
 _HOMES = {
     "client": ("AioDaqDataClient", "DaqDataClient", "HostChange", "ReceivedFrame", "RpcError"),
@@ -44,6 +45,7 @@ __all__ = [
     "RpcError",
     "SourceError",
     "TimeStatus",
+    "__version__",
     "open_file",
 ]
 
@@ -56,4 +58,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return list(__all__)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,9 +84,10 @@ class Subscription:
 
     **Holds** at most one frame per key. **Rate**: two frames of one key are at least `interval_s` apart, measured
     when they are taken; the first after a quiet spell is due at once. **When full**: a newer frame replaces the
-    one that waits, and takes its place in the order. A frame that was due and had not been taken counts in
-    `n_dropped` (the consumer was slow); one that was not yet due is what the interval asks for and does not count.
-    The last frame of a key is always delivered, none twice.
+    one that waits, and takes its place in the order. That is what the interval asks for as long as the frame was
+    not yet due, or was due for less than `interval_s`; after that the consumer is slow, and each interval that
+    passes without it taking a frame that was replaced counts in `n_dropped`. The last frame of a key is always
+    delivered, none twice.
 
     Made by `Hub.subscribe`; for the event loop of its hub. It never ends by itself: cancel whoever iterates.
 
@@ -96,7 +96,7 @@ class Subscription:
     n_taken
         Frames taken by the consumer.
     n_dropped
-        Frames that were due and were replaced before the consumer took them.
+        Frames that the consumer would have got, had it been fast enough.
     """
 
     def __init__(self, wanted: Filter, interval_s: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -106,7 +106,7 @@ class Subscription:
         self.n_dropped = 0
         self._loop = loop
         self._waiting: dict[Key, Frame] = {}  # newest that was not yet taken
-        self._due: deque[Key] = deque()  # keys of _waiting that may go out now
+        self._due: dict[Key, float] = {}  # keys of _waiting that may go out now, oldest first, and since when
         self._not_before: dict[Key, float] = {}  # loop time from which a key may go out
         self._later: list[tuple[float, int, Key]] = []  # heap of the keys of _waiting that may not yet
         self._timer: asyncio.TimerHandle | None = None
@@ -114,14 +114,17 @@ class Subscription:
 
     def offer(self, key: Key, frame: Frame) -> None:
         """Take note of a newer frame of `key`; called by the hub."""
+        now = self._loop.time()
         if key in self._waiting:
-            self.n_dropped += self._not_before.get(key, 0.0) <= self._loop.time()
             self._waiting[key] = frame
+            if now - self._due.get(key, now) >= self.interval_s:
+                self.n_dropped += 1
+                self._due[key] = now
             return
         self._waiting[key] = frame
         not_before = self._not_before.get(key, 0.0)
-        if not_before <= self._loop.time():
-            self._due.append(key)
+        if not_before <= now:
+            self._due[key] = now
             self._wake()
         else:
             heapq.heappush(self._later, (not_before, id(key), key))
@@ -139,7 +142,8 @@ class Subscription:
         self._timer = None
         now = self._loop.time()
         while self._later and self._later[0][0] <= now:
-            self._due.append(heapq.heappop(self._later)[2])
+            not_before, _, key = heapq.heappop(self._later)
+            self._due[key] = not_before
         if self._later:
             self._set_timer()
         if self._due:
@@ -160,7 +164,8 @@ class Subscription:
                 await self._wake_up
             finally:
                 self._wake_up = None
-        key = self._due.popleft()
+        key = next(iter(self._due))
+        del self._due[key]
         self._not_before[key] = self._loop.time() + self.interval_s
         self.n_taken += 1
         return self._waiting.pop(key)

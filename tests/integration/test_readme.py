@@ -48,7 +48,8 @@ def test_the_blocks_of_the_readme_run_one_after_the_other(bash: subprocess.Popen
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     [commands] = blocks("sh", "panoseti-daq simulate")
-    [script] = blocks("python", "AioDaqDataClient")
+    [script] = blocks("python", "import AioDaqDataClient")
+    [blocking] = blocks("python", "import DaqDataClient")
     [arrays] = blocks("python", "open_file")
     assert bash.stdin and bash.stdout
     bash.stdin.write(f"cd {tmp_path}\n{commands.replace(PORT, port)}\necho done\n")
@@ -63,6 +64,15 @@ def test_the_blocks_of_the_readme_run_one_after_the_other(bash: subprocess.Popen
     assert len(re.findall(r"^module [13] (MOVIE|PULSE_HEIGHT) at 20", printed, re.MULTILINE)) == 5
 
     printed = subprocess.run(
+        [sys.executable, "-c", blocking.replace(PORT, port)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    assert re.fullmatch(r"[13] \d+\n", printed)
+
+    printed = subprocess.run(
         [sys.executable, "-c", arrays, tmp_path / "run"], capture_output=True, text=True, check=True, timeout=30
     ).stdout
     assert len(re.findall(r"frames, mean \d+", printed)) == 2
@@ -74,8 +84,24 @@ def test_every_command_of_the_readme_table_exists() -> None:
     names = {
         name for command in app.registered_commands if (name := command.callback and command.callback.__name__)
     }
-    for name in re.findall(r"^\| `(\w+)", README, re.MULTILINE):
-        assert name in names | {"pff"}
+    table = README[README.index("| command |") : README.index("### A night")]
+    for name in re.findall(r"`(\w+)", "\n".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE))):
+        assert name in names | {"pff", "hosts"}
+
+
+def test_every_setting_of_the_readme_table_exists_with_its_default() -> None:
+    from panoseti_daq.config import ServerSettings
+
+    rows = re.findall(r"^\| `(\w+)`.*?\| ([^|]+) \|", README[README.index("| key |") :], re.MULTILINE)
+    documented = {
+        key
+        for row in re.findall(r"^\| (`\w+`[^|]*)\|", README[README.index("| key |") :], re.MULTILINE)
+        for key in re.findall(r"`(\w+)`", row)
+    }
+    assert set(ServerSettings.model_fields) <= documented
+    for key, default in rows:
+        if default.strip().replace(".", "").isdecimal():
+            assert ServerSettings.model_fields[key].default == float(default)
 
 
 def test_the_links_of_the_readme_lead_somewhere() -> None:

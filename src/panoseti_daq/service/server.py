@@ -87,10 +87,10 @@ async def running_server(
         acquisition = Acquisition(settings, tasks)
         if follow is not None:
             await acquisition.configure(follow, force=False, need_active_run=False)
-        elif settings.accept_uploads and not settings.init_from_default:
-            await acquisition.configure(HpIoConfig(uploads_only=True), force=False)
         elif settings.init_from_default:
             await _init_from_default(acquisition, settings.default_hp_io_config_file)
+        if settings.accept_uploads and acquisition.following is None:
+            await acquisition.configure(HpIoConfig(uploads_only=True), force=False)
         server.add_generic_rpc_handlers((DaqDataServicer(acquisition).rpc_handlers(),))
         healthy = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from panoseti_daq import __version__
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq._version import __version__
 from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key
 from panoseti_daq.service.acquisition import Acquisition, Following, Stream
