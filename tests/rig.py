@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import numpy as np
+from anyio.from_thread import start_blocking_portal
 
 from panoseti_daq.config import RunProbe, ServerSettings
 from panoseti_daq.pff import DataProduct
@@ -62,6 +63,15 @@ async def serving(follow: Path | HpIoConfig | None = None, **settings: object) -
     chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
     async with asyncio.timeout(8), running_server(chosen, follow=follow) as server:
         yield server
+
+
+@contextmanager
+def serving_in_thread(follow: Path | HpIoConfig | None = None, **settings: object) -> Iterator[Server]:
+    """The same for a test that is no coroutine: the server runs in a thread of its own."""
+    with start_blocking_portal(name="server of the test") as portal:
+        running: AbstractContextManager[Server] = portal.wrap_async_context_manager(serving(follow, **settings))
+        with running as server:
+            yield server
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
-from panoseti_daq.pff import Frame, FrameBlock, Key, Kind
+from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind
 
 RATE_OVER_S: Final = 10.0  # bursts of a slow product are seconds apart: an average over less would flicker
 
@@ -177,6 +177,30 @@ class Subscription:
             self._timer = None
 
 
+class Growth:
+    """Tells a consumer of files which of them grew; made by `Hub.growth`."""
+
+    def __init__(self) -> None:
+        self._grown: set[tuple[int, DataProduct]] = set()
+        self._arrived = asyncio.Event()
+
+    def note(self, module_id: int, product: DataProduct) -> None:
+        """Take note of growth; called by the hub."""
+        self._grown.add((module_id, product))
+        self._arrived.set()
+
+    async def wait(self) -> set[tuple[int, DataProduct]]:
+        """Wait until something grew; modules and products whose files did since the last call."""
+        await self._arrived.wait()
+        return self.take()
+
+    def take(self) -> set[tuple[int, DataProduct]]:
+        """Modules and products whose files grew since the last call."""
+        self._arrived.clear()
+        grown, self._grown = self._grown, set()
+        return grown
+
+
 class Hub:
     """Knows the newest frame of every key and hands it to the subscriptions that want it.
 
@@ -196,6 +220,7 @@ class Hub:
         self._loop = loop or asyncio.get_running_loop()
         self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
         self._routes: dict[Key, list[Subscription]] = {}
+        self._growths: set[Growth] = set()
 
     @property
     def subscriptions(self) -> Collection[Subscription]:
@@ -209,6 +234,8 @@ class Hub:
         may still get its rest (SPEC 1.5): such frames count, but nothing newer is replaced by them.
         """
         self.n_bad_frames += block.n_bad
+        for growth in self._growths:
+            growth.note(block.module_id, block.product)
         for key, frame in block.newest().items():
             state = self._count(key, frame, block.n_frames_of(key), block.layout.frame_size_bytes)
             if _place(frame) >= _place(state.newest):
@@ -233,6 +260,16 @@ class Hub:
         state.newest = frame
         for subscription in self._routes[key]:
             subscription.offer(key, frame)
+
+    @contextmanager
+    def growth(self) -> Iterator[Growth]:
+        """Be told which files grow, for who reads the files himself."""
+        growth = Growth()
+        self._growths.add(growth)
+        try:
+            yield growth
+        finally:
+            self._growths.remove(growth)
 
     @contextmanager
     def subscribe(self, wanted: Filter, interval_s: float = 0.0) -> Iterator[Subscription]:

@@ -115,7 +115,7 @@ def pixels_and_header(image: pb.PanoImage, product: DataProduct) -> tuple[bytes,
 
 
 def frame_of(image: pb.PanoImage) -> Frame:
-    """Frame of a message in either encoding.
+    """Frame of a message in either encoding, from anybody: what cannot stand in a file is refused.
 
     Raises
     ------
@@ -124,6 +124,10 @@ def frame_of(image: pb.PanoImage) -> Frame:
     """
     product = product_of(image)
     pixels, header = pixels_and_header(image, product)
+    for name in QUABO_FIELDS:
+        column = getattr(header, name)
+        if len(column) != len(header.tv_sec) or not all(0 <= value < 2**32 for value in column):
+            raise PffError(f"{name} of a {product.token} header is {list(column)}; it has 32 bits for each quabo")
     return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
 
 

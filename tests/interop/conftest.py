@@ -1,56 +1,66 @@
-"""The peer, panoseti-grpc 0.1.1.1, as `nox -s interop` installs it in an environment of its own."""
+"""The peer, panoseti-grpc, in the versions that `nox -s interop` installs in environments of their own."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from interop.peers import VERSIONS, CheckImage, Peer, installed
+from interop.table import Table
 
 from panoseti_daq.pff import FrameBlock, open_file
-
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
-def peer_python() -> str:
-    """The interpreter that has the peer."""
-    python = os.environ.get("PEER_0_1_1_1_PYTHON")
-    if not python:
-        pytest.skip("PEER_0_1_1_1_PYTHON is not set: run `nox -s interop`, which installs the peer")
-    return python
+@pytest.fixture(scope="session", params=VERSIONS)
+def peer(request: pytest.FixtureRequest) -> Peer:
+    """Each version."""
+    return installed(request.param)
 
 
 @pytest.fixture(scope="session")
-def peer_package(peer_python: str) -> Path:
-    """Directory of the peer's package daq_data."""
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    found = subprocess.run([peer_python, "-c", code], capture_output=True, text=True, check=True)
-    return Path(found.stdout.strip()) / "daq_data"
+def drop_in_peer() -> Peer:
+    """The version that we are a drop-in for."""
+    return installed("0.1.1.1")
 
 
 @pytest.fixture(scope="session")
-def lick_run(peer_package: Path) -> Path:
-    """A night at Lick, 2024-07-25, that the peer ships: img16 of module 1, ph256 of modules 1 and 3."""
-    (run,) = (peer_package / "simulated_data_dir").glob("obs_Lick*.pffd")
+def uploading_peer() -> Peer:
+    """The version that has UploadImages."""
+    return installed("0.3.5")
+
+
+@pytest.fixture(scope="session")
+def table() -> Iterator[Table]:
+    """What works with which: tests write here what they have seen; docs/compatibility.md is made of it."""
+    table = Table()
+    yield table
+    if path := os.environ.get("COMPATIBILITY_TABLE"):
+        Path(path).write_text(table.as_markdown(), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def lick_run(drop_in_peer: Peer) -> Path:
+    """A night at Lick, 2024-07-25, that every version ships: img16 of module 1, ph256 of modules 1 and 3."""
+    (run,) = (drop_in_peer.package / "simulated_data_dir").glob("obs_Lick*.pffd")
     return run
 
 
 @pytest.fixture
-def peer_directory(tmp_path: Path, peer_package: Path, lick_run: Path) -> Path:
-    """Where to run the peer: it finds its files relative to it, and writes its logs and its simulation there."""
+def peer_directory(tmp_path: Path, peer: Peer, lick_run: Path) -> Path:
+    """Where to run the peer: 0.1.1.1 finds its files relative to it; both write their logs there."""
     directory = tmp_path / "peer"
     simulated = directory / "daq_data" / lick_run.parent.name
     simulated.mkdir(parents=True)
-    (directory / "daq_data" / "config").symlink_to(peer_package / "config")
+    (directory / "daq_data" / "config").symlink_to(peer.package / "config")
     (simulated / lick_run.name).symlink_to(lick_run)
     return directory
 
@@ -62,7 +72,7 @@ def lick_files(lick_run: Path) -> dict[str, FrameBlock]:
 
 
 @pytest.fixture(scope="session")
-def assert_is_recorded(lick_files: dict[str, FrameBlock]) -> Callable[[dict[str, Any], str, int], None]:
+def assert_is_recorded(lick_files: dict[str, FrameBlock]) -> CheckImage:
     """Check that an image dict holds the frame of this file and number: module, header and every pixel.
 
     The recorded frame is taken apart with json and numpy alone, so that our codec does not vouch for itself.

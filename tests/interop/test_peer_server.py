@@ -1,37 +1,42 @@
-"""Our client works with the peer's server."""
+"""Our client works with the peer's servers."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from interop.peers import CheckImage, Peer
+from interop.table import Table
 
-from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError, image_dict, received_frame
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
+SECTION = "Our client with servers of the peer"
 SCRIPT = Path(__file__).parent / "peer_scripts" / "server_on_any_port.py"
-FRAMES_PER_FILE = 100  # of the peer's simulation, which copies the recorded night (daq_data_server_config.json)
+FRAMES_PER_FILE = 100  # of the simulation of 0.1.1.1, which copies the recorded night (daq_data_server_config.json)
 SOURCE_MODULES = {DataProduct.IMG16: 1, DataProduct.PH256: 3}
 
-CheckImage = Callable[[dict[str, Any]], None]
+CheckSimulated = Callable[[dict[str, Any]], None]
+Write = Callable[..., None]
 
 
 @pytest.fixture
-def peer_server(peer_python: str, peer_directory: Path) -> Iterator[str]:
+def peer_server(peer: Peer, peer_directory: Path) -> Iterator[str]:
     """Address of the peer's server; what it writes goes to the directory of the test."""
     with (
+        tempfile.TemporaryDirectory() as sockets,  # tmp_path is too long for the path of a socket
         (peer_directory / "server.log").open("w") as log,
         subprocess.Popen(
-            [peer_python, str(SCRIPT)], cwd=peer_directory, stdout=log, stderr=subprocess.PIPE, text=True
+            [peer.python, str(SCRIPT), sockets], cwd=peer_directory, stdout=log, stderr=subprocess.PIPE, text=True
         ) as process,
     ):
         assert process.stderr is not None
@@ -45,62 +50,157 @@ def peer_server(peer_python: str, peer_directory: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+async def client(peer_server: str) -> AsyncIterator[AioDaqDataClient]:
+    async with asyncio.timeout(60), AioDaqDataClient.connect(peer_server) as client:
+        yield client
+
+
+@pytest.fixture
+def write(peer: Peer, table: Table) -> Write:
+    """Write a cell of the column of this version."""
+    return lambda row, cell="yes": table.write(SECTION, row, peer.version, cell)
+
+
+@pytest.fixture
 def assert_is_simulated_by_peer(
-    lick_files: dict[str, FrameBlock], assert_is_recorded: Callable[[dict[str, Any], str, int], None]
-) -> CheckImage:
+    peer: Peer, lick_files: dict[str, FrameBlock], assert_is_recorded: CheckImage
+) -> CheckSimulated:
     """Check an image dict against the recorded frame that the peer's simulation copied."""
     sources = {(f.product, f.module_id): name for name, f in lick_files.items()}
 
     def check(image: dict[str, Any]) -> None:
-        name = PffName.parse(image["file"])
-        assert name.module_id == image["module_id"] == 224
-        assert image["type"] == name.product.kind.value
-        assert image["shape"] == list(name.product.shape)
-        source = sources[name.product, SOURCE_MODULES[name.product]]
-        number = name.seqno * FRAMES_PER_FILE + image["frame_number"]
-        assert_is_recorded(image, source, number)
+        if peer.is_0_1:
+            name = PffName.parse(image["file"])
+            assert name.module_id == 224
+            product, number = name.product, name.seqno * FRAMES_PER_FILE + image["frame_number"]
+        else:  # it sends frames through a socket and counts them
+            product = DataProduct.from_token(image["file"].removeprefix("uds_"))
+            number = image["frame_number"]
+        assert image["module_id"] == 224
+        assert image["type"] == product.kind.value
+        assert image["shape"] == list(product.shape)
+        assert_is_recorded(image, sources[product, SOURCE_MODULES[product]], number)
         assert image["header"]["time_status"] == "WHITE_RABBIT"
 
     return check
 
 
-async def test_our_client_pings_initialises_and_streams_images_of_the_kind_it_asks_for(
-    peer_server: str, assert_is_simulated_by_peer: CheckImage
+async def test_our_client_pings_reflects_initialises_and_streams_images_of_the_kind_it_asks_for(
+    peer_server: str, client: AioDaqDataClient, assert_is_simulated_by_peer: CheckSimulated, write: Write
 ) -> None:
-    async with asyncio.timeout(60), AioDaqDataClient.connect(peer_server) as client:
-        assert await client.ping(peer_server)
-        assert client.get_valid_daq_hosts() == {peer_server}
-        assert await client.init_sim(timeout=20)
-        for kind in ("MOVIE", "PULSE_HEIGHT"):
-            movie = kind == "MOVIE"
-            n_images = 0
-            async for image in client.stream_images(stream_movie_data=movie, stream_pulse_height_data=not movie):
-                assert image["type"] == kind
-                assert_is_simulated_by_peer(image)
-                n_images += 1
-                if n_images == 5:
-                    break
-
-
-async def test_our_client_streams_responses_as_they_come(
-    peer_server: str, assert_is_simulated_by_peer: CheckImage
-) -> None:
-    async with asyncio.timeout(60), AioDaqDataClient.connect(peer_server) as client:
-        assert await client.init_sim(timeout=20)
-        seen = set()
-        async for response in client.stream_images(parse_pano_images=False, module_ids=[224]):
-            assert [field.name for field, _ in response.ListFields()] == ["pano_image"]
-            assert_is_simulated_by_peer(image_dict(received_frame(response, peer_server)))
-            seen.add(response.pano_image.type)
-            if len(seen) == 2:
+    assert await client.ping(peer_server)
+    assert await client.get_daq_host_status() == {peer_server: True}
+    write("ping, host status")
+    assert "rpc StreamImages(StreamImagesRequest) returns (stream Stream" in await client.reflect_services()
+    write("reflect_services")
+    assert await client.init_sim(timeout=20)
+    write("init_sim")
+    for kind, row in (("MOVIE", "stream movie"), ("PULSE_HEIGHT", "stream pulse height")):
+        movie = kind == "MOVIE"
+        n_images = 0
+        async for image in client.stream_images(stream_movie_data=movie, stream_pulse_height_data=not movie):
+            assert image["type"] == kind
+            assert_is_simulated_by_peer(image)
+            n_images += 1
+            if n_images == 5:
                 break
-    assert seen == {pb.PanoImage.MOVIE, pb.PanoImage.PULSE_HEIGHT}
+        write(row)
 
 
-async def test_a_refusal_of_the_peers_server_is_our_error_with_its_code(peer_server: str) -> None:
-    async with asyncio.timeout(60), AioDaqDataClient.connect(peer_server) as client:
-        with pytest.raises(RpcError, match="not initialized") as refused:
-            async for _ in client.stream_images():
-                pass
+async def test_several_of_our_clients_stream_at_once_each_the_modules_it_asks_for(
+    peer_server: str, client: AioDaqDataClient, assert_is_simulated_by_peer: CheckSimulated, write: Write
+) -> None:
+    assert await client.init_sim(timeout=20)
+
+    async def responses_until_both_kinds(**options: Any) -> None:
+        seen = set()
+        async with AioDaqDataClient.connect(peer_server) as another:
+            async for response in another.stream_images(parse_pano_images=False, **options):
+                assert [field.name for field, _ in response.ListFields()] == ["pano_image"]
+                assert_is_simulated_by_peer(image_dict(received_frame(response, peer_server)))
+                seen.add(response.pano_image.type)
+                if len(seen) == 2:
+                    return
+
+    async def nothing_of_other_modules() -> None:
+        async with AioDaqDataClient.connect(peer_server) as another:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(2):
+                    async for _ in another.stream_images(module_ids=[7]):
+                        raise AssertionError("a module that was not asked for")
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(responses_until_both_kinds())
+        tasks.create_task(responses_until_both_kinds(module_ids=[224]))
+        tasks.create_task(nothing_of_other_modules())
+    write("several clients at once")
+    write("module filter")
+
+
+async def test_a_refusal_of_the_peers_server_is_our_error_with_its_code(
+    peer: Peer, peer_server: str, client: AioDaqDataClient, write: Write
+) -> None:
+    with pytest.raises(RpcError, match="not initialized" if peer.is_0_1 else "not valid") as refused:
+        async for _ in client.stream_images():
+            pass
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert refused.value.host == peer_server
+    write("refused stream: code and reason")
+
+
+async def test_a_server_of_the_peer_tells_no_status(
+    peer_server: str, client: AioDaqDataClient, write: Write
+) -> None:
+    with pytest.raises(RpcError) as refused:
+        await client.get_status(peer_server)
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    write("get_status", "no: has none")
+
+
+async def test_a_forced_init_beside_a_stream(peer: Peer, client: AioDaqDataClient, write: Write) -> None:
+    assert await client.init_sim(timeout=20)
+    stream = client.stream_images()
+    await anext(stream)
+    reading = asyncio.create_task(_drain(stream))
+    try:
+        done = await client.init_sim(timeout=6)
+    finally:
+        reading.cancel()
+    if peer.is_0_1:
+        assert not done
+        write("forced init beside a stream", "no: it gives no answer")
+    else:
+        assert done
+        write("forced init beside a stream")
+
+
+async def _drain(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        pass
+
+
+async def test_images_that_our_client_uploads_come_back_in_the_stream(
+    peer: Peer,
+    peer_server: str,
+    client: AioDaqDataClient,
+    lick_files: dict[str, FrameBlock],
+    assert_is_recorded: CheckImage,
+    write: Write,
+) -> None:
+    file, block = next((name, f) for name, f in lick_files.items() if f.product is DataProduct.IMG16)
+    frame = next(iter(block.newest().values()))
+    assert await client.init_sim(timeout=20)
+    if peer.is_0_1:
+        with pytest.raises(RpcError) as refused:
+            await client.upload_images(None, [frame])
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        write("upload_images", "no: has none")
+        return
+    await client.upload_images(None, [frame])
+    async for response in client.stream_images(module_ids=[frame.module_id], parse_pano_images=False):
+        assert len(response.pano_image.image_array) == 1024, "clients of the peer know no other pixels"
+        image = image_dict(received_frame(response, peer_server))
+        assert image["frame_number"] == frame.frame_number
+        assert_is_recorded(image, file, frame.frame_number)
+        break
+    write("upload_images")

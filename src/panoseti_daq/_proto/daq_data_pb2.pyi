@@ -157,6 +157,60 @@ class UploadImageRequest(_message.Message):
     pano_image: PanoImage
     def __init__(self, pano_image: _Optional[_Union[PanoImage, _Mapping]] = ...) -> None: ...
 
+class Position(_message.Message):
+    __slots__ = ("module_id", "product", "run", "file", "frame_number")
+    MODULE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    module_id: int
+    product: str
+    run: str
+    file: str
+    frame_number: int
+    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., run: _Optional[str] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ...) -> None: ...
+
+class StreamFramesRequest(_message.Message):
+    __slots__ = ("movie", "pulse_height", "module_ids", "begin", "since_unix_ns", "resume")
+    class Begin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        NOW: _ClassVar[StreamFramesRequest.Begin]
+        RUN: _ClassVar[StreamFramesRequest.Begin]
+        TIME: _ClassVar[StreamFramesRequest.Begin]
+    NOW: StreamFramesRequest.Begin
+    RUN: StreamFramesRequest.Begin
+    TIME: StreamFramesRequest.Begin
+    MOVIE_FIELD_NUMBER: _ClassVar[int]
+    PULSE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    MODULE_IDS_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    SINCE_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    movie: bool
+    pulse_height: bool
+    module_ids: _containers.RepeatedScalarFieldContainer[int]
+    begin: StreamFramesRequest.Begin
+    since_unix_ns: int
+    resume: _containers.RepeatedCompositeFieldContainer[Position]
+    def __init__(self, movie: bool = ..., pulse_height: bool = ..., module_ids: _Optional[_Iterable[int]] = ..., begin: _Optional[_Union[StreamFramesRequest.Begin, str]] = ..., since_unix_ns: _Optional[int] = ..., resume: _Optional[_Iterable[_Union[Position, _Mapping]]] = ...) -> None: ...
+
+class StreamFramesResponse(_message.Message):
+    __slots__ = ("sequence", "first", "frames", "gap", "detected_unix_ns", "data")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    GAP_FIELD_NUMBER: _ClassVar[int]
+    DETECTED_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    first: Position
+    frames: int
+    gap: str
+    detected_unix_ns: int
+    data: bytes
+    def __init__(self, sequence: _Optional[int] = ..., first: _Optional[_Union[Position, _Mapping]] = ..., frames: _Optional[int] = ..., gap: _Optional[str] = ..., detected_unix_ns: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
 class StatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -7,21 +7,31 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 from weakref import WeakSet
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.blocks import (
+    BlockCall,
+    BlockFeed,
+    Progress,
+    ReceivedBlock,
+    Since,
+    blocks_request,
+    received_block,
+)
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
-from panoseti_daq.client.merge import HostChange, MergedStream, StreamCall
-from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet, Node, Nodes
+from panoseti_daq.client.merge import Feed, HostChange, ImageFeed, MergedStream, StreamCall
+from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet, Nodes
 from panoseti_daq.client.reflection import describe
-from panoseti_daq.client.stream import ImageStream
+from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.client.targets import ConfigSource, Target, address_of, load_json, targets_of
 from panoseti_daq.client.upload import Images, upload
 from panoseti_daq.data import packaged_config
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.pff import Gap
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +75,7 @@ class AioDaqDataClient:
         if log_level is not None:
             logging.getLogger("panoseti_daq.client").setLevel(log_level)
         self._nodes = Nodes(targets)
-        self._merged: WeakSet[MergedStream] = WeakSet()
+        self._merged: WeakSet[MergedStream[Any]] = WeakSet()
         self._tasks: asyncio.TaskGroup | None = None
 
     @classmethod
@@ -285,20 +295,112 @@ class AioDaqDataClient:
         convert: Callable[[pb.StreamImagesResponse, str], Any] = _as_dict if parse_pano_images else _as_it_is
         return self._stream(hosts, request, convert, on_host_change, wait_for_ready, timeout)
 
+    @overload
     def stream_frames(
         self,
         hosts: Hosts = None,
         *,
+        mode: Literal["newest"] = "newest",
         movie: bool = True,
         pulse_height: bool = True,
         interval_s: float = 0.0,
         module_ids: Iterable[int] = (),
         wait_for_ready: bool = False,
         on_host_change: Callable[[HostChange], object] | None = None,
-    ) -> ImageStream[ReceivedFrame]:
-        """The same as frames with types: nothing is decoded before it is asked for. See `stream_images`."""
-        request = _request(movie, pulse_height, interval_s, module_ids, pb.RAW)
-        return self._stream(hosts, request, received_frame, on_host_change, wait_for_ready)
+    ) -> ImageStream[ReceivedFrame]: ...
+
+    @overload
+    def stream_frames(
+        self,
+        hosts: Hosts = None,
+        *,
+        mode: Literal["all"],
+        movie: bool = True,
+        pulse_height: bool = True,
+        module_ids: Iterable[int] = (),
+        since: Since = None,
+        resume: str | None = None,
+        wait_for_ready: bool = False,
+        on_host_change: Callable[[HostChange], object] | None = None,
+    ) -> BlockStream[ReceivedBlock | Gap]: ...
+
+    def stream_frames(
+        self,
+        hosts: Hosts = None,
+        *,
+        mode: Literal["newest", "all"] = "newest",
+        movie: bool = True,
+        pulse_height: bool = True,
+        interval_s: float = 0.0,
+        module_ids: Iterable[int] = (),
+        since: Since = None,
+        resume: str | None = None,
+        wait_for_ready: bool = False,
+        on_host_change: Callable[[HostChange], object] | None = None,
+    ) -> ImageStream[Any]:
+        """Frames with types, decoded where you look: the newest of each key, or all of them.
+
+        Parameters
+        ----------
+        hosts, module_ids, wait_for_ready, on_host_change
+            As for `stream_images`.
+        mode
+            ``newest``: a `ReceivedFrame` at a time, as `stream_images`. ``all``: every frame of each module and
+            product in order, as `ReceivedBlock`, and a `Gap` wherever frames cannot be had; after a lost connection
+            it goes on where it was. The server reads from the files at your pace.
+        movie, pulse_height
+            Which kinds; at least one.
+        interval_s
+            Newest only: least time between two frames of one key, s.
+        since
+            All only: where to begin. None for the frames to come, ``"run"`` for the beginning of the active run, or
+            a time: an aware datetime, or UTC s since 1970.
+        resume
+            All only: `BlockStream.resume_token` of an earlier stream, to go on there.
+
+        Raises
+        ------
+        ConfigError
+            An argument cannot be.
+        HostError, RpcError
+            As for `stream_images`.
+        """
+        if mode == "newest":
+            request = _request(movie, pulse_height, interval_s, module_ids, pb.RAW)
+            return self._stream(hosts, request, received_frame, on_host_change, wait_for_ready)
+        if mode != "all":
+            raise ConfigError(f"mode={mode!r} is not 'newest' or 'all'")
+        progress = Progress(resume)
+        first_request = blocks_request(movie, pulse_height, module_ids, since)
+
+        def make_feed(host: str) -> BlockFeed:
+            request = pb.StreamFramesRequest(resume=progress.positions(host))
+            request.MergeFrom(first_request)
+
+            def call(request: pb.StreamFramesRequest, again: bool) -> BlockCall:
+                return self._nodes[host].stream_frames(request, wait_for_ready=again or wait_for_ready)
+
+            return BlockFeed(call, request, host, progress)
+
+        def convert(response: pb.StreamFramesResponse, host: str) -> ReceivedBlock | Gap:
+            progress.note(response, host)
+            return received_block(response, host)
+
+        begin = partial(self._begin, hosts, make_feed, on_host_change, wait_for_ready)
+        return BlockStream(begin, convert, progress)
+
+    async def _begin(
+        self,
+        hosts: Hosts,
+        make_feed: Callable[[str], Feed[Any]],
+        on_host_change: Callable[[HostChange], object] | None,
+        wait_for_ready: bool,
+    ) -> MergedStream[Any]:
+        tasks = self._check_entered()
+        chosen = await self._nodes.choose(hosts, wait=wait_for_ready)
+        merged = MergedStream(tasks, {host: make_feed(host) for host in chosen}, on_host_change)
+        self._merged.add(merged)
+        return merged
 
     def _stream(
         self,
@@ -309,18 +411,18 @@ class AioDaqDataClient:
         wait_for_ready: bool = False,
         timeout_s: float | None = None,
     ) -> ImageStream[_T]:
-        def call(node: Node, *, again: bool) -> StreamCall:
-            return node.stream_images(request, wait_for_ready=again or wait_for_ready, timeout_s=timeout_s)
+        def make_feed(host: str) -> ImageFeed:
+            def call(again: bool) -> StreamCall:
+                node = self._nodes[host]
+                return node.stream_images(request, wait_for_ready=again or wait_for_ready, timeout_s=timeout_s)
 
-        async def begin() -> MergedStream:
-            tasks = self._check_entered()
+            return ImageFeed(call)
+
+        async def begin() -> MergedStream[pb.StreamImagesResponse]:
+            self._check_entered()
             if convert is _as_dict:
                 await asyncio.to_thread(__import__, "pandas")  # takes longer than many images: not in the loop
-            chosen = await self._nodes.choose(hosts, wait=wait_for_ready)
-            calls = {host: partial(call, self._nodes[host]) for host in chosen}
-            merged = MergedStream(tasks, calls, on_host_change)
-            self._merged.add(merged)
-            return merged
+            return await self._begin(hosts, make_feed, on_host_change, wait_for_ready)
 
         return ImageStream(begin, convert)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, suppress
+from itertools import chain
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -20,35 +23,56 @@ from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Frame
 
 _T = TypeVar("_T")
+_A = TypeVar("_A")
 
 _portals = BlockingPortalProvider(backend="asyncio")  # one thread for all clients, as long as there is one
 
 
 class BlockingStream(Generic[_T]):
-    """Iterator over an `ImageStream`; leaving the loop, also by ``break``, ends the calls. For one thread."""
+    """Iterator over an `ImageStream`; leaving the loop, also by ``break``, ends the calls. For one thread.
+
+    Ends when its client is left.
+    """
 
     def __init__(self, portal: BlockingPortal, stream: ImageStream[_T]) -> None:
         self._portal = portal
         self._stream = stream
 
     def __iter__(self) -> Iterator[_T]:
-        iterator = self._portal.call(self._stream.__aiter__)
+        iterator = self._stream.__aiter__()
         try:
-            while images := self._portal.call(_some_of, iterator):
+            while images := self._call(_some_of, iterator):
                 yield from images
         finally:
-            with suppress(RuntimeError):  # the client is closed, and the calls with it
-                self._portal.call(iterator.close)
+            self._soon(iterator.close)
 
     def __next__(self) -> _T:
-        image = self._portal.call(_next_of, self._stream)
-        if image is None:
+        images = self._call(_next_of, self._stream)
+        if not images:
             raise StopIteration
-        return image
+        return images[0]
 
     def close(self) -> None:
         """End the calls, if it is not a ``for`` loop that holds them."""
-        self._portal.call(self._stream.aclose)
+        self._soon(self._stream.aclose)
+
+    def __del__(self) -> None:
+        self.close()  # in the thread of the event loop, where the calls belong
+
+    def _call(self, function: Callable[[_A], Awaitable[list[_T]]], argument: _A) -> list[_T]:
+        """Run `function` in the event loop; nothing when the client was left."""
+        try:
+            future = self._portal.start_task_soon(function, argument)
+        except RuntimeError:
+            return []
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # nothing happens unless the wait was interrupted
+
+    def _soon(self, function: Callable[[], object]) -> None:
+        with suppress(RuntimeError):  # the client was left, and the calls ended with it
+            self._portal.start_task_soon(function)
 
 
 async def _some_of(iterator: Iteration[_T]) -> list[_T]:
@@ -59,11 +83,11 @@ async def _some_of(iterator: Iteration[_T]) -> list[_T]:
         return []
 
 
-async def _next_of(stream: ImageStream[_T]) -> _T | None:
+async def _next_of(stream: ImageStream[_T]) -> list[_T]:
     try:
-        return await stream.__anext__()
+        return [await stream.__anext__()]
     except StopAsyncIteration:  # cannot cross into a Future
-        return None
+        return []
 
 
 class DaqDataClient:
@@ -115,7 +139,11 @@ class DaqDataClient:
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         if self._portal is None:
             raise ConfigError(f"{type(self).__name__} is not open; use it as 'with ... as client'")
-        return self._portal.call(method, *arguments)
+        future = self._portal.start_task_soon(method, *arguments)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # nothing happens unless Ctrl-C ended the wait
 
     @property
     def hosts(self) -> list[str]:
@@ -233,4 +261,28 @@ class DaqDataClient:
         self, hosts: Hosts, image_iterator: AsyncIterable[pb.PanoImage | Frame] | Iterable[pb.PanoImage | Frame]
     ) -> None:
         """Send frames to the servers of `hosts`; see `AioDaqDataClient.upload_images`."""
-        self._call(self._client.upload_images, hosts, image_iterator)
+        if isinstance(image_iterator, AsyncIterable):
+            self._call(self._client.upload_images, hosts, image_iterator)
+            return
+        self._call(self._client.validate_daq_hosts, hosts)
+        assert self._portal is not None
+        start = self._portal.start_task_soon
+        images: asyncio.Queue[pb.PanoImage | Frame | None] = asyncio.Queue(1)
+        calls: list[Future[Any]] = [start(self._client.upload_images, hosts, _taken_from(images))]
+        try:
+            for image in chain(image_iterator, [None]):  # here, so that it may block and use this client
+                calls[1:] = [start(images.put, image)]
+                wait(calls, return_when=FIRST_COMPLETED)
+                if calls[0].done():
+                    break
+            calls[0].result()
+        finally:
+            for call in calls:
+                call.cancel()  # nothing happens unless the server refused or the iterable failed
+
+
+async def _taken_from(
+    images: asyncio.Queue[pb.PanoImage | Frame | None],
+) -> AsyncIterator[pb.PanoImage | Frame]:
+    while (image := await images.get()) is not None:
+        yield image

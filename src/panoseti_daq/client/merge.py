@@ -11,7 +11,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import grpc
 from grpc import StatusCode
@@ -40,13 +40,49 @@ _FINAL: Final = frozenset(
 
 StreamCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, pb.StreamImagesResponse]
 
+_Response = TypeVar("_Response")
 
-class MakeCall(Protocol):
-    """Makes the call of one host."""
 
-    def __call__(self, *, again: bool) -> StreamCall:
-        """Make it; `again` when the host was lost."""
+class Feed(Protocol[_Response]):
+    """What is asked of one host, and asked again when it was lost."""
+
+    def call(self, *, again: bool) -> grpc.aio.UnaryStreamCall[Any, _Response]:
+        """Make the call; `again` when the host was lost."""
         ...
+
+    def is_new(self, response: _Response) -> bool:
+        """Whether a response is to be handed on; takes note of it."""
+        ...
+
+    def lost(self) -> None:
+        """Take note that the host was lost."""
+        ...
+
+
+class ImageFeed:
+    """The newest frames of one host.
+
+    Parameters
+    ----------
+    make_call
+        Makes the call, given whether the host was lost.
+    """
+
+    def __init__(self, make_call: Callable[[bool], StreamCall]) -> None:
+        self._make_call = make_call
+        self._seen = _Seen()
+
+    def call(self, *, again: bool) -> StreamCall:
+        """Make the call."""
+        return self._make_call(again)
+
+    def is_new(self, response: pb.StreamImagesResponse) -> bool:
+        """Whether the frame did not come before the host was lost."""
+        return not self._seen.before(response.pano_image)
+
+    def lost(self) -> None:
+        """Take note of a break."""
+        self._seen.break_off()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +110,27 @@ def retry_delay_s(n_failures: int) -> float:
     return longest * random.uniform(0.5, 1.0)
 
 
+_StreamKey = tuple[int, int, int, float]
+
+
 class _Seen:
     """Which frames of a host came before its connection broke: a new stream begins with the newest known ones."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[int, str], int] = {}
-        self._before_break: dict[tuple[int, str], int] = {}
+        self._last: dict[_StreamKey, tuple[str, int]] = {}
+        self._before_break: dict[_StreamKey, tuple[str, int]] = {}
 
     def before(self, image: pb.PanoImage) -> bool:
         """Whether a frame came before the last break; takes note of it."""
-        file = (image.module_id, image.file)
-        number = image.frame_number
-        if number <= self._before_break.get(file, -1):
-            return True
-        self._last[file] = number
+        key = _key_of(image)
+        if (last := self._before_break.get(key)) is not None:
+            file, number = last
+            if image.file == file and image.frame_number < number:
+                return True
+            del self._before_break[key]  # what comes after the frame that was the last is new
+            if (image.file, image.frame_number) == last:
+                return True
+        self._last[key] = image.file, image.frame_number
         return False
 
     def break_off(self) -> None:
@@ -96,7 +139,15 @@ class _Seen:
         self._last.clear()
 
 
-class MergedStream:
+def _key_of(image: pb.PanoImage) -> _StreamKey:
+    """Module, kind, bytes per pixel and quabo: what the server keeps apart, and in order."""
+    quabo: float = image.raw_header.quabo_num
+    if "quabo_num" in image.header.fields:
+        quabo = image.header.fields["quabo_num"].number_value
+    return image.module_id, image.type, image.bytes_per_pixel, quabo
+
+
+class MergedStream(Generic[_Response]):
     """Responses of several hosts in the order in which they came.
 
     **Holds** at most `READ_AHEAD` responses per host. **When full**, the hosts' tasks stop reading, gRPC's flow
@@ -111,8 +162,8 @@ class MergedStream:
     ----------
     tasks
         Owner of the reading tasks.
-    calls
-        Makes the call of each host.
+    feeds
+        What is asked of each host.
     on_host_change
         Called when a host is lost or comes back; in the event loop, so it must not block.
     """
@@ -120,35 +171,35 @@ class MergedStream:
     def __init__(
         self,
         tasks: asyncio.TaskGroup,
-        calls: Mapping[str, MakeCall],
+        feeds: Mapping[str, Feed[_Response]],
         on_host_change: Callable[[HostChange], object] | None = None,
     ) -> None:
-        self._responses: deque[tuple[str, pb.StreamImagesResponse]] = deque()
+        self._responses: deque[tuple[str, _Response]] = deque()
         self._error: RpcError | None = None
+        self._closed = False
         self._arrived = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._on_host_change = on_host_change
-        self._size = READ_AHEAD * len(calls)
+        self._size = READ_AHEAD * len(feeds)
         self._readers = {
-            tasks.create_task(self._read(host, call), name=f"stream from {host}") for host, call in calls.items()
+            tasks.create_task(self._read(host, feed), name=f"stream from {host}") for host, feed in feeds.items()
         }
         for reader in self._readers:
             reader.add_done_callback(self._reader_done)
 
-    async def _read(self, host: str, make_call: MakeCall) -> None:
+    async def _read(self, host: str, feed: Feed[_Response]) -> None:
         """Read from one host until it is gone for good."""
         n_failures = 0
         was_there = False
-        seen = _Seen()
         while True:
-            call = make_call(again=n_failures > 0)
+            call = feed.call(again=n_failures > 0)
             try:
                 await call.wait_for_connection()
                 self._tell(HostChange(host, connected=True), again=n_failures > 0)
                 n_failures, was_there = 0, True
                 async for response in call:
-                    if seen.before(response.pano_image):
+                    if not feed.is_new(response):
                         continue
                     self._responses.append((host, response))
                     self._arrived.set()
@@ -167,7 +218,7 @@ class MergedStream:
                     self._tell(HostChange(host, connected=False, reason=str(lost)))
             finally:
                 call.cancel()
-            seen.break_off()
+            feed.lost()
             await asyncio.sleep(retry_delay_s(n_failures))
 
     def _may_come_back(self, lost: RpcError, was_there: bool) -> bool:
@@ -188,7 +239,7 @@ class MergedStream:
         self._readers.discard(reader)
         self._arrived.set()
 
-    async def receive(self) -> tuple[str, pb.StreamImagesResponse]:
+    async def receive(self) -> tuple[str, _Response]:
         """Next response and the host it comes from.
 
         Raises
@@ -210,7 +261,7 @@ class MergedStream:
             self._has_room.set()
         return response
 
-    def receive_nowait(self) -> tuple[str, pb.StreamImagesResponse] | None:
+    def receive_nowait(self) -> tuple[str, _Response] | None:
         """Next response if there is one."""
         if not self._responses:
             return None
@@ -218,6 +269,9 @@ class MergedStream:
         return self._responses.popleft()
 
     def close(self) -> None:
-        """End all calls; may be called again."""
+        """End all calls; may be called again, then from any thread."""
+        if self._closed:
+            return
+        self._closed = True
         for reader in self._readers:
             reader.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 import grpc
@@ -14,6 +15,7 @@ from google.protobuf.message import Message
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.blocks import BlockCall
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.merge import StreamCall
 from panoseti_daq.client.targets import Target
@@ -39,15 +41,19 @@ class HostSet(set[str]):
         yield
 
 
-def _channel_options() -> tuple[tuple[str, int], ...]:
+_OPTIONS: Final = (
+    # Whoever looks at the sky wants a server back as soon as it is.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.use_local_subchannel_pool", 1),  # two channels to one server are two connections
+)
+# Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago, because the
+# server drops the old ones only when its writes wait. Where every frame is wanted, that window is right.
+_FRESH: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536))
+
+
+def _keepalive() -> tuple[tuple[str, int], ...]:
     return (
-        # Whoever looks at the sky wants a server back as soon as it is.
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2000),
-        # Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago,
-        # because the server drops the old ones only when its writes wait.
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.http2.lookahead_bytes", 65536),
         # A gateway that stalls says nothing; only pings find out.
         ("grpc.keepalive_time_ms", int(KEEPALIVE_S * 1000)),
         ("grpc.keepalive_timeout_ms", int(KEEPALIVE_S * 500)),
@@ -57,15 +63,19 @@ def _channel_options() -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A channel to one DAQ node and the calls of its service."""
+    """Channels to one DAQ node and the calls of its service: one for what must be fresh, one for what must be all."""
 
     target: Target
     channel: grpc.aio.Channel
+    bulk_channel: grpc.aio.Channel
 
     @classmethod
     def open(cls, target: Target) -> Self:
-        """Make the channel; nothing is sent before the first call."""
-        return cls(target, grpc.aio.insecure_channel(target.address, options=_channel_options()))
+        """Make the channels; no connection is made before the first call."""
+        make = partial(grpc.aio.insecure_channel, target.address)
+        return cls(
+            target, make(options=(*_OPTIONS, *_FRESH, *_keepalive())), make(options=(*_OPTIONS, *_keepalive()))
+        )
 
     async def ping(self, timeout_s: float) -> None:
         """Raise AioRpcError unless the server answers within `timeout_s`."""
@@ -90,6 +100,20 @@ class Node:
         )
         call: StreamCall = stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready)
         return call
+
+    def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
+        """Begin to stream all frames."""
+        stream: Any = self.bulk_channel.unary_stream(
+            f"{SERVICE}/StreamFrames",
+            request_serializer=pb.StreamFramesRequest.SerializeToString,
+            response_deserializer=pb.StreamFramesResponse.FromString,
+        )
+        call: BlockCall = stream(request, wait_for_ready=wait_for_ready)
+        return call
+
+    async def close(self) -> None:
+        """Close the channels."""
+        await asyncio.gather(self.channel.close(), self.bulk_channel.close())
 
     async def upload_images(self, images: AsyncIterator[pb.UploadImageRequest]) -> None:
         """Send frames until `images` ends."""
@@ -142,7 +166,7 @@ class Nodes:
     async def close(self) -> None:
         """Close the channels."""
         nodes, self._open = self._open, {}
-        await asyncio.gather(*(node.channel.close() for node in nodes.values()))
+        await asyncio.gather(*(node.close() for node in nodes.values()))
 
     async def ping(self, host: str, timeout_s: float) -> bool:
         """Whether `host` is known and answers within `timeout_s`."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.merge import MergedStream
 
 _T = TypeVar("_T")
@@ -17,12 +17,12 @@ class Iteration(Generic[_T]):
 
     def __init__(
         self,
-        begin: Callable[[], Awaitable[MergedStream]],
-        convert: Callable[[pb.StreamImagesResponse, str], _T],
+        begin: Callable[[], Awaitable[MergedStream[Any]]],
+        convert: Callable[[Any, str], _T],
     ) -> None:
         self._begin = begin
         self._convert = convert
-        self._merged: MergedStream | None = None
+        self._merged: MergedStream[Any] | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -65,8 +65,8 @@ class ImageStream(Generic[_T]):
 
     def __init__(
         self,
-        begin: Callable[[], Awaitable[MergedStream]],
-        convert: Callable[[pb.StreamImagesResponse, str], _T],
+        begin: Callable[[], Awaitable[MergedStream[Any]]],
+        convert: Callable[[Any, str], _T],
     ) -> None:
         self._begin = begin
         self._convert = convert
@@ -103,3 +103,29 @@ class ImageStream(Generic[_T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+class BlockStream(ImageStream[_T]):
+    """A stream of all frames.
+
+    Parameters
+    ----------
+    begin, convert
+        As for `ImageStream`.
+    progress
+        How far the consumer is.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], Awaitable[MergedStream[Any]]],
+        convert: Callable[[Any, str], _T],
+        progress: Progress,
+    ) -> None:
+        super().__init__(begin, convert)
+        self._progress = progress
+
+    @property
+    def resume_token(self) -> str:
+        """Give it as ``resume=`` to go on after the last block that came out of this stream, also in another process."""
+        return self._progress.token

@@ -9,7 +9,7 @@ from typing import Final
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.nodes import Node
 from panoseti_daq.pff import Frame
-from panoseti_daq.wire import as_raw
+from panoseti_daq.wire import as_struct
 
 READ_AHEAD: Final = 16  # frames that are taken from the caller before the slowest server took them
 
@@ -36,10 +36,7 @@ async def upload(nodes: Sequence[Node], images: Images) -> None:
             for queue in queues:
                 await queue.put(None)
     except ExceptionGroup as group:
-        error: Exception = group
-        while isinstance(error, ExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None
+        raise group.exceptions[0] from None
 
 
 async def _upload_one(node: Node, queue: asyncio.Queue[pb.UploadImageRequest | None]) -> None:
@@ -60,4 +57,5 @@ async def _requests(images: Images) -> AsyncIterator[pb.UploadImageRequest]:
 
 
 def _request(image: pb.PanoImage | Frame) -> pb.UploadImageRequest:
-    return pb.UploadImageRequest(pano_image=as_raw(image) if isinstance(image, Frame) else image)
+    # A server of the predecessor passes our own encoding on to clients that cannot read it.
+    return pb.UploadImageRequest(pano_image=as_struct(image) if isinstance(image, Frame) else image)

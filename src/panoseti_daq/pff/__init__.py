@@ -8,6 +8,7 @@ from panoseti_daq.pff.block import FrameBlock
 from panoseti_daq.pff.codec import Layout, encode_frame
 from panoseti_daq.pff.frame import Frame, Header, Key
 from panoseti_daq.pff.names import PffName, RunName
+from panoseti_daq.pff.position import Gap, Position
 from panoseti_daq.pff.product import DataProduct, Kind
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
@@ -16,11 +17,13 @@ __all__ = [
     "Frame",
     "FrameBlock",
     "FrameTime",
+    "Gap",
     "Header",
     "Key",
     "Kind",
     "Layout",
     "PffName",
+    "Position",
     "RunName",
     "TimeStatus",
     "encode_frame",

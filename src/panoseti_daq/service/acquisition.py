@@ -31,43 +31,11 @@ from panoseti_daq.sources.source import FrameSource, NoSource
 _log = logging.getLogger(__name__)
 
 PROBE_INTERVAL_S: Final = 10.0
+SHUTTING_DOWN: Final = "the server is shutting down"
 NOT_INITIALISED: Final = (
     "hp_io is not initialised, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
     " init --sim for simulated data), or start the server with --data-dir or --simulate"
 )
-
-
-@dataclass(eq=False, slots=True)
-class Stream:
-    """One StreamImages call.
-
-    Attributes
-    ----------
-    peer
-        Who called.
-    since
-        Loop time at which it did.
-    subscription
-        Its frames; None while it waits at the gate.
-    writing_since
-        Loop time at which gRPC took over the frame that it has not yet sent; None when there is none.
-    last_frame_at
-        Loop time of the last frame sent, or of the beginning.
-    """
-
-    peer: str
-    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    subscription: Subscription | None = None
-    writing_since: float | None = None
-    last_frame_at: float = 0.0
-    _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
-    _refused: Refused | None = None
-
-    def end(self, refused: Refused) -> None:
-        """Make the call end with `refused`, whatever it is waiting for."""
-        if self._refused is None:
-            self._refused = refused
-            self._scope.reschedule(asyncio.get_running_loop().time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +69,43 @@ class Following:
         await asyncio.wait([self.task])
 
 
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One StreamImages call.
+
+    Attributes
+    ----------
+    peer
+        Who called.
+    since
+        Loop time at which it did.
+    subscription
+        Its newest frames; None while it waits at the gate, and for a stream of all frames.
+    n_sent
+        Messages sent.
+    writing_since
+        Loop time at which gRPC took over the frame that it has not yet sent; None when there is none.
+    last_frame_at
+        Loop time of the last frame sent, or of the beginning.
+    """
+
+    peer: str
+    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    following: Following | None = None
+    subscription: Subscription | None = None
+    n_sent: int = 0
+    writing_since: float | None = None
+    last_frame_at: float = 0.0
+    _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
+    _refused: Refused | None = None
+
+    def end(self, refused: Refused) -> None:
+        """Make the call end with `refused`, whatever it is waiting for."""
+        if self._refused is None:
+            self._refused = refused
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+
 class Acquisition:
     """Holds the configuration in force, its source and hub, and the streams.
 
@@ -128,6 +133,7 @@ class Acquisition:
         self._gate = asyncio.Lock()  # first come, first served
         self._streams: dict[Stream, None] = {}
         self._following: Following | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._shut_down: Refused | None = None
 
     @property
@@ -153,10 +159,19 @@ class Acquisition:
     @property
     def streams(self) -> list[Stream]:
         """Streams that get frames now, oldest first."""
-        return [stream for stream in self._streams if stream.subscription is not None]
+        return [stream for stream in self._streams if stream.following is not None]
 
     @asynccontextmanager
     async def stream(self, wanted: Filter, interval_s: float, peer: str) -> AsyncIterator[Stream]:
+        """Open a stream of newest frames; see `admit`."""
+        async with self.admit(peer) as stream:
+            assert stream.following is not None
+            shortest_s = stream.following.config.update_interval_s
+            with stream.following.hub.subscribe(wanted, max(interval_s, shortest_s)) as stream.subscription:
+                yield stream
+
+    @asynccontextmanager
+    async def admit(self, peer: str) -> AsyncIterator[Stream]:
         """Open a stream; waits while a configuration is being made.
 
         Raises
@@ -172,10 +187,9 @@ class Acquisition:
         self._streams[stream] = None
         try:
             async with stream._scope:
-                hub, shortest_s = await self._pass_gate()
-                with hub.subscribe(wanted, max(interval_s, shortest_s)) as stream.subscription:
-                    stream.last_frame_at = asyncio.get_running_loop().time()
-                    yield stream
+                stream.following = await self._pass_gate()
+                stream.last_frame_at = asyncio.get_running_loop().time()
+                yield stream
         except TimeoutError:
             if stream._refused is None:
                 raise
@@ -183,14 +197,14 @@ class Acquisition:
         finally:
             del self._streams[stream]
 
-    async def _pass_gate(self) -> tuple[Hub, float]:
-        """Hub and interval of the configuration in force; nothing else runs before the caller goes on."""
+    async def _pass_gate(self) -> Following:
+        """Configuration in force; nothing else runs before the caller goes on."""
         async with self._gate:
             if self._shut_down:
                 raise self._shut_down
             if self._following is None:
                 raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
-            return self._following.hub, self._following.config.update_interval_s
+            return self._following
 
     async def configure(
         self, config: HpIoConfig, *, force: bool, need_active_run: bool = True, peer: str = "the server's start"
@@ -228,6 +242,8 @@ class Acquisition:
                     f"{len(self.streams)} streams are active ({peers}); use force=true to end them",
                 )
             message = await check_config(config, self._settings, need_active_run=need_active_run)
+            if self._shut_down:
+                raise self._shut_down
             following = await self._start(config, peer)
             self._end_streams(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
             old, self._following = self._following, following
@@ -240,13 +256,24 @@ class Acquisition:
         source, hub = self._make_source(config, self._settings), Hub()
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = self._tasks.create_task(_follow(source, hub, started), name=f"follow {config}")
+        self._starting = task
+
+        def ended(_: object) -> None:
+            if not started.done():  # cancelled, perhaps before its first step
+                started.set_exception(Refused(StatusCode.CANCELLED, SHUTTING_DOWN))
+
+        task.add_done_callback(ended)
         try:
             await started
+        except Refused:
+            raise
         except (DaqError, OSError) as error:
             raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
         except asyncio.CancelledError:
             task.cancel()
             raise
+        finally:
+            self._starting = None
         return Following(config, peer, asyncio.get_running_loop().time(), source, hub, task)
 
     def _end_streams(self, refused: Refused) -> None:
@@ -288,9 +315,11 @@ class Acquisition:
 
     async def shut_down(self) -> None:
         """End all streams, refuse new calls and stop following."""
-        self._shut_down = Refused(StatusCode.CANCELLED, "the server is shutting down")
+        self._shut_down = Refused(StatusCode.CANCELLED, SHUTTING_DOWN)
         for stream in self._streams:
             stream.end(self._shut_down)
+        if self._starting is not None:
+            self._starting.cancel()  # it may never start
         async with self._gate:
             if self._following is not None:
                 await self._following.stop()
@@ -336,12 +365,18 @@ def simulation_of(settings: ServerSettings) -> Simulation:
 
 
 async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) -> None:
+    """Carry frames from `source` to `hub`; `started` tells when the source runs, or why it does not."""
     try:
         async with source:
+            if started.cancelled():  # who asked gave up in the same instant
+                return
             started.set_result(None)
             async for block in source:
                 hub.publish(block)
     except Exception as error:
-        if started.done():
+        if started.cancelled():
+            _log.warning("a source failed that nobody waits for: %s", error)
+        elif started.done():
             raise
-        started.set_exception(error)
+        else:
+            started.set_exception(error)

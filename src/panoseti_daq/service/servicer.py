@@ -7,7 +7,7 @@ import logging
 import math
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -16,10 +16,11 @@ from grpc import StatusCode
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import DaqError
-from panoseti_daq.hub import Filter
-from panoseti_daq.pff import Kind
+from panoseti_daq.hub import Filter, Growth
+from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
+from panoseti_daq.service.frames import FrameReader, Item, encode
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
 from panoseti_daq.service.status import status_of
 from panoseti_daq.wire import frame_of
@@ -27,6 +28,8 @@ from panoseti_daq.wire import frame_of
 _log = logging.getLogger(__name__)
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["DaqData"].full_name
+
+RESCAN_INTERVAL_S: Final = 5.0  # a stream of all frames looks at the directories at least this often
 
 _T = TypeVar("_T")
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -61,6 +64,7 @@ class DaqDataServicer:
             "UploadImages": grpc_upload(
                 _guarded(self.upload_images), pb.UploadImageRequest.FromString, Empty.SerializeToString
             ),
+            "StreamFrames": stream(_guarded(self.stream_frames), pb.StreamFramesRequest.FromString),
             "Status": unary(
                 _guarded(self.status), pb.StatusRequest.FromString, pb.StatusResponse.SerializeToString
             ),
@@ -97,6 +101,31 @@ class DaqDataServicer:
             finally:
                 _log.info("%s: stream ends after %d frames", peer, sequence)
 
+    async def stream_frames(self, request: pb.StreamFramesRequest, context: _Context) -> None:
+        """Write every frame that `request` asks for, in order, at the pace of the client."""
+        wanted = _filter(request.movie, request.pulse_height, request.module_ids)
+        peer = _peer(context)
+        loop = asyncio.get_running_loop()
+        async with self._acquisition.admit(peer) as stream:
+            assert stream.following is not None
+            directory = stream.following.source.directory
+            if directory is None:
+                raise Refused(
+                    StatusCode.FAILED_PRECONDITION, "uploads stand in no file: only the newest can be had"
+                )
+            reader = FrameReader(directory, wanted, request)
+            _log.info("%s: streaming all frames, resuming %d products", peer, len(request.resume))
+            try:
+                with stream.following.hub.growth() as growth:
+                    async for item in _items(reader, growth):
+                        stream.writing_since = loop.time()
+                        await context.write(b"".join(encode(item, stream.n_sent)))
+                        stream.writing_since, stream.last_frame_at = None, loop.time()
+                        stream.n_sent += 1
+            finally:
+                reader.close()
+                _log.info("%s: stream of all frames ends after %d blocks", peer, stream.n_sent)
+
     async def init_hp_io(self, request: pb.InitHpIoRequest, context: _Context) -> pb.InitHpIoResponse:
         """Follow what `request` says."""
         config = HpIoConfig(
@@ -118,11 +147,13 @@ class DaqDataServicer:
         _log.info("%s: uploads", _peer(context))
         n_frames = 0
         async for request in requests:
-            hub = self._acquisition.hub
-            if hub is None:
+            following = self._acquisition.following
+            if following is None:
                 raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
             check_module_ids((request.pano_image.module_id,))
-            hub.publish_frame(frame_of(request.pano_image))
+            frame, module_ids = frame_of(request.pano_image), following.config.module_ids
+            if not module_ids or frame.module_id in module_ids:
+                following.hub.publish_frame(frame)
             n_frames += 1
         _log.info("%s: uploaded %d frames", _peer(context), n_frames)
         return Empty()
@@ -132,22 +163,38 @@ class DaqDataServicer:
         return status_of(self._acquisition, self._started_at)
 
 
+async def _items(reader: FrameReader, growth: Growth) -> AsyncIterator[Item]:
+    """What a reader reads, without end; files are read in a thread."""
+    grown: set[tuple[int, DataProduct]] | None = None
+    while True:
+        items = await asyncio.to_thread(reader.read, grown)
+        for item in items:
+            yield item
+        grown = growth.take()
+        if not items and not grown:
+            try:
+                async with asyncio.timeout(RESCAN_INTERVAL_S):
+                    grown = await growth.wait()
+            except TimeoutError:
+                grown = None
+
+
 def _wanted(request: pb.StreamImagesRequest) -> Filter:
-    kinds = []
-    if request.stream_movie_data:
-        kinds.append(Kind.MOVIE)
-    if request.stream_pulse_height_data:
-        kinds.append(Kind.PULSE_HEIGHT)
+    if math.isnan(request.update_interval_seconds):
+        raise Refused(StatusCode.INVALID_ARGUMENT, "update_interval_seconds is not a number")
+    return _filter(request.stream_movie_data, request.stream_pulse_height_data, request.module_ids)
+
+
+def _filter(movie: bool, pulse_height: bool, modules: Iterable[int]) -> Filter:
+    kinds = (Kind.MOVIE,) * movie + (Kind.PULSE_HEIGHT,) * pulse_height
     if not kinds:
         raise Refused(
             StatusCode.INVALID_ARGUMENT,
             "stream_movie_data and stream_pulse_height_data are both false; at least one must be true",
         )
-    if math.isnan(request.update_interval_seconds):
-        raise Refused(StatusCode.INVALID_ARGUMENT, "update_interval_seconds is not a number")
-    module_ids = tuple(request.module_ids)
+    module_ids = tuple(modules)
     check_module_ids(module_ids)
-    return Filter(tuple(kinds), frozenset(module_ids))
+    return Filter(kinds, frozenset(module_ids))
 
 
 def _describe(request: pb.StreamImagesRequest) -> str:

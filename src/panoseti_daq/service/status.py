@@ -69,7 +69,7 @@ def _stream(stream: Stream, now: float) -> pb.StreamStatus:
     subscription = stream.subscription
     return pb.StreamStatus(
         peer=stream.peer,
-        sent=subscription.n_taken if subscription else 0,
+        sent=subscription.n_taken if subscription else stream.n_sent,
         dropped=subscription.n_dropped if subscription else 0,
         since_seconds=now - stream.since,
         idle_seconds=now - stream.last_frame_at,

@@ -121,6 +121,11 @@ class RunSource:
             for block in blocks:
                 yield block
 
+    @property
+    def directory(self) -> Path:
+        """The data directory."""
+        return self.data_dir
+
     def status(self) -> SourceStatus:
         """What is followed now."""
         return SourceStatus(

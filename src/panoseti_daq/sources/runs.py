@@ -53,6 +53,14 @@ def _may_be_dir(entry: os.DirEntry[str]) -> bool:
         return True
 
 
+def active_run_name(data_dir: Path) -> str | None:
+    """Name of the active run as the control software left it; None when it did not."""
+    try:
+        return (data_dir / RUN_NAME_FILE).read_text(errors="replace").strip()
+    except OSError:
+        return None
+
+
 def active_run(module_dir: Path, run_name: str | None) -> Path | None:
     """Run directory to follow: the one that `run_name` names, else the one that started last."""
     if run_name and (named := module_dir / run_name).is_dir():
@@ -145,7 +153,7 @@ class RunFiles:
         return replaced
 
     def _scan_module(self, module_dir: Path) -> set[str]:
-        run_dir = active_run(module_dir, self._active_run_name())
+        run_dir = active_run(module_dir, active_run_name(self.data_dir))
         files = _pff_files(run_dir) if run_dir else []
         empty = {path for _, path, size in files if not size}
         newest = {name.product: path for name, path, size in files if size}
@@ -157,12 +165,6 @@ class RunFiles:
                     last_frames = _FRAMES_BACK[name.product] if newest[name.product] == path else 0
                 self._tails[str(path)] = Tail(path, name, self._generations, last_frames)
         return {str(path) for path in [*newest.values(), *empty]}
-
-    def _active_run_name(self) -> str | None:
-        try:
-            return (self.data_dir / RUN_NAME_FILE).read_text(errors="replace").strip()
-        except OSError:
-            return None
 
     def _let_go_of_gone(self) -> None:
         """Forget files that vanished, so that another one of the same name is taken up."""

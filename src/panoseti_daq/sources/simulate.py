@@ -195,6 +195,11 @@ class SimulatedSource:
             yield block
         self._writing.result()  # raises what stopped the simulator
 
+    @property
+    def directory(self) -> Path:
+        """The temporary data directory."""
+        return self._directory
+
     def status(self) -> SourceStatus:
         """What is simulated now."""
         status = self._source.status()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -49,6 +50,11 @@ class FrameSource(Protocol):
 
     def __aiter__(self) -> AsyncIterator[FrameBlock]: ...
 
+    @property
+    def directory(self) -> Path | None:
+        """Data directory that holds the files of its frames; None when they stand in none."""
+        ...
+
     def status(self) -> SourceStatus:
         """What the source is doing now."""
         ...
@@ -68,6 +74,11 @@ class NoSource:
     async def __aiter__(self) -> AsyncIterator[FrameBlock]:
         await asyncio.get_running_loop().create_future()  # until cancelled
         yield  # type: ignore[misc] # makes it an iterator
+
+    @property
+    def directory(self) -> None:
+        """None: uploads stand in no file."""
+        return None
 
     def status(self) -> SourceStatus:
         """Nothing is followed."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import FrameBlock, Layout, PffName
 from panoseti_daq.pff.codec import MAX_HEADER_BYTES
+from panoseti_daq.sources.resync import Damage, beginning_of_header, find_frame, find_layout, n_in_step
+
+_log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory when much has to be caught up
+COMPARE_AFTER_S: Final = 1.0  # a file that rested so long may have been written anew to the same size or a larger one
 
 
 class Tail:
@@ -20,6 +26,9 @@ class Tail:
 
     Keeps the file open from the first byte until `close`; for one thread. A partial frame at the end is the
     normal state (SPEC 1.5): it is left for the next `read`.
+
+    What is no frame is skipped and counted, up to the next whole header wherever it begins; `frame_number` remains
+    offset // frame size (SPEC 1.3). A frame that has another one's header among its pixels was torn and is no frame.
 
     Parameters
     ----------
@@ -31,12 +40,18 @@ class Tail:
         Gives the `generation` of the blocks, see `FrameBlock`: the next one now, and again when the file begins
         anew.
     last_frames
-        Begin this many whole frames before the end that the file has when first read; None for its beginning.
+        Begin this many whole frames before the end that the file has when first read; None for `first_frame`.
+    first_frame
+        Begin with this frame.
+    damage
+        Counts what is skipped; one of its own if None.
 
     Attributes
     ----------
     grew_at
         Monotonic time of the last read that found something, s.
+    damage
+        What was skipped.
     """
 
     def __init__(
@@ -45,76 +60,176 @@ class Tail:
         name: PffName,
         generations: Iterator[int] | None = None,
         last_frames: int | None = None,
+        first_frame: int = 0,
+        damage: Damage | None = None,
     ) -> None:
         self.path = path
         self.name = name
+        self.damage = Damage() if damage is None else damage
         self._generations = generations or itertools.count()
         self.generation = next(self._generations)
         self.grew_at = time.monotonic()
         self._last_frames = last_frames
+        self._first_frame = first_frame
         self._fd: int | None = None
+        self._file_id: tuple[int, int] | None = None
+        self._complained = False
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._layout: Layout | None = None
         self._offset = 0
+        self._beginning = b""  # of the file, by which it is known again
+        self._mark = b""  # what every header begins with
+        self._searched = 0  # offset to which a first header was looked for in vain
+        self._in_step = False  # whether the frame before the cursor was one
 
     @property
     def n_frames(self) -> int:
         """Frames before the cursor."""
         return self._offset // self._layout.frame_size_bytes if self._layout else 0
 
-    def read(self) -> Iterator[FrameBlock]:
-        """Yield what was appended since the last call, in blocks of at most `MAX_BLOCK_BYTES`.
+    def read(self, max_block_bytes: int = MAX_BLOCK_BYTES) -> Iterator[FrameBlock]:
+        """Yield what was appended since the last call, in blocks of at most `max_block_bytes`.
 
-        A file that became shorter was truncated or written anew and is read from its beginning.
+        A file that became shorter goes on at its new end when it still begins as before; else, like one that was
+        written anew, it is read from its beginning.
 
         Raises
         ------
         HeaderError
-            The file does not begin with a PFF header.
+            There is no PFF header in the file so far.
         OSError
             The file is missing or unreadable.
         """
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        size = os.fstat(self._fd).st_size
-        if size < self._offset:
-            self._layout, self._offset = None, 0
-            self.generation = next(self._generations)
-        layout = self._layout or self._discover(size)
+        status = os.fstat(self._fd)
+        self._file_id = status.st_dev, status.st_ino
+        size = status.st_size
+        self._notice_change(self._fd, size)
+        layout = self._layout or self._discover(self._fd, size)
         self._last_frames = None  # what comes from now on is new
         if layout is None:
             return
         frame_size = layout.frame_size_bytes
         while (n_bytes := (size - self._offset) // frame_size * frame_size) > 0:
-            n_bytes = min(n_bytes, MAX_BLOCK_BYTES // frame_size * frame_size)
+            n_bytes = min(n_bytes, max(max_block_bytes // frame_size, 1) * frame_size)
             data = os.pread(self._fd, n_bytes, self._offset)
             data = data[: len(data) // frame_size * frame_size]
             if not data:
                 return
-            first = self._offset // frame_size
-            self._offset += len(data)
-            self.grew_at = time.monotonic()
-            yield FrameBlock(
-                data, layout, self.name.module_id, self.path.name, first, self.generation, time.time_ns()
-            )
+            offset = self._offset
+            n_frames, goes_on = self._accept(self._fd, layout, data, size)
+            if n_frames:
+                self.grew_at = time.monotonic()
+                yield FrameBlock(
+                    data[: n_frames * frame_size],
+                    layout,
+                    self.name.module_id,
+                    self.path.name,
+                    offset // frame_size,
+                    self.generation,
+                    time.time_ns(),
+                )
+            if not goes_on:
+                return
 
-    def _discover(self, size: int) -> Layout | None:
-        if not size or self._fd is None:
+    def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
+        """Move the cursor over `data`, which stand at it; how many frames they begin with, and whether to read on."""
+        frame_size, begin = layout.frame_size_bytes, self._offset
+        n_frames = n_in_step(data, layout)
+        end = n_frames * frame_size
+        is_torn = n_frames > 0 and data.find(self._mark, end - frame_size + 1, end) >= 0
+        if end == len(data) and not is_torn:
+            self._offset += end
+            self._in_step = True
+            return n_frames, True
+        # The last frame may be torn even when nothing shows it: then the next header begins among its pixels.
+        back = frame_size - 1 if n_frames or self._in_step else 0
+        found = find_frame(fd, layout, begin + end - back, size)
+        if n_frames and (is_torn or (found is not None and found < begin + end)):
+            n_frames -= 1
+        self._offset = begin + n_frames * frame_size
+        if found is not None:
+            self._skip(layout, found)
+        elif end < len(data):  # the beginning of a header may be at the very end
+            self._skip(layout, max(self._offset, size - layout.image_offset_bytes + 1))
+        return n_frames, found is not None
+
+    def _skip(self, layout: Layout, to: int) -> None:
+        """Move the cursor to offset `to`, over what is no frame."""
+        n_bytes, self._offset, self._in_step = max(0, to - self._offset), to, False
+        self.damage.n_bytes += n_bytes
+        self.damage.n_frames += max(1, round(n_bytes / layout.frame_size_bytes))
+        self._complain(f"skipped {n_bytes} bytes before offset {to} that are no frame")
+
+    def _complain(self, what: str) -> None:
+        _log.log(logging.DEBUG if self._complained else logging.WARNING, "%s: %s", self.path, what)
+        self._complained = True
+
+    def _notice_change(self, fd: int, size: int) -> None:
+        """Begin anew when the file has other content than before; when it was only cut, go on at its end."""
+        if self._layout is None:
+            return
+        is_shorter = size < self._offset
+        if not is_shorter and time.monotonic() - self.grew_at < COMPARE_AFTER_S:
+            return
+        if size < len(self._beginning) or os.pread(fd, len(self._beginning), 0) != self._beginning:
+            self._begin_anew()
+            self._first_frame = 0
+        elif is_shorter:
+            frame_size = self._layout.frame_size_bytes
+            self._offset = max(0, self._offset + (size - self._offset) // frame_size * frame_size)
+            self._in_step = False
+        else:
+            return
+        self.generation = next(self._generations)
+
+    def _discover(self, fd: int, size: int) -> Layout | None:
+        if not size:
             return None
-        layout = Layout.discover(os.pread(self._fd, MAX_HEADER_BYTES, 0), self.name.product)
-        if layout is not None and size >= layout.frame_size_bytes:
-            self._layout = layout
-            if self._last_frames is not None:
-                n_frames = size // layout.frame_size_bytes
-                self._offset = max(0, n_frames - self._last_frames) * layout.frame_size_bytes
-        return self._layout
+        head = os.pread(fd, MAX_HEADER_BYTES, 0)
+        begin = 0
+        try:
+            layout = Layout.discover(head, self.name.product)
+        except HeaderError:
+            found = find_layout(fd, self.name.product, self._searched, size)
+            self._searched = max(self._searched, size - MAX_HEADER_BYTES)
+            if found is None:
+                raise
+            begin, layout = found
+        if layout is None or size < begin + layout.frame_size_bytes:
+            return None
+        self._layout = layout
+        self._beginning = head[: layout.image_offset_bytes]
+        self._mark = beginning_of_header(os.pread(fd, layout.header_size_bytes, begin))
+        self._begin_reading(layout, begin, size)
+        return layout
+
+    def _begin_reading(self, layout: Layout, begin: int, size: int) -> None:
+        """Set the cursor, when the layout is known and the first frame begins at offset `begin`."""
+        frame_size = layout.frame_size_bytes
+        if self._last_frames is not None:
+            n_frames = (size - begin) // frame_size
+            self._offset = begin + max(0, n_frames - self._last_frames) * frame_size
+        elif 0 < self._first_frame * frame_size <= size:
+            self._offset = self._first_frame * frame_size
+        elif begin:
+            self._skip(layout, begin)
+
+    @property
+    def n_left_over_bytes(self) -> int:
+        """Bytes after the cursor: of a frame that is not whole, once everything else was read."""
+        return max(0, os.fstat(self._fd).st_size - self._offset) if self._fd is not None else 0
 
     def stands(self) -> bool:
-        """Whether the path still leads to the file that is open, and not to none or another one."""
+        """Whether the path still leads to the file that was opened, and not to none or another one."""
         try:
             there = os.stat(self.path)
         except OSError:
             return False
-        return self._fd is None or os.path.samestat(there, os.fstat(self._fd))
+        return self._file_id in (None, (there.st_dev, there.st_ino))
 
     def close(self) -> None:
         """Close the file; the cursor stays, and a later `read` goes on there."""

@@ -1,30 +1,36 @@
-"""The peer's AioDaqDataClient at work: async_client.py PORT N_IMAGES [init-sim]. The last line is JSON."""
+"""The peer's AioDaqDataClient at work: async_client.py PORT OPTIONS. The last line is a report in JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
-from daq_data.client import AioDaqDataClient
-from report import DAQ_CONFIG, HOST, described, write_report
+from peer import CONFIG, HOST, IS_0_1, AioDaqDataClient, arguments, described, write_report
 
 
-async def main(port: str, n_images: str, *options: str) -> None:
-    AioDaqDataClient.GRPC_PORT = int(port)
+async def main() -> None:
+    do = arguments()
     report: dict[str, Any] = {"images": []}
-    async with AioDaqDataClient(DAQ_CONFIG, None) as client:
+    async with AioDaqDataClient(CONFIG, None) as client:
         report["ping"] = await client.ping(HOST)
-        report["valid_hosts"] = sorted(client.get_valid_daq_hosts())
+        hosts = client.get_valid_daq_hosts()
+        report["valid_hosts"] = sorted(hosts if IS_0_1 else await hosts)
         report["status"] = await client.get_daq_host_status()
-        # Not reflect_services: it gives an async channel to a blocking class and fails, with its own server too.
-        if "init-sim" in options:
+        if do["reflect"]:
+            try:
+                report["services"] = await client.reflect_services([HOST])
+            except Exception as error:
+                report["services"] = f"{type(error).__name__}: {error}"
+        if do["init_sim"]:
             report["init_sim"] = await client.init_sim(HOST)
-        async for image in await client.stream_images(HOST, True, True, 0.02):
-            report["images"].append(described(image))
-            if len(report["images"]) == int(n_images):
-                break
+        if do["n_images"]:
+            async for image in await client.stream_images(
+                HOST, do["movie"], do["pulse_height"], do["interval_s"], tuple(do["module_ids"])
+            ):
+                report["images"].append(described(image))
+                if len(report["images"]) == do["n_images"]:
+                    break
     write_report(report)
 
 
-asyncio.run(main(*sys.argv[1:]))
+asyncio.run(main())

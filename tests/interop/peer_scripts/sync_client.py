@@ -1,28 +1,31 @@
-"""The peer's DaqDataClient at work: sync_client.py PORT N_IMAGES [init-sim]. The last line is JSON."""
+"""The peer's DaqDataClient at work: sync_client.py PORT OPTIONS. The last line is a report in JSON."""
 
 from __future__ import annotations
 
 import itertools
-import sys
 from typing import Any
 
-from daq_data.client import DaqDataClient
-from report import DAQ_CONFIG, HOST, described, write_report
+from peer import CONFIG, HOST, DaqDataClient, arguments, described, write_report
 
 
-def main(port: str, n_images: str, *options: str) -> None:
-    DaqDataClient.GRPC_PORT = int(port)
+def main() -> None:
+    do = arguments()
     report: dict[str, Any] = {}
-    with DaqDataClient(DAQ_CONFIG, None) as client:
+    with DaqDataClient(CONFIG, None) as client:
         report["ping"] = client.ping(HOST)
         report["valid_hosts"] = sorted(client.get_valid_daq_hosts())
         report["status"] = client.get_daq_host_status()
-        report["services"] = client.reflect_services([])
-        if "init-sim" in options:
+        if do["reflect"]:
+            report["services"] = client.reflect_services([])
+        if do["init_sim"]:
             report["init_sim"] = client.init_sim(HOST)
-        images = client.stream_images(HOST, True, True, 0.02)
-        report["images"] = [described(image) for image in itertools.islice(images, int(n_images))]
+        report["images"] = []
+        if do["n_images"]:
+            images = client.stream_images(
+                HOST, do["movie"], do["pulse_height"], do["interval_s"], tuple(do["module_ids"])
+            )
+            report["images"] = [described(image) for image in itertools.islice(images, do["n_images"])]
     write_report(report)
 
 
-main(*sys.argv[1:])
+main()

@@ -1,0 +1,95 @@
+"""``python -m daq_data.cli DAQ_CONFIG NET_CONFIG``: the command line of panoseti-grpc."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import Any
+
+from panoseti_daq.cli.options import LogLevel, log_to_stderr
+from panoseti_daq.client.targets import load_json
+from panoseti_daq.errors import ConfigError, DaqError, SourceError
+
+from daq_data.client import AioDaqDataClient, hp_io_config_simulate_path
+from daq_data.config_paths import existing
+from daq_data.plot import PanoImagePreviewer, PulseHeightDistribution
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m daq_data.cli",
+        description="Ask, initialise and watch DaqData servers. Several actions run in the order listed here.",
+    )
+    add = parser.add_argument
+    add("daq_config_path", metavar="DAQ_CONFIG", help="daq_config.json with the DAQ nodes")
+    add("net_config_path", metavar="NET_CONFIG", help="network_config.json, for nodes behind a gateway")
+    add("--host", help="only this DAQ node; default: all that answer")
+    add("--ping", action="store_true", help="does --host answer?")
+    add("--list-hosts", action="store_true", help="which DAQ nodes answer")
+    add("--reflect-services", action="store_true", help="list services and calls")
+    add("--init", dest="cfg_path", metavar="CFG", help="follow what this hp_io_config.json says")
+    add("--init-sim", action="store_true", help="follow simulated data; beats --init")
+    add("--plot-view", action="store_true", help="show the newest images")
+    add("--plot-phdist", action="store_true", help="show the distribution of pulse heights")
+    add("--refresh-period", type=float, default=1.0, help="seconds between two drawings (default: 1.0)")
+    add("--module-ids", type=int, nargs="*", default=[], help="only these modules; default: all")
+    levels = [level.value for level in LogLevel]
+    add("--log-level", choices=levels, default="info", help="how much to log (default: info)")
+    return parser
+
+
+async def _run(args: argparse.Namespace) -> None:
+    if args.ping and args.host is None:
+        raise ConfigError("--ping needs --host")
+    init_path = hp_io_config_simulate_path if args.init_sim else args.cfg_path
+    hp_io_cfg = None if init_path is None else load_json(existing(init_path), "hp_io_cfg")
+    async with AioDaqDataClient(args.daq_config_path, args.net_config_path) as client:
+        if args.ping:
+            print(f"ping {args.host}: {'success' if await client.ping(args.host) else 'failed'}")
+        if args.list_hosts:
+            print("DAQ hosts (True = answers):")
+            for address, answers in (await client.get_daq_host_status()).items():
+                print(f"    {address}: {answers}")
+        if args.reflect_services:
+            print(await client.reflect_services(args.host), end="")
+        if hp_io_cfg is not None and not await client.init_hp_io(args.host, hp_io_cfg, timeout=15.0):
+            raise SourceError("not every server was initialised; the lines above say why")
+        async with asyncio.TaskGroup() as plots:
+            if args.plot_view:
+                previewer = PanoImagePreviewer(
+                    True, True, args.module_ids, plot_update_interval=args.refresh_period
+                )
+                plots.create_task(_show(previewer, client, args, True, args.refresh_period), name="view")
+            if args.plot_phdist:
+                histogram = PulseHeightDistribution((10, 60, 600), args.module_ids, args.refresh_period)
+                plots.create_task(_show(histogram, client, args, False, 0.0), name="phdist")
+
+
+async def _show(
+    viewer: Any, client: AioDaqDataClient, args: argparse.Namespace, movie: bool, interval_s: float
+) -> None:
+    async for image in client.stream_images(args.host, movie, True, interval_s, args.module_ids):
+        viewer.update(image)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the options say; the exit code."""
+    args = _parser().parse_args(arguments)
+    log_to_stderr(LogLevel(args.log_level))
+    code = 0
+    try:
+        asyncio.run(_run(args))
+    except* (DaqError, OSError) as errors:
+        error: BaseException = errors
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
+        code = 1
+    except* KeyboardInterrupt:
+        pass  # how a plot is ended
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

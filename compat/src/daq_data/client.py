@@ -1,0 +1,72 @@
+"""``daq_data.client``: the clients of panoseti-daq, with the port and the paths that panoseti-grpc documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import panoseti_daq.client as ours
+from panoseti_daq.client.nodes import Hosts
+from panoseti_daq.client.targets import DEFAULT_PORT, ConfigSource, Target, address_of
+from panoseti_daq.data import packaged_config
+
+from daq_data.config_paths import existing
+
+__all__ = ["AioDaqDataClient", "DaqDataClient", "hp_io_config_simulate_path"]
+
+hp_io_config_simulate_path = str(packaged_config("hp_io_config_simulate.json"))
+
+
+class AioDaqDataClient(ours.AioDaqDataClient):
+    """`panoseti_daq.AioDaqDataClient`; ``GRPC_PORT`` is the port of hosts that do not name one."""
+
+    GRPC_PORT: ClassVar[int] = DEFAULT_PORT
+
+    def __init__(
+        self,
+        daq_config: ConfigSource | None,
+        network_config: ConfigSource | None = None,
+        log_level: int | None = None,
+    ) -> None:
+        super().__init__(existing(daq_config), existing(network_config), log_level)
+
+    def _set_up(self, targets: Mapping[str, Target], log_level: int | None = None) -> None:
+        super()._set_up({name: _with_port(t, self.GRPC_PORT) for name, t in targets.items()}, log_level)
+
+    async def init_hp_io(
+        self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
+    ) -> bool:
+        """As in `panoseti_daq.AioDaqDataClient`."""
+        return await super().init_hp_io(hosts, existing(hp_io_cfg), timeout)
+
+    async def init_sim(
+        self,
+        hosts: Hosts = None,
+        hp_io_sim_cfg_path: ConfigSource = hp_io_config_simulate_path,
+        timeout: float = 5.0,
+    ) -> bool:
+        """As in `panoseti_daq.AioDaqDataClient`."""
+        return await super().init_sim(hosts, existing(hp_io_sim_cfg_path), timeout)
+
+
+class DaqDataClient(ours.DaqDataClient):
+    """`panoseti_daq.DaqDataClient`; ``GRPC_PORT`` is the port of hosts that do not name one."""
+
+    GRPC_PORT: ClassVar[int] = DEFAULT_PORT
+
+    def __init__(
+        self,
+        daq_config: ConfigSource | None,
+        network_config: ConfigSource | None = None,
+        log_level: int | None = None,
+    ) -> None:
+        class _Aio(AioDaqDataClient):
+            GRPC_PORT = self.GRPC_PORT
+
+        self._set_up(_Aio(daq_config, network_config, log_level))
+
+
+def _with_port(target: Target, port: int) -> Target:
+    is_default = target.address == address_of(target.host)
+    return replace(target, address=address_of(target.host, port)) if is_default else target

@@ -1,0 +1,116 @@
+"""Finding the next frame of a file after bytes that are none.
+
+Disks fill up and machines lose power: then a header is cut in half, a frame lacks pixels, or a block of something
+else stands in the middle of a file. Frames behind it begin anywhere; what shows them is a whole header of the
+file's layout.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from panoseti_daq.errors import HeaderError
+from panoseti_daq.pff import DataProduct, Layout
+from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES
+
+_BRACE: Final = ord("{")
+_FEW_FRAMES: Final = 8  # up to so many are looked at one by one: then numpy's overhead per call is the larger
+_STEP_BYTES: Final = 1 << 20  # searched at once
+
+
+@dataclass(slots=True)
+class Damage:
+    """What was found to be no frame, and skipped.
+
+    Attributes
+    ----------
+    n_frames
+        Frames that are lost by it, as far as their number can be known.
+    n_bytes
+        Bytes.
+    """
+
+    n_frames: int = 0
+    n_bytes: int = 0
+
+
+def n_in_step(data: bytes, layout: Layout) -> int:
+    """Frames at the beginning of `data` whose header ends where it should, up to the first where it does not.
+
+    A number in the header may still be damaged: that is one bad frame, and the next is where it should be.
+    """
+    frame_size, end = layout.frame_size_bytes, layout.header_size_bytes
+    n_frames = len(data) // frame_size
+    if n_frames <= _FEW_FRAMES:
+        for i in range(n_frames):
+            begin = i * frame_size
+            if data[begin] != _BRACE or not data.startswith(END_OF_HEADER, begin + end):
+                return i
+        return n_frames
+    rows = np.frombuffer(data, np.uint8, n_frames * frame_size).reshape(n_frames, frame_size)
+    stands = rows[:, 0] == _BRACE
+    for i, byte in enumerate(END_OF_HEADER):
+        stands &= rows[:, end + i] == byte
+    return n_frames if stands.all() else int(stands.argmin())
+
+
+def beginning_of_header(header: bytes) -> bytes:
+    """What every header of a file begins with: the text up to its first number."""
+    number = re.search(rb": *\d", header)
+    return header[: number.start() + 1] if number else header
+
+
+def find_frame(fd: int, layout: Layout, begin: int, end: int) -> int | None:
+    """Offset of the first whole header of `layout` in the bytes `begin` to `end` of a file; None when there is none."""
+    for offset, data in _windows(fd, begin, end, layout.image_offset_bytes - 1):
+        at = data.find(END_OF_HEADER, layout.header_size_bytes)
+        while at >= 0:
+            first = at - layout.header_size_bytes
+            if data[first] == _BRACE and layout.is_valid(data[first:at]):
+                return offset + first
+            at = data.find(END_OF_HEADER, at + 1)
+    return None
+
+
+def find_layout(fd: int, product: DataProduct, begin: int, end: int) -> tuple[int, Layout] | None:
+    """Offset and layout of the first whole header of `product` in a file whose layout is not known; None if none."""
+    for offset, data in _windows(fd, begin, end, MAX_HEADER_BYTES):
+        at = data.find(END_OF_HEADER)
+        while at >= 0:
+            found = _header_that_ends(data[max(0, at - MAX_HEADER_BYTES) : at + len(END_OF_HEADER)], product)
+            if found is not None:
+                return offset + at + len(END_OF_HEADER) - found.image_offset_bytes, found
+            at = data.find(END_OF_HEADER, at + 1)
+    return None
+
+
+def _header_that_ends(data: bytes, product: DataProduct) -> Layout | None:
+    """Layout of the longest header at the end of `data`; it must have the fields that Hashpipe writes."""
+    begin = data.find(b"{")
+    while begin >= 0:
+        try:
+            layout = Layout.discover(data[begin:], product)
+        except HeaderError:
+            layout = None
+        if layout is not None and layout.is_standard and layout.image_offset_bytes == len(data) - begin:
+            return layout
+        begin = data.find(b"{", begin + 1)
+    return None
+
+
+def _windows(fd: int, begin: int, end: int, overlap: int) -> Iterator[tuple[int, bytes]]:
+    """Offset and content of consecutive parts of a file; each repeats the last `overlap` bytes of the one before."""
+    while begin < end:
+        data = os.pread(fd, min(_STEP_BYTES, end - begin), begin)
+        if not data:
+            return
+        yield begin, data
+        if begin + len(data) >= end:
+            return
+        begin += max(1, len(data) - overlap)
