@@ -13,18 +13,30 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "interop"]
 
 GENERATED = Path("src/panoseti_daq/_proto")
-PEER_IMPORTS = (
-    "grpcio>=1.73",
-    "grpcio-reflection>=1.73",
-    "protobuf>=6.30,<7",
-    "netifaces",
-    "numpy",
-    "pandas>=2.3",
-    "psutil>=7",
-    "redis",
-    "rich>=14",
-    "watchfiles>=1.1",
-)
+COMPATIBILITY = Path("docs/compatibility.md")
+_PEER_IMPORTS = ("numpy", "pandas>=2.3", "psutil>=7", "redis", "rich>=14", "watchfiles>=1.1")
+# Of all that the peer requires, what its clients and its servers import.
+PEER_IMPORTS = {
+    "0.1.1.1": (
+        *_PEER_IMPORTS,
+        "grpcio>=1.73",
+        "grpcio-reflection>=1.73",
+        "protobuf>=6.30,<7",
+        "netifaces",
+    ),
+    "0.3.5": (*_PEER_IMPORTS, "grpcio==1.70.0", "grpcio-reflection==1.70.0", "protobuf>=5.26.1,<6"),
+}
+
+
+def install_peer(session: nox.Session, version: str) -> Path:
+    """Install panoseti-grpc in an environment of its own; its interpreter."""
+    environment = Path(session.create_tmp()).resolve() / f"peer_{version}"
+    python = environment / "bin" / "python"
+    session.run("virtualenv", "--quiet", str(environment))
+    pip = (str(python), "-m", "pip", "install", "--quiet")
+    session.run(*pip, *PEER_IMPORTS[version], external=True)
+    session.run(*pip, "--no-deps", f"panoseti-grpc=={version}", external=True)
+    return python
 
 
 @nox.session
@@ -40,7 +52,7 @@ def types(session: nox.Session) -> None:
     """Type-check the package and its tests."""
     session.install("-e", ".[dev]")
     session.run("mypy")
-    session.run("mypy", "tests", "noxfile.py")
+    session.run("mypy", "tests", "compat/src", "noxfile.py")
 
 
 @nox.session
@@ -76,13 +88,8 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure latencies beside the bare floor and the peer: nox -s bench -- --quick --json bench.json."""
-    session.install("-e", ".[test]")
-    peer = Path(session.create_tmp()).resolve() / "peer"
-    python = peer / "bin" / "python"
-    session.run("python", "-m", "venv", "--clear", str(peer), silent=True)
-    pip = (str(python), "-m", "pip", "install", "--quiet")
-    session.run(*pip, *PEER_IMPORTS, external=True)
-    session.run(*pip, "--no-deps", "panoseti-grpc==0.1.1.1", external=True)
+    session.install("-e", ".[test]", "virtualenv")
+    python = install_peer(session, "0.1.1.1")
     args = ("--peer-python", str(python), *session.posargs)
     session.run("python", "-m", "benchmarks.latency", *args, env={"PYTHONPATH": "tests"})
 
@@ -114,20 +121,23 @@ def proto(session: nox.Session) -> None:
 
 @nox.session
 def interop(session: nox.Session) -> None:
-    """Both ways with the peer, panoseti-grpc 0.1.1.1, and with the recorded night that it ships."""
-    session.install("-e", ".[test]", "virtualenv")
+    """Both ways with two versions of the peer, its examples, its recorded night; makes docs/compatibility.md."""
+    session.install("-e", ".[test]", "-e", "./compat", "virtualenv")
     made = Path(session.create_tmp()).resolve()
-    peer = made / "peer_0_1_1_1"
-    python = peer / "bin" / "python"
-    session.run("virtualenv", "--quiet", str(peer))
-    pip = (str(python), "-m", "pip", "install", "--quiet", "--no-compile")
-    # Of all that it requires, what its client and its server import.
-    session.run(*pip, *PEER_IMPORTS, external=True)
-    session.run(*pip, "--no-deps", "panoseti-grpc==0.1.1.1", external=True)
+    seen = made / COMPATIBILITY.name
+    pythons = {version: install_peer(session, version) for version in PEER_IMPORTS}
     session.run(
         "pytest",
         "tests/interop",
         f"--basetemp={made / 'pytest'}",  # 30 MB of recorded frames per test: not kept in /tmp
         *session.posargs,
-        env={"PEER_0_1_1_1_PYTHON": str(python)},
+        env={
+            **{f"PEER_{version.replace('.', '_')}_PYTHON": str(python) for version, python in pythons.items()},
+            "COMPATIBILITY_TABLE": str(seen),
+        },
     )
+    if session.posargs:
+        return  # not every test
+    if not COMPATIBILITY.exists() or COMPATIBILITY.read_bytes() != seen.read_bytes():
+        shutil.copy(seen, COMPATIBILITY)
+        session.error(f"{COMPATIBILITY} differed from what the tests have seen and was made anew: commit it")

@@ -319,9 +319,9 @@ class AcquisitionMachine(RuleBasedStateMachine):
         assert all(client.refused is not None and client.refused.code is StatusCode.CANCELLED for client in late)
 
 
-TestAcquisitionMachine = AcquisitionMachine.TestCase
-TestAcquisitionMachine.settings = settings(max_examples=150, stateful_step_count=30)
-TestAcquisitionMachine.pytestmark = [pytest.mark.timeout(60)]
+@pytest.mark.timeout(60)
+class TestAcquisitionMachine(AcquisitionMachine.TestCase):  # type: ignore[valid-type,misc]
+    settings = settings(max_examples=150, stateful_step_count=30)
 
 
 async def _init_that_waits(tasks: asyncio.TaskGroup) -> tuple[Acquisition, FakeSource, asyncio.Task[Refused]]:
@@ -392,13 +392,18 @@ def test_a_failure_elsewhere_ends_an_init_that_waits() -> None:
     assert group.group_contains(KeyError, match="mine")
 
 
-def test_a_source_that_starts_while_its_caller_gives_up_harms_nobody() -> None:
+@pytest.mark.parametrize("n_steps", range(3))
+def test_a_source_that_starts_while_its_caller_gives_up_harms_nobody(n_steps: int) -> None:
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
             acquisition, source, init = await _init_that_waits(tasks)
             source.let_start()
+            for _ in range(n_steps):
+                await asyncio.sleep(0)
+            done = init.done()
             init.cancel()
             await asyncio.sleep(1)
+            assert not done
             assert acquisition.config is None
             assert not source.is_running
 

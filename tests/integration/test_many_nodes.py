@@ -100,8 +100,12 @@ class Watcher:
         before = dict(self.n_frames)
         await until(lambda: all(self.n_frames.get(h, 0) > before.get(h, 0) for h in hosts), timeout_s)
 
-    def is_lost(self, host: str) -> bool:
-        return [change.connected for change in self.changes if change.host == host][-1:] == [False]
+    async def lost(self, host: str) -> None:
+        """Wait until `host` is lost."""
+        await until(lambda: [c.connected for c in self.changes if c.host == host][-1:] == [False])
+
+    async def changed(self, n_changes: int) -> None:
+        await until(lambda: len(self.changes) == n_changes)
 
 
 @asynccontextmanager
@@ -127,7 +131,7 @@ async def test_a_node_that_dies_is_named_while_the_others_go_on_and_its_frames_c
     async with watching(connected(five)) as watcher:
         await watcher.frames_from(hosts)
         five[2].end(signal.SIGKILL)
-        await until(lambda: watcher.is_lost(hosts[2]))
+        await watcher.lost(hosts[2])
         assert f"stream from {hosts[2]} lost" in caplog.text
         await watcher.frames_from([host for host in hosts if host != hosts[2]])
         five[2].start()
@@ -142,7 +146,7 @@ async def test_a_node_that_ends_gracefully_comes_back_too(five: list[NodeProcess
     async with watching(connected(five)) as watcher:
         await watcher.frames_from(hosts)
         await asyncio.to_thread(five[0].end, signal.SIGTERM)
-        await until(lambda: watcher.is_lost(hosts[0]))
+        await watcher.lost(hosts[0])
         assert "shutting down" in watcher.changes[-1].reason
         five[0].start()
         await watcher.frames_from(hosts, START_S)
@@ -156,7 +160,7 @@ async def test_nodes_that_are_killed_at_random_all_come_back(five: list[NodeProc
         await watcher.frames_from(hosts)
         for process in order:
             process.end(random.choice([signal.SIGKILL, signal.SIGTERM]))
-            await until(lambda: watcher.is_lost(process.address))
+            await watcher.lost(process.address)
         for process in order:
             process.start()
         await watcher.frames_from(hosts, 2 * START_S)
@@ -209,7 +213,7 @@ async def test_a_gateway_that_cuts_connections_loses_nothing_but_time(tmp_path: 
     async with behind_a_gateway(tmp_path, recorder) as (proxy, watcher):
         for n_cuts in range(1, 4):
             proxy.cut()
-            await until(lambda: len(watcher.changes) == 1 + 2 * n_cuts)
+            await watcher.changed(1 + 2 * n_cuts)
             await watcher.frames_from(["127.0.0.1"])
     assert [change.connected for change in watcher.changes] == [True, *([False, True] * 3)]
 
@@ -220,7 +224,7 @@ async def test_a_gateway_that_stalls_is_found_out_and_the_stream_comes_back(
     monkeypatch.setattr(nodes, "KEEPALIVE_S", 1.0)
     async with behind_a_gateway(tmp_path, recorder) as (proxy, watcher):
         proxy.flows.clear()
-        await until(lambda: watcher.is_lost("127.0.0.1"))
+        await watcher.lost("127.0.0.1")
         proxy.flows.set()
         await watcher.frames_from(["127.0.0.1"])
 

@@ -15,6 +15,7 @@ from interop.table import Table
 
 from panoseti_daq.pff import FrameBlock, open_file
 
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

@@ -19,7 +19,8 @@ from rig import serving_process
 pytestmark = [
     pytest.mark.timeout(60),
     pytest.mark.skipif(
-        importlib.util.find_spec("daq_data") is None, reason="needs ./compat: run `nox -s interop`, which installs it"
+        importlib.util.find_spec("daq_data") is None,
+        reason="needs ./compat: run `nox -s interop`, which installs it",
     ),
 ]
 
@@ -32,7 +33,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def write(table: Table) -> Callable[[str], None]:
-    return lambda row: table.write(SECTION, row, "")
+    return lambda row: table.write(SECTION, row, "works")
 
 
 @pytest.fixture
@@ -64,7 +65,9 @@ def run(tmp_path: Path, daq_config: Path) -> Run:
 def test_several_actions_run_in_the_documented_order(
     run: Run, server: str, write: Callable[[str], None], tmp_path: Path
 ) -> None:
-    done = run("--init-sim", "--reflect-services", "--list-hosts", "--ping", "--host", server, "--log-level", "debug")
+    done = run(
+        "--init-sim", "--reflect-services", "--list-hosts", "--ping", "--host", server, "--log-level", "debug"
+    )
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     expected = [f"ping {server}: success", f"{server}: True", "localhost:1: False", "daqdata.DaqData"]
     places = [done.stdout.index(text) for text in expected]
@@ -97,7 +100,9 @@ def test_init_follows_a_file_and_init_sim_beats_it(
         (["--plot-view", "--plot-phdist"], None, "InitHpIo"),
     ],
 )
-def test_an_error_is_one_line_and_exit_code_1(run: Run, options: list[str], config: str | None, error: str) -> None:
+def test_an_error_is_one_line_and_exit_code_1(
+    run: Run, options: list[str], config: str | None, error: str
+) -> None:
     done = run(*options, "--log-level", "critical", **({"config": config} if config else {}))
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from panoseti_daq.data import packaged_config
 pytestmark = [
     pytest.mark.timeout(60),
     pytest.mark.skipif(
-        importlib.util.find_spec("daq_data") is None, reason="needs ./compat: run `nox -s interop`, which installs it"
+        importlib.util.find_spec("daq_data") is None,
+        reason="needs ./compat: run `nox -s interop`, which installs it",
     ),
 ]
 
@@ -65,7 +67,9 @@ WORKFLOW: Final = (r"Connected to: \{'localhost'\}", "All servers initialized fo
 EXAMPLES: Final = (
     Example("connect", ("Instantiate the client using",), (r"Successfully connected to: \{'localhost'\}",)),
     Example(
-        "status check", ("reflect_services",), (r"Valid hosts: \{'localhost'\}", "daqdata.DaqData", "rpc StreamImages")
+        "status check",
+        ("reflect_services",),
+        (r"Valid hosts: \{'localhost'\}", "daqdata.DaqData", "rpc StreamImages"),
     ),
     Example("init_hp_io", ("init_hp_io",), ("Successfully initialized hp_io on all DAQ nodes",)),
     Example("init_sim", ("init_sim", "Initialize the first valid host"), ("initialized simulation on localhost",)),
@@ -125,6 +129,8 @@ def test_a_documented_example_runs_as_it_stands(
             command, cwd=elsewhere, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             assert process.stdout is not None
+            watchdog = threading.Timer(30, process.kill)
+            watchdog.start()
             try:
                 _read_until(process.stdout, example.output)
                 if example.endless:
@@ -132,6 +138,7 @@ def test_a_documented_example_runs_as_it_stands(
                 rest = process.stdout.read()
                 code = process.wait(10)
             finally:
+                watchdog.cancel()
                 process.kill()
     if "except KeyboardInterrupt" in text:
         assert "Stream stopped." in rest

@@ -38,7 +38,7 @@ def run_client(peer: Peer, peer_directory: Path) -> RunClient:
 
     def run(kind: str, address: str, **options: object) -> dict[str, Any]:
         port = address.rpartition(":")[2]
-        command = [peer.python, str(SCRIPTS / f"{kind}_client.py"), port, json.dumps(options)]
+        command = [peer.python, "-E", str(SCRIPTS / f"{kind}_client.py"), port, json.dumps(options)]
         done = subprocess.run(command, cwd=peer_directory, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -128,7 +128,10 @@ def test_a_client_of_the_peer_gets_recorded_frames_as_they_were_recorded(
         frame = newest[image["file"], image["frame_number"]]
         assert_is_recorded(image, frame.file, frame.frame_number)
         assert image["module_id"] == frame.module_id
-        assert image["header"]["wr_unix_timestamp"] == f"{frame.time.unix_ns // 10**9}.{frame.time.unix_ns % 10**9:09d}"
+        assert (
+            image["header"]["wr_unix_timestamp"]
+            == f"{frame.time.unix_ns // 10**9}.{frame.time.unix_ns % 10**9:09d}"
+        )
     table.write(SECTION, "recorded frames, bit for bit", f"{peer.version} {kind}")
 
 
@@ -137,17 +140,18 @@ def test_several_clients_of_the_peer_each_get_the_kinds_and_modules_they_ask_for
 ) -> None:
     monkeypatch.setenv("PANOSETI_DAQ_SIMULATE_DAQ_CFG__SIM_MODULE_IDS", "[1, 3]")
     with serving_process("--simulate") as (_, address), ThreadPoolExecutor() as threads:
-        both = [threads.submit(run_client, kind, address, n_images=20) for kind in ("sync", "async")]
-        module_3 = threads.submit(run_client, "async", address, n_images=10, module_ids=[3])
-        movie = threads.submit(run_client, "sync", address, n_images=10, pulse_height=False)
-        pulse_height = threads.submit(run_client, "sync", address, n_images=10, movie=False)
-    for client in both:
+        every = [threads.submit(run_client, kind, address, n_images=20) for kind in ("sync", "async")]
+        some = [
+            threads.submit(run_client, kind, address, n_images=10, module_ids=[module_id], **{unwanted: False})
+            for kind, module_id, unwanted in (("sync", 3, "pulse_height"), ("async", 1, "movie"))
+        ]
+    for client in every:
         images = client.result()["images"]
-        assert {image["module_id"] for image in images} == {1, 3}
-        assert {image["type"] for image in images} == {"MOVIE", "PULSE_HEIGHT"}
-    assert {image["module_id"] for image in module_3.result()["images"]} == {3}
-    assert {image["type"] for image in movie.result()["images"]} == {"MOVIE"}
-    assert {image["type"] for image in pulse_height.result()["images"]} == {"PULSE_HEIGHT"}
+        assert {(image["module_id"], image["type"]) for image in images} == {
+            (module_id, kind) for module_id in (1, 3) for kind in ("MOVIE", "PULSE_HEIGHT")
+        }
+    seen = [{(image["module_id"], image["type"]) for image in client.result()["images"]} for client in some]
+    assert seen == [{(3, "MOVIE")}, {(1, "PULSE_HEIGHT")}]
     for row in ("several clients at once", "module filter, kind filter"):
         for kind in ("sync", "async"):
             table.write(SECTION, row, f"{peer.version} {kind}")
@@ -159,7 +163,13 @@ def run_upload(uploading_peer: Peer, tmp_path: Path) -> Callable[[str, str, list
 
     def run(kind: str, address: str, images: list[dict[str, Any]]) -> str:
         options = json.dumps({"client": kind, "upload": images})
-        command = [uploading_peer.python, str(SCRIPTS / "upload_client.py"), address.rpartition(":")[2], options]
+        command = [
+            uploading_peer.python,
+            "-E",
+            str(SCRIPTS / "upload_client.py"),
+            address.rpartition(":")[2],
+            options,
+        ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return str(json.loads(done.stdout.splitlines()[-1])["error"])

@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 SECTION = "Our client with servers of the peer"
 SCRIPT = Path(__file__).parent / "peer_scripts" / "server_on_any_port.py"
-FRAMES_PER_FILE = 100  # of the simulation of 0.1.1.1, which copies the recorded night (daq_data_server_config.json)
+FRAMES_PER_FILE = (
+    100  # of the simulation of 0.1.1.1, which copies the recorded night (daq_data_server_config.json)
+)
 SOURCE_MODULES = {DataProduct.IMG16: 1, DataProduct.PH256: 3}
 
 CheckSimulated = Callable[[dict[str, Any]], None]
@@ -36,7 +38,11 @@ def peer_server(peer: Peer, peer_directory: Path) -> Iterator[str]:
         tempfile.TemporaryDirectory() as sockets,  # tmp_path is too long for the path of a socket
         (peer_directory / "server.log").open("w") as log,
         subprocess.Popen(
-            [peer.python, str(SCRIPT), sockets], cwd=peer_directory, stdout=log, stderr=subprocess.PIPE, text=True
+            [peer.python, "-E", str(SCRIPT), sockets],
+            cwd=peer_directory,
+            stdout=log,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process,
     ):
         assert process.stderr is not None
@@ -157,7 +163,9 @@ async def test_a_server_of_the_peer_tells_no_status(
     write("get_status", "no: has none")
 
 
-async def test_a_forced_init_beside_a_stream(peer: Peer, client: AioDaqDataClient, write: Write) -> None:
+async def test_a_forced_init_beside_a_stream(
+    peer: Peer, client: AioDaqDataClient, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
     assert await client.init_sim(timeout=20)
     stream = client.stream_images()
     await anext(stream)
@@ -168,6 +176,7 @@ async def test_a_forced_init_beside_a_stream(peer: Peer, client: AioDaqDataClien
         reading.cancel()
     if peer.is_0_1:
         assert not done
+        assert "Deadline Exceeded" in caplog.text or "DEADLINE_EXCEEDED" in caplog.text
         write("forced init beside a stream", "no: it gives no answer")
     else:
         assert done

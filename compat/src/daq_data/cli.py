@@ -7,13 +7,12 @@ import asyncio
 import sys
 from typing import Any
 
-from panoseti_daq.cli.options import LogLevel, log_to_stderr
-from panoseti_daq.client.targets import load_json
-from panoseti_daq.errors import ConfigError, DaqError, SourceError
-
 from daq_data.client import AioDaqDataClient, hp_io_config_simulate_path
 from daq_data.config_paths import existing
 from daq_data.plot import PanoImagePreviewer, PulseHeightDistribution
+from panoseti_daq.cli.options import LogLevel, log_to_stderr
+from panoseti_daq.client.targets import load_json
+from panoseti_daq.errors import ConfigError, DaqError, SourceError
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 import panoseti_daq.client as ours
+from daq_data.config_paths import existing
 from panoseti_daq.client.nodes import Hosts
 from panoseti_daq.client.targets import DEFAULT_PORT, ConfigSource, Target, address_of
 from panoseti_daq.data import packaged_config
-
-from daq_data.config_paths import existing
 
 __all__ = ["AioDaqDataClient", "DaqDataClient", "hp_io_config_simulate_path"]
 

@@ -1,7 +1,7 @@
 """``python -m daq_data.server``: ``panoseti-daq serve`` as panoseti-grpc starts its server.
 
-That is at port 50051 of every address, with ``daq_data/config/daq_data_server_config.json`` of the working directory
-or, without one, of the package. Options of ``panoseti-daq serve`` are taken and override these.
+That is at port 50051 of every address, with ``daq_data/config/daq_data_server_config.json`` of the working
+directory or, without one, of the package. Options of ``panoseti-daq serve`` are taken and override these.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from panoseti_daq.cli.main import run
-
 from daq_data.config_paths import CONFIG_DIR, existing
+from panoseti_daq.cli.main import run
 
 
 def main(arguments: list[str]) -> int:

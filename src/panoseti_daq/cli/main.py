@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from panoseti_daq.cli import control, demo, hosts, pff, serve, simulate, stream
+from panoseti_daq.cli import control, demo, hosts, pff, record, serve, simulate, stream
 
 EXIT_FAILURE: Final = 1
 EXIT_NOTHING_REACHABLE: Final = 3
@@ -25,6 +25,7 @@ app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(demo.demo)
 app.command()(stream.stream)
+app.command()(record.record)
 app.command("hosts")(hosts.list_hosts)
 app.command()(hosts.ping)
 app.command()(hosts.reflect)

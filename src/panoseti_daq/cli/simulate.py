@@ -40,6 +40,28 @@ def simulate(
         int | None, typer.Option(min=1, help="Go on in a new file after so many frames.")
     ] = None,
     clean: Annotated[bool, typer.Option("--clean", help="Delete what was written at the end.")] = False,
+    desync: Annotated[int, typer.Option(help="The host clock is ahead of White Rabbit by so many seconds.")] = 0,
+    missing_quabo: Annotated[
+        list[int] | None, typer.Option(min=0, max=3, help="This quabo sends nothing; repeatable.")
+    ] = None,
+    zero_frame_every: Annotated[int, typer.Option(min=0, help="Each so many frames one is all zeros.")] = 0,
+    cut_header_every: Annotated[
+        int, typer.Option(min=0, help="Each so many frames one lacks half its header.")
+    ] = 0,
+    garbage_every: Annotated[int, typer.Option(min=0, help="Garbage stands before each so many frames.")] = 0,
+    garbage_bytes: Annotated[int, typer.Option(min=1, help="Length of the garbage.")] = 1000,
+    truncate: Annotated[int, typer.Option(min=0, help="Cut so many bytes off the last files at the end.")] = 0,
+    alternate: Annotated[float, typer.Option(min=0, help="Products take turns of so many seconds.")] = 0.0,
+    late_product: Annotated[float, typer.Option(min=0, help="Each further product starts so much later.")] = 0.0,
+    late_module: Annotated[float, typer.Option(min=0, help="Each further module appears so much later.")] = 0.0,
+    run_change: Annotated[float, typer.Option(min=0, help="Begin a new run each so many seconds.")] = 0.0,
+    unnamed_run: Annotated[bool, typer.Option("--unnamed-run", help="Write no daq_run_name.")] = False,
+    snapshot: Annotated[
+        float, typer.Option(min=0, help="Rewrite an img16 snapshot this often, in seconds.")
+    ] = 0.0,
+    stray_files: Annotated[bool, typer.Option("--stray-files", help="Put other files beside.")] = False,
+    seqno_step: Annotated[int, typer.Option(min=1, help="What seqno advances by at a rotation.")] = 1,
+    end: Annotated[str, typer.Option(help="keep, rename or delete the run directories when a run ends.")] = "keep",
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Write simulated or recorded frames the way Hashpipe does, until Ctrl-C."""
@@ -55,6 +77,7 @@ def simulate(
         raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
 
     from panoseti_daq.pff import DataProduct
+    from panoseti_daq.sources.faults import End, Faults
     from panoseti_daq.sources.schedule import DEFAULT_MODULE_ID, DEFAULT_PRODUCTS, Simulation
     from panoseti_daq.sources.simulate import Simulator
     from panoseti_daq.sources.writer import Buffering
@@ -62,6 +85,8 @@ def simulate(
     log_to_stderr(log_level)
     if buffering not in set(Buffering):
         raise typer.BadParameter(f"--buffering {buffering!r} is not one of {', '.join(Buffering)}")
+    if end not in set(End):
+        raise typer.BadParameter(f"--end {end!r} is not one of {', '.join(End)}")
     try:
         products = tuple(dict.fromkeys(map(DataProduct.from_token, product))) if product else DEFAULT_PRODUCTS
     except ValueError as error:
@@ -74,7 +99,25 @@ def simulate(
         buffering=Buffering(buffering),
         max_file_frames=max_file_frames,
     )
-    simulator = Simulator(data_dir, simulation, replay=replay, speed=speed or math.inf)
+    faults = Faults(
+        clock_desync_s=desync,
+        missing_quabos=tuple(missing_quabo or ()),
+        zero_frame_every=zero_frame_every,
+        cut_header_every=cut_header_every,
+        garbage_every=garbage_every,
+        garbage_bytes=garbage_bytes,
+        truncate_bytes=truncate,
+        alternate_s=alternate,
+        late_product_s=late_product,
+        late_module_s=late_module,
+        run_change_s=run_change,
+        unnamed_run=unnamed_run,
+        snapshot_interval_s=snapshot,
+        stray_files=stray_files,
+        seqno_step=seqno_step,
+        end=End(end),
+    )
+    simulator = Simulator(data_dir, simulation, replay=replay, speed=speed or math.inf, faults=faults)
     interrupted = False
 
     def stop(number: int, frame: object) -> None:

@@ -8,19 +8,20 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import chain
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.aio import SIMULATION_CONFIG, AioDaqDataClient
+from panoseti_daq.client.blocks import ReceivedBlock, Since
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.merge import HostChange
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
-from panoseti_daq.client.stream import ImageStream, Iteration
+from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
 from panoseti_daq.client.targets import ConfigSource
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.pff import Frame
+from panoseti_daq.pff import Frame, Gap
 
 _T = TypeVar("_T")
 _A = TypeVar("_A")
@@ -51,6 +52,12 @@ class BlockingStream(Generic[_T]):
         if not images:
             raise StopIteration
         return images[0]
+
+    @property
+    def resume_token(self) -> str:
+        """Of a stream of all frames: see `BlockStream.resume_token`."""
+        assert isinstance(self._stream, BlockStream)
+        return self._stream.resume_token
 
     def close(self) -> None:
         """End the calls, if it is not a ``for`` loop that holds them."""
@@ -226,29 +233,41 @@ class DaqDataClient:
 
         return self._stream(begin)
 
+    @overload
     def stream_frames(
         self,
         hosts: Hosts = None,
         *,
+        mode: Literal["newest"] = "newest",
         movie: bool = True,
         pulse_height: bool = True,
         interval_s: float = 0.0,
         module_ids: Iterable[int] = (),
         wait_for_ready: bool = False,
         on_host_change: Callable[[HostChange], object] | None = None,
-    ) -> BlockingStream[ReceivedFrame]:
-        """The same as frames with types; see `AioDaqDataClient.stream_frames`."""
+    ) -> BlockingStream[ReceivedFrame]: ...
 
-        async def begin() -> ImageStream[ReceivedFrame]:
-            return await self._client.stream_frames(
-                hosts,
-                movie=movie,
-                pulse_height=pulse_height,
-                interval_s=interval_s,
-                module_ids=module_ids,
-                wait_for_ready=wait_for_ready,
-                on_host_change=on_host_change,
-            )
+    @overload
+    def stream_frames(
+        self,
+        hosts: Hosts = None,
+        *,
+        mode: Literal["all"],
+        movie: bool = True,
+        pulse_height: bool = True,
+        module_ids: Iterable[int] = (),
+        since: Since = None,
+        resume: str | None = None,
+        wait_for_ready: bool = False,
+        on_host_change: Callable[[HostChange], object] | None = None,
+    ) -> BlockingStream[ReceivedBlock | Gap]: ...
+
+    def stream_frames(self, hosts: Hosts = None, **options: Any) -> BlockingStream[Any]:
+        """Frames with types, the newest of each key or all of them; see `AioDaqDataClient.stream_frames`."""
+
+        async def begin() -> ImageStream[Any]:
+            stream: ImageStream[Any] = self._client.stream_frames(hosts, **options)
+            return await stream
 
         return self._stream(begin)
 

@@ -106,7 +106,8 @@ class HostChange:
 
 def retry_delay_s(n_failures: int) -> float:
     """How long to wait after the n-th failure in a row: exponential, with jitter so that clients spread out."""
-    longest = min(LAST_RETRY_S, FIRST_RETRY_S * RETRY_FACTOR ** (n_failures - 1))
+    n_longer = min(n_failures - 1, 100)  # more is past LAST_RETRY_S anyway, and in hours past what a float holds
+    longest = min(LAST_RETRY_S, FIRST_RETRY_S * RETRY_FACTOR**n_longer)
     return longest * random.uniform(0.5, 1.0)
 
 
@@ -223,9 +224,9 @@ class MergedStream(Generic[_Response]):
 
     def _may_come_back(self, lost: RpcError, was_there: bool) -> bool:
         code = lost.code()
-        if code in _FINAL or not was_there:
-            return False
-        return code is StatusCode.UNAVAILABLE or len(self._readers) > 1
+        if code is StatusCode.UNAVAILABLE:  # it answered a moment ago, or the caller said to wait for it
+            return True
+        return code not in _FINAL and was_there and len(self._readers) > 1
 
     def _tell(self, change: HostChange, again: bool = True) -> None:
         if change.connected and again:

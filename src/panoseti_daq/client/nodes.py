@@ -40,6 +40,9 @@ class HostSet(set[str]):
         return self
         yield
 
+    def __repr__(self) -> str:
+        return repr(set(self))  # scripts print it
+
 
 _OPTIONS: Final = (
     # Whoever looks at the sky wants a server back as soon as it is.
@@ -57,6 +60,8 @@ def _keepalive() -> tuple[tuple[str, int], ...]:
         # A gateway that stalls says nothing; only pings find out.
         ("grpc.keepalive_time_ms", int(KEEPALIVE_S * 1000)),
         ("grpc.keepalive_timeout_ms", int(KEEPALIVE_S * 500)),
+        # Without it gRPC waits 60 s for the answer, whatever keepalive_timeout_ms says.
+        ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_S * 500)),
         ("grpc.http2.max_pings_without_data", 0),
     )
 

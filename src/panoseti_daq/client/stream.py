@@ -127,5 +127,5 @@ class BlockStream(ImageStream[_T]):
 
     @property
     def resume_token(self) -> str:
-        """Give it as ``resume=`` to go on after the last block that came out of this stream, also in another process."""
+        """Give it as ``resume=``, in any process, to go on after the last block that came out of this stream."""
         return self._progress.token

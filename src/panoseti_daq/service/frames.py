@@ -92,18 +92,27 @@ class FrameReader:
                     self._cursors[key] = self._new_cursor(module_dir, run_name, module_id, product)
         self._first_look = False
 
-    def _new_cursor(self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct) -> Cursor:
+    def _new_cursor(
+        self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct
+    ) -> Cursor:
         at = self._resume.get((module_id, product))
-        if at is not None:
-            return Cursor(module_dir, module_id, product, at=at)
+        if at is None:
+            at = self._beginning(module_dir, run_name, module_id, product)
+            self._begun.append(at)
+        if not at.file:
+            return Cursor(module_dir, module_id, product, from_run=at.run)
+        return Cursor(module_dir, module_id, product, at=at)
+
+    def _beginning(
+        self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct
+    ) -> Position:
+        """Where to begin; told to the client even before there is a frame, so that its token is complete."""
         run = active_run(module_dir, run_name)
-        if run is None:
-            return Cursor(module_dir, module_id, product)
-        if self._first_look and self._begin != pb.StreamFramesRequest.RUN:
-            since_ns = self._since_ns if self._begin == pb.StreamFramesRequest.TIME else None
-            at = position_in_run(module_dir, run.name, module_id, product, since_ns)
-            self._begun += [at] if at else []
-        return Cursor(module_dir, module_id, product, at=at, from_run=run.name)
+        beginning = Position(module_id, product, run.name if run else "", "")
+        if run is None or not self._first_look or self._begin == pb.StreamFramesRequest.RUN:
+            return beginning
+        since_ns = self._since_ns if self._begin == pb.StreamFramesRequest.TIME else None
+        return position_in_run(module_dir, run.name, module_id, product, since_ns) or beginning
 
     def close(self) -> None:
         """Close all files."""
@@ -120,7 +129,7 @@ def position_of(message: pb.Position) -> Position:
         A name in it leads out of the data directory, or it has no such data product.
     """
     for name in (message.run, message.file):
-        if not name or "/" in name or name.startswith("."):
+        if "/" in name or name.startswith("."):
             raise PffError(f"cannot resume at {name!r}: it is not the name of a run or file")
     try:
         product = DataProduct.from_token(message.product)

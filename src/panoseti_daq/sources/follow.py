@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from panoseti_daq.pff import DataProduct, FrameBlock
-from panoseti_daq.sources.runs import RUN_NAME_FILE, RunFiles, module_dirs
+from panoseti_daq.sources.files import RunFiles
+from panoseti_daq.sources.runs import RUN_NAME_FILE, module_dirs
 from panoseti_daq.sources.source import SourceStatus
-from panoseti_daq.sources.watch import DirectoryWatch
+from panoseti_daq.sources.watch import Changes, DirectoryWatch
 
 MAX_BATCH_BYTES: Final = 32 << 20  # read at once; what is beyond stays on disk until it is asked for
 
@@ -49,6 +50,7 @@ class RunSource:
         self._polling_interval_s = polling_interval_s
         self._files = RunFiles(self.data_dir, module_ids, products)
         self._watch: DirectoryWatch | None = None
+        self._n_missed_events = 0
         self._reading: Iterator[FrameBlock] = iter(())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"follow {self.data_dir.name}")
 
@@ -86,10 +88,14 @@ class RunSource:
 
     def _open(self) -> None:
         module_dirs(self.data_dir)  # raises when there is nothing to follow
-        # First the watch, then the look: what comes in between is seen by both.
         self._watch = DirectoryWatch(self.data_dir, polling_interval_s=self._polling_interval_s)
-        self._files.scan()
+        self._scan(self._watch)
         self._reading = self._files.read()
+
+    def _scan(self, watch: DirectoryWatch) -> None:
+        # First the watch, then the look: what comes in between is seen by both.
+        while self._files.scan():
+            watch.watch(self._files.directories)
 
     def _close(self) -> None:
         assert self._watch is not None
@@ -111,10 +117,21 @@ class RunSource:
             changes = self._watch.wait()
             if changes is None:
                 return None
-            rescan = changes.rescan or str(self.data_dir / RUN_NAME_FILE) in changes.modified
-            if rescan and self._files.scan():
-                self._watch.reopen()
-            self._reading = self._files.read(None if rescan else changes.modified)
+            self._reading = self._files.read(self._find_modified(self._watch, changes))
+
+    def _find_modified(self, watch: DirectoryWatch, changes: Changes) -> frozenset[str] | None:
+        """Files to read after `changes`; None for all."""
+        modified, rescan = changes.modified, changes.rescan
+        if changes.look:
+            look = self._files.look()
+            if watch.uses_events and (missed := look.missed - modified):
+                self._n_missed_events += len(missed)
+                watch.distrust(f"a change of {min(missed)}")
+            modified, rescan = modified | look.modified, rescan or look.rescan
+        if rescan or str(self.data_dir / RUN_NAME_FILE) in modified:
+            self._scan(watch)
+            return None
+        return modified
 
     async def __aiter__(self) -> AsyncIterator[FrameBlock]:
         while (blocks := await self._in_thread(self._next_blocks)) is not None:
@@ -133,4 +150,7 @@ class RunSource:
             watching=self._watch.mode if self._watch else "not yet",
             modules=self._files.modules,
             n_files=len(self._files),
+            n_bad_frames=self._files.damage.n_frames,
+            n_skipped_bytes=self._files.damage.n_bytes,
+            n_missed_events=self._n_missed_events,
         )

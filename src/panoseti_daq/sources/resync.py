@@ -67,7 +67,7 @@ def beginning_of_header(header: bytes) -> bytes:
 
 
 def find_frame(fd: int, layout: Layout, begin: int, end: int) -> int | None:
-    """Offset of the first whole header of `layout` in the bytes `begin` to `end` of a file; None when there is none."""
+    """Offset of the first whole header of `layout` in bytes `begin` to `end` of a file; None if there is none."""
     for offset, data in _windows(fd, begin, end, layout.image_offset_bytes - 1):
         at = data.find(END_OF_HEADER, layout.header_size_bytes)
         while at >= 0:
@@ -79,7 +79,7 @@ def find_frame(fd: int, layout: Layout, begin: int, end: int) -> int | None:
 
 
 def find_layout(fd: int, product: DataProduct, begin: int, end: int) -> tuple[int, Layout] | None:
-    """Offset and layout of the first whole header of `product` in a file whose layout is not known; None if none."""
+    """Offset and layout of the first whole header of `product`, whatever its widths; None if there is none."""
     for offset, data in _windows(fd, begin, end, MAX_HEADER_BYTES):
         at = data.find(END_OF_HEADER)
         while at >= 0:
@@ -105,7 +105,7 @@ def _header_that_ends(data: bytes, product: DataProduct) -> Layout | None:
 
 
 def _windows(fd: int, begin: int, end: int, overlap: int) -> Iterator[tuple[int, bytes]]:
-    """Offset and content of consecutive parts of a file; each repeats the last `overlap` bytes of the one before."""
+    """Offset and content of parts of a file, each of which repeats the last `overlap` bytes before it."""
     while begin < end:
         data = os.pread(fd, min(_STEP_BYTES, end - begin), begin)
         if not data:

@@ -6,14 +6,16 @@ One implementation for the ``simulate`` command, the server's own simulation and
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import shutil
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -21,9 +23,10 @@ from typing import Final, Self
 from panoseti_daq.errors import ConfigError, SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName, RunName, open_file
 from panoseti_daq.pff.archive import run_files
+from panoseti_daq.sources.faults import NO_FAULTS, Faults, add_stray_files, end_run, write_snapshot
 from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.runs import RUN_NAME_FILE
-from panoseti_daq.sources.schedule import Simulation, recorded, synthetic
+from panoseti_daq.sources.schedule import Due, Simulation, recorded, synthetic
 from panoseti_daq.sources.source import SourceStatus
 from panoseti_daq.sources.writer import RunWriter
 
@@ -43,6 +46,8 @@ class Simulator:
         Directory of a recorded run to write instead, under its own file names.
     speed
         How much faster than it was taken; infinite for as fast as possible.
+    faults
+        What to do wrong.
 
     Raises
     ------
@@ -59,6 +64,7 @@ class Simulator:
         *,
         replay: Path | None = None,
         speed: float = 1.0,
+        faults: Faults = NO_FAULTS,
     ) -> None:
         if not speed > 0:
             raise ConfigError(f"speed {speed:g} is not above 0")
@@ -69,8 +75,12 @@ class Simulator:
         self._stopping = threading.Event()
         self._made: list[Path] = []
         self._files = [open_file(path) for path in run_files(replay)] if replay else []
-        obs, self._start = ("replay" if replay else "simulate"), datetime.now(UTC)
-        self.run_name = RunName(obs, self._start, "sci-data").format()
+        self._faults = faults
+        self._obs, self._start = ("replay" if replay else "simulate"), datetime.now(UTC)
+        self.run_name = RunName(self._obs, self._start, "sci-data").format()
+        self._writers: dict[int, RunWriter] = {}
+        self._n_due: Counter[tuple[int, DataProduct]] = Counter()
+        self._next_snapshot_ns: Counter[int] = Counter()
 
     @property
     def module_ids(self) -> tuple[int, ...]:
@@ -78,6 +88,13 @@ class Simulator:
         if self._files:
             return tuple(sorted({block.module_id for block in self._files}))
         return self.simulation.module_ids
+
+    @property
+    def products(self) -> tuple[DataProduct, ...]:
+        """Data products that are written."""
+        if self._files:
+            return tuple(dict.fromkeys(block.product for block in self._files))
+        return self.simulation.products
 
     def _writer(self, module_id: int) -> RunWriter:
         first: dict[DataProduct, tuple[int, str]] = {}
@@ -87,14 +104,18 @@ class Simulator:
                 first[block.product] = min(first.get(block.product, (seqno, block.file)), (seqno, block.file))
         run_dir = self.data_dir / f"module_{module_id}" / self.run_name
         self._made.append(run_dir)
-        return RunWriter(
+        writer = RunWriter(
             run_dir,
             module_id,
             buffering=self.simulation.buffering,
             max_file_frames=self.simulation.max_file_frames,
             keep_files=self.simulation.keep_files,
+            seqno_step=self._faults.seqno_step,
             names={product: name for product, (_, name) in first.items()},
         )
+        if self._faults.stray_files:
+            add_stray_files(run_dir)
+        return writer
 
     def run(self, duration_s: float | None = None) -> None:
         """Write until `duration_s` is over, the recording ends or `stop` is called.
@@ -107,24 +128,71 @@ class Simulator:
             The data directory cannot be written; the message says why.
         """
         try:
-            with ExitStack() as stack:
-                writers = {m: stack.enter_context(closing(self._writer(m))) for m in self.module_ids}
-                (self.data_dir / RUN_NAME_FILE).write_text(self.run_name + "\n")
-                self._play(writers, duration_s)
+            try:
+                self._begin_run()
+                self._play(duration_s)
+            finally:
+                self._end_run()
         except OSError as error:
             raise SourceError(f"cannot write to {self.data_dir}: {error.strerror or error}") from error
 
-    def _play(self, writers: dict[int, RunWriter], duration_s: float | None) -> None:
+    def _play(self, duration_s: float | None) -> None:
         begin = time.monotonic()
+        next_run_ns = change_ns = self._faults.run_change_s * _NS
         frames = recorded(self._files, self._speed) if self._files else synthetic(self.simulation, time.time_ns())
+        module_ids, products = self.module_ids, self.products
         for due in frames:
             if duration_s is not None and due.at_ns > duration_s * _NS:
                 break
+            if not self._faults.is_due(due, module_ids, products):
+                continue
             wait_s = begin + due.at_ns / _NS - time.monotonic()
             if (wait_s > 0 and self._stopping.wait(wait_s)) or self._stopping.is_set():
                 break
-            writers[due.module_id].write(due.product, due.frame)
+            if change_ns and due.at_ns >= next_run_ns:
+                next_run_ns += change_ns
+                self._change_run()
+            self._write(due)
+
+    def _begin_run(self) -> None:
+        for module_id in self.module_ids[:1] if self._faults.late_module_s else self.module_ids:
+            self._writers[module_id] = self._writer(module_id)
+        if not self._faults.unnamed_run:
+            (self.data_dir / RUN_NAME_FILE).write_text(self.run_name + "\n")
+
+    def _write(self, due: Due) -> None:
+        if due.module_id not in self._writers:
+            self._writers[due.module_id] = self._writer(due.module_id)
+        key = due.module_id, due.product
+        self._n_due[key] += 1
+        data = (
+            due.frame
+            if self._faults == NO_FAULTS
+            else self._faults.written(due.frame, due.product, self._n_due[key])
+        )
+        if data:
+            self._writers[due.module_id].write(due.product, data)
             self.n_frames += 1
+        interval_ns = round(self._faults.snapshot_interval_s * _NS)
+        if interval_ns and due.product is DataProduct.IMG16 and due.at_ns >= self._next_snapshot_ns[due.module_id]:
+            self._next_snapshot_ns[due.module_id] = due.at_ns + interval_ns
+            path = write_snapshot(self.data_dir / f"module_{due.module_id}", due.module_id, due.frame)
+            self._made += [path.parent] if path.parent not in self._made else []
+
+    def _change_run(self) -> None:
+        """End the run and begin the next; its name tells a later second."""
+        self._end_run()
+        self._start = max(datetime.now(UTC), self._start + timedelta(seconds=1))
+        self.run_name = RunName(self._obs, self._start, "sci-data").format()
+        self._begin_run()
+
+    def _end_run(self) -> None:
+        writers, self._writers = self._writers, {}
+        with ExitStack() as stack:
+            for writer in writers.values():
+                stack.callback(writer.close)
+        for writer in writers.values():
+            end_run(writer, self._faults)
 
     def stop(self) -> None:
         """Make `run` close its files and return."""
@@ -202,5 +270,4 @@ class SimulatedSource:
 
     def status(self) -> SourceStatus:
         """What is simulated now."""
-        status = self._source.status()
-        return SourceStatus("simulation", status.watching, status.modules, status.n_files)
+        return dataclasses.replace(self._source.status(), description="simulation")

@@ -26,12 +26,19 @@ class SourceStatus:
         Modules that are there now.
     n_files
         Files followed now.
+    n_bad_frames, n_skipped_bytes
+        What was skipped in files because it is no frame; frames in blocks that do not parse come on top.
+    n_missed_events
+        Changes that no event told although events were in use.
     """
 
     description: str
     watching: str
     modules: tuple[int, ...]
     n_files: int
+    n_bad_frames: int = 0
+    n_skipped_bytes: int = 0
+    n_missed_events: int = 0
 
 
 class FrameSource(Protocol):

@@ -18,7 +18,17 @@ from panoseti_daq.sources.resync import Damage, beginning_of_header, find_frame,
 _log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory when much has to be caught up
-COMPARE_AFTER_S: Final = 1.0  # a file that rested so long may have been written anew to the same size or a larger one
+COMPARE_AFTER_S: Final = (
+    1.0  # a file that rested so long may have been written anew to the same size or a larger one
+)
+
+Signature = tuple[int, int, int, int]
+"""Device, inode, size in bytes and mtime in ns: as long as they stay, a file has the same content."""
+
+
+def signature(status: os.stat_result) -> Signature:
+    """Signature of a file or directory."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Tail:
@@ -28,7 +38,7 @@ class Tail:
     normal state (SPEC 1.5): it is left for the next `read`.
 
     What is no frame is skipped and counted, up to the next whole header wherever it begins; `frame_number` remains
-    offset // frame size (SPEC 1.3). A frame that has another one's header among its pixels was torn and is no frame.
+    offset // frame size (SPEC 1.3). A frame that has another one's header among its pixels was torn: it is none.
 
     Parameters
     ----------
@@ -72,7 +82,7 @@ class Tail:
         self._last_frames = last_frames
         self._first_frame = first_frame
         self._fd: int | None = None
-        self._file_id: tuple[int, int] | None = None
+        self._signature: Signature | None = None  # before the last read
         self._complained = False
         self._begin_anew()
 
@@ -105,38 +115,28 @@ class Tail:
         if self._fd is None:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         status = os.fstat(self._fd)
-        self._file_id = status.st_dev, status.st_ino
-        size = status.st_size
+        self._signature, size = signature(status), status.st_size
         self._notice_change(self._fd, size)
-        layout = self._layout or self._discover(self._fd, size)
+        if self._layout is None:
+            self._discover(self._fd, size)
         self._last_frames = None  # what comes from now on is new
-        if layout is None:
-            return
-        frame_size = layout.frame_size_bytes
-        while (n_bytes := (size - self._offset) // frame_size * frame_size) > 0:
-            n_bytes = min(n_bytes, max(max_block_bytes // frame_size, 1) * frame_size)
-            data = os.pread(self._fd, n_bytes, self._offset)
+        goes_on = True
+        while goes_on and (layout := self._layout) is not None:
+            frame_size, offset = layout.frame_size_bytes, self._offset
+            n_frames = min((size - offset) // frame_size, max(max_block_bytes // frame_size, 1))
+            data = os.pread(self._fd, n_frames * frame_size, offset) if n_frames > 0 else b""
             data = data[: len(data) // frame_size * frame_size]
             if not data:
                 return
-            offset = self._offset
             n_frames, goes_on = self._accept(self._fd, layout, data, size)
             if n_frames:
                 self.grew_at = time.monotonic()
-                yield FrameBlock(
-                    data[: n_frames * frame_size],
-                    layout,
-                    self.name.module_id,
-                    self.path.name,
-                    offset // frame_size,
-                    self.generation,
-                    time.time_ns(),
-                )
-            if not goes_on:
-                return
+                data = data[: n_frames * frame_size]
+                place = self.path.name, offset // frame_size, self.generation
+                yield FrameBlock(data, layout, self.name.module_id, *place, time.time_ns())
 
     def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
-        """Move the cursor over `data`, which stand at it; how many frames they begin with, and whether to read on."""
+        """Move the cursor over `data`, which stand at it; number of frames at their begin, whether to read on."""
         frame_size, begin = layout.frame_size_bytes, self._offset
         n_frames = n_in_step(data, layout)
         end = n_frames * frame_size
@@ -153,16 +153,29 @@ class Tail:
         self._offset = begin + n_frames * frame_size
         if found is not None:
             self._skip(layout, found)
-        elif end < len(data):  # the beginning of a header may be at the very end
-            self._skip(layout, max(self._offset, size - layout.image_offset_bytes + 1))
-        return n_frames, found is not None
+            return n_frames, True
+        if end == len(data):  # whose header stands among the pixels of the last frame will show when there is more
+            return n_frames, False
+        other = find_layout(fd, self.name.product, begin + end, size)
+        if other is not None:  # the first header was the damaged one
+            self._skip(layout, other[0])
+            self._take_layout(fd, *other)
+            return n_frames, True
+        # The beginning of a header may be at the very end.
+        self._skip(layout, max(self._offset, size - layout.image_offset_bytes + 1))
+        return n_frames, False
+
+    def _take_layout(self, fd: int, at: int, layout: Layout) -> None:
+        """Read with `layout`, which the header at offset `at` has."""
+        self._layout = layout
+        self._mark = beginning_of_header(os.pread(fd, layout.header_size_bytes, at))
 
     def _skip(self, layout: Layout, to: int) -> None:
         """Move the cursor to offset `to`, over what is no frame."""
         n_bytes, self._offset, self._in_step = max(0, to - self._offset), to, False
         self.damage.n_bytes += n_bytes
         self.damage.n_frames += max(1, round(n_bytes / layout.frame_size_bytes))
-        self._complain(f"skipped {n_bytes} bytes before offset {to} that are no frame")
+        self._complain(f"damaged: skipped {n_bytes} bytes to the next frame at offset {to}")
 
     def _complain(self, what: str) -> None:
         _log.log(logging.DEBUG if self._complained else logging.WARNING, "%s: %s", self.path, what)
@@ -186,9 +199,8 @@ class Tail:
             return
         self.generation = next(self._generations)
 
-    def _discover(self, fd: int, size: int) -> Layout | None:
-        if not size:
-            return None
+    def _discover(self, fd: int, size: int) -> None:
+        """Find the layout, and set the cursor to where reading begins."""
         head = os.pread(fd, MAX_HEADER_BYTES, 0)
         begin = 0
         try:
@@ -199,13 +211,10 @@ class Tail:
             if found is None:
                 raise
             begin, layout = found
-        if layout is None or size < begin + layout.frame_size_bytes:
-            return None
-        self._layout = layout
-        self._beginning = head[: layout.image_offset_bytes]
-        self._mark = beginning_of_header(os.pread(fd, layout.header_size_bytes, begin))
-        self._begin_reading(layout, begin, size)
-        return layout
+        if layout is not None and size >= begin + layout.frame_size_bytes:
+            self._take_layout(fd, begin, layout)
+            self._beginning = head[: layout.image_offset_bytes]
+            self._begin_reading(layout, begin, size)
 
     def _begin_reading(self, layout: Layout, begin: int, size: int) -> None:
         """Set the cursor, when the layout is known and the first frame begins at offset `begin`."""
@@ -229,7 +238,14 @@ class Tail:
             there = os.stat(self.path)
         except OSError:
             return False
-        return self._file_id in (None, (there.st_dev, there.st_ino))
+        return self._signature is None or self._signature[:2] == (there.st_dev, there.st_ino)
+
+    def changed(self) -> bool:
+        """Whether the file at the path is another one than at the last `read`, or was written to since."""
+        try:
+            return signature(os.stat(self.path)) != self._signature
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close the file; the cursor stays, and a later `read` goes on there."""

@@ -1,8 +1,13 @@
-"""Which paths below a directory changed: inotify through watchfiles, or our own look when there is none.
+"""When to look at which paths: inotify through watchfiles, or our own look every so often when there is none.
 
 The only user of watchfiles. Its `RustNotify` is called directly, because it takes the time between looks per
 call: short while data flow (an append is seen after 1 to 2 ms), longer after a quiet second (64 idle modules
 then cost 0.3 % of a core instead of 1.9 %).
+
+RustNotify says nothing when the kernel's queue of events overflows, when it may ignore errors and the limit of
+watches is reached, or when a directory that came later cannot be watched; inotify itself says nothing of what
+other hosts write to a network file system. So the directories are named one by one, no error is ignored, and a
+look at the followed files every `LOOK_INTERVAL_S` finds what no event told: see `DirectoryWatch.distrust`.
 """
 
 from __future__ import annotations
@@ -11,11 +16,12 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from watchfiles._rust_notify import RustNotify
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
 
@@ -25,14 +31,18 @@ STEP_BUSY_MS: Final = 1  # smallest that watchfiles takes; it returns after one 
 STEP_QUIET_MS: Final = 10  # latency of the first append after a quiet spell
 DEBOUNCE_MS: Final = 4  # longest that a steady flow of changes is gathered
 QUIET_AFTER_S: Final = 1.0
-RESCAN_INTERVAL_S: Final = 5.0  # guards against events that never come
+LOOK_INTERVAL_S: Final = 1.0  # bounds how late a change is seen that no event told
+RESCAN_INTERVAL_S: Final = 5.0  # guards against what a look does not see
+POLLING_INTERVAL_S: Final = 0.1  # instead of inotify: 64 modules of 4 files cost 1 % of a core
+DISTRUST_S: Final = 60.0  # inotify is tried again after so long, and after twice as long each further time
+MAX_DISTRUST_S: Final = 3600.0
 
 _MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed.
+    """What changed, as far as events tell, and what it is time for.
 
     Attributes
     ----------
@@ -40,25 +50,33 @@ class Changes:
         Files that have other content.
     rescan
         Whether something appeared or vanished, or it is time for a look at everything.
+    look
+        Whether it is time to compare every followed file with what is known of it.
     """
 
     modified: frozenset[str]
     rescan: bool
+    look: bool = False
 
 
 class DirectoryWatch:
-    """Waits for changes below one directory, symlinked directories included.
+    """Waits for changes in directories below one root.
 
-    Owns an inotify instance until `close`. `wait` is for one thread; `stop` may be called from any.
+    Owns an inotify instance until `close`. `stop` may be called from any thread, the rest is for one.
 
     Parameters
     ----------
     root
-        Directory to watch, with everything below it.
+        Data directory.
     rescan_interval_s
         At least this often `wait` asks for a look at everything.
     polling_interval_s
-        Look at everything this often and do not use inotify at all; None to use inotify where it works.
+        Look at the followed files this often and do not use inotify at all; None to use inotify where it works.
+
+    Attributes
+    ----------
+    mode
+        How changes are noticed, and why not by events when they are not.
 
     Raises
     ------
@@ -74,58 +92,115 @@ class DirectoryWatch:
         polling_interval_s: float | None = None,
     ) -> None:
         try:
-            os.scandir(root).close()  # RustNotify says nothing when it may ignore what it cannot read
+            os.scandir(root).close()
         except OSError as error:
             raise DataDirError(f"cannot watch data directory {str(root)!r}: {error.strerror}") from error
         self._root = root
+        self.mode = ""
         self._stopping = threading.Event()
-        self._rescan_interval_s = rescan_interval_s if polling_interval_s is None else polling_interval_s
-        self._next_rescan = time.monotonic() + self._rescan_interval_s
-        self._last_change = time.monotonic()
+        self._may_use_events = polling_interval_s is None
+        self._directories: list[str] = [str(root)]
         self._notify: RustNotify | None = None
-        self.mode = f"looking every {self._rescan_interval_s:g} s, as configured"
-        if polling_interval_s is None:
+        self._rescan_interval_s = rescan_interval_s
+        self._last_change = time.monotonic()
+        self._next_rescan = self._last_change + rescan_interval_s
+        self._distrust_s = DISTRUST_S
+        self._trust_again = 0.0
+        if polling_interval_s is not None:
+            self._poll(polling_interval_s, "as configured")
+        else:
+            self._open()
+
+    @property
+    def uses_events(self) -> bool:
+        """Whether changes are expected to be told by inotify."""
+        return self._notify is not None
+
+    def watch(self, directories: Collection[str]) -> None:
+        """Watch the entries of `directories` from now on; what changed in them before is not told."""
+        self._directories = sorted(directories)
+        if self._may_use_events and time.monotonic() >= self._trust_again:
             self._open()
 
     def _open(self) -> None:
-        try:
-            self._notify = RustNotify([str(self._root)], False, False, 0, True, True)
-        except (FileNotFoundError, PermissionError) as error:
-            raise DataDirError(f"cannot watch data directory {str(self._root)!r}: {error}") from error
-        except OSError as error:  # inotify limits, or a file system without it
-            self._rescan_interval_s = min(self._rescan_interval_s, 0.1)
-            self._next_rescan = time.monotonic() + self._rescan_interval_s
-            self.mode = f"looking every {self._rescan_interval_s:g} s, because inotify failed: {error}"
-            _log.warning("%s: %s (for limits see fs.inotify.max_user_watches in sysctl)", self._root, self.mode)
-        else:
-            self.mode = "inotify"
+        old, self._notify = self._notify, None
+        while True:
+            try:
+                there = [path for path in self._directories if os.path.isdir(path) and os.access(path, os.R_OK)]
+                self._notify = RustNotify(there, False, False, 0, False, False)
+            except FileNotFoundError:  # it went just now
+                continue
+            except (OSError, WatchfilesRustInternalError) as error:  # limits, or a file system without inotify
+                hint = "for limits see fs.inotify.max_user_watches and max_user_instances in sysctl"
+                self._poll(POLLING_INTERVAL_S, f"because inotify failed: {error} ({hint})", warn=True)
+            else:
+                self.mode = "inotify"
+                self._look_interval_s = min(LOOK_INTERVAL_S, self._rescan_interval_s)
+                self._next_look = time.monotonic() + self._look_interval_s
+            break
+        if old is not None:
+            old.close()
 
-    def reopen(self) -> None:
-        """Watch anew, after the directory itself was replaced."""
+    def _poll(self, interval_s: float, why: str, warn: bool = False) -> None:
+        self._look_interval_s = interval_s
+        self._next_look = time.monotonic() + interval_s
+        mode = f"looking every {interval_s:g} s, {why}"
+        if warn and self.mode != mode:
+            _log.warning("%s: %s", self._root, mode)
+        self.mode = mode
+
+    def distrust(self, what: str) -> None:
+        """Look ourselves for a while, because inotify did not tell `what`; then try it again."""
+        self._trust_again = time.monotonic() + self._distrust_s
+        self._distrust_s = min(2 * self._distrust_s, MAX_DISTRUST_S)
         if self._notify is not None:
             self._notify.close()
             self._notify = None
-            self._open()
+        why = "its queue was too short (fs.inotify.max_queued_events) or the file system has no events"
+        self._poll(POLLING_INTERVAL_S, f"because inotify did not tell {what}: {why}", warn=True)
 
     def wait(self) -> Changes | None:
-        """Block until something changed or a rescan is due; None after `stop`."""
+        """Block until something changed, or a look or rescan is due; None after `stop`."""
         while not self._stopping.is_set():
-            wait_s = self._next_rescan - time.monotonic()
-            if wait_s <= 0:
-                self._next_rescan = time.monotonic() + self._rescan_interval_s
+            now = time.monotonic()
+            if self._notify is None and self._may_use_events and 0 < self._trust_again <= now:
+                self._trust_again = 0.0
+                self._open()
                 return Changes(frozenset(), rescan=True)
+            wait_s = min(self._next_look, self._next_rescan) - now
+            modified: frozenset[str] = frozenset()
+            appeared = False
             if self._notify is None:
-                self._stopping.wait(wait_s)
-                continue
-            busy = time.monotonic() - self._last_change < QUIET_AFTER_S
-            wait_s = min(wait_s, QUIET_AFTER_S) if busy else wait_s
-            step_ms = STEP_BUSY_MS if busy else STEP_QUIET_MS
-            found = self._notify.watch(DEBOUNCE_MS, step_ms, max(1, int(wait_s * 1000)), self._stopping)
-            if not isinstance(found, str):
-                self._last_change = time.monotonic()
-                modified = frozenset(path for change, path in found if change == _MODIFIED)
-                return Changes(modified, rescan=any(change != _MODIFIED for change, _ in found))
+                self._stopping.wait(max(0.0, wait_s))
+            else:
+                modified, appeared = self._events(self._notify, wait_s)
+            if self._stopping.is_set():
+                break
+            now = time.monotonic()
+            look, rescan = self._next_look <= now, self._next_rescan <= now
+            if look:
+                self._next_look = now + self._look_interval_s
+            if rescan:
+                self._next_rescan = now + self._rescan_interval_s
+            if modified or appeared or look or rescan:
+                return Changes(modified, appeared or rescan, look and not appeared)
         return None
+
+    def _events(self, notify: RustNotify, wait_s: float) -> tuple[frozenset[str], bool]:
+        """Files that were modified, and whether something appeared or vanished, within `wait_s`."""
+        busy = time.monotonic() - self._last_change < QUIET_AFTER_S
+        wait_s = min(wait_s, QUIET_AFTER_S) if busy else wait_s
+        step_ms = STEP_BUSY_MS if busy or wait_s <= 0 else STEP_QUIET_MS
+        try:
+            found = notify.watch(DEBOUNCE_MS, step_ms, max(1, int(wait_s * 1000)), self._stopping)
+        except WatchfilesRustInternalError as error:
+            self.distrust(f"what happened ({error})")
+            return frozenset(), True
+        if isinstance(found, str):
+            return frozenset(), False
+        self._last_change = time.monotonic()
+        modified = frozenset(path for change, path in found if change == _MODIFIED)
+        return modified, any(change != _MODIFIED for change, _ in found)
 
     def stop(self) -> None:
         """Make `wait` return None soon, now and from then on."""

@@ -66,6 +66,8 @@ class RunWriter:
         Frames after which a product goes on in a new file; None for never.
     keep_files
         Delete all but so many of the newest files of a product at each rotation; None to keep them.
+    seqno_step
+        What the seqno advances by at each rotation.
     names
         Names of the first file of some products, to replay a run under its own names.
     """
@@ -78,6 +80,7 @@ class RunWriter:
         buffering: Buffering = Buffering.FRAME,
         max_file_frames: int | None = None,
         keep_files: int | None = None,
+        seqno_step: int = 1,
         names: dict[DataProduct, str] | None = None,
     ) -> None:
         self.run_dir = run_dir
@@ -86,6 +89,7 @@ class RunWriter:
         self._buffering = buffering
         self._max_file_frames = max_file_frames
         self._keep_files = keep_files
+        self._seqno_step = seqno_step
         self._seqno = 0  # one counter for all products, as in Hashpipe: a product's seqno jumps
         run_dir.mkdir(parents=True, exist_ok=True)
         names = names or {}
@@ -98,8 +102,13 @@ class RunWriter:
         buffer_bytes = _HASHPIPE_BUFFER_BYTES[product] if self._buffering is Buffering.HASHPIPE else 0
         return _StdioFile(self.run_dir / name, buffer_bytes)
 
+    @property
+    def last_files(self) -> list[Path]:
+        """The file that each product has open."""
+        return [file.path for file in self._open.values()]
+
     def write(self, product: DataProduct, frame: bytes) -> None:
-        """Append one whole frame."""
+        """Append one frame, or what a fault made of it."""
         if self._max_file_frames and self._in_file[product] >= self._max_file_frames:
             self._rotate(product)
         self._open[product].write(frame)
@@ -108,7 +117,7 @@ class RunWriter:
 
     def _rotate(self, product: DataProduct) -> None:
         """Open the next file, then close the old one: its last bytes appear after the new file does."""
-        self._seqno += 1
+        self._seqno += self._seqno_step
         old, self._open[product] = self._open[product], self._file(product)
         old.close()
         self._in_file[product] = 0

@@ -14,7 +14,16 @@ if IS_0_1:
 else:
     from panoseti_grpc.daq_data.client import AioDaqDataClient, DaqDataClient
 
-__all__ = ["CONFIG", "HOST", "IS_0_1", "AioDaqDataClient", "DaqDataClient", "arguments", "described", "write_report"]
+__all__ = [
+    "CONFIG",
+    "HOST",
+    "IS_0_1",
+    "AioDaqDataClient",
+    "DaqDataClient",
+    "arguments",
+    "described",
+    "write_report",
+]
 
 HOST = "127.0.0.1"
 CONFIG = {"daq_nodes": [{"ip_addr": HOST, "data_dir": ""}]}

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
-from peer import CONFIG, HOST, AioDaqDataClient, DaqDataClient, arguments, write_report
-
 from panoseti_grpc.generated.daq_data_pb2 import PanoImage
+from peer import CONFIG, HOST, AioDaqDataClient, DaqDataClient, arguments, write_report
 
 
 def images(messages: list[dict[str, Any]]) -> Iterator[PanoImage]:

@@ -12,10 +12,11 @@ from frames import append, contents, each_product, frame_bytes, numbers, wait_un
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName
+from panoseti_daq.sources import files as files_module
 from panoseti_daq.sources import follow
-from panoseti_daq.sources import runs as runs_module
+from panoseti_daq.sources.files import RunFiles
 from panoseti_daq.sources.follow import RunSource
-from panoseti_daq.sources.runs import RUN_NAME_FILE, RunFiles, active_run, module_dirs
+from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run, module_dirs
 
 IMG8, IMG16, PH256, PH1024 = DataProduct
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
@@ -245,7 +246,7 @@ def test_settled_file_is_closed_and_goes_on_when_it_grows(
     append(file_of(tmp_path, seqno=0), FRAME)
     append(file_of(tmp_path, seqno=1), FRAME)
     look(files)
-    monkeypatch.setattr(runs_module, "SETTLED_AFTER_S", 0.0)
+    monkeypatch.setattr(files_module, "SETTLED_AFTER_S", 0.0)
     look(files)
     assert len(files) == 1
     append(file_of(tmp_path, seqno=0), FRAME)
@@ -312,10 +313,10 @@ def test_replaced_data_dir_is_noticed(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     with closing(RunFiles(data_dir)) as files:
-        assert not files.scan()
+        assert files.scan()
         assert not files.scan()
         data_dir.rename(tmp_path / "old")
-        assert not files.scan()
+        assert files.scan()
         data_dir.mkdir()
         assert files.scan()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, PffName
+from panoseti_daq.sources import tail as tail_module
 from panoseti_daq.sources.tail import MAX_BLOCK_BYTES, Tail
 
 IMG16 = DataProduct.IMG16
@@ -103,9 +105,44 @@ def test_truncated_file_is_read_from_its_beginning(path: Path, tail: Tail) -> No
 def test_frames_after_a_truncation_are_newer_than_those_before(path: Path, tail: Tail) -> None:
     append(path, FRAME * 3)
     (before,) = tail.read()
-    path.write_bytes(FRAME)
+    path.write_bytes(frame_bytes(IMG16, 9))
     (after,) = tail.read()
     assert after.generation > before.generation
+
+
+@pytest.mark.parametrize("n_bytes_left", [2 * len(FRAME), 2 * len(FRAME) + 99])
+def test_file_that_was_only_cut_repeats_nothing_and_goes_on_at_its_end(
+    path: Path, tail: Tail, n_bytes_left: int
+) -> None:
+    append(path, FRAME * 5)
+    (before,) = tail.read()
+    os.truncate(path, n_bytes_left)
+    assert list(tail.read()) == []
+    append(path, (frame_bytes(IMG16, 7) + frame_bytes(IMG16, 8))[n_bytes_left % len(FRAME) :])
+    (after,) = tail.read()
+    assert numbers([after]) == [2, 3]
+    assert after.generation > before.generation
+
+
+def test_file_written_anew_to_a_larger_size_is_read_from_its_beginning_once_it_rested(
+    path: Path, tail: Tail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, FRAME * 2)
+    assert numbers(tail.read()) == [0, 1]
+    path.write_bytes(b"".join(frame_bytes(IMG16, i) for i in (7, 8, 9)))
+    monkeypatch.setattr(tail_module, "COMPARE_AFTER_S", 0.0)
+    assert numbers(tail.read()) == [0, 1, 2]
+    assert list(tail.read()) == []
+
+
+def test_closed_file_replaced_by_another_does_not_stand(path: Path, tail: Tail) -> None:
+    append(path, FRAME)
+    assert numbers(tail.read()) == [0]
+    tail.close()
+    assert tail.stands()
+    path.rename(path.with_suffix(".old"))
+    append(path, FRAME)
+    assert not tail.stands()
 
 
 @pytest.mark.parametrize(("last_frames", "expected"), [(0, []), (1, [4]), (3, [2, 3, 4]), (9, [0, 1, 2, 3, 4])])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from frames import append
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.sources import watch as watch_module
@@ -19,6 +23,7 @@ def watch(tmp_path: Path) -> Iterator[DirectoryWatch]:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "a.pff").touch()
     with closing(DirectoryWatch(tmp_path, rescan_interval_s=60)) as watch:
+        watch.watch([str(tmp_path), str(tmp_path / "run")])
         yield watch
 
 
@@ -47,9 +52,10 @@ def test_directory_filled_at_once_asks_for_a_rescan(watch: DirectoryWatch, tmp_p
     assert wait_for(watch, lambda changes: changes.rescan)
 
 
-def test_new_directory_is_watched(watch: DirectoryWatch, tmp_path: Path) -> None:
+def test_new_directory_is_watched_when_it_is_named(watch: DirectoryWatch, tmp_path: Path) -> None:
     append(tmp_path / "run2" / "b.pff", b"x")
     wait_for(watch, lambda changes: changes.rescan)
+    watch.watch([str(tmp_path), str(tmp_path / "run2"), str(tmp_path / "missing")])
     append(tmp_path / "run2" / "b.pff", b"x")
     wait_for(watch, lambda changes: str(tmp_path / "run2" / "b.pff") in changes.modified)
 
@@ -65,13 +71,30 @@ def test_symlinked_directory_is_watched(tmp_path: Path) -> None:
     root.mkdir()
     (root / "module_1").symlink_to(disk)
     with closing(DirectoryWatch(root, rescan_interval_s=60)) as watch:
+        watch.watch([str(root / "module_1")])
         append(disk / "a.pff", b"x")
         wait_for(watch, lambda changes: str(root / "module_1" / "a.pff") in changes.modified)
 
 
 def test_rescan_is_asked_for_when_nothing_happens(tmp_path: Path) -> None:
     with closing(DirectoryWatch(tmp_path, rescan_interval_s=0.02)) as watch:
-        assert watch.wait() == Changes(frozenset(), rescan=True)
+        assert watch.wait() == Changes(frozenset(), rescan=True, look=True)
+
+
+def test_look_is_asked_for_when_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "LOOK_INTERVAL_S", 0.02)
+    with closing(DirectoryWatch(tmp_path)) as watch:
+        assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
+
+
+def test_look_is_asked_for_while_events_never_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "LOOK_INTERVAL_S", 0.05)
+    append(tmp_path / "a.pff", b"x")
+    with closing(DirectoryWatch(tmp_path)) as watch:
+        while True:
+            append(tmp_path / "a.pff", b"x")
+            if wait_for(watch, lambda _: True).look:
+                break
 
 
 @pytest.mark.parametrize("polling_interval_s", [None, 60.0], ids=["inotify", "polling"])
@@ -98,42 +121,125 @@ def test_missing_directory_is_an_error_that_names_it(tmp_path: Path) -> None:
         DirectoryWatch(tmp_path / "missing")
 
 
-def test_replaced_root_is_watched_after_reopen(watch: DirectoryWatch, tmp_path: Path) -> None:
+def test_replaced_root_is_watched_when_it_is_named_again(watch: DirectoryWatch, tmp_path: Path) -> None:
     (tmp_path / "run").rename(tmp_path.parent / f"{tmp_path.name}-run")
     tmp_path.rename(tmp_path.parent / f"{tmp_path.name}-old")
     append(tmp_path / "a.pff", b"x")
-    watch.reopen()
+    watch.watch([str(tmp_path)])
     append(tmp_path / "a.pff", b"x")
     wait_for(watch, lambda changes: str(tmp_path / "a.pff") in changes.modified)
 
 
 def test_mode_tells_that_inotify_is_used(watch: DirectoryWatch) -> None:
     assert watch.mode == "inotify"
+    assert watch.uses_events
 
 
-def test_polling_asks_for_a_rescan_every_interval(tmp_path: Path) -> None:
-    with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01)) as watch:
+def test_unreadable_directory_does_not_keep_others_from_being_watched(
+    watch: DirectoryWatch, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")  # not even root can read it
+    watch.watch([str(tmp_path / "loop"), str(tmp_path / "run")])
+    assert watch.mode == "inotify"
+    append(tmp_path / "run" / "a.pff", b"x")
+    assert wait_for(watch, lambda changes: bool(changes.modified))
+
+
+# Without events
+
+
+def test_polling_asks_for_a_look_every_interval_and_seldom_for_a_rescan(tmp_path: Path) -> None:
+    with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01, rescan_interval_s=0.045)) as watch:
         begin = time.monotonic()
-        assert [watch.wait() for _ in range(3)] == [Changes(frozenset(), rescan=True)] * 3
-        assert time.monotonic() - begin >= 0.03
+        found = [watch.wait() for _ in range(6)]
+        assert time.monotonic() - begin >= 0.05
+        assert sum(changes is not None and changes.look for changes in found) >= 4
+        assert 1 <= sum(changes is not None and changes.rescan for changes in found) <= 3
         assert watch.mode == "looking every 0.01 s, as configured"
 
 
 def test_polling_does_not_touch_inotify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_module, "RustNotify", None)
     with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01)) as watch:
-        watch.reopen()
+        watch.watch([str(tmp_path)])
         assert watch.wait() is not None
+        assert not watch.uses_events
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("OS file watch limit reached."),
+        WatchfilesRustInternalError("Too many open files"),
+        PermissionError("no"),
+    ],
+)
 def test_failing_inotify_leads_to_polling_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     def fail(*_: object) -> None:
-        raise OSError("OS file watch limit reached.")
+        raise error
 
     monkeypatch.setattr(watch_module, "RustNotify", fail)
     with closing(DirectoryWatch(tmp_path, rescan_interval_s=60)) as watch:
-        assert watch.mode == "looking every 0.1 s, because inotify failed: OS file watch limit reached."
-        assert "max_user_watches" in caplog.text
-        assert watch.wait() == Changes(frozenset(), rescan=True)
+        assert watch.mode.startswith(f"looking every 0.1 s, because inotify failed: {error}")
+        watch.watch([str(tmp_path)])
+        assert caplog.text.count("max_user_watches") == 1
+        assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
+
+
+def test_events_that_did_not_come_lead_to_polling_for_a_while(
+    watch: DirectoryWatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watch_module, "POLLING_INTERVAL_S", 0.01)
+    watch._distrust_s = 0.1
+    watch.distrust("a change of a.pff")
+    assert not watch.uses_events
+    assert watch.mode.startswith("looking every 0.01 s, because inotify did not tell a change of a.pff")
+    assert "max_queued_events" in caplog.text
+    watch.watch([str(tmp_path)])  # is no reason to trust it
+    assert not watch.uses_events
+    wait_for(watch, lambda changes: changes.rescan)  # for what came before it is watched again
+    assert watch.mode == "inotify"
+    append(tmp_path / "b.pff", b"x")
+    wait_for(watch, lambda changes: changes.rescan)
+
+
+_UNDER_A_LIMIT = """
+import pathlib, sys
+from panoseti_daq.sources.watch import DirectoryWatch
+
+root, limit, before, later = sys.argv[1:]
+pathlib.Path("/proc/sys/user", limit).write_text(before)
+watch = DirectoryWatch(pathlib.Path(root))
+print(watch.mode)
+pathlib.Path("/proc/sys/user", limit).write_text(later)
+watch.watch([root, root + "/run"])
+print(watch.mode)
+"""
+
+
+def modes_under_a_limit(root: Path, name: str, before: int, later: int) -> list[str]:
+    """Modes of a watch in a user namespace of its own, whose limit changes; nobody else feels it."""
+    unshare = shutil.which("unshare")
+    if unshare is None or subprocess.run([unshare, "-Ur", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace can be made here")
+    code = [sys.executable, "-c", _UNDER_A_LIMIT, str(root), name, str(before), str(later)]
+    done = subprocess.run([unshare, "-Ur", *code], capture_output=True, text=True, timeout=9, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["max_inotify_watches", "max_inotify_instances"])
+def test_limit_of_inotify_leads_to_polling(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run").mkdir()
+    at_once, later = modes_under_a_limit(tmp_path, name, 0, 100)
+    assert at_once.startswith("looking every 0.1 s, because inotify failed")
+    assert later == "inotify"
+
+
+def test_limit_of_watches_that_is_reached_later_leads_to_polling(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    at_once, later = modes_under_a_limit(tmp_path, "max_inotify_watches", 1, 1)
+    assert at_once == "inotify"
+    assert later.startswith("looking every 0.1 s, because inotify failed: OS file watch limit reached")

@@ -1,0 +1,91 @@
+"""``record``: every frame of running servers, to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from panoseti_daq.cli.options import (
+    DaqConfigOption,
+    HostOption,
+    LogLevel,
+    LogLevelOption,
+    ModuleIdOption,
+    NetConfigOption,
+    log_to_stderr,
+    make_client,
+)
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.record import Recorder
+
+_PROGRESS_EVERY_S: Final = 1.0
+
+
+def record(
+    out_dir: Annotated[Path, typer.Argument(help="Where to write module_N/RUN/FILE; made when it is not there.")],
+    host: HostOption = None,
+    daq_config: DaqConfigOption = None,
+    net_config: NetConfigOption = None,
+    module_id: ModuleIdOption = None,
+    movie: Annotated[bool, typer.Option(help="Record movie frames.")] = True,
+    pulse_height: Annotated[bool, typer.Option(help="Record pulse-height frames.")] = True,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Begin with the first frame of the run.")
+    ] = False,
+    duration: Annotated[float | None, typer.Option(min=0, help="End after so many seconds.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="End after at least so many frames.")] = None,
+    min_free_gb: Annotated[float, typer.Option(min=0, help="Stop before the disk has less than this free.")] = 1.0,
+    log_level: LogLevelOption = LogLevel.WARNING,
+) -> None:
+    """Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."""
+    import asyncio
+
+    from panoseti_daq.client.record import Recorder
+
+    async def run(recorder: Recorder) -> None:
+        client, hosts = make_client(host, daq_config, net_config)
+        async with client:
+            blocks = client.stream_frames(
+                hosts,
+                mode="all",
+                movie=movie,
+                pulse_height=pulse_height,
+                module_ids=module_id or (),
+                since="run" if from_start else None,
+            )
+            try:
+                async with asyncio.timeout(duration), asyncio.TaskGroup() as tasks:
+                    progress = tasks.create_task(_show_progress(recorder), name="progress")
+                    async for block in blocks:
+                        await asyncio.to_thread(recorder.write, block)
+                        if frames is not None and recorder.n_frames >= frames:
+                            break
+                    progress.cancel()
+            except TimeoutError:
+                pass
+
+    log_to_stderr(log_level)
+    recorder = Recorder(out_dir, round(min_free_gb * 1e9))
+    try:
+        asyncio.run(run(recorder))
+    finally:
+        recorder.close()
+        typer.echo(f"{_summary(recorder)} in {out_dir}", err=True)
+
+
+async def _show_progress(recorder: Recorder) -> None:
+    import asyncio
+    import sys
+
+    while True:
+        await asyncio.sleep(_PROGRESS_EVERY_S)
+        if sys.stderr.isatty():
+            typer.echo(f"\r{_summary(recorder)}, {recorder.free_bytes / 1e9:.1f} GB free ", nl=False, err=True)
+
+
+def _summary(recorder: Recorder) -> str:
+    gaps = f", {recorder.n_gaps} gaps" if recorder.n_gaps else ""
+    return f"recorded {recorder.n_frames} frames, {recorder.n_bytes / 1e6:.1f} MB, {recorder.n_files} files{gaps}"

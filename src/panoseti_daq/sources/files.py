@@ -1,0 +1,275 @@
+"""The files of the active runs: which to follow now, and what was appended to them (SPEC 1.4 and 1.5)."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from panoseti_daq.errors import DataDirError, PffError
+from panoseti_daq.pff import DataProduct, FrameBlock, PffName
+from panoseti_daq.pff.names import FILE_SUFFIX
+from panoseti_daq.sources.resync import Damage
+from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run, active_run_name, module_dirs
+from panoseti_daq.sources.snapshot import SNAPSHOT_DIR, Snapshot, pff_name
+from panoseti_daq.sources.tail import Signature, Tail, signature
+
+_log = logging.getLogger(__name__)
+
+SETTLED_AFTER_S: Final = 30.0  # a file that a later one replaced is closed when it did not grow for so long
+# When following begins, so many frames of a file are read back, to have the newest of every key at once:
+# one for the products that hold all quabos; ph256 mixes four quabos that trigger at different rates.
+_FRAMES_BACK: Final = {product: 256 if product.one_quabo else 1 for product in DataProduct}
+_CLOCK_MARGIN_NS: Final = 2_000_000_000  # file systems may keep times to 2 s
+_EVENT_WITHIN_NS: Final = 300_000_000  # what changed so long ago was not told by an event
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the followed files found.
+
+    Attributes
+    ----------
+    modified
+        Files that are not as they were when they were last read.
+    rescan
+        Whether something appeared or vanished.
+    missed
+        Of `modified` those that changed long enough ago that an event must have told it.
+    """
+
+    modified: frozenset[str]
+    rescan: bool
+    missed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: PffName
+    path: Path
+    status: os.stat_result
+
+    @property
+    def is_snapshot(self) -> bool:
+        return ".dp_" not in f".{self.path.name}"
+
+
+def _pff_files(run_dir: Path, module_id: int) -> list[_Found]:
+    """PFF files of a run of one module, oldest first."""
+    found = []
+    with os.scandir(run_dir) as entries:
+        for entry in entries:
+            if entry.name.endswith(FILE_SUFFIX):
+                try:
+                    found.append(_Found(pff_name(entry.name, module_id), Path(entry.path), entry.stat()))
+                except (PffError, OSError) as error:  # by the time we look a file may be deleted
+                    _log.debug("not followed: %s", error)
+    return sorted(found, key=lambda file: (file.name.seqno, file.path.name))
+
+
+class RunFiles:
+    """The cursors of the files to follow; for one thread.
+
+    A file is read from its beginning when it came while we follow: it was not there at the last look into its
+    directory, or file and directory were last changed after we began. What was recorded before (all that is there
+    at the first look; later a mounted disk, an older run that becomes the active one) begins at its newest frames.
+
+    A snapshot (SPEC 1.4) is followed while the active run has no data of its product: it is the older view.
+
+    Parameters
+    ----------
+    data_dir
+        Holds the ``module_N`` directories.
+    module_ids
+        Modules to follow; empty for all, also those that come later.
+    products
+        Data products to follow.
+
+    Attributes
+    ----------
+    modules
+        Modules that are there.
+    directories
+        Those whose entries matter, with their device and inode.
+    damage
+        What was skipped in files because it is no frame.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        module_ids: Collection[int] = (),
+        products: Collection[DataProduct] = tuple(DataProduct),
+    ) -> None:
+        self.data_dir = data_dir
+        self.modules: tuple[int, ...] = ()
+        self.directories: dict[str, tuple[int, int]] = {}
+        self.damage = Damage()
+        self._module_ids = frozenset(module_ids)
+        self._products = frozenset(products)
+        self._tails: dict[str, Tail] = {}  # followed
+        self._settled: dict[str, Tail] = {}  # complete, as far as we know; the cursor is kept
+        self._gone: list[Tail] = []  # deleted, but what we hold open can be read to its end
+        self._generations = itertools.count()
+        self._began_ns = time.time_ns() - _CLOCK_MARGIN_NS
+        self._first_scan = True
+        self._complaints: set[str] = set()
+        self._seen: dict[str, Signature] = {}  # directories, and the file that names the run, as of the last scan
+
+    def __len__(self) -> int:
+        return len(self._tails)
+
+    def scan(self) -> bool:
+        """Look at the directory tree: take up new files, let go of those that are gone.
+
+        Returns whether `directories` are others than after the last scan.
+        """
+        looked_into, self._seen = self._seen, {}
+        self._note_if_there(self.data_dir)
+        try:
+            dirs = module_dirs(self.data_dir)
+        except DataDirError as error:
+            self._complain(str(error))
+            dirs = {}
+        self.modules = tuple(m for m in dirs if not self._module_ids or m in self._module_ids)
+        self._let_go_of_gone()
+        present: set[str] = set()
+        for module_id in self.modules:
+            try:
+                present |= self._scan_module(module_id, dirs[module_id], looked_into)
+            except OSError as error:
+                self._complain(f"module {module_id} cannot be read: {error}")
+        self._let_go_of_settled(present)
+        self._first_scan = False
+        for path in {tail.path.parent for tail in self._tails.values()}:  # also of a run that is over
+            self._note_if_there(path)
+        before, self.directories = self.directories, {path: sign[:2] for path, sign in self._seen.items()}
+        self._note_if_there(self.data_dir / RUN_NAME_FILE)
+        return self.directories != before
+
+    def _note(self, path: Path) -> None:
+        """Remember what a directory is like before it is listed."""
+        if str(path) not in self._seen:
+            self._seen[str(path)] = signature(os.stat(path))
+
+    def _note_if_there(self, path: Path) -> None:
+        try:
+            self._note(path)
+        except OSError:
+            pass
+
+    def _scan_module(self, module_id: int, module_dir: Path, looked_into: Collection[str]) -> set[str]:
+        """Take up the new files of a module; files that are not complete, as far as one can know."""
+        self._note(module_dir)
+        run_dir, snapshot_dir = active_run(module_dir, active_run_name(self.data_dir)), module_dir / SNAPSHOT_DIR
+        files: list[_Found] = []
+        for directory in {run_dir, snapshot_dir if snapshot_dir.is_dir() else None} - {None}:
+            assert directory is not None
+            self._note(directory)
+            files += _pff_files(directory, module_id)
+        files = [file for file in files if file.name.product in self._products]
+        newest = {f.name.product: f.path for f in files if f.status.st_size and not f.is_snapshot}
+        snapshots = {file.path for file in files if file.is_snapshot and file.name.product not in newest}
+        for file in files:
+            path = str(file.path)
+            if file.is_snapshot and file.path not in snapshots:
+                if (tail := self._tails.pop(path, None)) is not None:
+                    tail.close()
+            elif path not in self._tails and path not in self._settled:
+                self._tails[path] = self._tail(file, newest, str(file.path.parent) in looked_into)
+        empty = {file.path for file in files if not file.status.st_size}
+        return {str(path) for path in snapshots.union(newest.values(), empty)}
+
+    def _tail(self, file: _Found, newest: dict[DataProduct, Path], is_new: bool) -> Tail:
+        """Cursor of a file that we did not know; `is_new` when it was not there at the last look."""
+        if file.is_snapshot:
+            return Snapshot(file.path, file.name, self._generations)
+        product, last_frames = file.name.product, None
+        if file.status.st_size and not is_new:
+            directory_ns = self._seen[str(file.path.parent)][3]
+            if self._first_scan or min(directory_ns, file.status.st_mtime_ns) < self._began_ns:
+                last_frames = _FRAMES_BACK[product] if newest[product] == file.path else 0
+        return Tail(file.path, file.name, self._generations, last_frames, damage=self.damage)
+
+    def _let_go_of_gone(self) -> None:
+        """Forget files that vanished, so that others of their names are taken up; wake those that changed."""
+        for path in [path for path, tail in self._tails.items() if not tail.stands()]:
+            self._gone.append(self._tails.pop(path))
+        for path, tail in list(self._settled.items()):
+            if not tail.stands():
+                del self._settled[path]
+            elif tail.changed():
+                self._tails[path] = self._settled.pop(path)
+
+    def _let_go_of_settled(self, present: set[str]) -> None:
+        """Close files that a later one replaced and that have settled."""
+        now = time.monotonic()
+        for path, tail in list(self._tails.items()):
+            if path not in present and now - tail.grew_at > SETTLED_AFTER_S and not tail.changed():
+                self._settle(tail)
+
+    def look(self) -> Look:
+        """Compare sizes and times of what is followed with those of the last read and scan."""
+        modified = frozenset(path for path, tail in self._tails.items() if tail.changed())
+        rescan = False
+        for path, before in self._seen.items():
+            try:
+                rescan |= signature(os.stat(path)) != before
+            except OSError:
+                rescan = True
+        before_ns = time.time_ns() - _EVENT_WITHIN_NS
+        missed = frozenset(path for path in modified if _is_older(path, before_ns))
+        return Look(modified, rescan, missed)
+
+    def read(self, paths: Collection[str] | None = None) -> Iterator[FrameBlock]:
+        """Yield what was appended to the files at `paths`; None for all that are followed."""
+        tails = list(self._tails.values()) if paths is None else self._known(paths)
+        gone, self._gone = self._gone, []
+        try:
+            # A file's rest comes before its successor's beginning.
+            for tail in sorted([*gone, *tails], key=lambda tail: tail.generation):
+                try:
+                    yield from tail.read()
+                except PffError as error:
+                    self._complain(f"{tail.path} is not followed: {error}")
+                    self._settle(tail)
+                except OSError as error:
+                    if tail not in gone:
+                        self._complain(f"{tail.path} cannot be read: {error.strerror}")
+        finally:
+            for tail in gone:
+                tail.close()
+                _log.info("%s is gone after %d frames", tail.path.name, tail.n_frames)
+
+    def _known(self, paths: Collection[str]) -> list[Tail]:
+        for path in paths:
+            if path in self._settled:
+                self._tails[path] = self._settled.pop(path)
+        return [self._tails[path] for path in paths if path in self._tails]
+
+    def _settle(self, tail: Tail) -> None:
+        tail.close()
+        if self._tails.pop(str(tail.path), None):
+            self._settled[str(tail.path)] = tail
+
+    def _complain(self, text: str) -> None:
+        if text not in self._complaints:
+            self._complaints.add(text)
+            _log.warning("%s", text)
+
+    def close(self) -> None:
+        """Close all files."""
+        for tail in [*self._tails.values(), *self._gone]:
+            tail.close()
+
+
+def _is_older(path: str, unix_ns: int) -> bool:
+    try:
+        return os.stat(path).st_mtime_ns < unix_ns
+    except OSError:
+        return False

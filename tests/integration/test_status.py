@@ -1,0 +1,115 @@
+"""The Status RPC, and the commands that ask and tell two nodes, one of them dead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from frames import wait_until
+from rig import recording, run_command, serving_in_thread
+
+from panoseti_daq.client import DaqDataClient
+from panoseti_daq.pff import DataProduct
+
+DEAD = "127.0.0.1:1"  # nobody listens there
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A server that follows three frames of module 1."""
+    with recording(tmp_path) as recorder, serving_in_thread(tmp_path) as server:
+        recorder.write(DataProduct.IMG16, 3)
+        yield server.address
+
+
+@pytest.fixture
+def daq_config(address: str, tmp_path: Path) -> Path:
+    """That server, and a node that is dead."""
+    path = tmp_path / "daq_config.json"
+    path.write_text(json.dumps({"daq_nodes": [{"ip_addr": address}, {"ip_addr": DEAD}]}))
+    return path
+
+
+def test_status_tells_keys_and_streams(address: str, tmp_path: Path) -> None:
+    with DaqDataClient.connect(address) as client:
+        stream = client.stream_frames()
+        assert next(stream).module_id == 1
+        wait_until(lambda: client.get_status(address).keys[0].frames == 3)
+        status = client.get_status(address)
+        [key], [open_stream] = status.keys, status.streams
+        stream.close()
+    assert (key.module_id, key.product, key.frame_number) == (1, "img16", 2)
+    assert key.unix_ns > 0
+    assert open_stream.sent >= 1
+    assert status.followed.description == str(tmp_path) or str(tmp_path) in status.followed.description
+    assert list(status.followed.modules) == [1]
+
+
+def test_status_of_a_server_that_follows_nothing_has_none() -> None:
+    with serving_in_thread() as server, DaqDataClient.connect(server.address) as client:
+        status = client.get_status(server.address)
+    assert not status.HasField("followed")
+    assert not status.keys
+    assert status.version
+
+
+def test_status_as_json_is_one_object_per_server_that_answers(address: str, daq_config: Path) -> None:
+    done = run_command("status", "--json", "--daq-config", daq_config)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    answer = json.loads(line)
+    assert answer["host"] == address
+    assert answer["status"]["keys"][0]["product"] == "img16"
+
+
+def test_status_of_a_dead_node_by_name_is_nothing_reachable(daq_config: Path) -> None:
+    done = run_command("status", "--daq-config", daq_config, "--host", DEAD)
+    assert done.returncode == 3
+    assert f"daq_host='{DEAD}' does not answer" in done.stderr
+    assert done.stdout == ""
+
+
+def test_hosts_shows_both_nodes(address: str, daq_config: Path, tmp_path: Path) -> None:
+    done = run_command("hosts", "--daq-config", daq_config)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert " yes " in rows[address]
+    assert str(tmp_path) in rows[address]
+    assert rows[DEAD].split() == [DEAD, "no"]
+
+
+def test_init_initialises_the_node_that_answers(address: str, daq_config: Path) -> None:
+    done = run_command("init", "--sim", "--daq-config", daq_config)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"initialised: {address}\n"
+    with DaqDataClient.connect(address) as client:
+        wait_until(lambda: 224 in client.get_status(address).followed.modules)
+
+
+def test_an_init_that_is_refused_is_a_failure_that_says_why(daq_config: Path, tmp_path: Path) -> None:
+    config = tmp_path / "hp_io_config.json"
+    config.write_text(json.dumps({"data_dir": "/not/there", "update_interval_seconds": 1}))
+    done = run_command("init", config, "--daq-config", daq_config)
+    assert done.returncode == 1
+    assert "data_dir '/not/there' does not exist" in done.stderr
+
+
+def test_init_of_a_dead_node_is_nothing_reachable(daq_config: Path) -> None:
+    assert run_command("init", "--sim", "--daq-config", daq_config, "--host", DEAD).returncode == 3
+
+
+def test_reflect_names_the_calls_of_the_node_that_answers(address: str, daq_config: Path) -> None:
+    done = run_command("reflect", "--daq-config", daq_config)
+    assert done.returncode == 0, done.stderr
+    assert address in done.stdout
+    assert "InitHpIo" in done.stdout
+    assert DEAD not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["hosts", "status", "reflect"])
+def test_nothing_reachable_is_an_exit_code_of_its_own(name: str) -> None:
+    done = run_command(name, "--host", DEAD)
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
