@@ -81,7 +81,7 @@ def serve() -> None:
 async def read(address: str, data_dir: str, arrivals: Arrivals[int], ready: Callable[[], None]) -> None:
     import logging
 
-    from daq_data.client import AioDaqDataClient  # type: ignore[import-not-found]
+    from daq_data.client import AioDaqDataClient
 
     host, _, port = address.rpartition(":")
     AioDaqDataClient.GRPC_PORT = int(port)

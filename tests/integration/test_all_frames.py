@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,7 +67,7 @@ async def test_without_since_only_the_frames_to_come_arrive(tmp_path: Path) -> N
                 break
 
 
-def stream_began(streams: list[object]) -> bool:
+def stream_began(streams: Sequence[object]) -> bool:
     return any(getattr(stream, "n_sent", 0) for stream in streams)  # the place where it begins was told
 
 

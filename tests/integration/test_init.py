@@ -17,7 +17,8 @@ from panoseti_daq.config import RunProbe, ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.acquisition import Acquisition, source_of
+from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused
 from panoseti_daq.sources.source import FrameSource
 

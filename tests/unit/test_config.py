@@ -15,7 +15,7 @@ from panoseti_daq.config_file import check_values, load_settings, read_mapping
 from panoseti_daq.data import packaged_config, packaged_configs
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.acquisition import simulation_of
+from panoseti_daq.service.choose_source import simulation_of
 from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
 
 # The keys of the published server configurations, in our words: 0.1.1.1, then what 0.3.5 has instead or more.

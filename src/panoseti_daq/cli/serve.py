@@ -41,6 +41,12 @@ def serve(
         Path | None, typer.Option(help="Follow this directory at once, without waiting for InitHpIo.")
     ] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Follow simulated data at once.")] = False,
+    replay: Annotated[
+        Path | None, typer.Option(help="Follow this recorded run as if it were written now.", show_default=False)
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help="How much faster --replay goes than it was recorded; 0: as fast as possible.")
+    ] = 1.0,
     module_id: ModuleIdOption = None,
     update_interval_seconds: Annotated[
         float | None,
@@ -86,12 +92,13 @@ def serve(
 ) -> None:
     """Serve live images of the modules of a data directory."""
     import asyncio
+    import math
 
     from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import serve as serve_until_signal
 
-    if data_dir is not None and simulate:
-        raise typer.BadParameter("--data-dir and --simulate exclude each other")
+    if sum((data_dir is not None, simulate, replay is not None)) > 1:
+        raise typer.BadParameter("--data-dir, --simulate and --replay exclude each other")
     log_to_stderr(log_level)
     options = {
         "run_probe": run_probe,
@@ -106,12 +113,18 @@ def serve(
     }
     settings = _settings(config, {key: value for key, value in options.items() if value is not None})
     follow = None
-    if data_dir is not None or simulate:
-        data = str(data_dir.absolute()) if data_dir else ""
+    if data_dir is not None or simulate or replay is not None:
         interval_s = update_interval_seconds
         if interval_s is None:
             interval_s = settings.min_hp_io_update_interval_seconds
-        follow = HpIoConfig(data, interval_s, tuple(module_id or ()), simulate)
+        follow = HpIoConfig(
+            str(data_dir.absolute()) if data_dir else "",
+            interval_s,
+            tuple(module_id or ()),
+            simulate,
+            replay=str(replay.absolute()) if replay else "",
+            speed=speed or math.inf,
+        )
     asyncio.run(
         serve_until_signal(
             settings,

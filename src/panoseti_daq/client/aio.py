@@ -346,15 +346,15 @@ class AioDaqDataClient:
             As for `stream_images`.
         mode
             ``newest``: a `ReceivedFrame` at a time, as `stream_images`. ``all``: every frame of each module and
-            product in order, as `ReceivedBlock`, and a `Gap` wherever frames cannot be had; after a lost connection
-            it goes on where it was. The server reads from the files at your pace.
+            product in order, as `ReceivedBlock`, and a `Gap` wherever frames cannot be had; after a lost
+            connection it goes on where it was. The server reads from the files at your pace.
         movie, pulse_height
             Which kinds; at least one.
         interval_s
             Newest only: least time between two frames of one key, s.
         since
-            All only: where to begin. None for the frames to come, ``"run"`` for the beginning of the active run, or
-            a time: an aware datetime, or UTC s since 1970.
+            All only: where to begin. None for the frames to come, ``"run"`` for the beginning of the active run,
+            or a time: an aware datetime, or UTC s since 1970.
         resume
             All only: `BlockStream.resume_token` of an earlier stream, to go on there.
 

@@ -50,8 +50,8 @@ _OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.use_local_subchannel_pool", 1),  # two channels to one server are two connections
 )
-# Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago, because the
-# server drops the old ones only when its writes wait. Where every frame is wanted, that window is right.
+# Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago, because
+# the server drops the old ones only when its writes wait. Where every frame is wanted, that window is right.
 _FRESH: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536))
 
 
@@ -68,7 +68,7 @@ def _keepalive() -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Channels to one DAQ node and the calls of its service: one for what must be fresh, one for what must be all."""
+    """Channels to one DAQ node, one for what must be fresh and one for what must be all, and its calls."""
 
     target: Target
     channel: grpc.aio.Channel

@@ -12,21 +12,19 @@ import logging
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from grpc import StatusCode
 
 from panoseti_daq.config import RunProbe, ServerSettings
-from panoseti_daq.errors import ConfigError, DaqError
-from panoseti_daq.hub import Filter, Hub, Subscription
+from panoseti_daq.errors import DaqError
+from panoseti_daq.hub import Filter, Hub
+from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_config
-from panoseti_daq.sources.follow import RunSource
+from panoseti_daq.service.streams import Following, Stream
 from panoseti_daq.sources.probe import why_inactive
-from panoseti_daq.sources.schedule import Simulation
-from panoseti_daq.sources.simulate import SimulatedSource
-from panoseti_daq.sources.source import FrameSource, NoSource
+from panoseti_daq.sources.source import FrameSource
 
 _log = logging.getLogger(__name__)
 
@@ -36,74 +34,6 @@ NOT_INITIALISED: Final = (
     "hp_io is not initialised, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
     " init --sim for simulated data), or start the server with --data-dir or --simulate"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Following:
-    """One configuration in force.
-
-    Attributes
-    ----------
-    config
-        What is followed.
-    set_by
-        Who asked for it.
-    since
-        Loop time at which it came into force.
-    source, hub
-        Where its frames come from, and where they are handed out.
-    task
-        Carries them from one to the other.
-    """
-
-    config: HpIoConfig
-    set_by: str
-    since: float  # loop time
-    source: FrameSource
-    hub: Hub
-    task: asyncio.Task[None]
-
-    async def stop(self) -> None:
-        """Let go of the source."""
-        self.task.cancel()
-        await asyncio.wait([self.task])
-
-
-@dataclass(eq=False, slots=True)
-class Stream:
-    """One StreamImages call.
-
-    Attributes
-    ----------
-    peer
-        Who called.
-    since
-        Loop time at which it did.
-    subscription
-        Its newest frames; None while it waits at the gate, and for a stream of all frames.
-    n_sent
-        Messages sent.
-    writing_since
-        Loop time at which gRPC took over the frame that it has not yet sent; None when there is none.
-    last_frame_at
-        Loop time of the last frame sent, or of the beginning.
-    """
-
-    peer: str
-    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    following: Following | None = None
-    subscription: Subscription | None = None
-    n_sent: int = 0
-    writing_since: float | None = None
-    last_frame_at: float = 0.0
-    _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
-    _refused: Refused | None = None
-
-    def end(self, refused: Refused) -> None:
-        """Make the call end with `refused`, whatever it is waiting for."""
-        if self._refused is None:
-            self._refused = refused
-            self._scope.reschedule(asyncio.get_running_loop().time())
 
 
 class Acquisition:
@@ -324,44 +254,6 @@ class Acquisition:
             if self._following is not None:
                 await self._following.stop()
                 self._following = None
-
-
-def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
-    """Source that a configuration names: the simulation or a data directory.
-
-    Raises
-    ------
-    ConfigError
-        The settings leave nothing to simulate.
-    """
-    if config.simulate:
-        return SimulatedSource(simulation_of(settings), config.module_ids)
-    if config.uploads_only:
-        return NoSource()
-    return RunSource(
-        config.data_dir,
-        module_ids=config.module_ids,
-        products=settings.valid_data_products,
-        polling_interval_s=settings.polling_interval_seconds,
-    )
-
-
-def simulation_of(settings: ServerSettings) -> Simulation:
-    """What the server's own simulation plays; its files rotate and old ones are deleted, so it can run for months.
-
-    Raises
-    ------
-    ConfigError
-        None of its data products is among those to follow.
-    """
-    wanted, valid = settings.simulate_daq_cfg, settings.valid_data_products
-    products = tuple(product for product in wanted.products if product in valid)
-    if not products:
-        simulated, allowed = (", ".join(p.token for p in some) for some in (wanted.products, valid))
-        raise ConfigError(
-            f"simulate_daq_cfg: {simulated} is not followed; allowed by valid_data_products: {allowed}"
-        )
-    return Simulation(wanted.sim_module_ids, products, max_file_frames=wanted.frames_per_pff, keep_files=2)
 
 
 async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) -> None:

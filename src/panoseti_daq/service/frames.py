@@ -92,9 +92,7 @@ class FrameReader:
                     self._cursors[key] = self._new_cursor(module_dir, run_name, module_id, product)
         self._first_look = False
 
-    def _new_cursor(
-        self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct
-    ) -> Cursor:
+    def _new_cursor(self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct) -> Cursor:
         at = self._resume.get((module_id, product))
         if at is None:
             at = self._beginning(module_dir, run_name, module_id, product)
@@ -103,9 +101,7 @@ class FrameReader:
             return Cursor(module_dir, module_id, product, from_run=at.run)
         return Cursor(module_dir, module_id, product, at=at)
 
-    def _beginning(
-        self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct
-    ) -> Position:
+    def _beginning(self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct) -> Position:
         """Where to begin; told to the client even before there is a frame, so that its token is complete."""
         run = active_run(module_dir, run_name)
         beginning = Position(module_id, product, run.name if run else "", "")

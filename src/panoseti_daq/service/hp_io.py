@@ -53,6 +53,8 @@ class HpIoConfig:
         Follow the server's own simulation.
     uploads_only
         Follow nothing but what clients push.
+    replay, speed
+        Follow a recorded run as if it came now, so much faster than it was taken; empty for none.
     """
 
     data_dir: str = ""
@@ -60,11 +62,15 @@ class HpIoConfig:
     module_ids: tuple[int, ...] = ()
     simulate: bool = False
     uploads_only: bool = False
+    replay: str = ""
+    speed: float = 1.0
 
     def __str__(self) -> str:
         what = f"data_dir {self.data_dir!r}"
         if self.simulate or self.uploads_only:
             what = "the simulation" if self.simulate else "what clients upload"
+        elif self.replay:
+            what = f"the replay of {self.replay!r}"
         modules = f"modules {', '.join(map(str, self.module_ids))}" if self.module_ids else "all modules"
         return f"{what}, {modules}, at most one frame per key and {self.update_interval_s:g} s"
 
@@ -103,7 +109,7 @@ async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_act
             f"update_interval_seconds is {config.update_interval_s:g}; it must be at least {minimum:g} s",
         )
     check_module_ids(config.module_ids)
-    if config.simulate or config.uploads_only:
+    if config.simulate or config.uploads_only or config.replay:
         return ""
     return await asyncio.to_thread(_check_data_dir, config, settings, need_active_run)
 

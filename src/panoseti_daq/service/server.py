@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -83,6 +84,10 @@ async def running_server(
     """
     server = grpc.aio.server(options=_OPTIONS)
     address = _bind(server, host, port)
+    if not _is_local(host):
+        _log.warning(
+            "listening on %s without TLS or authentication: whoever reaches it may stream and init", address
+        )
     failure: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
         acquisition = Acquisition(settings, tasks)
@@ -119,6 +124,15 @@ async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
         await acquisition.configure(read_hp_io_file(file), force=False, need_active_run=False)
     except (DaqError, OSError) as error:
         _log.error("init_from_default: %s; serving all the same, InitHpIo can choose what to follow", error)
+
+
+def _is_local(host: str) -> bool:
+    if host.startswith("unix:") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int) -> str:

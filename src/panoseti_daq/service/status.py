@@ -8,7 +8,8 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq._version import __version__
 from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key
-from panoseti_daq.service.acquisition import Acquisition, Following, Stream
+from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.streams import Following, Stream
 
 
 def status_of(acquisition: Acquisition, started_at: float) -> pb.StatusResponse:

@@ -1,0 +1,53 @@
+"""Which source a configuration names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from panoseti_daq.config import ServerSettings
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.hp_io import HpIoConfig
+from panoseti_daq.sources.follow import RunSource
+from panoseti_daq.sources.schedule import Simulation
+from panoseti_daq.sources.simulate import SimulatedSource
+from panoseti_daq.sources.source import FrameSource, NoSource
+
+
+def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
+    """Source that a configuration names: the simulation or a data directory.
+
+    Raises
+    ------
+    ConfigError
+        The settings leave nothing to simulate.
+    """
+    if config.simulate:
+        return SimulatedSource(simulation_of(settings), config.module_ids)
+    if config.uploads_only:
+        return NoSource()
+    if config.replay:
+        return SimulatedSource(module_ids=config.module_ids, replay=Path(config.replay), speed=config.speed)
+    return RunSource(
+        config.data_dir,
+        module_ids=config.module_ids,
+        products=settings.valid_data_products,
+        polling_interval_s=settings.polling_interval_seconds,
+    )
+
+
+def simulation_of(settings: ServerSettings) -> Simulation:
+    """What the server's own simulation plays; its files rotate and old ones are deleted, so it can run for months.
+
+    Raises
+    ------
+    ConfigError
+        None of its data products is among those to follow.
+    """
+    wanted, valid = settings.simulate_daq_cfg, settings.valid_data_products
+    products = tuple(product for product in wanted.products if product in valid)
+    if not products:
+        simulated, allowed = (", ".join(p.token for p in some) for some in (wanted.products, valid))
+        raise ConfigError(
+            f"simulate_daq_cfg: {simulated} is not followed; allowed by valid_data_products: {allowed}"
+        )
+    return Simulation(wanted.sim_module_ids, products, max_file_frames=wanted.frames_per_pff, keep_files=2)

@@ -1,0 +1,78 @@
+"""What is followed now, and who gets its frames."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from panoseti_daq.hub import Hub, Subscription
+from panoseti_daq.service.hp_io import HpIoConfig, Refused
+from panoseti_daq.sources.source import FrameSource
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """One configuration in force.
+
+    Attributes
+    ----------
+    config
+        What is followed.
+    set_by
+        Who asked for it.
+    since
+        Loop time at which it came into force.
+    source, hub
+        Where its frames come from, and where they are handed out.
+    task
+        Carries them from one to the other.
+    """
+
+    config: HpIoConfig
+    set_by: str
+    since: float  # loop time
+    source: FrameSource
+    hub: Hub
+    task: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        """Let go of the source."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One StreamImages call.
+
+    Attributes
+    ----------
+    peer
+        Who called.
+    since
+        Loop time at which it did.
+    subscription
+        Its newest frames; None while it waits at the gate, and for a stream of all frames.
+    n_sent
+        Messages sent.
+    writing_since
+        Loop time at which gRPC took over the frame that it has not yet sent; None when there is none.
+    last_frame_at
+        Loop time of the last frame sent, or of the beginning.
+    """
+
+    peer: str
+    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    following: Following | None = None
+    subscription: Subscription | None = None
+    n_sent: int = 0
+    writing_since: float | None = None
+    last_frame_at: float = 0.0
+    _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
+    _refused: Refused | None = None
+
+    def end(self, refused: Refused) -> None:
+        """Make the call end with `refused`, whatever it is waiting for."""
+        if self._refused is None:
+            self._refused = refused
+            self._scope.reschedule(asyncio.get_running_loop().time())
