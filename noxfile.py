@@ -79,6 +79,14 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def frames(session: nox.Session) -> None:
+    """The long form of the test that no frame is lost: a million, while server and clients come and go."""
+    session.install("-e", ".[test]")
+    long_form = ("tests/integration/test_all_frames.py", "-k", "every_client")
+    session.run("pytest", *long_form, *session.posargs, env={"ALL_FRAMES_N": "1000000"})
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show simulated images live: nox -s demo -- --duration 20."""
     session.install("-e", ".")
@@ -92,6 +100,8 @@ def bench(session: nox.Session) -> None:
     python = install_peer(session, "0.1.1.1")
     args = ("--peer-python", str(python), *session.posargs)
     session.run("python", "-m", "benchmarks.latency", *args, env={"PYTHONPATH": "tests"})
+    quick = ("--quick",) if "--quick" in session.posargs else ()
+    session.run("python", "-m", "benchmarks.throughput", *quick, env={"PYTHONPATH": "tests"})
 
 
 @nox.session

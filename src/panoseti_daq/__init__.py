@@ -17,15 +17,22 @@ from typing import TYPE_CHECKING, Any
 from panoseti_daq._version import __version__
 
 if TYPE_CHECKING:
-    from panoseti_daq.client import AioDaqDataClient, DaqDataClient, HostChange, ReceivedFrame, RpcError
+    from panoseti_daq.client import (
+        AioDaqDataClient,
+        DaqDataClient,
+        HostChange,
+        ReceivedBlock,
+        ReceivedFrame,
+        RpcError,
+    )
     from panoseti_daq.errors import ConfigError, DaqError, HostError, PffError, SourceError
-    from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind, TimeStatus, open_file
+    from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Gap, Key, Kind, TimeStatus, open_file
 
 
 _HOMES = {
-    "client": ("AioDaqDataClient", "DaqDataClient", "HostChange", "ReceivedFrame", "RpcError"),
+    "client": ("AioDaqDataClient", "DaqDataClient", "HostChange", "ReceivedBlock", "ReceivedFrame", "RpcError"),
     "errors": ("ConfigError", "DaqError", "HostError", "PffError", "SourceError"),
-    "pff": ("DataProduct", "Frame", "FrameBlock", "Key", "Kind", "TimeStatus", "open_file"),
+    "pff": ("DataProduct", "Frame", "FrameBlock", "Gap", "Key", "Kind", "TimeStatus", "open_file"),
 }
 
 __all__ = [
@@ -36,11 +43,13 @@ __all__ = [
     "DataProduct",
     "Frame",
     "FrameBlock",
+    "Gap",
     "HostChange",
     "HostError",
     "Key",
     "Kind",
     "PffError",
+    "ReceivedBlock",
     "ReceivedFrame",
     "RpcError",
     "SourceError",

@@ -48,7 +48,8 @@ def test_the_blocks_of_the_readme_run_one_after_the_other(bash: subprocess.Popen
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     [commands] = blocks("sh", "panoseti-daq simulate")
-    [script] = blocks("python", "import AioDaqDataClient")
+    [script] = blocks("python", "import AioDaqDataClient\n")
+    [all_frames] = blocks("python", "import AioDaqDataClient, Gap")
     [blocking] = blocks("python", "import DaqDataClient")
     [arrays] = blocks("python", "open_file")
     assert bash.stdin and bash.stdout
@@ -71,6 +72,16 @@ def test_the_blocks_of_the_readme_run_one_after_the_other(bash: subprocess.Popen
         timeout=30,
     ).stdout
     assert re.fullmatch(r"[13] \d+\n", printed)
+
+    printed = subprocess.run(
+        [sys.executable, "-c", all_frames.replace(PORT, port)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    assert "from frame 0: " in printed
+    assert "next time: {" in printed
 
     printed = subprocess.run(
         [sys.executable, "-c", arrays, tmp_path / "run"], capture_output=True, text=True, check=True, timeout=30

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rig import Recorder, recording, serving
+from rig import Recorder, recording, run_command, serving
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct, TimeStatus
@@ -196,3 +196,27 @@ async def test_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> None:
                     new.rename(path)
                 elif frame.frame_number == 2 and frame.image.tobytes() == recorder.frames[IMG16][3][-2048:]:
                     break
+
+
+def test_faults_are_options_of_the_command_line(tmp_path: Path) -> None:
+    faults: list[object] = ["--garbage-every", 3, "--cut-header-every", 5, "--zero-frame-every", 4, "--desync", 5]
+    faults += ["--missing-quabo", 1, "--alternate", 0.1, "--truncate", 9, "--stray-files", "--seqno-step", 2]
+    faults += [
+        "--snapshot",
+        0.1,
+        "--run-change",
+        0.2,
+        "--unnamed-run",
+        "--late-module",
+        0.1,
+        "--late-product",
+        0.1,
+    ]
+    modules: list[object] = ["--module-id", 1, "--module-id", 2]
+    done = run_command("simulate", tmp_path, *modules, *faults, "--end", "rename", "--duration", 0.5)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "collected" / "module_1").iterdir())) >= 2
+    assert {path.name for path in (tmp_path / "module_1").iterdir()} == {"obs_snapshot"}
+    refused = run_command("simulate", tmp_path, "--end", "burn")
+    assert refused.returncode == 2
+    assert "keep, rename, delete" in refused.stderr

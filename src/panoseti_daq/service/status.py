@@ -23,7 +23,8 @@ def status_of(acquisition: Acquisition, started_at: float) -> pb.StatusResponse:
     if acquisition.following is not None:
         response.followed.CopyFrom(_followed(acquisition.following, now))
         response.keys.extend(_keys(acquisition.following.hub, now))
-        response.bad_frames = acquisition.following.hub.n_bad_frames
+        skipped = acquisition.following.source.status().n_bad_frames
+        response.bad_frames = acquisition.following.hub.n_bad_frames + skipped
     return response
 
 

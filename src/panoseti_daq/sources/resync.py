@@ -21,7 +21,8 @@ from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES
 
 _BRACE: Final = ord("{")
 _FEW_FRAMES: Final = 8  # up to so many are looked at one by one: then numpy's overhead per call is the larger
-_STEP_BYTES: Final = 1 << 20  # searched at once
+_FIRST_STEP_BYTES: Final = 1 << 14  # searched at once at first: the next frame is usually near
+_STEP_BYTES: Final = 1 << 20
 
 
 @dataclass(slots=True)
@@ -106,8 +107,10 @@ def _header_that_ends(data: bytes, product: DataProduct) -> Layout | None:
 
 def _windows(fd: int, begin: int, end: int, overlap: int) -> Iterator[tuple[int, bytes]]:
     """Offset and content of parts of a file, each of which repeats the last `overlap` bytes before it."""
+    step = _FIRST_STEP_BYTES
     while begin < end:
-        data = os.pread(fd, min(_STEP_BYTES, end - begin), begin)
+        data = os.pread(fd, min(step, end - begin), begin)
+        step = min(4 * step, _STEP_BYTES)
         if not data:
             return
         yield begin, data

@@ -18,6 +18,7 @@ from panoseti_daq.sources.resync import Damage, beginning_of_header, find_frame,
 _log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory when much has to be caught up
+AFTER_DAMAGE_BYTES: Final = 1 << 16  # the next damage may be near, and what follows it is read again
 COMPARE_AFTER_S: Final = (
     1.0  # a file that rested so long may have been written anew to the same size or a larger one
 )
@@ -123,7 +124,8 @@ class Tail:
         goes_on = True
         while goes_on and (layout := self._layout) is not None:
             frame_size, offset = layout.frame_size_bytes, self._offset
-            n_frames = min((size - offset) // frame_size, max(max_block_bytes // frame_size, 1))
+            limit = max_block_bytes if self._in_step or not offset else min(max_block_bytes, AFTER_DAMAGE_BYTES)
+            n_frames = min((size - offset) // frame_size, max(limit // frame_size, 1))
             data = os.pread(self._fd, n_frames * frame_size, offset) if n_frames > 0 else b""
             data = data[: len(data) // frame_size * frame_size]
             if not data:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,7 +83,9 @@ def test_header_text_is_parsed_when_asked_for(product: DataProduct) -> None:
     layout = Layout.discover(text + END_OF_HEADER, product)
     assert layout is not None
     pixels = bytes(product.image_size_bytes)
-    whole, damaged = (Frame(product, 7, "a.pff", 3, pixels, (layout, t)) for t in (text, b"#" * len(text)))
+    whole, damaged = (
+        Frame(product, 7, "a.pff", 3, pixels, partial(layout.parse, t)) for t in (text, b"#" * len(text))
+    )
     assert (whole.header, whole.time) == (header_of(product), WHITE_RABBIT)
     with pytest.raises(HeaderError):
         _ = damaged.header

@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from frames import append, contents, each_product, frame_bytes, numbers
+from frames import append, contents, each_product, frame_bytes, layout_of, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, PffName
-from panoseti_daq.sources import resync
+from panoseti_daq.sources.resync import n_in_step
 from panoseti_daq.sources.tail import Tail
 
 IMG16 = DataProduct.IMG16
@@ -152,7 +152,7 @@ def test_garbage_is_not_searched_again_and_again(path: Path, tail: Tail, monkeyp
         n_bytes += len(data)
         return data
 
-    monkeypatch.setattr(resync.os, "pread", counting)
+    monkeypatch.setattr(os, "pread", counting)
     for _ in range(3):
         assert list(tail.read()) == []
     assert n_bytes < 3 * FRAME_SIZE
@@ -167,14 +167,13 @@ def test_reading_that_begins_within_a_frame_begins_with_the_next_one(path: Path)
 
 
 def test_frames_are_looked_at_one_by_one_or_all_at_once_with_the_same_result() -> None:
-    layout = next(iter([resync.Layout.discover(FRAME, IMG16)]))
-    assert layout is not None
+    layout = layout_of(IMG16)
     for n_frames in (1, 8, 9, 20):
         for bad in (None, 0, n_frames - 1, n_frames // 2):
             data = bytearray(FRAME * n_frames)
             if bad is not None:
                 data[bad * FRAME_SIZE + HEADER_SIZE - 1] = 0
-            assert resync.n_in_step(bytes(data) + b"part", layout) == (n_frames if bad is None else bad)
+            assert n_in_step(bytes(data) + b"part", layout) == (n_frames if bad is None else bad)
 
 
 def test_damage_is_told_once_per_file(path: Path, tail: Tail, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,159 @@
+"""Throughput of one stream of all frames, beside its floors: ``python -m benchmarks.throughput`` from tests/.
+
+The floors are `os.pread` of the same bytes, and a bare grpc.aio stream of messages of the same size; all from the
+page cache, interleaved, medians and ranges printed. It never asserts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import numpy as np
+from rig import RUN, START_NS, serving_process
+
+from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
+from panoseti_daq.pff import DataProduct, open_file
+from panoseti_daq.sources.sky import ModuleSky
+
+PRODUCT: Final = DataProduct.IMG16
+MESSAGE_BYTES: Final = (1 << 20) // 2540 * 2540  # what our server sends at once
+
+
+def make_file(data_dir: Path, n_frames: int) -> Path:
+    sky = ModuleSky(1)
+    frames = b"".join(sky.frame(PRODUCT, START_NS + i * 1_000_000) for i in range(500))
+    path = (
+        data_dir / "module_1" / RUN / f"start_2026-01-01T00:00:00Z.dp_{PRODUCT.token}.bpp_2.module_1.seqno_0.pff"
+    )
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        for _ in range(n_frames // 500):
+            file.write(frames)
+    return path
+
+
+async def ours(address: str, n_bytes: int) -> float:
+    """Bytes per second of a stream of all frames."""
+    async with AioDaqDataClient.connect(address) as client:
+        begin, received = time.perf_counter(), 0
+        async for block in client.stream_frames(mode="all", since="run"):
+            assert isinstance(block, ReceivedBlock)
+            received += len(block.data)
+            if received >= n_bytes:
+                break
+        return received / (time.perf_counter() - begin)
+
+
+def pread(path: Path) -> float:
+    """Bytes per second of reading the file."""
+    fd = os.open(path, os.O_RDONLY)
+    begin, at = time.perf_counter(), 0
+    while data := os.pread(fd, MESSAGE_BYTES, at):
+        at += len(data)
+    os.close(fd)
+    return at / (time.perf_counter() - begin)
+
+
+def serve_bare(ports: Queue[int], n_messages: int) -> None:
+    """A gRPC server that does nothing but write the same message."""
+
+    async def run() -> None:
+        server = grpc.aio.server()
+        message = bytes(MESSAGE_BYTES)
+
+        async def send(request: bytes, context: Any) -> None:
+            for _ in range(n_messages):
+                await context.write(message)
+
+        make: Any = grpc.unary_stream_rpc_method_handler
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("Bare", {"Send": make(send)}),))
+        ports.put(server.add_insecure_port("127.0.0.1:0"))
+        await server.start()
+        await server.wait_for_termination()
+
+    asyncio.run(run())
+
+
+async def bare(port: int) -> float:
+    """Bytes per second of a bare grpc.aio stream."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        begin, received = time.perf_counter(), 0
+        stream: Any = channel.unary_stream("/Bare/Send")
+        async for message in stream(b""):
+            received += len(message)
+        return received / (time.perf_counter() - begin)
+
+
+def as_arrays(path: Path) -> float:
+    """Frames per second of an archive as arrays: images touched, all header fields parsed."""
+    begin = time.perf_counter()
+    block = open_file(path)
+    _ = int(block.images.sum(dtype=np.int64)), block.columns, block.times
+    return len(block) / (time.perf_counter() - begin)
+
+
+def touched(path: Path, n_frames: int) -> float:
+    """Frames per second of touching every byte through memmap."""
+    begin = time.perf_counter()
+    _ = int(np.memmap(path, np.uint8, "r").sum(dtype=np.int64))
+    return n_frames / (time.perf_counter() - begin)
+
+
+def measure(n_frames: int, repetitions: int) -> dict[str, list[float]]:
+    results: dict[str, list[float]] = {name: [] for name in ("ours", "bare gRPC", "pread", "arrays", "memmap")}
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        path = make_file(Path(scratch), n_frames)
+        n_bytes = path.stat().st_size
+        spawn = multiprocessing.get_context("spawn")
+        ports: Queue[int] = spawn.Queue()
+        server = spawn.Process(target=serve_bare, args=(ports, n_bytes // MESSAGE_BYTES), daemon=True)
+        server.start()
+        port = ports.get()
+        with serving_process("--data-dir", scratch, "--run-probe", "none", "--log-level", "error") as (_, address):
+            for _ in range(repetitions):
+                results["pread"].append(pread(path) / 1e6)
+                results["ours"].append(asyncio.run(ours(address, n_bytes)) / 1e6)
+                results["bare gRPC"].append(asyncio.run(bare(port)) / 1e6)
+                results["arrays"].append(as_arrays(path))
+                results["memmap"].append(touched(path, n_frames))
+        server.kill()
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one repetition of a small file")
+    parser.add_argument("--json", type=Path, help="file for the numbers")
+    options = parser.parse_args()
+    results = measure(20_000 if options.quick else 100_000, 1 if options.quick else 5)
+    print("one stream of all img16 frames, page cache: medians (range)")
+    for name, unit in (
+        ("ours", "MB/s"),
+        ("bare gRPC", "MB/s"),
+        ("pread", "MB/s"),
+        ("arrays", "frames/s"),
+        ("memmap", "frames/s"),
+    ):
+        rates = results[name]
+        print(f"  {name:10} {statistics.median(rates):10.0f} ({min(rates):.0f}-{max(rates):.0f}) {unit}")
+    median = {name: statistics.median(rates) for name, rates in results.items()}
+    ratio = median["ours"] / median["bare gRPC"]
+    print(f"  ours {median['ours'] * 1e6 / 2540:.0f} frames/s; ours / bare gRPC {ratio:.2f}")
+    print(f"  memmap / arrays {median['memmap'] / median['arrays']:.2f} (images and all header fields)")
+    if options.json:
+        options.json.write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
