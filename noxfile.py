@@ -42,7 +42,7 @@ def install_peer(session: nox.Session, version: str) -> Path:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and common mistakes."""
-    session.install("ruff")
+    session.install("ruff==0.17.6")  # another one formats otherwise
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
 

@@ -118,3 +118,11 @@ def test_every_setting_of_the_readme_table_exists_with_its_default() -> None:
 def test_the_links_of_the_readme_lead_somewhere() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_compatibility_tables_are_those_that_the_interop_tests_made() -> None:
+    made = (ROOT / "docs" / "compatibility.md").read_text()
+    for heading in ("## Clients of the peer", "## Our client with servers"):
+        match = re.search(r"(\|.*\|\n)+", made[made.index(heading) :])
+        assert match is not None
+        assert match[0] in README

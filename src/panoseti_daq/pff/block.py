@@ -19,7 +19,7 @@ from panoseti_daq.pff.timing import resolve_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW_FRAMES: Final = 8  # up to so many headers are read one by one: then numpy's overhead per call is the larger
+FEW_FRAMES: Final = 32  # up to so many headers are read one by one: then numpy's overhead per call is the larger
 
 
 @dataclass(frozen=True, eq=False)

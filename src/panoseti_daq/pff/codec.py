@@ -2,8 +2,8 @@
 
 A PFF frame is header JSON, a blank line, ``*``, then the pixels. Hashpipe prints the header with fixed widths
 (``%10u`` and the like), so all frames of one file have one size and every number stands in the same columns:
-a `Layout` finds those columns in the first header, and then reads one header with `struct`, or all headers
-of a block with one matrix product.
+a `Layout` finds those columns in the first header, and then reads one header with one pattern, or all headers
+of a block column by column.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ END_OF_HEADER: Final = b"\n\n*"
 MAX_HEADER_BYTES: Final = 4096  # eight times the longest that Hashpipe writes
 
 _NUMBER: Final = re.compile(rb"(?<=:) *\d+(?= *[,}])")
-_MAX_WIDTH: Final = 15  # numbers of so many digits are below 2**53, where float64 is exact
+_MAX_WIDTH: Final = 18  # numbers of so many digits are below 2**63
+_CHUNK_ROWS: Final = 1024  # half a megabyte of headers
 _QUABO: Final = '{{ "pkt_num": {:10d}, "pkt_tai": {:4d}, "pkt_nsec": {:9d}, "tv_sec": {:10d}, "tv_usec": {:6d}}}'
 _PH256: Final = _QUABO.replace('"pkt_num"', '"quabo_num": {:1d}, "pkt_num"')
 
@@ -82,6 +83,10 @@ class Layout:
         self._n_quabos: Final = 1 if product.one_quabo else 4
         self._slots: Final = slots
         self._match: Final = _pattern(template, slots).fullmatch
+        is_mark = np.ones(self.image_offset_bytes, np.bool_)
+        for begin, end in slots:
+            is_mark[begin:end] = False
+        self._is_mark: Final = is_mark
 
     @classmethod
     def discover(cls, head: bytes, product: DataProduct) -> Layout | None:
@@ -174,18 +179,40 @@ class Layout:
         """
         if not self._slots:
             return self._parse_rows_as_json(rows)
-        is_digit, weights = _digit_weights(self._slots, self.header_size_bytes)
-        text = rows[:, : self.image_offset_bytes]
-        digits = text[:, : self.header_size_bytes][:, is_digit]
-        valid = _marks_stand(text, is_digit, self._template) & _numbers_stand(digits, self._slots)
-        values = np.rint((digits & 0x0F).astype(np.float64) @ weights).astype(np.int64)
-        values[~valid] = 0
+        valid = np.ones(len(rows), np.bool_)
+        values = np.zeros((len(self._slots), len(rows)), np.int64)
+        for begin in range(0, len(rows), _CHUNK_ROWS):
+            chunk = slice(begin, begin + _CHUNK_ROWS)
+            self._parse_chunk(rows[chunk], valid[chunk], values[:, chunk])
+        values[:, ~valid] = 0
         columns: dict[str, npt.NDArray[np.int64]] = {}
         if self._n_quabos == 1:
-            columns["quabo_num"] = values[:, 0]
-        by_quabo = values[:, len(columns) :].reshape(len(rows), self._n_quabos, len(QUABO_FIELDS))
-        columns.update({name: by_quabo[:, :, i] for i, name in enumerate(QUABO_FIELDS)})
+            columns["quabo_num"] = values[0]
+        by_quabo = values[len(columns) :].reshape(self._n_quabos, len(QUABO_FIELDS), len(rows))
+        columns.update({name: by_quabo[:, i].T for i, name in enumerate(QUABO_FIELDS)})
         return valid, columns
+
+    def _parse_chunk(
+        self, rows: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_], values: npt.NDArray[np.int64]
+    ) -> None:
+        """Parse headers that fit into the processor's cache.
+
+        Turned so that each column of the text is contiguous: most columns are the same in all frames, and what
+        holds for one of them holds for all.
+        """
+        text = np.ascontiguousarray(rows[:, : self.image_offset_bytes].T)
+        same = (text == text[:, :1]).all(axis=1)
+        expected = np.frombuffer(self._template + END_OF_HEADER, np.uint8)
+        for column in np.flatnonzero(self._is_mark & ~(same & (text[:, 0] == expected))):
+            valid &= text[column] == expected[column]
+        for i, (begin, end) in enumerate(self._slots):
+            digits = text[begin:end]
+            if same[begin:end].all():
+                digits = digits[:, :1]
+            valid &= _is_number(digits)
+            for row in digits:
+                values[i] *= 10
+                values[i] += row & 0x0F  # of a blank: zero
 
     def _parse_rows_as_json(
         self, rows: npt.NDArray[np.uint8]
@@ -244,41 +271,8 @@ def _is_standard(fields: dict[str, Any], product: DataProduct, n_numbers: int) -
     )
 
 
-@functools.lru_cache(maxsize=256)
-def _digit_weights(
-    slots: tuple[tuple[int, int], ...], header_size_bytes: int
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Mask of the columns that hold digits, and the matrix that turns their digits into numbers.
-
-    The product of float64 is exact, because no number is wider than `_MAX_WIDTH`.
-    """
-    is_digit = np.zeros(header_size_bytes, np.bool_)
-    weights = np.zeros((sum(end - begin for begin, end in slots), len(slots)))
-    row = 0
-    for i, (begin, end) in enumerate(slots):
-        is_digit[begin:end] = True
-        weights[row : row + end - begin, i] = 10.0 ** np.arange(end - begin - 1, -1, -1)
-        row += end - begin
-    return is_digit, weights
-
-
-def _marks_stand(
-    text: npt.NDArray[np.uint8], is_digit: npt.NDArray[np.bool_], template: bytes
-) -> npt.NDArray[np.bool_]:
-    """Whether everything but the numbers is as in the first header."""
-    mark = np.append(~is_digit, [True] * len(END_OF_HEADER))
-    expected = np.frombuffer(template + END_OF_HEADER, np.uint8)
-    return np.asarray((text[:, mark] == expected[mark]).all(axis=1))
-
-
-def _numbers_stand(digits: npt.NDArray[np.uint8], slots: tuple[tuple[int, int], ...]) -> npt.NDArray[np.bool_]:
-    """Whether each number is blanks, then at least one digit."""
-    is_blank = digits == ord(" ")
-    is_number = (digits >= ord("0")) & (digits <= ord("9"))
-    ends = np.cumsum([end - begin for begin, end in slots])
-    after_number = np.zeros_like(is_blank)
-    after_number[:, 1:] = is_number[:, :-1]
-    after_number[:, ends[:-1]] = False
-    bad = ~(is_blank | is_number) | (is_blank & after_number)
-    bad[:, ends - 1] |= ~is_number[:, ends - 1]
-    return np.asarray(~bad.any(axis=1))
+def _is_number(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Whether each column, read downwards, is blanks and then at least one digit."""
+    is_blank, is_digit = digits == ord(" "), digits - ord("0") < 10
+    good = (is_blank | is_digit).all(axis=0) & is_digit[-1]
+    return np.asarray(good & ~(is_digit[:-1] & is_blank[1:]).any(axis=0))

@@ -6,6 +6,7 @@ grew. So a slow client costs no memory, and one that comes back goes on where it
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ Item = Stretch | Gap | Position
 
 
 class FrameReader:
-    """The cursors of one client; for one thread at a time.
+    """The cursors of one client. `close` may be called while another thread reads; it waits for it.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class FrameReader:
         self._ready: dict[ModuleProduct, None] = {}  # may have more; first in, first out
         self._begun: list[Position] = []  # where cursors begin, to be told once
         self._first_look = True
+        self._lock = threading.Lock()
+        self._closed = False
 
     def read(self, grown: Collection[ModuleProduct] | None) -> list[Item]:
         """What comes next, up to `BATCH_BYTES`, from each cursor in turn.
@@ -62,6 +65,10 @@ class FrameReader:
         grown
             Modules and products whose files grew; None to look at everything.
         """
+        with self._lock:
+            return [] if self._closed else self._read(grown)
+
+    def _read(self, grown: Collection[ModuleProduct] | None) -> list[Item]:
         if grown is None or any(key not in self._cursors for key in grown):
             self._look_for_modules()
             grown = self._cursors
@@ -111,9 +118,11 @@ class FrameReader:
         return position_in_run(module_dir, run.name, module_id, product, since_ns) or beginning
 
     def close(self) -> None:
-        """Close all files."""
-        for cursor in self._cursors.values():
-            cursor.close()
+        """Close all files; a later `read` finds nothing."""
+        with self._lock:
+            self._closed = True
+            for cursor in self._cursors.values():
+                cursor.close()
 
 
 def position_of(message: pb.Position) -> Position:

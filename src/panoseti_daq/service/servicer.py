@@ -123,7 +123,7 @@ class DaqDataServicer:
                         stream.writing_since, stream.last_frame_at = None, loop.time()
                         stream.n_sent += 1
             finally:
-                reader.close()
+                await asyncio.to_thread(reader.close)  # it may be reading: not in the loop
                 _log.info("%s: stream of all frames ends after %d blocks", peer, stream.n_sent)
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, context: _Context) -> pb.InitHpIoResponse:
