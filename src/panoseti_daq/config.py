@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.pff.product import MAX_MODULE_ID
-
-DEFAULT_PORT: Final = 50051
 
 
 class RunProbe(enum.StrEnum):

@@ -20,6 +20,7 @@ from panoseti_daq.client.merge import HostChange
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
 from panoseti_daq.client.targets import ConfigSource
+from panoseti_daq.client.upload import Images
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Frame, Gap
 
@@ -276,9 +277,7 @@ class DaqDataClient:
         assert self._portal is not None
         return BlockingStream(self._portal, stream)
 
-    def upload_images(
-        self, hosts: Hosts, image_iterator: AsyncIterable[pb.PanoImage | Frame] | Iterable[pb.PanoImage | Frame]
-    ) -> None:
+    def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:
         """Send frames to the servers of `hosts`; see `AioDaqDataClient.upload_images`."""
         if isinstance(image_iterator, AsyncIterable):
             self._call(self._client.upload_images, hosts, image_iterator)
