@@ -2,8 +2,8 @@
 
 A PFF frame is header JSON, a blank line, ``*``, then the pixels. Hashpipe prints the header with fixed widths
 (``%10u`` and the like), so all frames of one file have one size and every number stands in the same columns:
-a `Layout` finds those columns in the first header, and then reads one header with one pattern, or all headers
-of a block column by column.
+a `Layout` finds those columns in the first header, and then reads one header with one pattern, or the same number
+of all headers of a block at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.errors import HeaderError
+from panoseti_daq.pff.digits import WORD_DIGITS, add_up, over_rows, word_of
 from panoseti_daq.pff.frame import QUABO_FIELDS, Header
 from panoseti_daq.pff.product import DataProduct
 
@@ -25,7 +26,8 @@ MAX_HEADER_BYTES: Final = 4096  # eight times the longest that Hashpipe writes
 
 _NUMBER: Final = re.compile(rb"(?<=:) *\d+(?= *[,}])")
 _MAX_WIDTH: Final = 18  # numbers of so many digits are below 2**63
-_CHUNK_ROWS: Final = 1024  # half a megabyte of headers
+_CHUNK_BYTES: Final = 1 << 20  # of headers: fits into the cache of a core
+_BLANK: Final = ord(" ")
 _QUABO: Final = '{{ "pkt_num": {:10d}, "pkt_tai": {:4d}, "pkt_nsec": {:9d}, "tv_sec": {:10d}, "tv_usec": {:6d}}}'
 _PH256: Final = _QUABO.replace('"pkt_num"', '"quabo_num": {:1d}, "pkt_num"')
 
@@ -83,10 +85,27 @@ class Layout:
         self._n_quabos: Final = 1 if product.one_quabo else 4
         self._slots: Final = slots
         self._match: Final = _pattern(template, slots).fullmatch
-        is_mark = np.ones(self.image_offset_bytes, np.bool_)
+        self._lowest: Final = np.frombuffer(template + END_OF_HEADER, np.uint8).copy()
+        self._highest: Final = self._lowest.copy()
+        self._may_be_blank: Final = np.zeros(self.image_offset_bytes, np.bool_)
+        self._is_first: Final = np.zeros(self.image_offset_bytes, np.bool_)
         for begin, end in slots:
-            is_mark[begin:end] = False
-        self._is_mark: Final = is_mark
+            self._lowest[begin : end - 1] = _BLANK
+            self._highest[begin:end] = ord("9")
+            self._may_be_blank[begin : end - 1] = True
+            self._is_first[begin] = True
+        n_words = -(-max((end - begin for begin, end in slots), default=0) // WORD_DIGITS)
+        words = [word_of(begin, end - i * WORD_DIGITS) for i in range(n_words) for begin, end in slots]
+        self._word_mask: Final = np.array([[mask] for _, mask in words], np.int64)
+        self._word_weight: Final = np.repeat(10 ** (WORD_DIGITS * np.arange(n_words)), len(slots))[:, np.newaxis]
+        self._word_type: Final = np.dtype(
+            {
+                "names": [str(i) for i in range(len(words))],
+                "formats": ["<i8"] * len(words),
+                "offsets": [at for at, _ in words],
+                "itemsize": self.image_offset_bytes,
+            }
+        )
 
     @classmethod
     def discover(cls, head: bytes, product: DataProduct) -> Layout | None:
@@ -180,9 +199,10 @@ class Layout:
         if not self._slots:
             return self._parse_rows_as_json(rows)
         valid = np.ones(len(rows), np.bool_)
-        values = np.zeros((len(self._slots), len(rows)), np.int64)
-        for begin in range(0, len(rows), _CHUNK_ROWS):
-            chunk = slice(begin, begin + _CHUNK_ROWS)
+        values = np.empty((len(self._slots), len(rows)), np.int64)
+        n_rows = _CHUNK_BYTES // self.image_offset_bytes
+        for begin in range(0, len(rows), n_rows):
+            chunk = slice(begin, begin + n_rows)
             self._parse_chunk(rows[chunk], valid[chunk], values[:, chunk])
         values[:, ~valid] = 0
         columns: dict[str, npt.NDArray[np.int64]] = {}
@@ -195,24 +215,44 @@ class Layout:
     def _parse_chunk(
         self, rows: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_], values: npt.NDArray[np.int64]
     ) -> None:
-        """Parse headers that fit into the processor's cache.
+        """Parse headers that fit into the processor's cache."""
+        text = np.ascontiguousarray(rows[:, : self.image_offset_bytes])
+        lowest, highest = over_rows(np.minimum, text), over_rows(np.maximum, text)
+        if not self._all_valid(text, lowest, highest):
+            valid[:] = [self._is_whole(row.tobytes()) for row in text]
+        # What holds for one of equal words holds for all.
+        first, differences = self._words(np.stack((text[0], lowest != highest)), np.arange(len(self._word_mask))).T
+        varies = np.flatnonzero(differences)
+        numbers = np.repeat(add_up(first[:, np.newaxis]) * self._word_weight, len(text), axis=1)
+        numbers[varies] = add_up(self._words(text, varies)) * self._word_weight[varies]
+        np.sum(numbers.reshape(-1, len(self._slots), len(text)), axis=0, out=values)
 
-        Turned so that each column of the text is contiguous: most columns are the same in all frames, and what
-        holds for one of them holds for all.
-        """
-        text = np.ascontiguousarray(rows[:, : self.image_offset_bytes].T)
-        same = (text == text[:, :1]).all(axis=1)
-        expected = np.frombuffer(self._template + END_OF_HEADER, np.uint8)
-        for column in np.flatnonzero(self._is_mark & ~(same & (text[:, 0] == expected))):
-            valid &= text[column] == expected[column]
-        for i, (begin, end) in enumerate(self._slots):
-            digits = text[begin:end]
-            if same[begin:end].all():
-                digits = digits[:, :1]
-            valid &= _is_number(digits)
-            for row in digits:
-                values[i] *= 10
-                values[i] += row & 0x0F  # of a blank: zero
+    def _words(self, text: npt.NDArray[np.uint8], which: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+        """Digits of numbers in rows of text, eight to a word, the first in its lowest byte; a blank is zero."""
+        header = text.view(self._word_type)[:, 0]
+        words = np.empty((len(which), len(text)), np.int64)
+        for word, i in zip(words, which.tolist(), strict=True):
+            word[:] = header[str(i)]
+        words &= self._word_mask[which]
+        return words
+
+    def _all_valid(
+        self, text: npt.NDArray[np.uint8], lowest: npt.NDArray[np.uint8], highest: npt.NDArray[np.uint8]
+    ) -> bool:
+        """Whether all headers parse, mostly from the lowest and the highest byte of each column."""
+        if (lowest < self._lowest).any() or (highest > self._highest).any():
+            return False
+        # What may still be wrong: a blank (or a byte between it and the digits) to the right of a digit.
+        all_blank = self._may_be_blank & (highest == _BLANK)
+        leading = all_blank & (self._is_first | np.roll(all_blank, 1))
+        columns = np.flatnonzero(self._may_be_blank & (lowest < ord("0")) & ~leading)
+        here, before = text[:, columns], text[:, columns - 1]
+        good_blank = (here == _BLANK) & ((before == _BLANK) | self._is_first[columns])
+        return bool((good_blank | (here >= ord("0"))).all())
+
+    def _is_whole(self, text: bytes) -> bool:
+        """Whether a header with what follows it up to the image parses."""
+        return text.endswith(END_OF_HEADER) and self._match(text[: self.header_size_bytes]) is not None
 
     def _parse_rows_as_json(
         self, rows: npt.NDArray[np.uint8]
@@ -269,10 +309,3 @@ def _is_standard(fields: dict[str, Any], product: DataProduct, n_numbers: int) -
         and all(isinstance(quabo, dict) and tuple(quabo) == QUABO_FIELDS for quabo in fields.values())
         and n_numbers == 4 * len(QUABO_FIELDS)
     )
-
-
-def _is_number(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Whether each column, read downwards, is blanks and then at least one digit."""
-    is_blank, is_digit = digits == ord(" "), digits - ord("0") < 10
-    good = (is_blank | is_digit).all(axis=0) & is_digit[-1]
-    return np.asarray(good & ~(is_digit[:-1] & is_blank[1:]).any(axis=0))

@@ -125,3 +125,22 @@ def test_header_of_the_other_kind_is_refused(product: DataProduct) -> None:
     layout = layout_of(text, product)
     assert not parses(layout, text)
     assert layout.parse_rows(rows_of([text], product))[0].tolist() == [False]
+
+
+@each_product
+@given(data=st.data())
+def test_damage_to_one_of_many_rows_is_found_and_the_others_keep_their_numbers(
+    product: DataProduct, data: st.DataObject
+) -> None:
+    texts = [format_header(example(product, 7**n % 60_000)) for n in range(12)]  # of one to five digits
+    layout = layout_of(texts[0], product)
+    row, column = data.draw(st.integers(0, 11)), data.draw(st.integers(0, len(texts[0]) - 1))
+    byte = data.draw(st.sampled_from(b" -./09:x") | st.integers(0, 255))
+    damaged = [*texts]
+    damaged[row] = texts[row][:column] + bytes([byte]) + texts[row][column + 1 :]
+    valid, columns = layout.parse_rows(rows_of(damaged, product))
+    assert valid.tolist() == [parses(layout, text) for text in damaged]
+    for i in np.flatnonzero(valid):
+        header = layout.parse(damaged[i])
+        for name, values in columns.items():
+            assert np.array_equal(values[i], getattr(header, name))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from frames import append, contents, each_product, frame_bytes, layout_of, numbers
 from hypothesis import given, settings
@@ -74,8 +75,8 @@ def test_every_whole_frame_is_read_once_whatever_stands_between_however_it_is_ap
             for begin, end in zip([0, *cuts], [*cuts, len(written)], strict=True):
                 append(path, written[begin:end])
                 try:
-                    read = contents(tail.read())
-                    found += [read[at : at + size] for at in range(0, len(read), size)]
+                    for block in tail.read():  # garbage may end with the mark of a header: a bad frame, counted
+                        found += [contents([block])[i * size :][:size] for i in np.flatnonzero(block.valid)]
                 except HeaderError:
                     assert not found
     delivered = [frame for frame in found if frame in whole]
