@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from proxy import proxying
 from rig import RUN, command, recording, run_command, serving, serving_process
 
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, ReceivedBlock, RpcError
@@ -97,6 +98,33 @@ async def test_a_token_goes_on_after_the_last_block_that_was_taken(tmp_path: Pat
                         break
                     token = stream.resume_token
     assert n_frames == 1000
+
+
+@pytest.mark.parametrize("come_back", ["by itself", "with a token"])
+async def test_a_module_that_appears_while_the_client_is_away_comes_from_its_first_frame(
+    tmp_path: Path, come_back: str
+) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16, 3)
+        async with (
+            serving(tmp_path) as server,
+            proxying(server.address) as proxy,
+            AioDaqDataClient.connect(f"127.0.0.1:{proxy.port}") as client,
+        ):
+            stream = client.stream_frames(mode="all", since="run")
+            assert isinstance(await anext(stream), ReceivedBlock)
+            proxy.flows.clear()
+            proxy.cut()
+            for day in (1, 2, 3):
+                with recording(tmp_path, 3, RUN.replace("01-01", f"01-0{day}")) as late:
+                    late.write(DataProduct.PH256, 10 * day)
+            proxy.flows.set()
+            if come_back == "with a token":
+                await stream.aclose()
+                stream = client.stream_frames(mode="all", resume=stream.resume_token, wait_for_ready=True)
+            blocks = [block for _ in range(3) if isinstance(block := await anext(stream), ReceivedBlock)]
+            assert [(block.module_id, len(block)) for block in blocks] == [(3, 10), (3, 20), (3, 30)]
+            await stream.aclose()
 
 
 async def test_the_blocking_client_gets_all_frames_too(tmp_path: Path) -> None:

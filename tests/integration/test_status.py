@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from frames import wait_until
+from deaf import Deaf
+from frames import append, wait_until
 from rig import recording, run_command, serving_in_thread
 
+from panoseti_daq.cli.control import status as show_status
 from panoseti_daq.client import DaqDataClient
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.sources import watch as watch_module
 
 DEAD = "127.0.0.1:1"  # nobody listens there
 
@@ -53,6 +57,59 @@ def test_status_of_a_server_that_follows_nothing_has_none() -> None:
     assert not status.HasField("followed")
     assert not status.keys
     assert status.version
+
+
+def test_status_says_that_all_is_well_in_few_words(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_status([address])
+    shown = capsys.readouterr().out
+    _, follows, noticed_by, set_by, *_ = shown.splitlines()
+    assert follows == f"follows data directory {tmp_path}, modules 1, 4 files"
+    assert noticed_by == "changes noticed by: inotify"
+    assert set_by.startswith("set by the server's start 0:00:0")
+    for fault in ("bad frames", "skipped", "missed"):
+        assert fault not in shown
+
+
+def test_status_tells_the_bytes_that_were_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with recording(tmp_path) as recorder, serving_in_thread(tmp_path) as server:
+        recorder.write(DataProduct.IMG16, 3)
+        (path,) = (path for path in recorder.writer.last_files if path.stat().st_size)
+        append(path, b"\xa5" * 777)
+        recorder.write(DataProduct.IMG16, 3)
+        with DaqDataClient.connect(server.address) as client:
+            wait_until(lambda: bool(keys := client.get_status(server.address).keys) and keys[0].frames == 6)
+            status = client.get_status(server.address)
+        show_status([server.address])
+    assert status.skipped_bytes == 777
+    assert status.bad_frames >= 1  # of what is seen in parts nobody knows how many frames it was
+    assert "skipped in files: 777 bytes that are no frame, " in capsys.readouterr().out
+
+
+def test_status_says_that_it_polls_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "module_1").mkdir()
+    with serving_in_thread(tmp_path, polling_interval_seconds=0.25) as server:
+        show_status([server.address])
+    assert "changes noticed by: polling every 0.25 s, as configured\n" in capsys.readouterr().out
+
+
+def test_status_tells_the_changes_that_inotify_missed_and_what_is_done_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(watch_module, "RustNotify", Deaf)
+    monkeypatch.setattr(watch_module, "LOOK_INTERVAL_S", 0.02)
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        (path,) = (path for path in recorder.writer.last_files if path.stat().st_size)
+        with serving_in_thread(tmp_path) as server, DaqDataClient.connect(server.address) as client:
+            recorder.write(DataProduct.IMG16)
+            os.utime(path, (0, 0))  # so long ago that it ought to have been told
+            wait_until(lambda: client.get_status(server.address).followed.missed_events > 0)
+            show_status([server.address])
+    shown = capsys.readouterr().out
+    assert "changes noticed by: polling every 0.1 s, because inotify did not tell a change of " in shown
+    assert "missed by inotify, found by looking: 1 change\n" in shown
 
 
 def test_status_as_json_is_one_object_per_server_that_answers(address: str, daq_config: Path) -> None:

@@ -82,7 +82,7 @@ def assert_is_recorded(lick_files: dict[str, FrameBlock]) -> CheckImage:
     def check(image: dict[str, Any], file: str, frame_number: int) -> None:
         block = lick_files[file]
         size = block.layout.frame_size_bytes
-        text, pixels = block.data[frame_number * size : (frame_number + 1) * size].split(b"\n\n*", 1)
+        text, pixels = bytes(block.data[frame_number * size : (frame_number + 1) * size]).split(b"\n\n*", 1)
         header = json.loads(text)
         assert {name: value for name, value in image["header"].items() if name in header} == header
         times = image["header"].keys() - header.keys()

@@ -216,23 +216,25 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "uptime_seconds", "followed", "keys", "streams", "bad_frames")
+    __slots__ = ("version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     FOLLOWED_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     BAD_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_BYTES_FIELD_NUMBER: _ClassVar[int]
     version: str
     uptime_seconds: float
     followed: Followed
     keys: _containers.RepeatedCompositeFieldContainer[KeyStatus]
     streams: _containers.RepeatedCompositeFieldContainer[StreamStatus]
     bad_frames: int
-    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ...) -> None: ...
+    skipped_bytes: int
+    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ...) -> None: ...
 
 class Followed(_message.Message):
-    __slots__ = ("description", "watching", "update_interval_seconds", "module_ids", "modules", "files", "set_by", "since_seconds")
+    __slots__ = ("description", "watching", "update_interval_seconds", "module_ids", "modules", "files", "set_by", "since_seconds", "missed_events")
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     WATCHING_FIELD_NUMBER: _ClassVar[int]
     UPDATE_INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -241,6 +243,7 @@ class Followed(_message.Message):
     FILES_FIELD_NUMBER: _ClassVar[int]
     SET_BY_FIELD_NUMBER: _ClassVar[int]
     SINCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MISSED_EVENTS_FIELD_NUMBER: _ClassVar[int]
     description: str
     watching: str
     update_interval_seconds: float
@@ -249,7 +252,8 @@ class Followed(_message.Message):
     files: int
     set_by: str
     since_seconds: float
-    def __init__(self, description: _Optional[str] = ..., watching: _Optional[str] = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., modules: _Optional[_Iterable[int]] = ..., files: _Optional[int] = ..., set_by: _Optional[str] = ..., since_seconds: _Optional[float] = ...) -> None: ...
+    missed_events: int
+    def __init__(self, description: _Optional[str] = ..., watching: _Optional[str] = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., modules: _Optional[_Iterable[int]] = ..., files: _Optional[int] = ..., set_by: _Optional[str] = ..., since_seconds: _Optional[float] = ..., missed_events: _Optional[int] = ...) -> None: ...
 
 class KeyStatus(_message.Message):
     __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns")

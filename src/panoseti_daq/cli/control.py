@@ -86,8 +86,14 @@ def _show(host: str, answer: pb.StatusResponse) -> None:
         typer.echo("follows nothing yet: see panoseti-daq init")
         return
     modules = ", ".join(map(str, followed.modules)) or "none yet"
-    typer.echo(f"follows {followed.description}, modules {modules}, {followed.files} files, {followed.watching}")
-    typer.echo(f"set by {followed.set_by} {_duration(followed.since_seconds)} ago; {answer.bad_frames} bad frames")
+    typer.echo(f"follows {followed.description}, modules {modules}, {followed.files} files")
+    typer.echo(f"changes noticed by: {followed.watching}")
+    typer.echo(f"set by {followed.set_by} {_duration(followed.since_seconds)} ago")
+    if answer.skipped_bytes or answer.bad_frames:
+        skipped, bad = _count(answer.skipped_bytes, "byte"), _count(answer.bad_frames, "bad frame")
+        typer.echo(f"skipped in files: {skipped} that are no frame, {bad}")
+    if followed.missed_events:
+        typer.echo(f"missed by inotify, found by looking: {_count(followed.missed_events, 'change')}")
     print_table(_keys(answer))
     print_table(_streams(answer))
 
@@ -127,6 +133,10 @@ def _streams(answer: pb.StatusResponse) -> Any:
         opened, idle = _duration(stream.since_seconds), f"{stream.idle_seconds:.1f} s ago"
         table.add_row(stream.peer, str(stream.sent), str(stream.dropped), opened, idle)
     return table
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _duration(seconds: float) -> str:

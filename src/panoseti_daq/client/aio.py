@@ -13,12 +13,12 @@ from weakref import WeakSet
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import (
     BlockCall,
+    BlockDecoder,
     BlockFeed,
     Progress,
     ReceivedBlock,
     Since,
     blocks_request,
-    received_block,
 )
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.hp_io import init_request
@@ -32,6 +32,7 @@ from panoseti_daq.client.upload import Images, upload
 from panoseti_daq.data import packaged_config
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Gap
+from panoseti_daq.wire_blocks import BlockMessage
 
 _log = logging.getLogger(__name__)
 
@@ -356,7 +357,8 @@ class AioDaqDataClient:
             All only: where to begin. None for the frames to come, ``"run"`` for the beginning of the active run,
             or a time: an aware datetime, or UTC s since 1970.
         resume
-            All only: `BlockStream.resume_token` of an earlier stream, to go on there.
+            All only: `BlockStream.resume_token` of an earlier stream, to go on there. Modules and products that
+            it does not know begin with the earliest run that it names.
 
         Raises
         ------
@@ -370,7 +372,7 @@ class AioDaqDataClient:
             return self._stream(hosts, request, received_frame, on_host_change, wait_for_ready)
         if mode != "all":
             raise ConfigError(f"mode={mode!r} is not 'newest' or 'all'")
-        progress = Progress(resume)
+        progress, decode = Progress(resume), BlockDecoder()
         first_request = blocks_request(movie, pulse_height, module_ids, since)
 
         def make_feed(host: str) -> BlockFeed:
@@ -382,9 +384,9 @@ class AioDaqDataClient:
 
             return BlockFeed(call, request, host, progress)
 
-        def convert(response: pb.StreamFramesResponse, host: str) -> ReceivedBlock | Gap:
-            progress.note(response, host)
-            return received_block(response, host)
+        def convert(message: BlockMessage, host: str) -> ReceivedBlock | Gap:
+            progress.note(message.head, host)
+            return decode(message, host)
 
         begin = partial(self._begin, hosts, make_feed, on_host_change, wait_for_ready)
         return BlockStream(begin, convert, progress)

@@ -14,8 +14,9 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position
 from panoseti_daq.pff.codec import MAX_HEADER_BYTES
+from panoseti_daq.wire_blocks import BlockMessage
 
-BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, pb.StreamFramesResponse]
+BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]
 
 Since = Literal["run"] | datetime | float | None
 
@@ -40,46 +41,64 @@ class ReceivedBlock(FrameBlock):
     run: str = ""
     sequence: int = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"data": bytes(self.data)}  # a view cannot be pickled
+
     def __repr__(self) -> str:
         return f"<ReceivedBlock {self.host} {self.file}#{self.first_frame_number}, {len(self)} frames>"
 
 
-def received_block(response: pb.StreamFramesResponse, host: str) -> ReceivedBlock | Gap:
-    """Block or gap of a response.
+class BlockDecoder:
+    """Blocks and gaps of the responses of one stream.
 
-    Raises
-    ------
-    PffError
-        The message holds no frames of a known data product.
+    Keeps the layouts it has met: to find one takes longer than all else that a block needs.
     """
-    first = response.first
-    try:
-        product = DataProduct.from_token(first.product)
-    except ValueError as error:
-        raise PffError(f"{host}: {error}") from None
-    if response.gap:
-        position = Position(first.module_id, product, first.run, first.file, first.frame_number)
-        return Gap(position, response.frames or None, response.gap, host)
-    data = response.data
-    layout = _layout(data, len(data) // max(1, response.frames), product)
-    return ReceivedBlock(
-        data,
-        layout,
-        first.module_id,
-        first.file,
-        first.frame_number,
-        detected_unix_ns=response.detected_unix_ns,
-        host=host,
-        run=first.run,
-        sequence=response.sequence,
-    )
+
+    def __init__(self) -> None:
+        self._layouts: dict[tuple[DataProduct, int], Layout] = {}
+
+    def __call__(self, message: BlockMessage, host: str) -> ReceivedBlock | Gap:
+        """Block or gap of a message.
+
+        Raises
+        ------
+        PffError
+            The message holds no frames of a known data product.
+        """
+        response, data = message.head, message.data
+        first = response.first
+        try:
+            product = DataProduct.from_token(first.product)
+        except ValueError as error:
+            raise PffError(f"{host}: {error}") from None
+        if response.gap:
+            position = Position(first.module_id, product, first.run, first.file, first.frame_number)
+            return Gap(position, response.frames or None, response.gap, host)
+        return ReceivedBlock(
+            data,
+            self._layout(data, len(data) // max(1, response.frames), product),
+            first.module_id,
+            first.file,
+            first.frame_number,
+            detected_unix_ns=response.detected_unix_ns,
+            host=host,
+            run=first.run,
+            sequence=response.sequence,
+        )
+
+    def _layout(self, data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
+        key = product, frame_size_bytes
+        layout = self._layouts.get(key)
+        if layout is None or not layout.is_valid(bytes(data[: layout.header_size_bytes])):
+            layout = self._layouts[key] = _discover(data, frame_size_bytes, product)
+        return layout
 
 
-def _layout(data: bytes, frame_size_bytes: int, product: DataProduct) -> Layout:
+def _discover(data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
     """Layout of a block; the header of its first frame may be damaged."""
     for begin in range(0, len(data), frame_size_bytes):
         try:
-            layout = Layout.discover(data[begin : begin + MAX_HEADER_BYTES], product)
+            layout = Layout.discover(bytes(data[begin : begin + MAX_HEADER_BYTES]), product)
         except PffError:
             continue
         if layout is not None and layout.frame_size_bytes == frame_size_bytes:
@@ -158,12 +177,11 @@ class BlockFeed:
         request.CopyFrom(self._request)
         del request.resume[:]
         request.resume.extend(self._positions.values())
-        if again:  # what had no files when we began is new from its first frame
-            request.begin = pb.StreamFramesRequest.RUN
         return self._make_call(request, again)
 
-    def is_new(self, response: pb.StreamFramesResponse) -> bool:
+    def is_new(self, message: BlockMessage) -> bool:
         """Take note of how far we are; whether there are frames, or a gap."""
+        response = message.head
         self._positions[response.first.module_id, response.first.product] = next_position(response)
         if response.frames or response.gap:
             return True

@@ -15,11 +15,13 @@ from google.protobuf.message import Message
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client.blocks import BlockCall
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.merge import StreamCall
 from panoseti_daq.client.targets import Target
 from panoseti_daq.errors import ConfigError, HostError
+from panoseti_daq.wire_blocks import BlockMessage
 
 _log = logging.getLogger(__name__)
 
@@ -108,10 +110,11 @@ class Node:
 
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
         """Begin to stream all frames."""
+        keep_freed_memory()
         stream: Any = self.bulk_channel.unary_stream(
             f"{SERVICE}/StreamFrames",
             request_serializer=pb.StreamFramesRequest.SerializeToString,
-            response_deserializer=pb.StreamFramesResponse.FromString,
+            response_deserializer=BlockMessage.parse,
         )
         call: BlockCall = stream(request, wait_for_ready=wait_for_ready)
         return call

@@ -44,7 +44,7 @@ class FrameBlock:
         When the frames were read, UTC ns since 1970; 0 when it does not matter (archives).
     """
 
-    data: bytes | mmap.mmap
+    data: bytes | memoryview | mmap.mmap
     layout: Layout
     module_id: int
     file: str
@@ -72,7 +72,7 @@ class FrameBlock:
             self.module_id,
             self.file,
             self.first_frame_number + i,
-            self.data[image_at : begin + layout.frame_size_bytes],
+            bytes(self.data[image_at : begin + layout.frame_size_bytes]),
             partial(layout.parse, self._header_text(i)),
             generation=self.generation,
             detected_unix_ns=self.detected_unix_ns,
@@ -81,7 +81,7 @@ class FrameBlock:
     def _header_text(self, i: int) -> bytes:
         layout = self.layout
         begin = i * layout.frame_size_bytes
-        text = self.data[begin : begin + layout.image_offset_bytes]
+        text = bytes(self.data[begin : begin + layout.image_offset_bytes])
         # When no header ends where it should, the parser gets nothing to accept.
         return text[: layout.header_size_bytes] if text.endswith(END_OF_HEADER) else b""
 
@@ -128,10 +128,12 @@ class FrameBlock:
     def times(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
         """UTC nanoseconds since 1970 and `TimeStatus` of each frame, both of shape (n,)."""
         tv_sec = self.columns["tv_sec"]
-        quabo = (tv_sec != 0).argmax(axis=1)  # the first with a host clock; 0 when there is none
-        rows = np.arange(len(self))
+        which: Any = slice(None), 0
+        if not tv_sec[:, 0].all():  # else, as nearly always, the first quabo will do for all
+            quabo = (tv_sec != 0).argmax(axis=1)  # the first with a host clock; 0 when there is none
+            which = np.arange(len(self)), quabo
         names = ("pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
-        return resolve_columns(*(self.columns[name][rows, quabo] for name in names))
+        return resolve_columns(*(self.columns[name][which] for name in names))
 
     def newest(self) -> dict[Key, Frame]:
         """The last frame of each key whose header parses."""

@@ -19,6 +19,7 @@ from panoseti_daq.pff.product import MAX_MODULE_ID, DataProduct
 
 FILE_SUFFIX: Final = ".pff"
 RUN_SUFFIX: Final = ".pffd"
+SNAPSHOT_DIR: Final = "obs_snapshot"  # in a module's directory, beside its runs, and none of them
 
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)[:_-](\d\d)[:_-](\d\d)Z?")
 _MODULE_DIR: Final = re.compile(r"module_(\d{1,3})")
@@ -119,8 +120,10 @@ class RunName:
         Raises
         ------
         PffError
-            The name has no ``obs_`` token, so it is not a run.
+            The name has no ``obs_`` token or is that of the snapshots, so it is not a run.
         """
+        if name == SNAPSHOT_DIR:
+            raise PffError(f"{name!r} is not a run directory: it holds snapshots")
         tokens = _tokens(name, RUN_SUFFIX)
         if not tokens.get("obs"):
             raise PffError(f"{name!r} is not a run directory: it has no obs_... token")

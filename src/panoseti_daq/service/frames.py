@@ -7,7 +7,7 @@ grew. So a slow client costs no memory, and one that comes back goes on where it
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +15,9 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import DataDirError, PffError
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct, Gap, Key, Position
-from panoseti_daq.sources.cursor import Cursor, Stretch, position_in_run
+from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
 from panoseti_daq.sources.runs import active_run, active_run_name, module_dirs
+from panoseti_daq.wire_blocks import BlockMessage
 
 BATCH_BYTES: Final = 4 << 20  # read at once for one client
 
@@ -29,6 +30,10 @@ Item = Stretch | Gap | Position
 class FrameReader:
     """The cursors of one client. `close` may be called while another thread reads; it waits for it.
 
+    What is there when a client first comes is read from where it asks. A module or product that appears later,
+    even while the client is away, is read from its first frame: it begins with the earliest of the runs that were
+    active then; after a break, of those at which the client stands in its other modules and products.
+
     Parameters
     ----------
     data_dir
@@ -36,7 +41,7 @@ class FrameReader:
     wanted
         Kinds and modules.
     request
-        Where to begin.
+        Where to begin, or to go on.
 
     Raises
     ------
@@ -49,11 +54,13 @@ class FrameReader:
         self._wanted = wanted
         self._begin = request.begin
         self._since_ns = request.since_unix_ns
-        self._resume = {(p.module_id, p.product): p for p in map(position_of, request.resume)}
+        self._places = {(p.module_id, p.product): p for p in map(position_of, request.resume)}
+        self._first_run: str | None = None  # in which what appears later begins; None before the first look
+        if self._places:
+            self._first_run = earliest_run(place.run for place in self._places.values())
         self._cursors: dict[ModuleProduct, Cursor] = {}
         self._ready: dict[ModuleProduct, None] = {}  # may have more; first in, first out
-        self._begun: list[Position] = []  # where cursors begin, to be told once
-        self._first_look = True
+        self._begun: list[Position] = []  # to be told once, so that a client that comes back can say where it was
         self._lock = threading.Lock()
         self._closed = False
 
@@ -87,35 +94,47 @@ class FrameReader:
         return items
 
     def _look_for_modules(self) -> None:
-        run_name = active_run_name(self._data_dir)
         try:
             dirs = module_dirs(self._data_dir)
         except DataDirError:  # it may come back
-            dirs = {}
-        for module_id, module_dir in dirs.items():
-            for product in DataProduct:
-                key = module_id, product
-                if key not in self._cursors and Key(module_id, product, None) in self._wanted:
-                    self._cursors[key] = self._new_cursor(module_dir, run_name, module_id, product)
-        self._first_look = False
+            return
+        if self._first_run is None:
+            self._first_run = self._look_first(dirs)
+        for module_id, product in self._wanted_of(dirs):
+            key = module_id, product
+            if key not in self._cursors:
+                at = self._places.get(key)
+                if at is None:
+                    at = Position(module_id, product, self._first_run, "")
+                    self._begun.append(at)
+                self._cursors[key] = _cursor(dirs[module_id], at)
 
-    def _new_cursor(self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct) -> Cursor:
-        at = self._resume.get((module_id, product))
-        if at is None:
-            at = self._beginning(module_dir, run_name, module_id, product)
-            self._begun.append(at)
-        if not at.file:
-            return Cursor(module_dir, module_id, product, from_run=at.run)
-        return Cursor(module_dir, module_id, product, at=at)
+    def _wanted_of(self, module_ids: Iterable[int]) -> list[ModuleProduct]:
+        keys = (Key(module_id, product, None) for module_id in module_ids for product in DataProduct)
+        return [(key.module_id, key.product) for key in keys if key in self._wanted]
 
-    def _beginning(self, module_dir: Path, run_name: str | None, module_id: int, product: DataProduct) -> Position:
-        """Where to begin; told to the client even before there is a frame, so that its token is complete."""
-        run = active_run(module_dir, run_name)
-        beginning = Position(module_id, product, run.name if run else "", "")
-        if run is None or not self._first_look or self._begin == pb.StreamFramesRequest.RUN:
-            return beginning
+    def _look_first(self, dirs: Mapping[int, Path]) -> str:
+        """Find where to begin in what is there; base name of the earliest active run, empty when there is none."""
+        run_name = active_run_name(self._data_dir)
+        active = {module_id: active_run(module_dir, run_name) for module_id, module_dir in dirs.items()}
+        runs = {module_id: run.name if run else "" for module_id, run in active.items()}
+        first_run = earliest_run(runs.values())
+        for module_id, product in self._wanted_of(dirs):
+            place = self._beginning(dirs[module_id], Position(module_id, product, runs[module_id], ""))
+            self._places[module_id, product] = place
+        if not self._places:  # nothing of it is there yet: one place tells the client in which run it came
+            key = self._wanted_of([min(self._wanted.module_ids, default=0)])[0]
+            self._places[key] = Position(*key, first_run, "")
+        self._begun.extend(self._places.values())
+        return first_run
+
+    def _beginning(self, module_dir: Path, run_begins: Position) -> Position:
+        """Where the client wants to begin in the active run, given its beginning."""
+        if not run_begins.run or self._begin == pb.StreamFramesRequest.RUN:
+            return run_begins
         since_ns = self._since_ns if self._begin == pb.StreamFramesRequest.TIME else None
-        return position_in_run(module_dir, run.name, module_id, product, since_ns) or beginning
+        module_id, product = run_begins.module_id, run_begins.product
+        return position_in_run(module_dir, run_begins.run, module_id, product, since_ns) or run_begins
 
     def close(self) -> None:
         """Close all files; a later `read` finds nothing."""
@@ -123,6 +142,12 @@ class FrameReader:
             self._closed = True
             for cursor in self._cursors.values():
                 cursor.close()
+
+
+def _cursor(module_dir: Path, at: Position) -> Cursor:
+    if at.file:
+        return Cursor(module_dir, at.module_id, at.product, at=at)
+    return Cursor(module_dir, at.module_id, at.product, from_run=at.run)
 
 
 def position_of(message: pb.Position) -> Position:
@@ -143,30 +168,18 @@ def position_of(message: pb.Position) -> Position:
     return Position(message.module_id, product, message.run, message.file, message.frame_number)
 
 
-def encode(item: Item, sequence: int) -> Iterable[bytes]:
-    """Parts of the bytes of a StreamFramesResponse; the frames are the last part and are not copied."""
+def message_of(item: Item, sequence: int) -> BlockMessage:
+    """What to send."""
     at = item if isinstance(item, Position) else item.first
     first = pb.Position(
         module_id=at.module_id, product=at.product.token, run=at.run, file=at.file, frame_number=at.frame_number
     )
-    response = pb.StreamFramesResponse(sequence=sequence, first=first)
+    head = pb.StreamFramesResponse(sequence=sequence, first=first)
     if isinstance(item, Position):
-        return (response.SerializeToString(),)
+        return BlockMessage(head)
     if isinstance(item, Gap):
-        response.frames, response.gap = item.n_frames or 0, item.reason
-        return (response.SerializeToString(),)
+        head.frames, head.gap = item.n_frames or 0, item.reason
+        return BlockMessage(head)
     block = item.block
-    response.frames, response.detected_unix_ns = len(block), block.detected_unix_ns
-    return response.SerializeToString(), _DATA_TAG, _varint(len(block.data)), bytes(block.data)
-
-
-_DATA_TAG: Final = bytes([pb.StreamFramesResponse.DATA_FIELD_NUMBER << 3 | 2])  # a field with a length
-
-
-def _varint(n: int) -> bytes:
-    out = bytearray()
-    while n > 0x7F:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
+    head.frames, head.detected_unix_ns = len(block), block.detected_unix_ns
+    return BlockMessage(head, memoryview(block.data))

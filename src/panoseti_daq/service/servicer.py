@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -15,12 +16,13 @@ from google.protobuf.empty_pb2 import Empty
 from grpc import StatusCode
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.errors import DaqError
 from panoseti_daq.hub import Filter, Growth
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
-from panoseti_daq.service.frames import FrameReader, Item, encode
+from panoseti_daq.service.frames import FrameReader, message_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
 from panoseti_daq.service.status import status_of
 from panoseti_daq.wire import frame_of
@@ -113,13 +115,14 @@ class DaqDataServicer:
                 raise Refused(
                     StatusCode.FAILED_PRECONDITION, "uploads stand in no file: only the newest can be had"
                 )
+            keep_freed_memory()
             reader = FrameReader(directory, wanted, request)
             _log.info("%s: streaming all frames, resuming %d products", peer, len(request.resume))
             try:
                 with stream.following.hub.growth() as growth:
-                    async for item in _items(reader, growth):
+                    async for message in _messages(reader, growth):
                         stream.writing_since = loop.time()
-                        await context.write(b"".join(encode(item, stream.n_sent)))
+                        await context.write(message)
                         stream.writing_since, stream.last_frame_at = None, loop.time()
                         stream.n_sent += 1
             finally:
@@ -163,20 +166,27 @@ class DaqDataServicer:
         return status_of(self._acquisition, self._started_at)
 
 
-async def _items(reader: FrameReader, growth: Growth) -> AsyncIterator[Item]:
-    """What a reader reads, without end; files are read in a thread."""
-    grown: set[tuple[int, DataProduct]] | None = None
+async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]:
+    """What a reader reads, without end; a thread reads files and makes messages, one batch ahead."""
+    loop = asyncio.get_running_loop()
+    sequence = itertools.count()
+
+    def read(grown: Collection[tuple[int, DataProduct]] | None) -> list[bytes]:
+        return [message_of(item, next(sequence)).serialize() for item in reader.read(grown)]
+
+    reading = loop.run_in_executor(None, read, None)
     while True:
-        items = await asyncio.to_thread(reader.read, grown)
-        for item in items:
-            yield item
-        grown = growth.take()
-        if not items and not grown:
+        messages = await reading
+        grown: set[tuple[int, DataProduct]] | None = growth.take()
+        if not messages and not grown:
             try:
                 async with asyncio.timeout(RESCAN_INTERVAL_S):
                     grown = await growth.wait()
             except TimeoutError:
                 grown = None
+        reading = loop.run_in_executor(None, read, grown)  # while the client takes what is there
+        for message in messages:
+            yield message
 
 
 def _wanted(request: pb.StreamImagesRequest) -> Filter:

@@ -10,6 +10,7 @@ from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.streams import Following, Stream
+from panoseti_daq.sources.source import SourceStatus
 
 
 def status_of(acquisition: Acquisition, started_at: float) -> pb.StatusResponse:
@@ -21,15 +22,15 @@ def status_of(acquisition: Acquisition, started_at: float) -> pb.StatusResponse:
         streams=[_stream(stream, now) for stream in acquisition.streams],
     )
     if acquisition.following is not None:
-        response.followed.CopyFrom(_followed(acquisition.following, now))
-        response.keys.extend(_keys(acquisition.following.hub, now))
-        skipped = acquisition.following.source.status().n_bad_frames
-        response.bad_frames = acquisition.following.hub.n_bad_frames + skipped
+        source, hub = acquisition.following.source.status(), acquisition.following.hub
+        response.followed.CopyFrom(_followed(acquisition.following, source, now))
+        response.keys.extend(_keys(hub, now))
+        response.bad_frames = hub.n_bad_frames + source.n_bad_frames
+        response.skipped_bytes = source.n_skipped_bytes
     return response
 
 
-def _followed(following: Following, now: float) -> pb.Followed:
-    source = following.source.status()
+def _followed(following: Following, source: SourceStatus, now: float) -> pb.Followed:
     return pb.Followed(
         description=source.description,
         watching=source.watching,
@@ -39,6 +40,7 @@ def _followed(following: Following, now: float) -> pb.Followed:
         files=source.n_files,
         set_by=following.set_by,
         since_seconds=now - following.since,
+        missed_events=source.n_missed_events,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -18,7 +18,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, PffName, Position, RunName, TimeStatus, open_file
 from panoseti_daq.sources.tail import Tail
 
-BLOCK_BYTES: Final = 1 << 20  # one write of Hashpipe; gRPC takes messages of up to 4 MiB unless told otherwise
+BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB unless told otherwise
 LOOK_AHEAD_EVERY_S: Final = 1.0  # a slow reader takes note of files that may be deleted before it comes to them
 
 
@@ -52,6 +52,25 @@ class _Place:
 def _start_s(run: str) -> float:
     start = RunName.parse(run).start
     return start.timestamp() if start else 0.0
+
+
+def _is_run(name: str) -> bool:
+    try:
+        RunName.parse(name)
+    except PffError:
+        return False
+    return True
+
+
+def earliest_run(runs: Iterable[str]) -> str:
+    """The run that started first, of base names; empty when all are empty.
+
+    Raises
+    ------
+    PffError
+        One of them is not the name of a run.
+    """
+    return min((_Place.before(run) for run in runs if run), default=_Place(-1.0, "", -1, "")).run
 
 
 class Cursor:
@@ -160,7 +179,7 @@ class Cursor:
     def _files_after(self, begin: _Place) -> Iterator[tuple[_Place, int]]:
         """Files of this module and product that hold data, and their sizes."""
         for run_dir in _listed(self._module_dir):
-            for path in _listed(run_dir) if run_dir.name.startswith("obs_") else ():
+            for path in _listed(run_dir) if _is_run(run_dir.name) else ():
                 try:
                     name = PffName.parse(path.name)
                     place, size = _Place.of(run_dir.name, path.name), path.stat().st_size

@@ -15,7 +15,7 @@ import numpy as np
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct, Header, Layout, encode_frame
-from panoseti_daq.sources.snapshot import SNAPSHOT_DIR
+from panoseti_daq.pff.names import SNAPSHOT_DIR
 from panoseti_daq.sources.writer import RunWriter
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import Final
 
 from panoseti_daq.errors import DataDirError, PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName
-from panoseti_daq.pff.names import FILE_SUFFIX
+from panoseti_daq.pff.names import FILE_SUFFIX, SNAPSHOT_DIR
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run, active_run_name, module_dirs
-from panoseti_daq.sources.snapshot import SNAPSHOT_DIR, Snapshot, pff_name
+from panoseti_daq.sources.snapshot import Snapshot, pff_name
 from panoseti_daq.sources.tail import Signature, Tail, signature
 
 _log = logging.getLogger(__name__)

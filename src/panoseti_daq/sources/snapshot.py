@@ -14,7 +14,6 @@ from panoseti_daq.pff import DataProduct, FrameBlock, Layout, PffName
 from panoseti_daq.pff.names import FILE_SUFFIX
 from panoseti_daq.sources.tail import MAX_BLOCK_BYTES, Tail, signature
 
-SNAPSHOT_DIR: Final = "obs_snapshot"  # in a module's directory, beside its runs
 _PRODUCTS: Final = {product.token: product for product in DataProduct}
 
 

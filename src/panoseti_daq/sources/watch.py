@@ -144,7 +144,7 @@ class DirectoryWatch:
     def _poll(self, interval_s: float, why: str, warn: bool = False) -> None:
         self._look_interval_s = interval_s
         self._next_look = time.monotonic() + interval_s
-        mode = f"looking every {interval_s:g} s, {why}"
+        mode = f"polling every {interval_s:g} s, {why}"
         if warn and self.mode != mode:
             _log.warning("%s: %s", self._root, mode)
         self.mode = mode

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from panoseti_daq.pff import DataProduct, Gap, Position, open_file
 from panoseti_daq.sources import cursor as cursor_module
-from panoseti_daq.sources.cursor import Cursor, Stretch, position_in_run
+from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
 
 PH256 = DataProduct.PH256
 RUN_1 = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
@@ -163,6 +163,30 @@ def test_other_products_and_empty_files_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / RUN_1 / file_name(1, DataProduct.IMG16)).write_bytes(frame_bytes(DataProduct.IMG16, 0))
     (tmp_path / RUN_1 / "notes.pff").write_text("no")
     assert read_all(Cursor(tmp_path, 1, PH256)) == []
+
+
+def test_snapshots_are_passed_over(tmp_path: Path) -> None:
+    append(tmp_path, "obs_snapshot", 0, frames(0, 1))
+    append(tmp_path, RUN_1, 0, frames(1, 1))
+    (tmp_path / RUN_1 / "start_2026-01-01T00:00:00Z.ph256.seqno_0.pff").write_bytes(frames(2, 1))
+    cursor = Cursor(tmp_path, 1, PH256)
+    assert data_of(read_all(cursor)) == frames(1, 1)
+    append(tmp_path, RUN_2, 0, frames(3, 1))
+    assert places(read_all(cursor)) == [(RUN_2, file_name(0), 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "earliest"),
+    [
+        ([RUN_2, "", RUN_1], RUN_1),
+        (["obs_Z.start_2025-12-31T23_59_59Z.pffd", RUN_1], "obs_Z.start_2025-12-31T23_59_59Z.pffd"),
+        ([RUN_1, "obs_Z"], "obs_Z"),  # nobody knows when it started
+        (["", ""], ""),
+        ([], ""),
+    ],
+)
+def test_the_earliest_run_is_the_one_that_started_first(runs: list[str], earliest: str) -> None:
+    assert earliest_run(runs) == earliest
 
 
 def test_a_module_that_is_not_there_yet_is_read_when_it_is(tmp_path: Path) -> None:

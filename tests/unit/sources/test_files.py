@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from deaf import Deaf
 from frames import append, contents, frame_bytes, numbers
 
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName
@@ -206,18 +207,6 @@ def test_look_finds_what_changed_and_what_appeared(tmp_path: Path, files: RunFil
     assert not files.look().rescan
     (tmp_path / RUN_NAME_FILE).write_text(RUN)
     assert files.look().rescan
-
-
-class Deaf:
-    """An inotify that tells nothing, as after an overflow of its queue or on a network file system."""
-
-    def __init__(self, *_: object) -> None: ...
-
-    def watch(self, debounce_ms: int, step_ms: int, timeout_ms: int, stopping: object) -> str:
-        stopping.wait(timeout_ms / 1000)  # type: ignore[attr-defined]
-        return "timeout"
-
-    def close(self) -> None: ...
 
 
 async def take(source: RunSource, n_frames: int) -> list[FrameBlock]:

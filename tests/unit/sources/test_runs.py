@@ -91,12 +91,12 @@ def test_start_times_of_all_spellings_are_compared(tmp_path: Path, mark: str) ->
 
 
 def test_run_without_a_start_time_is_followed_when_it_is_the_only_one(tmp_path: Path) -> None:
-    make_runs(tmp_path, "obs_snapshot")
-    assert active_run(tmp_path, None) == tmp_path / "obs_snapshot"
+    make_runs(tmp_path, "obs_A")
+    assert active_run(tmp_path, None) == tmp_path / "obs_A"
 
 
 def test_directories_and_files_that_are_no_runs_do_not_count(tmp_path: Path) -> None:
-    make_runs(tmp_path, "lost+found")
+    make_runs(tmp_path, "lost+found", "obs_snapshot")
     (tmp_path / RUN).touch()
     assert active_run(tmp_path, None) is None
 

@@ -78,7 +78,7 @@ def test_symlinked_directory_is_watched(tmp_path: Path) -> None:
 
 def test_rescan_is_asked_for_when_nothing_happens(tmp_path: Path) -> None:
     with closing(DirectoryWatch(tmp_path, rescan_interval_s=0.02)) as watch:
-        assert watch.wait() == Changes(frozenset(), rescan=True, look=True)
+        assert wait_for(watch, lambda changes: changes.rescan).modified == frozenset()
 
 
 def test_look_is_asked_for_when_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_polling_asks_for_a_look_every_interval_and_seldom_for_a_rescan(tmp_path
         assert time.monotonic() - begin >= 0.05
         assert sum(changes is not None and changes.look for changes in found) >= 4
         assert 1 <= sum(changes is not None and changes.rescan for changes in found) <= 3
-        assert watch.mode == "looking every 0.01 s, as configured"
+        assert watch.mode == "polling every 0.01 s, as configured"
 
 
 def test_polling_does_not_touch_inotify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_failing_inotify_leads_to_polling_and_says_why(
 
     monkeypatch.setattr(watch_module, "RustNotify", fail)
     with closing(DirectoryWatch(tmp_path, rescan_interval_s=60)) as watch:
-        assert watch.mode.startswith(f"looking every 0.1 s, because inotify failed: {error}")
+        assert watch.mode.startswith(f"polling every 0.1 s, because inotify failed: {error}")
         watch.watch([str(tmp_path)])
         assert caplog.text.count("max_user_watches") == 1
         assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
@@ -195,7 +195,7 @@ def test_events_that_did_not_come_lead_to_polling_for_a_while(
     watch._distrust_s = 0.1
     watch.distrust("a change of a.pff")
     assert not watch.uses_events
-    assert watch.mode.startswith("looking every 0.01 s, because inotify did not tell a change of a.pff")
+    assert watch.mode.startswith("polling every 0.01 s, because inotify did not tell a change of a.pff")
     assert "max_queued_events" in caplog.text
     watch.watch([str(tmp_path)])  # is no reason to trust it
     assert not watch.uses_events
@@ -234,7 +234,7 @@ def modes_under_a_limit(root: Path, name: str, before: int, later: int) -> list[
 def test_limit_of_inotify_leads_to_polling(tmp_path: Path, name: str) -> None:
     (tmp_path / "run").mkdir()
     at_once, later = modes_under_a_limit(tmp_path, name, 0, 100)
-    assert at_once.startswith("looking every 0.1 s, because inotify failed")
+    assert at_once.startswith("polling every 0.1 s, because inotify failed")
     assert later == "inotify"
 
 
@@ -242,4 +242,4 @@ def test_limit_of_watches_that_is_reached_later_leads_to_polling(tmp_path: Path)
     (tmp_path / "run").mkdir()
     at_once, later = modes_under_a_limit(tmp_path, "max_inotify_watches", 1, 1)
     assert at_once == "inotify"
-    assert later.startswith("looking every 0.1 s, because inotify failed: OS file watch limit reached")
+    assert later.startswith("polling every 0.1 s, because inotify failed: OS file watch limit reached")
