@@ -14,6 +14,7 @@ nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "interop"]
 
 GENERATED = Path("src/panoseti_daq/_proto")
 COMPATIBILITY = Path("docs/compatibility.md")
+PYPFF = "pypff==1.0.4"  # the published reader of recorded files
 _PEER_IMPORTS = ("numpy", "pandas>=2.3", "psutil>=7", "redis", "rich>=14", "watchfiles>=1.1")
 # Of all that the peer requires, what its clients and its servers import.
 PEER_IMPORTS = {
@@ -96,12 +97,13 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure latencies beside the bare floor and the peer: nox -s bench -- --quick --json bench.json."""
-    session.install("-e", ".[test]", "virtualenv")
+    session.install("-e", ".[test]", "virtualenv", PYPFF)
     python = install_peer(session, "0.1.1.1")
     args = ("--peer-python", str(python), *session.posargs)
     session.run("python", "-m", "benchmarks.latency", *args, env={"PYTHONPATH": "tests"})
     quick = ("--quick",) if "--quick" in session.posargs else ()
-    session.run("python", "-m", "benchmarks.throughput", *quick, env={"PYTHONPATH": "tests"})
+    for benchmark in ("throughput", "follow_all", "archive"):
+        session.run("python", "-m", f"benchmarks.{benchmark}", *quick, env={"PYTHONPATH": "tests"})
 
 
 @nox.session
@@ -132,7 +134,7 @@ def proto(session: nox.Session) -> None:
 @nox.session
 def interop(session: nox.Session) -> None:
     """Both ways with two versions of the peer, its examples, its recorded night; makes docs/compatibility.md."""
-    session.install("-e", ".[test]", "-e", "./compat", "virtualenv")
+    session.install("-e", ".[test]", "-e", "./compat", "virtualenv", PYPFF)
     made = Path(session.create_tmp()).resolve()
     seen = made / COMPATIBILITY.name
     pythons = {version: install_peer(session, version) for version in PEER_IMPORTS}
