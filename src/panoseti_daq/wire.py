@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
-from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +13,8 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, Header, Kind
 from panoseti_daq.pff.codec import format_header
 from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.wire_header import pack, unpack
+from panoseti_daq.wire_header import quabo_of as quabo_of_packed
 
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}
@@ -40,8 +39,9 @@ def as_struct(frame: Frame) -> pb.PanoImage:
 
 
 def as_raw(frame: Frame) -> pb.PanoImage:
-    """Our message: pixels as in the file and a header of 50 bytes."""
+    """Our message: pixels as in the file and a header of some 50 bytes."""
     product, header = frame.product, frame.header
+    packed = pack(header) if header.other is None else b""
     missing = pb.MISSING_QUABO if header.has_missing_quabo else pb.GOOD
     empty = pb.GOOD if frame.pixels.lstrip(b"\0") else pb.ZERO_IMAGE
     return pb.PanoImage(
@@ -52,27 +52,11 @@ def as_raw(frame: Frame) -> pb.PanoImage:
         frame_number=frame.frame_number,
         module_id=frame.module_id,
         pixels=frame.pixels,
-        raw_header=_raw_header(header),
+        packed_header=packed,
+        header_json="" if packed else format_header(header).decode(),
         time_status=pb.TimeStatus.Name(frame.time.status),
         quality=missing | empty,
     )
-
-
-def _raw_header(header: Header) -> pb.Header:
-    if header.other is not None:
-        return pb.Header(json=format_header(header).decode())
-    return pb.Header(
-        pkt_num=_differences(header.pkt_num),
-        pkt_tai=_differences(header.pkt_tai),
-        pkt_nsec=_differences(header.pkt_nsec),
-        tv_sec=_differences(header.tv_sec),
-        tv_usec=_differences(header.tv_usec),
-        quabo_num=header.quabo_num,
-    )
-
-
-def _differences(column: Sequence[int]) -> list[int]:
-    return [column[0], *map(operator.sub, column[1:], column)]
 
 
 def product_of(image: pb.PanoImage) -> DataProduct:
@@ -99,8 +83,9 @@ def pixels_and_header(image: pb.PanoImage, product: DataProduct) -> tuple[bytes,
         The image is not one of `product`, or the header does not parse.
     """
     try:
-        if image.pixels:
-            pixels, header = image.pixels, _header_of(image.raw_header)
+        pixels = image.pixels
+        if pixels:
+            header = _header_of(image)
         else:
             # values of unsigned pixels; pulse heights become signed by wrapping
             unsigned = np.array(image.image_array, np.uint32).astype(f"<u{product.bytes_per_pixel}")
@@ -131,11 +116,18 @@ def frame_of(image: pb.PanoImage) -> Frame:
     return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
 
 
-def _header_of(raw: pb.Header) -> Header:
-    if raw.json:
-        return Header.from_dict(json.loads(raw.json))
-    columns = {name: tuple(accumulate(getattr(raw, name))) for name in QUABO_FIELDS}
-    return Header(**columns, quabo_num=raw.quabo_num if raw.HasField("quabo_num") else None, other=None)
+def _header_of(image: pb.PanoImage) -> Header:
+    if packed := image.packed_header:
+        return unpack(packed)
+    return Header.from_dict(json.loads(image.header_json))
+
+
+def quabo_of(image: pb.PanoImage) -> float | None:
+    """Quabo of a ph256 message in either encoding; None of the others. Does not check anything."""
+    if packed := image.packed_header:
+        return quabo_of_packed(packed)
+    fields = image.header.fields
+    return fields["quabo_num"].number_value if "quabo_num" in fields else None
 
 
 def _as_dict(struct: Struct) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -145,11 +146,12 @@ async def test_one_server_that_refuses_ends_the_upload_to_all() -> None:
         {"type": "MOVIE", "shape": [32, 32], "bytes_per_pixel": 2, "image_array": [0] * 7},
         RAW_IMG16 | {"pixels": b"short"},
         RAW_IMG16,
-        RAW_IMG16 | {"raw_header": {"json": "{"}},
-        RAW_IMG16 | {"raw_header": {"json": "[]"}},
-        RAW_PH256 | {"raw_header": {"tv_sec": [1]}},
+        RAW_IMG16 | {"header_json": "{"},
+        RAW_IMG16 | {"header_json": "[]"},
+        RAW_PH256 | {"packed_header": b"short"},
+        RAW_PH256 | {"packed_header": bytes(64)},
     ],
-    ids=["empty", "3 bytes", "7 pixels", "short", "no header", "bad json", "json list", "no columns"],
+    ids=["empty", "3 bytes", "7 pixels", "short", "no header", "bad json", "list", "short header", "four quabos"],
 )  # fmt: skip
 async def test_garbage_is_an_invalid_argument(image: dict[str, Any]) -> None:
     assert (await refused_upload(pb.PanoImage(**image))).code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -163,7 +165,9 @@ async def test_a_header_field_that_is_no_number_is_an_invalid_argument() -> None
 
 async def test_a_time_that_no_file_can_hold_is_an_invalid_argument() -> None:
     image = as_raw(frame_of())
-    image.raw_header.tv_sec[0] = 2**60
+    header = frame_of().header.as_dict()
+    header["quabo_0"]["tv_sec"] = 2**60
+    image.packed_header, image.header_json = b"", json.dumps(header)
     error = await refused_upload(image)
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "tv_sec" in str(error)

@@ -36,7 +36,7 @@ STRUCT: Encoding
 RAW: Encoding
 
 class PanoImage(_message.Message):
-    __slots__ = ("type", "header", "image_array", "shape", "bytes_per_pixel", "file", "frame_number", "module_id", "pixels", "raw_header", "time_status", "quality")
+    __slots__ = ("type", "header", "image_array", "shape", "bytes_per_pixel", "file", "frame_number", "module_id", "pixels", "packed_header", "time_status", "quality", "header_json")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNDEFINED: _ClassVar[PanoImage.Type]
@@ -54,9 +54,10 @@ class PanoImage(_message.Message):
     FRAME_NUMBER_FIELD_NUMBER: _ClassVar[int]
     MODULE_ID_FIELD_NUMBER: _ClassVar[int]
     PIXELS_FIELD_NUMBER: _ClassVar[int]
-    RAW_HEADER_FIELD_NUMBER: _ClassVar[int]
+    PACKED_HEADER_FIELD_NUMBER: _ClassVar[int]
     TIME_STATUS_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
+    HEADER_JSON_FIELD_NUMBER: _ClassVar[int]
     type: PanoImage.Type
     header: _struct_pb2.Struct
     image_array: _containers.RepeatedScalarFieldContainer[int]
@@ -66,28 +67,11 @@ class PanoImage(_message.Message):
     frame_number: int
     module_id: int
     pixels: bytes
-    raw_header: Header
+    packed_header: bytes
     time_status: TimeStatus
     quality: int
-    def __init__(self, type: _Optional[_Union[PanoImage.Type, str]] = ..., header: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., image_array: _Optional[_Iterable[int]] = ..., shape: _Optional[_Iterable[int]] = ..., bytes_per_pixel: _Optional[int] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., module_id: _Optional[int] = ..., pixels: _Optional[bytes] = ..., raw_header: _Optional[_Union[Header, _Mapping]] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., quality: _Optional[int] = ...) -> None: ...
-
-class Header(_message.Message):
-    __slots__ = ("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec", "quabo_num", "json")
-    PKT_NUM_FIELD_NUMBER: _ClassVar[int]
-    PKT_TAI_FIELD_NUMBER: _ClassVar[int]
-    PKT_NSEC_FIELD_NUMBER: _ClassVar[int]
-    TV_SEC_FIELD_NUMBER: _ClassVar[int]
-    TV_USEC_FIELD_NUMBER: _ClassVar[int]
-    QUABO_NUM_FIELD_NUMBER: _ClassVar[int]
-    JSON_FIELD_NUMBER: _ClassVar[int]
-    pkt_num: _containers.RepeatedScalarFieldContainer[int]
-    pkt_tai: _containers.RepeatedScalarFieldContainer[int]
-    pkt_nsec: _containers.RepeatedScalarFieldContainer[int]
-    tv_sec: _containers.RepeatedScalarFieldContainer[int]
-    tv_usec: _containers.RepeatedScalarFieldContainer[int]
-    quabo_num: int
-    json: str
-    def __init__(self, pkt_num: _Optional[_Iterable[int]] = ..., pkt_tai: _Optional[_Iterable[int]] = ..., pkt_nsec: _Optional[_Iterable[int]] = ..., tv_sec: _Optional[_Iterable[int]] = ..., tv_usec: _Optional[_Iterable[int]] = ..., quabo_num: _Optional[int] = ..., json: _Optional[str] = ...) -> None: ...
+    header_json: str
+    def __init__(self, type: _Optional[_Union[PanoImage.Type, str]] = ..., header: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., image_array: _Optional[_Iterable[int]] = ..., shape: _Optional[_Iterable[int]] = ..., bytes_per_pixel: _Optional[int] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., module_id: _Optional[int] = ..., pixels: _Optional[bytes] = ..., packed_header: _Optional[bytes] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., quality: _Optional[int] = ..., header_json: _Optional[str] = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("sequence", "dropped", "detected_unix_ns", "queued_ns")

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Frame, Header, TimeStatus
-from panoseti_daq.pff.frame import QUABO_FIELDS
 from panoseti_daq.wire import pixels_and_header, product_of
 
 _QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
@@ -120,7 +119,16 @@ def _with_floats(header: Header) -> dict[str, Any]:
     if header.other is not None:
         return _floats_in(header.other)
     rows = zip(header.pkt_num, header.pkt_tai, header.pkt_nsec, header.tv_sec, header.tv_usec, strict=True)
-    quabos = [dict(zip(QUABO_FIELDS, map(float, row), strict=True)) for row in rows]
+    quabos: list[dict[str, Any]] = [
+        {
+            "pkt_num": float(pkt_num),
+            "pkt_tai": float(pkt_tai),
+            "pkt_nsec": float(pkt_nsec),
+            "tv_sec": float(tv_sec),
+            "tv_usec": float(tv_usec),
+        }
+        for pkt_num, pkt_tai, pkt_nsec, tv_sec, tv_usec in rows
+    ]
     if header.quabo_num is not None:
         return {"quabo_num": float(header.quabo_num), **quabos[0]}
     return dict(zip(_QUABO_NAMES, quabos, strict=True))

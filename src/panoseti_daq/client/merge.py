@@ -19,6 +19,7 @@ from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
+from panoseti_daq.wire import quabo_of
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ def retry_delay_s(n_failures: int) -> float:
     return longest * random.uniform(0.5, 1.0)
 
 
-_StreamKey = tuple[int, int, int, float]
+_StreamKey = tuple[int, int, int, float | None]
 
 
 class _Seen:
@@ -142,10 +143,7 @@ class _Seen:
 
 def _key_of(image: pb.PanoImage) -> _StreamKey:
     """Module, kind, bytes per pixel and quabo: what the server keeps apart, and in order."""
-    quabo: float = image.raw_header.quabo_num
-    if "quabo_num" in image.header.fields:
-        quabo = image.header.fields["quabo_num"].number_value
-    return image.module_id, image.type, image.bytes_per_pixel, quabo
+    return image.module_id, image.type, image.bytes_per_pixel, quabo_of(image)
 
 
 class MergedStream(Generic[_Response]):
@@ -213,7 +211,8 @@ class MergedStream(Generic[_Response]):
                 lost = RpcError(host, error)
                 if not self._may_come_back(lost, was_there):
                     self._error = lost
-                    _log.warning("stream from %s ended: %s", host, lost)
+                    if len(self._readers) > 1:  # else the consumer gets it, and may ask again every second
+                        _log.warning("stream from %s ended: %s", host, lost)
                     return
                 if n_failures == 1:
                     self._tell(HostChange(host, connected=False, reason=str(lost)))

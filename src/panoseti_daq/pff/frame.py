@@ -85,6 +85,8 @@ class Header:
     @property
     def time_quabo(self) -> int | None:
         """Index of the quabo that gives the time: the first with a non-zero host clock (SPEC 1.7)."""
+        if self.tv_sec[0]:
+            return 0
         return next((i for i, tv_sec in enumerate(self.tv_sec) if tv_sec), None)
 
     @property
@@ -181,9 +183,8 @@ class Frame:
     @property
     def image(self) -> npt.NDArray[Any]:
         """The image: a read-only array of `product.shape` and `product.dtype`, row 0 on top, in ADC counts."""
-        image: npt.NDArray[Any] = np.frombuffer(self.pixels, self.product.dtype).reshape(self.product.shape)
-        image.flags.writeable = False
-        return image
+        # bytes cannot be written to, nor can an array that shows them
+        return np.frombuffer(self.pixels, self.product.dtype).reshape(self.product.shape)
 
     @property
     def time(self) -> FrameTime:
