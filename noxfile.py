@@ -14,7 +14,7 @@ nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "interop"]
 
 GENERATED = Path("src/panoseti_daq/_proto")
 COMPATIBILITY = Path("docs/compatibility.md")
-PYPFF = "pypff==1.0.4"  # the published reader of recorded files
+PYPFF = "pypff==1.0.4"  # the published reader of recorded files; of all that it requires it imports orjson
 _PEER_IMPORTS = ("numpy", "pandas>=2.3", "psutil>=7", "redis", "rich>=14", "watchfiles>=1.1")
 # Of all that the peer requires, what its clients and its servers import.
 PEER_IMPORTS = {
@@ -97,7 +97,8 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure latencies beside the bare floor and the peer: nox -s bench -- --quick --json bench.json."""
-    session.install("-e", ".[test]", "virtualenv", PYPFF)
+    session.install("-e", ".[test]", "virtualenv", "orjson")
+    session.install("--no-deps", PYPFF)
     python = install_peer(session, "0.1.1.1")
     args = ("--peer-python", str(python), *session.posargs)
     session.run("python", "-m", "benchmarks.latency", *args, env={"PYTHONPATH": "tests"})
@@ -134,7 +135,8 @@ def proto(session: nox.Session) -> None:
 @nox.session
 def interop(session: nox.Session) -> None:
     """Both ways with two versions of the peer, its examples, its recorded night; makes docs/compatibility.md."""
-    session.install("-e", ".[test]", "-e", "./compat", "virtualenv", PYPFF)
+    session.install("-e", ".[test]", "-e", "./compat", "virtualenv", "orjson")
+    session.install("--no-deps", PYPFF)
     made = Path(session.create_tmp()).resolve()
     seen = made / COMPATIBILITY.name
     pythons = {version: install_peer(session, version) for version in PEER_IMPORTS}
