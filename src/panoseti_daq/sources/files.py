@@ -139,9 +139,10 @@ class RunFiles:
         self.modules = tuple(m for m in dirs if not self._module_ids or m in self._module_ids)
         self._let_go_of_gone()
         present: set[str] = set()
+        run_name = active_run_name(self.data_dir)
         for module_id in self.modules:
             try:
-                present |= self._scan_module(module_id, dirs[module_id], looked_into)
+                present |= self._scan_module(module_id, dirs[module_id], run_name, looked_into)
             except OSError as error:
                 self._complain(f"module {module_id} cannot be read: {error}")
         self._let_go_of_settled(present)
@@ -163,10 +164,12 @@ class RunFiles:
         except OSError:
             pass
 
-    def _scan_module(self, module_id: int, module_dir: Path, looked_into: Collection[str]) -> set[str]:
+    def _scan_module(
+        self, module_id: int, module_dir: Path, run_name: str | None, looked_into: Collection[str]
+    ) -> set[str]:
         """Take up the new files of a module; files that are not complete, as far as one can know."""
         self._note(module_dir)
-        run_dir, snapshot_dir = active_run(module_dir, active_run_name(self.data_dir)), module_dir / SNAPSHOT_DIR
+        run_dir, snapshot_dir = active_run(module_dir, run_name), module_dir / SNAPSHOT_DIR
         files: list[_Found] = []
         for directory in {run_dir, snapshot_dir if snapshot_dir.is_dir() else None} - {None}:
             assert directory is not None
