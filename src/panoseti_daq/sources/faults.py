@@ -16,13 +16,13 @@ import numpy as np
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct, Header, Layout, encode_frame
 from panoseti_daq.pff.names import SNAPSHOT_DIR
+from panoseti_daq.pff.quabos import N_QUABOS, quadrant
 from panoseti_daq.sources.writer import RunWriter
 
 if TYPE_CHECKING:
     from panoseti_daq.sources.schedule import Due
 
 _NS: Final = 1_000_000_000
-_N_QUABOS: Final = 4
 COLLECTED_DIR: Final = "collected"  # in the data directory: where runs that ended are moved to
 
 
@@ -90,8 +90,8 @@ class Faults:
 
     def __post_init__(self) -> None:
         for quabo in self.missing_quabos:
-            if not 0 <= quabo < _N_QUABOS:
-                raise ConfigError(f"missing quabo {quabo} is not within 0-{_N_QUABOS - 1}")
+            if not 0 <= quabo < N_QUABOS:
+                raise ConfigError(f"missing quabo {quabo} is not within 0-{N_QUABOS - 1}")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and field.name != "clock_desync_s" and not value >= 0:
@@ -122,7 +122,7 @@ class Faults:
         if product.one_quabo or not (self.missing_quabos or is_zero):
             missing: tuple[int, ...] = (0,) if is_zero else ()
         else:
-            missing = tuple(range(_N_QUABOS)) if is_zero else self.missing_quabos
+            missing = tuple(range(N_QUABOS)) if is_zero else self.missing_quabos
         if not missing and not self.clock_desync_s:
             return frame
         header = layout.parse(frame[: layout.header_size_bytes])
@@ -134,9 +134,7 @@ class Faults:
             if product.one_quabo:
                 image[:] = 0
             else:
-                rows, columns = divmod(quabo, 2)
-                half = product.shape[0] // 2
-                image[rows * half : (rows + 1) * half, columns * half : (columns + 1) * half] = 0
+                image[quadrant(quabo)] = 0
         return encode_frame(header, image, product)
 
 

@@ -47,13 +47,13 @@ def test_desynchronised_clocks_give_host_time(tmp_path: Path, product: DataProdu
 
 
 def test_missing_quabo_has_zeros_in_header_and_quadrant() -> None:
-    frame = Faults(missing_quabos=(1,)).written(frame_bytes(IMG16, 3), IMG16, 1)
+    frame = Faults(missing_quabos=(2,)).written(frame_bytes(IMG16, 3), IMG16, 1)
     header = header_of(frame, IMG16)
-    assert (header.pkt_num, header.tv_sec[1], header.pkt_nsec[1]) == ((3, 0, 3, 3), 0, 0)
+    assert (header.pkt_num, header.tv_sec[2], header.pkt_nsec[2]) == ((3, 3, 0, 3), 0, 0)
     image = np.frombuffer(frame[-2048:], "<u2").reshape(32, 32)
-    assert not image[:16, 16:].any()
-    assert image[:16, :16].all()
-    assert image[16:].all()
+    assert not image[16:, 16:].any()  # lower right: the quabos stand clockwise
+    assert image[16:, :16].all()
+    assert image[:16].all()
 
 
 def test_missing_quabo_writes_no_ph256_frames() -> None:
