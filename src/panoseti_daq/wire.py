@@ -18,6 +18,8 @@ from panoseti_daq.wire_header import quabo_of as quabo_of_packed
 
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}
+_NUMBERS: Final = {product: pb.Product.Value(product.name) for product in DataProduct}
+_PRODUCT_OF: Final = {number: product for product, number in _NUMBERS.items()}
 _PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
 
 
@@ -45,9 +47,7 @@ def as_raw(frame: Frame) -> pb.PanoImage:
     missing = pb.MISSING_QUABO if header.has_missing_quabo else pb.GOOD
     empty = pb.GOOD if frame.pixels.lstrip(b"\0") else pb.ZERO_IMAGE
     return pb.PanoImage(
-        type=_TYPES[product.kind],
-        shape=product.shape,
-        bytes_per_pixel=product.bytes_per_pixel,
+        product=_NUMBERS[product],
         file=frame.file,
         frame_number=frame.frame_number,
         module_id=frame.module_id,
@@ -67,6 +67,9 @@ def product_of(image: pb.PanoImage) -> DataProduct:
     PffError
         There is none of its type, shape and bytes per pixel.
     """
+    product = _PRODUCT_OF.get(image.product)
+    if product is not None:
+        return product
     kind, shape = _KINDS.get(image.type), tuple(image.shape)
     product = _PRODUCTS.get((kind, shape, image.bytes_per_pixel))  # type: ignore[arg-type]
     if product is None:

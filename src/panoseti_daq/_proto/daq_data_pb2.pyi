@@ -10,6 +10,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Product(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN_PRODUCT: _ClassVar[Product]
+    IMG8: _ClassVar[Product]
+    IMG16: _ClassVar[Product]
+    PH256: _ClassVar[Product]
+    PH1024: _ClassVar[Product]
+
 class TimeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     WHITE_RABBIT: _ClassVar[TimeStatus]
@@ -26,6 +34,11 @@ class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STRUCT: _ClassVar[Encoding]
     RAW: _ClassVar[Encoding]
+UNKNOWN_PRODUCT: Product
+IMG8: Product
+IMG16: Product
+PH256: Product
+PH1024: Product
 WHITE_RABBIT: TimeStatus
 HOST_CLOCK: TimeStatus
 NO_TIME: TimeStatus
@@ -36,7 +49,7 @@ STRUCT: Encoding
 RAW: Encoding
 
 class PanoImage(_message.Message):
-    __slots__ = ("type", "header", "image_array", "shape", "bytes_per_pixel", "file", "frame_number", "module_id", "pixels", "packed_header", "time_status", "quality", "header_json")
+    __slots__ = ("type", "header", "image_array", "shape", "bytes_per_pixel", "file", "frame_number", "module_id", "pixels", "packed_header", "time_status", "quality", "header_json", "product")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNDEFINED: _ClassVar[PanoImage.Type]
@@ -58,6 +71,7 @@ class PanoImage(_message.Message):
     TIME_STATUS_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     HEADER_JSON_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
     type: PanoImage.Type
     header: _struct_pb2.Struct
     image_array: _containers.RepeatedScalarFieldContainer[int]
@@ -71,19 +85,20 @@ class PanoImage(_message.Message):
     time_status: TimeStatus
     quality: int
     header_json: str
-    def __init__(self, type: _Optional[_Union[PanoImage.Type, str]] = ..., header: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., image_array: _Optional[_Iterable[int]] = ..., shape: _Optional[_Iterable[int]] = ..., bytes_per_pixel: _Optional[int] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., module_id: _Optional[int] = ..., pixels: _Optional[bytes] = ..., packed_header: _Optional[bytes] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., quality: _Optional[int] = ..., header_json: _Optional[str] = ...) -> None: ...
+    product: Product
+    def __init__(self, type: _Optional[_Union[PanoImage.Type, str]] = ..., header: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., image_array: _Optional[_Iterable[int]] = ..., shape: _Optional[_Iterable[int]] = ..., bytes_per_pixel: _Optional[int] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., module_id: _Optional[int] = ..., pixels: _Optional[bytes] = ..., packed_header: _Optional[bytes] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., quality: _Optional[int] = ..., header_json: _Optional[str] = ..., product: _Optional[_Union[Product, str]] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("sequence", "dropped", "detected_unix_ns", "queued_ns")
+    __slots__ = ("sequence", "dropped", "detected_unix_ns", "queued_us")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     DETECTED_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
-    QUEUED_NS_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_US_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     dropped: int
     detected_unix_ns: int
-    queued_ns: int
-    def __init__(self, sequence: _Optional[int] = ..., dropped: _Optional[int] = ..., detected_unix_ns: _Optional[int] = ..., queued_ns: _Optional[int] = ...) -> None: ...
+    queued_us: int
+    def __init__(self, sequence: _Optional[int] = ..., dropped: _Optional[int] = ..., detected_unix_ns: _Optional[int] = ..., queued_us: _Optional[int] = ...) -> None: ...
 
 class StreamImagesResponse(_message.Message):
     __slots__ = ("name", "timestamp", "message", "pano_image", "delivery")

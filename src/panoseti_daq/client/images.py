@@ -59,7 +59,7 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
     frame.host = host
     frame.sequence = delivery.sequence
     frame.n_dropped = delivery.dropped
-    frame.queued_ns = delivery.queued_ns
+    frame.queued_ns = delivery.queued_us * 1000
     return frame
 
 

@@ -142,8 +142,8 @@ class _Seen:
 
 
 def _key_of(image: pb.PanoImage) -> _StreamKey:
-    """Module, kind, bytes per pixel and quabo: what the server keeps apart, and in order."""
-    return image.module_id, image.type, image.bytes_per_pixel, quabo_of(image)
+    """Module, product (or kind and bytes per pixel) and quabo: what the server keeps apart, and in order."""
+    return image.module_id, image.product or image.type, image.bytes_per_pixel, quabo_of(image)
 
 
 class MergedStream(Generic[_Response]):

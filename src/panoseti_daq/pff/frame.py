@@ -130,6 +130,8 @@ class Frame:
         Order of the files of one module and product as the source met them; the larger is the later.
     detected_unix_ns
         When the server read the frame from disk, UTC ns since 1970; 0 when nobody did.
+    memo
+        What others made of the frame and keep as long as it lives, such as its bytes on the wire.
     """
 
     __slots__ = (
@@ -140,6 +142,7 @@ class Frame:
         "file",
         "frame_number",
         "generation",
+        "memo",
         "module_id",
         "pixels",
         "product",
@@ -164,6 +167,7 @@ class Frame:
         self.pixels = pixels
         self.generation = generation
         self.detected_unix_ns = detected_unix_ns
+        self.memo: dict[object, Any] = {}
         self._header = header  # or what parses it
         self._time: FrameTime | None = None
 

@@ -48,7 +48,6 @@ class DaqDataServicer:
 
     def __init__(self, acquisition: Acquisition) -> None:
         self._acquisition = acquisition
-        self._encode = FrameEncoder()
         self._started_at = asyncio.get_running_loop().time()
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
@@ -80,7 +79,8 @@ class DaqDataServicer:
     async def stream_images(self, request: pb.StreamImagesRequest, context: _Context) -> None:
         """Write the newest frames that `request` asks for until the client or the server has enough."""
         wanted = _wanted(request)
-        encoding = Encoding.RAW if request.encoding == pb.RAW else Encoding.STRUCT
+        is_raw = request.encoding == pb.RAW
+        encode = FrameEncoder(Encoding.RAW if is_raw else Encoding.STRUCT)
         peer = _peer(context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.stream(wanted, request.update_interval_seconds, peer) as stream:
@@ -91,8 +91,8 @@ class DaqDataServicer:
             sequence = 0
             try:
                 async for frame in subscription:
-                    message = self._encode(frame, encoding)
-                    if encoding is Encoding.RAW:
+                    message = encode(frame)
+                    if is_raw:
                         message += delivery(
                             sequence, subscription.n_dropped, frame.detected_unix_ns, time.time_ns()
                         )
