@@ -8,7 +8,8 @@
     ├── SourceError                  frames cannot be followed or written
     │   └── DataDirError             a data directory that is missing or unreadable
     ├── ConfigError (ValueError)     a configuration or an argument that cannot be used
-    └── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
+    ├── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
+    └── ViewerError                  a viewer that cannot be loaded, opened or drawn
 
 An RPC that the server refused raises `panoseti_daq.client.RpcError`, which is a `DaqError` and a
 `grpc.aio.AioRpcError`; it stands there because only that room may import gRPC.
@@ -43,3 +44,7 @@ class ConfigError(DaqError, ValueError):
 
 class HostError(DaqError, ValueError, ConnectionError):
     """A host that is unknown or does not answer; says which hosts there are."""
+
+
+class ViewerError(DaqError):
+    """A viewer cannot be loaded or opened, or failed; says what would help."""

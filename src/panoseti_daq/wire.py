@@ -18,7 +18,7 @@ from panoseti_daq.wire_header import quabo_of as quabo_of_packed
 
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}
-_NUMBERS: Final = {product: pb.Product.Value(product.name) for product in DataProduct}
+_NUMBERS: Final = {product: getattr(pb, product.name) for product in DataProduct}
 _PRODUCT_OF: Final = {number: product for product, number in _NUMBERS.items()}
 _PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
 

@@ -48,13 +48,6 @@ def test_the_table_is_printed_once_without_colour_when_stdout_is_no_terminal(tmp
     assert result.stdout.count("img16") == result.stdout.count("img8") == 1
 
 
-def test_demo_shows_images_and_ends_by_itself() -> None:
-    result = run_command("demo", "--duration", 2)
-    assert result.returncode == 0, result.stderr
-    assert "224" in result.stdout
-    assert "ph256" in result.stdout
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_ends_with_0_on_signals(number: signal.Signals) -> None:
     with serving_process("--simulate") as (process, _):

@@ -2,37 +2,96 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from panoseti_daq.cli.options import LogLevel, LogLevelOption, log_to_stderr
 
+_TABLE_INTERVAL_S = 0.05
+_TERMINAL_REFRESH_S = 0.2
+_WINDOW_REFRESH_S = 0.1
+
 
 def demo(
     duration: Annotated[float | None, typer.Option(min=0, help="End after so many seconds.")] = None,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
-    """Show simulated images live, without hardware or network, until Ctrl-C."""
-    import asyncio
+    """Show simulated images live, without hardware or network: in a window, else in the terminal, else a table.
 
-    from panoseti_daq.cli.live import LiveTable
-    from panoseti_daq.client import AioDaqDataClient
+    Until the window is closed, q is pressed, or Ctrl-C.
+    """
+    from anyio.from_thread import start_blocking_portal
+
     from panoseti_daq.config import ServerSettings
     from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import running_server
 
+    log_to_stderr(log_level)
+    show = _in_window if _can_open_windows() else _in_terminal if sys.stdout.isatty() else _as_table
+    with (
+        start_blocking_portal(name="server of the demo") as portal,
+        portal.wrap_async_context_manager(
+            running_server(ServerSettings(), follow=HpIoConfig(simulate=True))
+        ) as server,
+    ):
+        show(server.address, duration)
+
+
+def _can_open_windows() -> bool:
+    from panoseti_daq.errors import ViewerError
+    from panoseti_daq.viewers import qt
+
+    if not qt.has_display():
+        return False
+    try:
+        qt.require_qt()
+    except ViewerError:
+        return False
+    return True
+
+
+def _in_window(address: str, duration_s: float | None) -> None:
+    from PySide6.QtCore import QTimer
+
+    from panoseti_daq.client import AioDaqDataClient
+    from panoseti_daq.viewers import qt
+    from panoseti_daq.viewers.show import show
+    from panoseti_daq.viewers.view import SPEC
+
+    app = qt.application()
+    if duration_s is not None:
+        QTimer.singleShot(round(duration_s * 1000), app.quit)
+    show([(SPEC, {})], lambda: AioDaqDataClient.connect(address), refresh_period_s=_WINDOW_REFRESH_S)
+
+
+def _in_terminal(address: str, duration_s: float | None) -> None:
+    from panoseti_daq.client import AioDaqDataClient
+    from panoseti_daq.viewers import ViewerContext, terminal
+    from panoseti_daq.viewers.feed import Feed, Wanted
+    from panoseti_daq.viewers.plugin import make_viewer
+    from panoseti_daq.viewers.term import SPEC
+
+    context = ViewerContext(_TERMINAL_REFRESH_S)
+    viewer = make_viewer(SPEC, context, {})
+    with Feed(AioDaqDataClient.connect(address), Wanted.by(SPEC, context)) as feed:
+        terminal.run(viewer, feed, _TERMINAL_REFRESH_S, duration_s)
+
+
+def _as_table(address: str, duration_s: float | None) -> None:
+    import asyncio
+
+    from panoseti_daq.cli.live import LiveTable
+    from panoseti_daq.client import AioDaqDataClient
+
     async def run() -> None:
-        follow = HpIoConfig(simulate=True)
-        async with (
-            running_server(ServerSettings(), follow=follow) as server,
-            AioDaqDataClient.connect(server.address) as client,
-        ):
+        async with AioDaqDataClient.connect(address) as client:
             try:
-                async with asyncio.timeout(duration):
-                    await LiveTable("simulated images").show(aiter(client.stream_frames(interval_s=0.05)))
+                async with asyncio.timeout(duration_s):
+                    frames = client.stream_frames(interval_s=_TABLE_INTERVAL_S)
+                    await LiveTable("simulated images").show(aiter(frames))
             except TimeoutError:
                 pass
 
-    log_to_stderr(log_level)
     asyncio.run(run())

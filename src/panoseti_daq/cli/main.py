@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from panoseti_daq.cli import control, demo, hosts, pff, record, serve, simulate, stream
+from panoseti_daq.cli import control, demo, hosts, pff, plot, record, serve, simulate, stream
 
 EXIT_FAILURE: Final = 1
 EXIT_NOTHING_REACHABLE: Final = 3
@@ -31,6 +31,8 @@ app.command()(hosts.ping)
 app.command()(hosts.reflect)
 app.command()(control.init)
 app.command()(control.status)
+app.command()(plot.viewers)
+app.add_typer(plot.plot_app, name="plot")
 app.add_typer(pff.app, name="pff")
 
 

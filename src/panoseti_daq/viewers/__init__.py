@@ -1,1 +1,5 @@
-"""Viewers and viewer plugins; Qt is imported by no module that lists them."""
+"""Seeing the images: viewers, and what a viewer of your own needs. Nothing here imports Qt before it draws."""
+
+from panoseti_daq.viewers.plugin import Surface, TerminalViewer, Viewer, ViewerContext, ViewerSpec
+
+__all__ = ["Surface", "TerminalViewer", "Viewer", "ViewerContext", "ViewerSpec"]

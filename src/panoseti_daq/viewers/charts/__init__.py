@@ -1,0 +1,1 @@
+"""What the viewers ``phdist``, ``rates`` and ``lightcurve`` are made of."""

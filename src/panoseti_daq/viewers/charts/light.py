@@ -1,0 +1,95 @@
+"""Mean and chosen pixels of movie images over time. No Qt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.pff import DataProduct, Key, Kind, TimeStatus
+from panoseti_daq.viewers.charts.series import Floats, TimeSeries, oldest_first
+
+CAPACITY: Final = 3000  # points of a curve: more than a window has columns
+
+Pixel = tuple[int, int]
+"""Row and column; row 0 is on top."""
+
+
+class LightCurves:
+    """Mean of the image, and chosen pixels, of each module and movie product, at the UTC time of the frame.
+
+    Frames without a time are left out: they have no place on the axis. The axis ends now by the clock of the
+    frames, that is the newest time of the typical module and how long ago it came: so a run that is replayed is
+    drawn as well, and an observer's wrong clock moves nothing.
+
+    **Holds** `CAPACITY` points per module and product; the oldest is replaced. Points closer than ``span_s /
+    CAPACITY`` to the one before are left out, so the span is always covered.
+
+    Parameters
+    ----------
+    span_s
+        How far back curves reach, s.
+    pixels
+        Which pixels beside the mean.
+    product
+        Only this one; None for all movies.
+    monotonic
+        Clock, s.
+    """
+
+    def __init__(
+        self,
+        span_s: float,
+        pixels: Sequence[Pixel] = (),
+        product: DataProduct | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.span_s = span_s
+        self.n_without_time = 0
+        self._rows = np.array([row for row, _ in pixels], dtype=int)
+        self._columns = np.array([column for _, column in pixels], dtype=int)
+        self._product = product
+        self._monotonic = monotonic
+        self._series: dict[Key, TimeSeries] = {}
+        self._offset_s: dict[Key, float] = {}  # from the monotonic clock to the frames' UTC
+
+    @property
+    def keys(self) -> list[Key]:
+        """Those that ever had a point, in order."""
+        return sorted(self._series, key=lambda key: (key.module_id, key.product.token))
+
+    @property
+    def now_s(self) -> float:
+        """Where the axis ends, UTC s since 1970."""
+        return self._monotonic() + float(np.median(list(self._offset_s.values())))
+
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take the movie frames among `frames`."""
+        for frame in oldest_first(frame for frame in frames.values() if frame.product.kind is Kind.MOVIE):
+            if self._product in (None, frame.product):
+                self._add(frame)
+
+    def curve(self, key: Key) -> tuple[Floats, Floats]:
+        """Times, UTC s, shape (n,), and values, ADC counts, shape (n, 1 + pixels), within the span."""
+        series, now_s = self._series[key], self.now_s
+        begin = int(np.argmax(series.times_s >= now_s - self.span_s)) if len(series) else 0
+        if not len(series) or series.times_s[begin] < now_s - self.span_s:
+            begin = len(series)
+        return series.times_s[begin:], series.values[begin:]
+
+    def _add(self, frame: ReceivedFrame) -> None:
+        if frame.time.status is TimeStatus.NO_TIME:
+            self.n_without_time += 1
+            return
+        key, unix_s = frame.key, frame.time.unix_ns / 1e9
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = TimeSeries(CAPACITY, 1 + len(self._rows))
+        elif 0 <= unix_s - series.times_s[-1] < self.span_s / CAPACITY:
+            return
+        self._offset_s[key] = unix_s - self._monotonic()
+        image = frame.image
+        series.append(unix_s, float(image.mean()), *image[self._rows, self._columns].tolist())

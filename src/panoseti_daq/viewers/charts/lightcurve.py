@@ -1,0 +1,86 @@
+"""The window of ``lightcurve``. Imports Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.viewers import theme
+from panoseti_daq.viewers.charts.light import LightCurves, Pixel
+from panoseti_daq.viewers.charts.panels import ChartPage, Panel, duration, show_time, utc_axis
+from panoseti_daq.viewers.charts.series import thinned, with_gaps
+from panoseti_daq.viewers.charts.table import LegendTable, Row
+
+_LEAST_GAP_S: Final = 1.0  # shorter ones are jitter of the network
+_N_POINTS: Final = 40_000  # in one panel: as many as are drawn in some 50 ms
+
+
+class LightCurveChart:
+    """Curves of the mean, and of each chosen pixel, in panels above each other.
+
+    Parameters
+    ----------
+    curves
+        What the points are kept in.
+    pixels
+        Its pixels.
+    """
+
+    def __init__(self, curves: LightCurves, pixels: Sequence[Pixel] = ()) -> None:
+        self._light = curves
+        names = ["mean", *(f"{row},{column}" for row, column in pixels)]
+        self.table = LegendTable(["module", *names, "age"], [58] * (len(names) + 1))
+        self.widget = ChartPage(self.table, min(440, 190 + 60 * len(names)))
+        self.panels: list[Panel] = []
+        for i, name in enumerate(names):
+            above = self.panels[-1] if self.panels else None
+            last = i == len(names) - 1
+            panel = Panel(
+                self.widget.layout_, "ADC counts", "UTC" if last else "", axes={"bottom": utc_axis()}, above=above
+            )
+            panel.title("mean of the image" if i == 0 else f"pixel: row {name.replace(',', ', column ')}")
+            self.panels.append(panel)
+
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames."""
+        self._light.update(frames)
+
+    def redraw(self) -> None:
+        """Draw all panels and the table."""
+        keys = self._light.keys
+        if not keys:
+            without = self._light.n_without_time
+            why = f"\n{without} frames had no time and cannot be drawn." if without else "\nIs the run active?"
+            self.widget.show_text("No movie frames yet." + why)
+            return
+        curves = {key: self._light.curve(key) for key in keys}
+        now_s = self._light.now_s
+        for i, panel in enumerate(self.panels):
+            panel.keep({key for key, (times_s, _) in curves.items() if len(times_s)})
+            for key, (times_s, values) in curves.items():
+                if len(times_s):
+                    x, y = with_gaps(*thinned(times_s, values[:, i], _N_POINTS // len(curves)), _LEAST_GAP_S)
+                    dashed = key.product is DataProduct.IMG8
+                    panel.draw(key, x, y, theme.module_colour(key.module_id), dashed=dashed, connect="finite")
+            nothing = not any(len(times_s) for times_s, _ in curves.values())
+            panel.nothing(f"no movie frames in the last {duration(self._light.span_s)}" if nothing else "")
+        began_s = min((float(times_s[0]) for times_s, _ in curves.values() if len(times_s)), default=0.0)
+        show_time(self.panels, began_s, now_s, self._light.span_s)
+        self._tabulate(curves, now_s)
+        self.widget.show_charts()
+
+    def _tabulate(self, curves: dict[Key, tuple[np.ndarray, np.ndarray]], now_s: float) -> None:
+        rows = []
+        for key, (times_s, values) in curves.items():
+            name = f"{key.module_id} {key.product.token}"
+            colour = theme.module_colour(key.module_id)
+            if len(times_s):
+                texts = (name, *(f"{value:.1f}" for value in values[-1]), duration(max(0.0, now_s - times_s[-1])))
+                rows.append(Row(texts, colour))
+            else:
+                rows.append(Row((name, *["-"] * len(self.panels), f"> {duration(self._light.span_s)}"), colour))
+        self.table.show_rows(rows)

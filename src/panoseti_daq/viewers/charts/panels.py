@@ -1,0 +1,202 @@
+"""What the chart windows are made of: panels, a time axis in UTC, a text where nothing is yet. Imports Qt."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
+
+from panoseti_daq.viewers import theme
+
+_TITLE_POINTS: Final = 11
+_AXIS_POINTS: Final = 10
+_SHORTEST_AXIS_S: Final = 30.0
+_LEFT_AXIS_WIDTH: Final = 64  # pixels: panels above each other begin at the same place
+
+
+class LogAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """An axis whose values are log10 of what its labels say: 1, 10, 100; with 2 and 5 where there is room."""
+
+    _FEW_DECADES: Final = 2.2
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N802
+        """Places of the labelled ticks, and of those without a label."""
+        decades = range(math.floor(low), math.ceil(high) + 1)
+        labelled = (1, 2, 5) if high - low < self._FEW_DECADES else (1,)
+
+        def places(factors: Iterable[int]) -> list[float]:
+            values = [decade + math.log10(factor) for decade in decades for factor in factors]
+            return [value for value in values if low <= value <= high]
+
+        return [(1.0, places(labelled)), (0.1, places(set(range(1, 10)) - set(labelled)))]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Labels."""
+        return [
+            f"{float(f'{10**value:.3g}'):,.7g}" if spacing == 1.0 else ""
+            for value in (round(value, 6) for value in values)
+        ]
+
+
+class Panel:
+    """One pair of axes with a title, and a text in it where there is nothing.
+
+    Parameters
+    ----------
+    layout
+        What to add a row to.
+    left, bottom
+        Labels of the axes with their units; no label for an empty one.
+    axes
+        'left' and 'bottom' when they are not linear; `utc_axis`, `LogAxis`.
+    above
+        The panel above, which has the same bottom axis and needs no numbers at it.
+    """
+
+    def __init__(
+        self,
+        layout: Any,
+        left: str,
+        bottom: str = "",
+        *,
+        axes: dict[str, Any] | None = None,
+        above: Panel | None = None,
+    ) -> None:
+        self.plot = layout.addPlot(row=layout.ci.layout.rowCount(), col=0, axisItems=axes or {})
+        if above is not None:
+            self.plot.setXLink(above.plot)
+            above.bottom.setStyle(showValues=False)
+        self.plot.setMenuEnabled(False)
+        self.plot.hideButtons()
+        self.plot.showGrid(x=True, y=True, alpha=0.15)
+        self.left: Any = _styled(self.plot.getAxis("left"), left)
+        self.left.setWidth(_LEFT_AXIS_WIDTH)
+        self.bottom: Any = _styled(self.plot.getAxis("bottom"), bottom)
+        self._nothing = pg.LabelItem(color=theme.DIM, size=f"{_TITLE_POINTS}pt")
+        self._nothing.setParentItem(self.plot.getViewBox())
+        self._nothing.anchor((0.5, 0.5), (0.5, 0.5))
+        self._title = ""
+        self._curves: dict[object, Any] = {}
+
+    def title(self, text: str) -> None:
+        """Set the title; costs nothing when it is the same."""
+        if text != self._title:
+            self._title = text
+            self.plot.setTitle(text, color=theme.FOREGROUND, size=f"{_TITLE_POINTS}pt")
+
+    def nothing(self, text: str) -> None:
+        """Say in the middle why there are no curves; an empty text when there are."""
+        self._nothing.setText(text)
+
+    def draw(
+        self, name: object, x: Any, y: Any, colour: Any, *, width: int = 1, dashed: bool = False, **options: Any
+    ) -> None:
+        """Draw a curve through points; the one of the same name is replaced."""
+        if name in self._curves:
+            self._curves[name].setData(x, y, **options)
+            return
+        style = QtCore.Qt.PenStyle.DashLine if dashed else QtCore.Qt.PenStyle.SolidLine
+        self._curves[name] = pg.PlotCurveItem(x, y, pen=pg.mkPen(colour, width=width, style=style), **options)
+        self.plot.addItem(self._curves[name])
+
+    @property
+    def curves(self) -> dict[object, tuple[Any, Any]]:
+        """Points of the curves that are drawn."""
+        return {name: curve.getData() for name, curve in self._curves.items()}
+
+    def keep(self, names: set[Any]) -> None:
+        """Remove the curves of other names."""
+        for name in self._curves.keys() - names:
+            self.plot.removeItem(self._curves.pop(name))
+
+    def y_range(self, low: float, high: float) -> None:
+        """What the left axis shows."""
+        self.plot.setYRange(low, high, padding=0)
+
+
+def utc_axis() -> Any:
+    """A bottom axis for Unix times, s."""
+    return pg.DateAxisItem("bottom", utcOffset=0)
+
+
+def _styled(axis: Any, text: str) -> Any:
+    axis.enableAutoSIPrefix(False)
+    axis.setPen(theme.DIM)
+    axis.setTextPen(theme.FOREGROUND)
+    font = QtGui.QFont()
+    font.setPointSize(_AXIS_POINTS)
+    axis.setStyle(tickFont=font)
+    if text:
+        axis.setLabel(text, **{"color": theme.FOREGROUND, "font-size": f"{_AXIS_POINTS}pt"})
+    return axis
+
+
+class ChartPage(QtWidgets.QStackedWidget):
+    """Charts above each other beside a table; or, as long as there is nothing to draw, a text.
+
+    Parameters
+    ----------
+    side
+        What stands on the right, with its width in pixels.
+    """
+
+    def __init__(self, side: QtWidgets.QWidget, side_width: int) -> None:
+        super().__init__()
+        self.setStyleSheet(f"background: {theme.BACKGROUND}; color: {theme.FOREGROUND};")
+        self._text = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignCenter)
+        self._text.setWordWrap(True)
+        self._text.setStyleSheet(f"font-size: 16pt; color: {theme.DIM}; padding: 40px;")
+        self.layout_ = pg.GraphicsLayoutWidget()
+        self.layout_.setBackground(theme.BACKGROUND)
+        self.layout_.ci.layout.setVerticalSpacing(2)
+        charts = QtWidgets.QSplitter(QtCore.Qt.Orientation.Horizontal)
+        charts.addWidget(self.layout_)
+        charts.addWidget(side)
+        charts.setSizes([1100 - side_width, side_width])
+        charts.setStretchFactor(0, 1)
+        charts.setStretchFactor(1, 0)
+        self.addWidget(self._text)
+        self.addWidget(charts)
+
+    @property
+    def text(self) -> str:
+        """The text that is shown; empty while the charts are."""
+        return self._text.text() if self.currentIndex() == 0 else ""
+
+    def show_text(self, text: str) -> None:
+        """Show a text instead of charts."""
+        self._text.setText(text)
+        self.setCurrentIndex(0)
+
+    def show_charts(self) -> None:
+        """Show the charts."""
+        self.setCurrentIndex(1)
+
+
+def show_time(panels: Sequence[Panel], began_s: float, now_s: float, span_s: float) -> None:
+    """Show the last `span_s` of panels with the same UTC axis; at first less, so that a young curve is no dash.
+
+    Parameters
+    ----------
+    panels
+        From top to bottom.
+    began_s, now_s
+        First time that there is, and the end of the axis, Unix time, s.
+    span_s
+        What is shown at most, s.
+    """
+    shown_s = min(span_s, max(_SHORTEST_AXIS_S, now_s - began_s))
+    panels[0].plot.setXRange(now_s - shown_s, now_s, padding=0)
+    panels[-1].bottom.setLabel(time.strftime("UTC, %Y-%m-%d", time.gmtime(now_s)))
+
+
+def duration(seconds: float) -> str:
+    """A time span as one says it: '45 s', '10 min', '3.2 h', '2.1 d'."""
+    units = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (math.inf, 86_400, "d"))
+    value, unit = next((seconds / unit_s, unit) for below_s, unit_s, unit in units if seconds < below_s)
+    return f"{value:.0f} {unit}" if value >= 10 or value == int(value) else f"{value:.1f} {unit}"

@@ -1,0 +1,195 @@
+"""The window of ``rates``. Imports Qt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.pff import Key, Kind
+from panoseti_daq.viewers import theme
+from panoseti_daq.viewers.charts.book import SPAN_S, Group, KeyRate, RateBook, known_sum
+from panoseti_daq.viewers.charts.panels import ChartPage, LogAxis, Panel, show_time, utc_axis
+from panoseti_daq.viewers.charts.series import Floats, TimeSeries, with_gaps
+from panoseti_daq.viewers.charts.table import LegendTable, Row
+
+if TYPE_CHECKING:
+    from panoseti_daq._proto import daq_data_pb2 as pb
+
+OLD_AFTER_PERIODS: Final = 5  # refresh periods until the age of a movie frame is shown as an alarm
+OLD_AFTER_S: Final = 1.0  # but never sooner: nobody sees shorter ones
+OLD_PULSE_AFTER_S: Final = 30.0  # triggers come when they come: a quabo has one or two a second, or fewer
+_FEW: Final = 12  # curves of modules; more cannot be told apart, so products are drawn
+_LEAST_GAP_S: Final = 3.0  # without samples: the window was suspended
+_PRODUCT_COLOURS: Final = {"img16": 10, "img8": 3, "ph256": 7, "ph1024": 1}  # as those of these modules
+_FLOORS: Final = (0.1, 0.0001, 0.01)  # frames/s, MB/s, s: where lines of nothing lie
+_FRAMES, _BYTES, _AGE, _LEAST, _MIDDLE = range(5)  # columns of the samples
+
+
+class RateChart:
+    """Four panels over the same ten minutes: frames/s, MB/s, age, drops; and a table, the oldest first.
+
+    With more than a dozen curves, those of each product are drawn together: the sum and the slowest module, the
+    oldest age and the middle one.
+
+    Parameters
+    ----------
+    book
+        What rates are kept in.
+    period_s
+        Refresh period, s.
+    wall_ns
+        UTC, ns since 1970.
+    """
+
+    def __init__(self, book: RateBook, period_s: float, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._book = book
+        self._period_s = period_s
+        self._wall_ns = wall_ns
+        self.table = LegendTable(["key", "frames/s", "kB/s", "age s", "drops"], [74, 74, 66, 60])
+        self.widget = ChartPage(self.table, 450)
+        self.panels: list[Panel] = []
+        for label in ("frames/s", "MB/s", "age (s)", "drops/s"):
+            axes: dict[str, Any] = {"bottom": utc_axis()}
+            if label != "drops/s":
+                axes["left"] = LogAxis("left")
+            above = self.panels[-1] if self.panels else None
+            bottom = "UTC" if label == "drops/s" else ""
+            self.panels.append(Panel(self.widget.layout_, label, bottom, axes=axes, above=above))
+
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames."""
+        self._book.update(frames)
+
+    def update_status(self, host: str, status: pb.StatusResponse) -> None:
+        """Take what a server says of itself."""
+        self._book.update_status(host, status)
+
+    def redraw(self) -> None:
+        """Draw all panels and the table."""
+        self._book.sample()
+        rates = [rate for host in self._book.hosts for rate in self._book.rates(host)]
+        if not rates:
+            told = any(book.told_at is not None for book in self._book.hosts.values())
+            why = (
+                "The server has no frames yet: is the run active?"
+                if told
+                else "Nothing was heard from a server yet."
+            )
+            self.widget.show_text(why)
+            return
+        now_s = self._wall_ns() / 1e9
+        groups = sorted({(rate.module_id, rate.product.token) for rate in rates})
+        few = len(groups) <= _FEW
+        self._draw_groups(groups if few else [(None, token) for token in sorted({t for _, t in groups})], few)
+        self._draw_drops()
+        self._write_titles(rates, few)
+        show_time(self.panels, self._book.began_s, now_s, SPAN_S)
+        self._tabulate(rates, few)
+        self.widget.show_charts()
+
+    def _draw_groups(self, groups: list[Any], few: bool) -> None:
+        shown = [(group, self._book.samples[group]) for group in groups if group in self._book.samples]
+        for panel, column, second, floor in zip(
+            self.panels, (_FRAMES, _BYTES, _AGE), (_LEAST, None, _MIDDLE), _FLOORS, strict=False
+        ):
+            scale = 1e-6 if column == _BYTES else 1.0
+            kept: set[Any] = set()
+            highest = 10 * floor
+            for group, series in shown:
+                columns = [column] if few or second is None else [column, second]
+                for which in columns:
+                    values = series.values[:, which] * scale
+                    highest = max(highest, float(np.nanmax(values, initial=0.0)))
+                    y = np.log10(np.maximum(values, floor))
+                    kept.add((group, which))
+                    self._line(panel, (group, which), series, y, _colour(group), which != column, few)
+            panel.keep(kept)
+            panel.y_range(np.log10(0.8 * floor), np.log10(2 * highest))
+
+    @staticmethod
+    def _line(
+        panel: Panel, name: Any, series: TimeSeries, y: Floats, colour: Any, second: bool, few: bool
+    ) -> None:
+        (_, token), _ = name
+        dashed = second or (few and token.startswith("ph"))
+        x, y = with_gaps(series.times_s, y, _LEAST_GAP_S)
+        panel.draw(name, x, y, colour, width=1 if second else 2, dashed=dashed, connect="finite")
+
+    def _draw_drops(self) -> None:
+        highest = 1.0
+        for i, (host, book) in enumerate(self._book.hosts.items()):
+            times_s = book.drops.times_s
+            if len(times_s) > 1:
+                per_s = np.diff(book.drops.values[:, 0]).clip(0) / np.maximum(np.diff(times_s), 1e-3)
+                highest = max(highest, float(per_s.max()))
+                x, y = with_gaps(times_s[1:], per_s, _LEAST_GAP_S)
+                self.panels[3].draw(host, x, y, theme.module_colour(i), width=2, connect="finite")
+        self.panels[3].y_range(-0.05 * highest, 1.1 * highest)
+
+    def _write_titles(self, rates: list[KeyRate], few: bool) -> None:
+        oldest = max(rates, key=lambda rate: rate.age_s(self._wall_ns()))
+        frames, sizes = (known_sum(column) for column in _columns(rates))
+        sums = "" if few else ", sum per product"
+        dashed = "; dashed: pulse height" if few else "; dashed: slowest module"
+        unknown = np.isnan(frames)
+        self.panels[0].title("no server answers" if unknown else f"{frames:.1f} frames/s{sums}{dashed}")
+        self.panels[1].title("" if unknown else f"{sizes / 1e6:.3g} MB/s{sums}")
+        median = "" if few else "; dashed: median"
+        self.panels[2].title(f"oldest: module {oldest.name}, {_age(oldest.age_s(self._wall_ns()))} s{median}")
+        n_dropped = sum(book.n_dropped for book in self._book.hosts.values())
+        self.panels[3].title(f"{n_dropped} frames dropped because a client was slow")
+
+    def _tabulate(self, rates: list[KeyRate], few: bool) -> None:
+        now_ns = self._wall_ns()
+        rows = []
+        for host, book in self._book.hosts.items():
+            name = host if book.told_at is not None else f"{host} (as seen here)"
+            rows.append(self._sum_row(name, self._book.rates(host), None, str(book.n_dropped), now_ns))
+        if not few:
+            for token in sorted({rate.product.token for rate in rates}):
+                some = [rate for rate in rates if rate.product.token == token]
+                rows.append(self._sum_row(f"all {token}", some, _colour((None, token)), "", now_ns))
+        for rate in sorted(rates, key=lambda rate: (not self._is_old(rate, now_ns), -rate.age_s(now_ns))):
+            colour = theme.module_colour(rate.module_id) if few else None
+            rows.append(self._sum_row(rate.name, [rate], colour, "", now_ns))
+        self.table.show_rows(rows)
+
+    def _is_old(self, rate: KeyRate, now_ns: int) -> bool:
+        least_s = OLD_PULSE_AFTER_S if rate.product.kind is Kind.PULSE_HEIGHT else OLD_AFTER_S
+        return rate.age_s(now_ns) > max(least_s, OLD_AFTER_PERIODS * self._period_s)
+
+    def _sum_row(self, name: str, rates: list[KeyRate], colour: Any, drops: str, now_ns: int) -> Row:
+        frames, sizes = (known_sum(column) for column in _columns(rates))
+        age_s = max((rate.age_s(now_ns) for rate in rates), default=0.0)
+        alarm = {3} if any(self._is_old(rate, now_ns) for rate in rates) else set()
+        if drops not in ("", "0"):
+            alarm.add(4)
+        texts = (
+            name,
+            _or_dash(f"{frames:.1f}", frames),
+            _or_dash(f"{sizes / 1e3:.1f}", sizes),
+            _age(age_s),
+            drops,
+        )
+        return Row(texts, colour, frozenset(alarm))
+
+
+def _colour(group: Group) -> theme.RgbColour:
+    module_id, token = group
+    return theme.module_colour(_PRODUCT_COLOURS[token] if module_id is None else module_id)
+
+
+def _columns(rates: list[KeyRate]) -> tuple[list[float], list[float]]:
+    return [rate.rate_hz for rate in rates], [rate.bytes_per_s for rate in rates]
+
+
+def _or_dash(text: str, value: float) -> str:
+    return "-" if np.isnan(value) else text
+
+
+def _age(age_s: float) -> str:
+    return f"{age_s:.1f}" if age_s < 1000 else f"{age_s:,.0f}"

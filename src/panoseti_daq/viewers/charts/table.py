@@ -1,0 +1,127 @@
+"""The legend of a chart window: a table with the colour of each row. Imports Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from panoseti_daq.viewers import theme
+
+_Index = QtCore.QModelIndex | QtCore.QPersistentModelIndex
+_Role = QtCore.Qt.ItemDataRole
+_NOWHERE: Final = QtCore.QModelIndex()
+_ROW_HEIGHT: Final = 19  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table.
+
+    Attributes
+    ----------
+    texts
+        One per column.
+    colour
+        Of its curve, shown before the first text; None for no curve.
+    alarm
+        Columns that are shown in the colour of an alarm.
+    """
+
+    texts: tuple[str, ...]
+    colour: theme.RgbColour | None = None
+    alarm: frozenset[int] = frozenset()
+
+
+class _Rows(QtCore.QAbstractTableModel):
+    """The rows; only those that can be seen are ever asked for."""
+
+    def __init__(self, headings: Sequence[str]) -> None:
+        super().__init__()
+        self.headings = tuple(headings)
+        self.rows: list[Row] = []
+
+    def rowCount(self, parent: _Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
+        return 0 if parent.isValid() else len(self.headings)
+
+    def headerData(self, section: int, orientation: QtCore.Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
+        if role == _Role.DisplayRole and orientation == QtCore.Qt.Orientation.Horizontal:
+            return self.headings[section]
+        if role == _Role.TextAlignmentRole:
+            return _aligned(section)
+        return None
+
+    def data(self, index: _Index, role: int = 0) -> Any:
+        row, column = self.rows[index.row()], index.column()
+        if role == _Role.DisplayRole:
+            return row.texts[column]
+        if role == _Role.DecorationRole and column == 0 and row.colour:
+            return QtGui.QColor(*row.colour)
+        if role == _Role.ForegroundRole and column in row.alarm:
+            return QtGui.QColor(theme.ALARM)
+        if role == _Role.TextAlignmentRole:
+            return _aligned(column)
+        return None
+
+    def show(self, rows: list[Row]) -> None:
+        if len(rows) == len(self.rows):  # keeps what the user scrolled to
+            self.rows = rows
+            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(self.headings) - 1))
+        else:
+            self.beginResetModel()
+            self.rows = rows
+            self.endResetModel()
+
+
+def _aligned(column: int) -> QtCore.Qt.AlignmentFlag:
+    side = QtCore.Qt.AlignmentFlag.AlignRight if column else QtCore.Qt.AlignmentFlag.AlignLeft
+    return side | QtCore.Qt.AlignmentFlag.AlignVCenter
+
+
+class LegendTable(QtWidgets.QTableView):
+    """A legend with current values.
+
+    Parameters
+    ----------
+    headings
+        Of the columns.
+    widths
+        Of the columns but the first, which takes what is left, pixels.
+    """
+
+    def __init__(self, headings: Sequence[str], widths: Sequence[int]) -> None:
+        super().__init__()
+        self._rows = _Rows(headings)
+        self.setModel(self._rows)
+        self.setStyleSheet(
+            f"QTableView {{ background: {theme.PANEL}; border: none; font-size: 10pt; }}"
+            "QTableView::item { padding-right: 5px; }"
+            f"QHeaderView::section {{ background: {theme.BACKGROUND}; color: {theme.DIM}; border: none;"
+            " font-size: 10pt; padding: 2px; }"
+        )
+        self.setShowGrid(False)
+        self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.NoSelection)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)  # keys are for the window
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
+        self.verticalHeader().setMinimumSectionSize(_ROW_HEIGHT)
+        self.setIconSize(QtCore.QSize(12, 12))
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.Stretch)
+        for column, width in enumerate(widths, 1):
+            header.resizeSection(column, width)
+
+    def show_rows(self, rows: list[Row]) -> None:
+        """Show these rows."""
+        self._rows.show(rows)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that are shown."""
+        return self._rows.rows

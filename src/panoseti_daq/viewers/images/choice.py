@@ -1,0 +1,16 @@
+"""Options of a closed set that a key goes round."""
+
+from __future__ import annotations
+
+import enum
+from typing import Self
+
+
+class Choice(enum.StrEnum):
+    """Base of the options; the value is what one types on the command line."""
+
+    @property
+    def next(self) -> Self:
+        """The one after this, round and round."""
+        members = list(type(self))
+        return members[(members.index(self) + 1) % len(members)]

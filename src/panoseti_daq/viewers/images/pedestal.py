@@ -1,0 +1,62 @@
+"""What is subtracted from an image before it is shown: nothing, a rolling median, or a dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.pff import Key
+from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.images.history import History
+
+N_MEDIAN: Final = 30  # images; one comes into the history each second
+FloatImage = npt.NDArray[np.float32]
+
+
+class PedestalMode(Choice):
+    """What is subtracted."""
+
+    NONE = "none"
+    MEDIAN = "median"
+    """The median of each pixel over the last half minute: what stays disappears."""
+    DARK = "dark"
+    """An image that was saved as the dark."""
+
+
+class Pedestals:
+    """The pedestal of each key.
+
+    Attributes
+    ----------
+    mode
+        What is subtracted.
+    darks
+        The darks there are, in ADC counts, of the shape of the product.
+    """
+
+    def __init__(
+        self, mode: PedestalMode = PedestalMode.NONE, darks: Mapping[Key, FloatImage] | None = None
+    ) -> None:
+        self.mode = mode
+        self.darks: dict[Key, FloatImage] = dict(darks or {})
+        self._medians: dict[Key, tuple[int, FloatImage]] = {}
+
+    def subtracted(self, key: Key, image: npt.NDArray[Any], history: History) -> npt.NDArray[Any]:
+        """An image less its pedestal; the image itself when there is none."""
+        match self.mode:
+            case PedestalMode.MEDIAN if len(history):
+                return image - self.median(key, history)
+            case PedestalMode.DARK if key in self.darks:
+                return image - self.darks[key]
+        return image
+
+    def median(self, key: Key, history: History) -> FloatImage:
+        """Median of each pixel over the last `N_MEDIAN` images; computed when there is a new one."""
+        n_added, median = self._medians.get(key, (-1, None))
+        if median is None or n_added != history.n_added:
+            median = np.median(history.images(N_MEDIAN), axis=0).astype(np.float32)
+            self._medians[key] = history.n_added, median
+        return median

@@ -1,0 +1,136 @@
+"""What is written beside an image."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import time
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import Frame, Kind, PffName, TimeStatus
+
+OLD_AFTER_PERIODS: Final = 5
+KIND_NAMES: Final = {Kind.MOVIE: "movie", Kind.PULSE_HEIGHT: "pulse height"}
+
+
+class Tone(enum.Enum):
+    """How important a piece of text is; a viewer gives it a colour."""
+
+    HEAD = "head"
+    NORMAL = "normal"
+    OLD = "old"
+    """Of a frame that is older than `OLD_AFTER_PERIODS` refresh periods."""
+    WARNING = "warning"
+    BAD = "bad"
+
+
+class Span(NamedTuple):
+    """A piece of a line."""
+
+    text: str
+    tone: Tone
+
+
+Line = tuple[Span, ...]
+
+
+class Stamp(NamedTuple):
+    """A frame and when it was taken, UTC s since 1970; when it came, if nobody knows."""
+
+    frame: Frame
+    unix_s: float
+
+    @classmethod
+    def of(cls, frame: Frame, arrived_unix_s: float) -> Stamp:
+        """Stamp of a frame that came at `arrived_unix_s`."""
+        return cls(frame, frame.time.unix_ns / 1e9 or arrived_unix_s)
+
+    def age_s(self, now_unix_s: float) -> float:
+        """How old it is, s."""
+        return now_unix_s - self.unix_s
+
+
+def age_text(age_s: float) -> str:
+    """An age in few characters: ``0.3 s``, ``42 s``, ``7 min``, ``3 h``, ``12 d``; negative in the future."""
+    if age_s <= -0.05:
+        return f"-{age_text(-age_s)}"
+    age_s = max(age_s, 0.0)
+    for limit, divisor, unit in ((9.95, 1, "s"), (99.5, 1, "s"), (5970, 60, "min"), (172_800, 3600, "h")):
+        if age_s < limit:
+            return f"{age_s / divisor:.{1 if limit < 10 else 0}f} {unit}"
+    return f"{age_s / 86_400:.0f} d"
+
+
+def time_text(unix_ns: int, *, date: bool = True) -> str:
+    """UTC to the millisecond; ``--:--:--`` when there is no time."""
+    if not unix_ns:
+        return "--:--:--"
+    seconds, ns = divmod(unix_ns, 1_000_000_000)
+    return (
+        time.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S", time.gmtime(seconds))
+        + f".{ns // 1_000_000:03d}"
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def file_text(name: str) -> str:
+    """A file in few words: ``seqno 3 from 04:34:46``, when it was begun; the name itself when it tells neither."""
+    try:
+        parsed = PffName.parse(name)
+    except PffError:
+        return name
+    return f"seqno {parsed.seqno}" + (f" from {parsed.start:%H:%M:%S}" if parsed.start else "")
+
+
+def warning(status: TimeStatus) -> Span | None:
+    """What there is to say about the clock of a frame; None when all is well."""
+    match status:
+        case TimeStatus.HOST_CLOCK:
+            return Span("host clock!", Tone.WARNING)
+        case TimeStatus.NO_TIME:
+            return Span("no time!", Tone.BAD)
+    return None
+
+
+def tone_of(stamp: Stamp, now_unix_s: float, refresh_period_s: float) -> Tone:
+    """Whether a frame is old."""
+    return Tone.OLD if stamp.age_s(now_unix_s) > OLD_AFTER_PERIODS * refresh_period_s else Tone.NORMAL
+
+
+def head_line(module_id: int, frame: Frame) -> Line:
+    """Which module and product."""
+    product = f"{KIND_NAMES[frame.product.kind]} {frame.product.token}"
+    return (Span(f"module {module_id}", Tone.HEAD), Span(product, Tone.NORMAL))
+
+
+def frame_lines(stamp: Stamp, silent: Iterable[int], now_unix_s: float, refresh_period_s: float) -> list[Line]:
+    """Lines about a frame of a whole module: time, frame number and age, file, warnings."""
+    frame, tone = stamp.frame, tone_of(stamp, now_unix_s, refresh_period_s)
+    lines: list[Line] = [
+        (Span(f"{time_text(frame.time.unix_ns)} UTC", tone),),
+        (Span(f"frame {frame.frame_number}", tone), Span(f"age {age_text(stamp.age_s(now_unix_s))}", tone)),
+        (Span(file_text(frame.file), tone),),
+    ]
+    said = warning(frame.time.status)
+    missing = [Span(f"Q{quabo} missing", Tone.WARNING) for quabo in silent]
+    if said or missing:
+        lines.append((*([said] if said else []), *missing))
+    return lines
+
+
+def quabo_line(quabo: int, stamp: Stamp | None, now_unix_s: float, refresh_period_s: float) -> Line:
+    """Line about a ph256 frame: quabo, in the colour of its warning, time, frame number, age."""
+    if stamp is None:
+        return (Span(f"Q{quabo}", Tone.OLD), Span("nothing yet", Tone.OLD))
+    frame, tone = stamp.frame, tone_of(stamp, now_unix_s, refresh_period_s)
+    spans = [
+        Span(f"Q{quabo}", tone),
+        Span(time_text(frame.time.unix_ns, date=False), tone),
+        Span(f"#{frame.frame_number}", tone),
+        Span(age_text(stamp.age_s(now_unix_s)), tone),
+    ]
+    return (
+        (spans[0]._replace(tone=said.tone), *spans[1:]) if (said := warning(frame.time.status)) else tuple(spans)
+    )

@@ -1,0 +1,42 @@
+"""``phdist``: how large the pulses are, and how many."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from panoseti_daq.viewers.plugin import Viewer, ViewerContext, ViewerSpec
+
+WINDOWS_S: Final = (10.0, 60.0, 600.0)
+
+WindowOption = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--window",
+        min=1,
+        max=86_400,
+        help="Seconds to look back, one panel each; repeatable. Default: 10, 60 and 600.",
+        show_default=False,
+    ),
+]
+LogOption = Annotated[bool, typer.Option("--log/--linear", help="Scale of the number of events.")]
+LogAdcOption = Annotated[bool, typer.Option("--log-adc/--linear-adc", help="Scale of the pulse height.")]
+
+
+def make(
+    context: ViewerContext, *, window: WindowOption = None, log: LogOption = True, log_adc: LogAdcOption = True
+) -> Viewer:
+    """Make the viewer."""
+    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+
+    return PulseHeightDistribution(tuple(sorted(set(window or WINDOWS_S))), log=log, log_adc=log_adc)
+
+
+SPEC = ViewerSpec(
+    "phdist",
+    "Distribution of the largest pixel of each pulse-height frame, and trigger rates, per module.",
+    make,
+    movie=False,
+    interval_s=0.0,
+)

@@ -1,0 +1,226 @@
+"""What a viewer is, and which ones are installed.
+
+A viewer is an entry point of the group ``panoseti_daq.viewers`` that leads to a `ViewerSpec`. The built-in ones
+are found in the same way as those of other packages.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from panoseti_daq.errors import DaqError, ViewerError
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+    from rich.console import RenderableType
+
+    from panoseti_daq._proto import daq_data_pb2 as pb
+    from panoseti_daq.client import ReceivedFrame
+    from panoseti_daq.pff import Key
+
+_log = logging.getLogger(__name__)
+
+GROUP: Final = "panoseti_daq.viewers"
+OURS: Final = "panoseti-daq"
+
+
+class Surface(enum.Enum):
+    """What a viewer draws on."""
+
+    WINDOW = "window"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerContext:
+    """What a viewer is told when it is made.
+
+    Attributes
+    ----------
+    refresh_period_s
+        Time between two calls of `redraw`, s.
+    module_ids
+        Modules that were asked for; empty for all.
+    """
+
+    refresh_period_s: float = 1.0
+    module_ids: tuple[int, ...] = ()
+
+
+class Viewer(Protocol):
+    """Draws frames in a window; all calls come in the GUI thread.
+
+    A viewer that raises is closed with its traceback. The window's menu lists the actions of its widget
+    (``widget.addAction``) with their shortcuts; Space, S and Q are the window's own. It may also have a method
+    ``update_status(host, status)``, called with what a server says of itself (`StatusResponse`) when its spec asks
+    for that.
+    """
+
+    @property
+    def widget(self) -> QWidget:
+        """What the window holds."""
+        ...
+
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take the newest frame of each key that has one since the last call; not the time to draw."""
+        ...
+
+    def redraw(self) -> None:
+        """Draw; called on a timer, also when nothing came."""
+        ...
+
+
+class TerminalViewer(Protocol):
+    """Draws frames as text; all calls come in one thread."""
+
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take the newest frame of each key that has one since the last call."""
+        ...
+
+    def render(self, columns: int, rows: int) -> RenderableType:
+        """What is to be seen on a terminal of so many columns and rows."""
+        ...
+
+    def key(self, key: str) -> None:
+        """Take a key that was pressed: a character, or 'up', 'down', 'left', 'right', 'tab'."""
+        ...
+
+
+class StatusViewer(Protocol):
+    """What a viewer has when its spec asks for `status`."""
+
+    def update_status(self, host: str, status: pb.StatusResponse) -> None:
+        """Take what a server says of itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerSpec:
+    """A viewer before it draws: what the command line and the host window need to know. Imports no Qt.
+
+    Attributes
+    ----------
+    name
+        The command, ``panoseti-daq plot NAME``; also the name of the entry point.
+    help
+        One line.
+    make
+        Makes the viewer, given a `ViewerContext` and the values of its options. Its keyword-only parameters are
+        the options of the command: ``colour: Annotated[str, "What it is for."] = "red"``, or what else typer
+        takes. The place to import Qt.
+    movie, pulse_height
+        Which frames it wants.
+    interval_s
+        Least time between two frames of one key, s; None for the refresh period, 0 for every frame that can be
+        had.
+    status
+        Whether it wants what the servers say of themselves, once per refresh period.
+    surface
+        What it draws on.
+    """
+
+    name: str
+    help: str
+    make: Callable[..., Any]
+    movie: bool = True
+    pulse_height: bool = True
+    interval_s: float | None = None
+    status: bool = False
+    surface: Surface = Surface.WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledViewer:
+    """An entry point of a viewer.
+
+    Attributes
+    ----------
+    name
+        Name of the entry point.
+    package, version
+        Who brings it.
+    spec
+        What it is; None when it cannot be loaded.
+    error
+        Why not; empty when it can.
+    """
+
+    name: str
+    package: str
+    version: str
+    spec: ViewerSpec | None
+    error: str = ""
+
+
+def installed_viewers() -> list[InstalledViewer]:
+    """All viewers, the built-in ones first, then by name; a broken one has its error and harms nobody."""
+    return [_load(entry, clash) for entry, clash in _entries()]
+
+
+def find_viewer(name: str) -> InstalledViewer | None:
+    """The viewer of that name, without loading any other; None if there is none."""
+    return next((_load(entry, clash) for entry, clash in _entries() if entry.name == name), None)
+
+
+def make_viewer(spec: ViewerSpec, context: ViewerContext, options: Mapping[str, Any]) -> Any:
+    """Make a viewer.
+
+    Raises
+    ------
+    ViewerError
+        It cannot be made; the traceback is logged.
+    DaqError
+        What the viewer says of its options.
+    """
+    try:
+        return spec.make(context, **options)
+    except DaqError:
+        raise
+    except Exception as error:  # a door, as for its load
+        _log.exception("viewer %s cannot be made", spec.name)
+        raise ViewerError(f"viewer {spec.name} cannot be made: {describe(error)}") from error
+
+
+def _entries() -> list[tuple[EntryPoint, str]]:
+    """Every entry point, the built-in ones first, and which package had its name before; empty for none."""
+    entries = sorted(
+        entry_points(group=GROUP), key=lambda entry: (_package(entry)[0] != OURS, entry.name, _package(entry))
+    )
+    owners: dict[str, str] = {}
+    found = []
+    for entry in entries:
+        clash = owners.get(entry.name, "")
+        owners.setdefault(entry.name, _package(entry)[0])
+        found.append((entry, clash))
+    return found
+
+
+def _package(entry: EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "")
+
+
+def _load(entry: EntryPoint, clash: str) -> InstalledViewer:
+    package, version = _package(entry)
+    try:
+        if clash:
+            raise ViewerError(f"{clash} has a viewer of this name too, and comes first")
+        spec = entry.load()
+        if not isinstance(spec, ViewerSpec):
+            raise ViewerError(f"{entry.value} is a {type(spec).__name__}, not a ViewerSpec")
+        if spec.name != entry.name:
+            raise ViewerError(f"{entry.value} names itself {spec.name!r}, and its entry point {entry.name!r}")
+    except Exception as error:  # a door: whatever a plugin does, the others go on
+        _log.debug("viewer %s of %s cannot be loaded", entry.name, package, exc_info=True)
+        return InstalledViewer(entry.name, package, version, None, describe(error))
+    return InstalledViewer(entry.name, package, version, spec)
+
+
+def describe(error: BaseException) -> str:
+    """One line about what a plugin raised."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, DaqError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,149 @@
+"""Qt, for those who draw: whether it is there, its one application, what it has to say.
+
+Importing this imports no Qt; calling it does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from panoseti_daq.errors import ViewerError
+from panoseti_daq.viewers.theme import BACKGROUND, DIM, FOREGROUND, PANEL
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPalette
+    from PySide6.QtWidgets import QApplication
+
+_log = logging.getLogger(__name__)
+
+WITHOUT_A_DISPLAY: Final = "`panoseti-daq plot term` draws in a terminal, --snapshot FILE.png into a file"
+_LEAST_FONT_PT: Final = 10.0  # read from a chair's distance, in the dark
+_SYSTEM_LIBRARIES: Final = (
+    "libegl1 libgl1 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1"
+)
+
+
+def require_qt() -> None:
+    """Import Qt and pyqtgraph, in this order: pyqtgraph takes the binding that is there.
+
+    Raises
+    ------
+    ViewerError
+        They are not installed, or cannot be loaded; says what to do.
+    """
+    try:
+        importlib.import_module("PySide6.QtWidgets")
+        importlib.import_module("pyqtgraph")
+    except ModuleNotFoundError as error:
+        raise ViewerError(
+            f"windows need Qt, and {error.name} is not installed: python3 -m pip install 'panoseti-daq[gui]';"
+            " `panoseti-daq plot term` draws without it"
+        ) from error
+    except ImportError as error:
+        raise ViewerError(
+            f"Qt cannot be loaded: {error}; what it needs on Debian and Ubuntu: apt install {_SYSTEM_LIBRARIES}"
+        ) from error
+
+
+def has_display() -> bool:
+    """Whether somebody said where windows can be shown."""
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def application(*, off_screen: bool = False) -> QApplication:
+    """Give the one application of this process, made on first use in the main thread.
+
+    Parameters
+    ----------
+    off_screen
+        Draw without a display.
+
+    Raises
+    ------
+    ViewerError
+        Qt is not installed, or there is no display.
+    """
+    require_qt()
+    from PySide6.QtGui import QFontDatabase
+    from PySide6.QtWidgets import QApplication
+
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    if off_screen:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    elif not has_display():
+        raise ViewerError(f"there is no display, DISPLAY and WAYLAND_DISPLAY are not set: {WITHOUT_A_DISPLAY}")
+    made = _Messages().make_application()
+    if not QFontDatabase.families():
+        _log.warning("no fonts are installed, so texts cannot be read: apt install fonts-dejavu-core")
+    made.setStyle("Fusion")  # the style that follows a palette in all its parts
+    made.setPalette(_dark_palette())
+    font = made.font()
+    if 0 < font.pointSizeF() < _LEAST_FONT_PT:
+        font.setPointSizeF(_LEAST_FONT_PT)
+        made.setFont(font)
+    return made
+
+
+def _dark_palette() -> QPalette:
+    """Menus and status bars must not blind whoever looks at dim images at night."""
+    from PySide6.QtGui import QColor, QPalette
+
+    role, palette = QPalette.ColorRole, QPalette(QColor(PANEL), QColor(BACKGROUND))
+    for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.HighlightedText):
+        palette.setColor(text, QColor(FOREGROUND))
+        palette.setColor(QPalette.ColorGroup.Disabled, text, QColor(DIM))
+    palette.setColor(role.PlaceholderText, QColor(DIM))
+    palette.setColor(role.ToolTipBase, QColor(PANEL))
+    palette.setColor(role.Base, QColor(BACKGROUND))
+    palette.setColor(role.AlternateBase, QColor(PANEL))
+    return palette
+
+
+class _Messages:
+    """What Qt says, as log records; and its last words, where it would abort the process without a display.
+
+    Its warnings are for those who write viewers, not for those who look, hence logged as INFO: every off-screen
+    window says that its platform has no propagateSizeHints().
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[str] = deque(maxlen=3)
+        self._starting = True
+
+    def make_application(self) -> QApplication:
+        """Make the application and listen to Qt from now on."""
+        from PySide6.QtCore import qInstallMessageHandler
+        from PySide6.QtWidgets import QApplication
+
+        qInstallMessageHandler(self._take)
+        try:
+            return QApplication(sys.argv[:1])
+        finally:
+            self._starting = False
+
+    def _take(self, kind: Any, context: Any, text: str) -> None:
+        from PySide6.QtCore import QtMsgType
+
+        if kind is QtMsgType.QtFatalMsg and self._starting:
+            self._give_up(text)
+        if kind in (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg):
+            self._recent.append(text)
+        levels = {QtMsgType.QtDebugMsg: logging.DEBUG, QtMsgType.QtFatalMsg: logging.CRITICAL}
+        _log.log(levels.get(kind, logging.INFO), "Qt: %s", text)
+
+    def _give_up(self, text: str) -> NoReturn:
+        """Qt calls abort() next, which no exception can prevent."""
+        unreachable = [said for said in self._recent if "could not connect" in said]
+        why = " ".join(" ".join(unreachable or [*self._recent, text]).split())
+        if not unreachable:
+            why += f" What Qt needs on Debian and Ubuntu: apt install {_SYSTEM_LIBRARIES}."
+        sys.stderr.write(f"panoseti-daq: no window can be opened: {why}; {WITHOUT_A_DISPLAY}\n")
+        sys.stderr.flush()
+        os._exit(1)

@@ -1,0 +1,21 @@
+"""``rates``: whether frames come, how many, and how old they are."""
+
+from __future__ import annotations
+
+from panoseti_daq.viewers.plugin import Viewer, ViewerContext, ViewerSpec
+
+
+def make(context: ViewerContext) -> Viewer:
+    """Make the viewer."""
+    from panoseti_daq.viewers.charts.book import RateBook
+    from panoseti_daq.viewers.charts.rates import RateChart
+
+    return RateChart(RateBook(context.refresh_period_s), context.refresh_period_s)
+
+
+SPEC = ViewerSpec(
+    "rates",
+    "Frames per second, bytes per second, age and drops of every key, over ten minutes.",
+    make,
+    status=True,
+)

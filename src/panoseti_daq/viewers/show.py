@@ -1,0 +1,228 @@
+"""Showing viewers: one window each, until they are closed or a signal comes; or one picture without a display.
+
+Importing this imports no Qt.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from panoseti_daq.errors import ViewerError
+from panoseti_daq.viewers import qt
+from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, describe, make_viewer
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from panoseti_daq.client import AioDaqDataClient
+    from panoseti_daq.viewers.feed import Feed
+    from panoseti_daq.viewers.window import HostWindow
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A picture to be taken instead of a window to be shown.
+
+    Attributes
+    ----------
+    file
+        PNG file to write.
+    after_s
+        When, s after the window is ready.
+    """
+
+    file: Path
+    after_s: float = 5.0
+
+
+def show(
+    viewers: Sequence[tuple[ViewerSpec, Mapping[str, Any]]],
+    make_client: Callable[[], AioDaqDataClient],
+    *,
+    hosts: Sequence[str] = (),
+    module_ids: Iterable[int] = (),
+    refresh_period_s: float = 1.0,
+    snapshot: Snapshot | None = None,
+) -> None:
+    """Show viewers, each in a window with a stream of its own, until the last one is closed or SIGTERM comes.
+
+    For the main thread.
+
+    Parameters
+    ----------
+    viewers
+        What to show, and the values of its options.
+    make_client
+        Makes a client that is not yet entered; called once per viewer.
+    hosts, module_ids
+        Which; empty for all.
+    refresh_period_s
+        Time between two redraws, s.
+    snapshot
+        Take a picture of the first viewer without a display, instead.
+
+    Raises
+    ------
+    ViewerError
+        Qt is missing, there is no display, a viewer failed, or no frame came in time for the picture.
+    OSError
+        The picture cannot be written.
+    HostError
+        No host answers.
+    KeyboardInterrupt
+        Ctrl-C.
+    """
+    if snapshot is not None and not snapshot.file.absolute().parent.is_dir():
+        raise ViewerError(
+            f"{snapshot.file} cannot be written: there is no directory {snapshot.file.absolute().parent}"
+        )
+    app = qt.application(off_screen=snapshot is not None)
+    from panoseti_daq.viewers.feed import Feed, Wanted
+    from panoseti_daq.viewers.window import HostWindow
+
+    context = ViewerContext(refresh_period_s, tuple(module_ids))
+    with _Stop(app) as stop, ExitStack() as feeds:
+        windows = []
+        for spec, options in viewers:
+            viewer = make_viewer(spec, context, options)
+            feed = feeds.enter_context(Feed(make_client(), Wanted.by(spec, context, tuple(hosts))))
+            windows.append(HostWindow(spec.name, viewer, feed, refresh_period_s))
+        if snapshot is not None:
+            _take_later(windows[0], feed, snapshot)
+        _run(windows, stop, on_screen=snapshot is None)
+    for window in windows:
+        if window.error is not None:
+            raise window.error
+
+
+def _run(windows: Sequence[HostWindow], stop: _Stop, *, on_screen: bool) -> None:
+    from PySide6.QtCore import Qt
+
+    def quit_after_the_last() -> None:
+        if all(window.is_closed for window in windows):
+            stop.app.quit()
+
+    for window in windows:
+        window.closed.connect(quit_after_the_last)
+        window.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen, not on_screen)
+        if not window.is_closed:
+            window.show()
+            _log.info("window %s is open", window.windowTitle())
+    with _failing_in_events(windows):
+        if not all(window.is_closed for window in windows):
+            stop.run()
+    for window in windows:
+        window.close()
+
+
+class _Stop:
+    """Ends the event loop of Qt on SIGINT and SIGTERM, whatever it waits for; and all before it, as they do.
+
+    Python sees a signal only when Qt gives it a turn: the signal's byte in a socket makes it.
+    """
+
+    def __init__(self, app: QApplication) -> None:
+        self.app = app
+        self._received: list[int] = []
+        self._in_loop = False
+        self._undo = ExitStack()
+
+    def __enter__(self) -> _Stop:
+        from PySide6.QtCore import QSocketNotifier
+
+        readable, writable = socket.socketpair()
+        for end in (readable, writable):
+            self._undo.enter_context(end)
+        writable.setblocking(False)
+        notifier = QSocketNotifier(readable.fileno(), QSocketNotifier.Type.Read)
+        self._undo.callback(notifier.setEnabled, False)
+
+        def wake() -> None:
+            readable.recv(64)
+            if self._received:
+                self.app.quit()  # again: the first time may have been before the loop ran
+
+        notifier.activated.connect(wake)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._undo.callback(signal.signal, number, signal.signal(number, self._stop))
+        self._undo.callback(
+            signal.set_wakeup_fd, signal.set_wakeup_fd(writable.fileno(), warn_on_full_buffer=False)
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def run(self) -> None:
+        """Run the event loop.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            SIGINT came.
+        """
+        self._in_loop = True
+        try:
+            self.app.exec()
+        finally:
+            self._in_loop = False
+        if signal.SIGINT in self._received:
+            raise KeyboardInterrupt
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._received.append(number)
+        if self._in_loop:
+            self.app.quit()
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt
+        else:
+            raise SystemExit(0)
+
+
+@contextmanager
+def _failing_in_events(windows: Sequence[HostWindow]) -> Iterator[None]:
+    """Close the windows when a viewer raises outside of its calls, as in a mouse event: nobody knows which did."""
+
+    def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        _log.error("a viewer failed in an event", exc_info=(kind, error, trace))
+        for window in windows:
+            window.fail(ViewerError(f"a viewer failed: {describe(error)}"))
+
+    before, sys.excepthook = sys.excepthook, fail
+    try:
+        yield
+    finally:
+        sys.excepthook = before
+
+
+def _take_later(window: HostWindow, feed: Feed, snapshot: Snapshot) -> None:
+    from PySide6.QtCore import QTimer
+
+    def take() -> None:
+        if window.is_closed:
+            return
+        if window.n_frames == 0:
+            reasons = "; ".join(f"{host}: {state.reason}" for host, state in feed.states.items() if state.reason)
+            why = reasons or "is the run active?"
+            window.fail(ViewerError(f"no frame came in {snapshot.after_s:g} s, so there is no picture; {why}"))
+            return
+        try:
+            window.save(snapshot.file)
+        except OSError as error:
+            window.fail(error)
+        window.close()
+
+    QTimer.singleShot(round(snapshot.after_s * 1000), take)

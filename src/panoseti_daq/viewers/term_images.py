@@ -1,0 +1,245 @@
+"""The terminal viewer ``term``: which panels are shown, where, and what the keys do."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.pff import Key, Kind
+from panoseti_daq.viewers.halfblocks import TextLine
+from panoseti_daq.viewers.images.colors import ColorMap
+from panoseti_daq.viewers.images.history import History
+from panoseti_daq.viewers.images.levels import LevelsMode
+from panoseti_daq.viewers.images.panel import Panel
+from panoseti_daq.viewers.images.pedestal import Pedestals
+from panoseti_daq.viewers.images.titles import Stamp
+from panoseti_daq.viewers.term_panels import Look, empty_lines, panel_lines
+
+_BETWEEN_KINDS: Final = 2  # columns
+_BETWEEN_MODULES: Final = 4
+_DIM: Final = Style(color="bright_black")
+_LEAST_OLD_PERIOD_S: Final = 1.0
+"""Least period that ages are judged by, s: what is written in bursts (SPEC 1.5) is never as young as 0.2 s."""
+
+_Member = TypeVar("_Member", bound=enum.Enum)
+
+
+class Shown(enum.Enum):
+    """Which kinds are shown, pulse height on the left."""
+
+    BOTH = (Kind.PULSE_HEIGHT, Kind.MOVIE)
+    MOVIE = (Kind.MOVIE,)
+    PULSE_HEIGHT = (Kind.PULSE_HEIGHT,)
+
+
+class Zoom(enum.Enum):
+    """Size of the pictures."""
+
+    AUTO = (1, 2)
+    """Full while all modules fit so."""
+    FULL = (1,)
+    SMALL = (2,)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How modules are laid out.
+
+    Attributes
+    ----------
+    look
+        Of the panels.
+    per_row
+        Modules beside each other.
+    n_rows
+        Rows of modules that fit, at least one.
+    """
+
+    look: Look
+    per_row: int
+    n_rows: int
+
+    @property
+    def n_modules(self) -> int:
+        """Modules that are seen at once."""
+        return self.per_row * self.n_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Text that is drawn when the console that it is for is known.
+
+    Attributes
+    ----------
+    draw
+        Gives the lines, told whether it may draw half blocks in color.
+    """
+
+    draw: Callable[[bool], list[TextLine]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        has_colors = console.color_system in ("256", "truecolor") and not console.no_color
+        for line in self.draw(has_colors and not options.ascii_only):
+            yield from line
+            yield Segment.line()
+
+
+class TermImages:
+    """Shows the newest images of every module as text.
+
+    Parameters
+    ----------
+    refresh_period_s
+        Time between two refreshes, s.
+    colormap
+        Colors to begin with.
+    ascii_only
+        Draw with ASCII characters, whatever the terminal can do.
+    """
+
+    def __init__(self, refresh_period_s: float, colormap: ColorMap, *, ascii_only: bool = False) -> None:
+        self._period_s = max(refresh_period_s, _LEAST_OLD_PERIOD_S)
+        self._colormap = colormap
+        self._ascii_only = ascii_only
+        self._levels = LevelsMode.ROLLING
+        self._shown = Shown.BOTH
+        self._zoom = Zoom.AUTO
+        self._panels: dict[tuple[int, Kind], Panel] = {}
+        self._pedestals = Pedestals()  # nothing is subtracted, and so
+        self._histories: dict[Key, History] = {}  # nothing is remembered
+        self._first_row = 0
+        self._seen = "none"
+        self._keys: dict[str, Callable[[], None]] = {
+            "up": lambda: self._scroll(-1),
+            "down": lambda: self._scroll(+1),
+            "tab": lambda: self._show(_after(self._shown)),
+            "m": lambda: self._show(Shown.MOVIE),
+            "p": lambda: self._show(Shown.PULSE_HEIGHT),
+            "b": lambda: self._show(Shown.BOTH),
+            "c": self._next_colormap,
+            "l": self._next_levels,
+            "z": self._next_zoom,
+        }
+
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take the newest frames."""
+        now_s = time.time()
+        for frame in sorted(frames.values(), key=lambda frame: frame.time.unix_ns):
+            stamp, at = Stamp.of(frame, now_s), (frame.module_id, frame.product.kind)
+            if at in self._panels:
+                self._panels[at].put(stamp)
+            else:
+                self._panels[at] = Panel(stamp)
+            self._histories.setdefault(frame.key, History(frame.product))
+        for panel in self._panels.values():
+            if panel.is_new:
+                panel.compose(self._pedestals, self._histories)
+
+    def key(self, key: str) -> None:
+        """Do what a key says; keys without a meaning do nothing."""
+        self._keys.get(key, lambda: None)()
+
+    def render(self, columns: int, rows: int) -> Drawing:
+        """What is to be seen."""
+        return Drawing(lambda in_color: self.lines(columns, rows, in_color=in_color and not self._ascii_only))
+
+    def lines(self, columns: int, rows: int, *, in_color: bool) -> list[TextLine]:
+        """`rows` lines of `columns` columns.
+
+        Parameters
+        ----------
+        columns, rows
+            What there is room for.
+        in_color
+            Whether to draw half blocks and not ASCII characters.
+        """
+        modules = sorted({module_id for module_id, _ in self._panels})
+        kinds = self._kinds
+        if not modules or not kinds:
+            lines = [
+                [Segment("waiting for the first image" if not modules else "no image of this kind yet", _DIM)]
+            ]
+        else:
+            grid = self._grid(columns, rows - 1, len(modules), len(kinds), in_color=in_color)
+            lines = self._draw(grid, modules, kinds)
+        body = [Segment.adjust_line_length(line, columns) for line in lines[: rows - 1]]
+        body += [[Segment(" " * columns)]] * (rows - 1 - len(body))
+        return [*body, Segment.adjust_line_length([Segment(self._help(), _DIM)], columns)]
+
+    @property
+    def _kinds(self) -> list[Kind]:
+        """Kinds that are shown: no place is kept for one that no module sends."""
+        there = {kind for _, kind in self._panels}
+        return [kind for kind in self._shown.value if kind in there]
+
+    def _grid(self, columns: int, rows: int, n_modules: int, n_kinds: int, *, in_color: bool) -> Grid:
+        grids = []
+        for scale in self._zoom.value:
+            look = Look(scale, self._colormap if in_color else None, self._levels, self._period_s)
+            width = n_kinds * (look.n_columns + _BETWEEN_KINDS) - _BETWEEN_KINDS + _BETWEEN_MODULES
+            per_row = max(1, (columns + _BETWEEN_MODULES) // width)
+            grids.append(Grid(look, per_row, max(1, (rows + 1) // (look.n_lines + 1))))
+            if grids[-1].n_modules >= n_modules and look.n_lines <= rows and width - _BETWEEN_MODULES <= columns:
+                break
+        return grids[-1]
+
+    def _draw(self, grid: Grid, modules: list[int], kinds: list[Kind]) -> list[TextLine]:
+        n_rows = -(-len(modules) // grid.per_row)
+        self._first_row = max(0, min(self._first_row, n_rows - grid.n_rows))
+        first = self._first_row * grid.per_row
+        seen = modules[first : first + grid.n_modules]
+        self._seen = f"{first + 1}-{first + len(seen)} of {len(modules)}"
+        lines: list[TextLine] = []
+        for begin in range(0, len(seen), grid.per_row):
+            if lines:
+                lines.append([])
+            lines += self._row(seen[begin : begin + grid.per_row], kinds, grid.look)
+        return lines
+
+    def _row(self, modules: list[int], kinds: list[Kind], look: Look) -> Iterator[TextLine]:
+        panels = [self._panel_lines(module_id, kind, look) for module_id in modules for kind in kinds]
+        for pieces in zip(*panels, strict=True):
+            line: TextLine = []
+            for i, piece in enumerate(pieces, 1):
+                gap = _BETWEEN_MODULES if i % len(kinds) == 0 else _BETWEEN_KINDS
+                line += [*piece, Segment(" " * gap)]
+            yield line[:-1]
+
+    def _panel_lines(self, module_id: int, kind: Kind, look: Look) -> list[TextLine]:
+        panel = self._panels.get((module_id, kind))
+        return empty_lines(module_id, kind, look) if panel is None else panel_lines(panel, look)
+
+    def _help(self) -> str:
+        return (
+            f"modules {self._seen} up/down  tab/m/p/b {self._shown.name.lower().replace('_', ' ')}"
+            f"  l {self._levels}  c {self._colormap}  z {self._zoom.name.lower()}"
+        )
+
+    def _scroll(self, n_rows: int) -> None:
+        self._first_row = max(0, self._first_row + n_rows)
+
+    def _show(self, shown: Shown) -> None:
+        self._shown = shown
+
+    def _next_colormap(self) -> None:
+        self._colormap = self._colormap.next
+
+    def _next_levels(self) -> None:
+        self._levels = self._levels.next
+
+    def _next_zoom(self) -> None:
+        self._zoom = _after(self._zoom)
+
+
+def _after(member: _Member) -> _Member:
+    """The next member of an enum, round and round."""
+    members = list(type(member))
+    return members[(members.index(member) + 1) % len(members)]

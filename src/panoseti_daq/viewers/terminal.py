@@ -1,0 +1,219 @@
+"""What surrounds a terminal viewer: the alternate screen, the keys, the refresh, the status line, the end."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+
+from panoseti_daq.errors import ViewerError
+from panoseti_daq.viewers.feed import Feed, HostState
+from panoseti_daq.viewers.keys import KeyReader, cbreak
+from panoseti_daq.viewers.paint import Painter, terminal_size
+from panoseti_daq.viewers.plugin import TerminalViewer, describe
+from panoseti_daq.viewers.signals import Signals, log_held_back, noted_signals
+
+_log = logging.getLogger(__name__)
+
+_DUMB_PERIOD_S: Final = 2.0
+"""Least refresh period of a terminal that cannot move its cursor, s: it scrolls by a screen each time."""
+_LOST: Final = Style(color="bright_white", bgcolor="red")
+_STATUS: Final = Style(reverse=True)
+
+_T = TypeVar("_T")
+
+
+def run(viewer: TerminalViewer, feed: Feed, refresh_period_s: float, duration_s: float | None = None) -> None:
+    """Show a viewer on the terminal until q, SIGTERM or Ctrl-C; leaves the terminal as it was.
+
+    Parameters
+    ----------
+    viewer
+        What to show.
+    feed
+        Where its frames come from; already entered.
+    refresh_period_s
+        Time between two refreshes, s.
+    duration_s
+        End after so long, s; None for never.
+
+    Raises
+    ------
+    ViewerError
+        stdout is no terminal, the viewer failed, or the feed ended for good.
+    KeyboardInterrupt
+        Ctrl-C.
+    """
+    if not sys.stdout.isatty():
+        raise ViewerError(
+            "stdout is no terminal to draw in; `panoseti-daq stream` prints lines, `plot view --snapshot FILE.png`"
+            " writes a picture"
+        )
+    deadline = None if duration_s is None else time.monotonic() + duration_s
+    with noted_signals(signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGWINCH) as signals:
+        while not _Session(viewer, feed, refresh_period_s, deadline, signals).run():
+            os.kill(os.getpid(), signal.SIGSTOP)  # Ctrl-Z, with the terminal restored
+    if signal.SIGINT in signals.received:
+        raise KeyboardInterrupt
+
+
+def save_svg(viewer: TerminalViewer, file: Path, columns: int = 80, rows: int = 24) -> None:
+    """Write what a viewer shows as a picture for a web page.
+
+    Parameters
+    ----------
+    viewer
+        What has taken its frames.
+    file
+        SVG file to write.
+    columns, rows
+        Size of the terminal in the picture.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    console = Console(
+        record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor", width=columns, height=rows
+    )
+    console.print(viewer.render(columns, rows))
+    console.save_svg(str(file), title="panoseti-daq plot term")
+
+
+class _Session:
+    """One stay on the alternate screen."""
+
+    def __init__(
+        self,
+        viewer: TerminalViewer,
+        feed: Feed,
+        refresh_period_s: float,
+        deadline: float | None,
+        signals: Signals,
+    ) -> None:
+        self._viewer = viewer
+        self._feed = feed
+        self._deadline = deadline
+        self._signals = signals
+        self._console = Console(file=sys.stdout, highlight=False)
+        self._period_s = max(refresh_period_s, _DUMB_PERIOD_S if self._console.is_dumb_terminal else 0)
+        self._painter = Painter(self._console)
+        self._keys = KeyReader(sys.stdin.fileno()) if sys.stdin.isatty() else None
+        self._is_paused = False
+        self._is_over = False
+
+    def run(self) -> bool:
+        """Stay until there is a reason to leave; False when the process shall be stopped and come back."""
+        screen = self._console.screen()
+        with (
+            log_held_back(),
+            cbreak(self._keys.descriptor if self._keys is not None else None),
+            selectors.DefaultSelector() as ready,
+        ):
+            ready.register(self._signals.wakeup, selectors.EVENT_READ, self._see_signals)
+            if self._keys is not None:
+                ready.register(self._keys.descriptor, selectors.EVENT_READ, lambda: self._press(ready))
+            if self._console.is_dumb_terminal:
+                return self._loop(ready)
+            with screen:
+                try:
+                    return self._loop(ready)
+                finally:
+                    self._painter.end()
+
+    def _loop(self, ready: selectors.BaseSelector) -> bool:
+        next_draw = time.monotonic()
+        while not self._is_over:
+            now = time.monotonic()
+            if now >= next_draw:
+                self._draw()
+                next_draw = max(next_draw + self._period_s, now)
+            wake = next_draw if self._deadline is None else min(next_draw, self._deadline)
+            events = ready.select(max(0.0, wake - time.monotonic()))
+            for key, _ in events:
+                key.data()
+            if signal.SIGTSTP in self._signals.received:
+                self._signals.received.discard(signal.SIGTSTP)
+                return False
+            if events:
+                next_draw = min(next_draw, time.monotonic())
+            self._is_over |= self._deadline is not None and time.monotonic() >= self._deadline
+        return True
+
+    def _see_signals(self) -> None:
+        self._signals.clear_wakeup()
+        received = self._signals.received
+        self._is_over |= not received.isdisjoint((signal.SIGINT, signal.SIGTERM))
+
+    def _press(self, ready: selectors.BaseSelector) -> None:
+        assert self._keys is not None
+        for key in self._keys.read():
+            match key:
+                case "q":
+                    self._is_over = True
+                case " ":
+                    self._is_paused = not self._is_paused
+                case "\x0c":  # Ctrl-L, as everywhere
+                    self._painter.forget()
+                case _:
+                    self._guarded(self._viewer.key, key)
+        if self._keys.is_at_end:
+            ready.unregister(self._keys.descriptor)
+
+    def _draw(self) -> None:
+        if self._feed.error is not None:
+            raise ViewerError(f"no more images: {describe(_cause(self._feed.error))}") from self._feed.error
+        frames = {} if self._is_paused else self._feed.frames.take()
+        if frames:
+            self._guarded(self._viewer.update, frames)
+        columns, rows = terminal_size(sys.stdout.fileno())
+        n_status = 1 if rows > 1 else 0
+        lines = self._guarded(self._lines, columns, rows - n_status)
+        self._painter.paint([*lines, *[self._status(columns)] * n_status])
+
+    def _lines(self, columns: int, rows: int) -> list[list[Segment]]:
+        options = self._console.options.update_dimensions(columns, rows)
+        return self._console.render_lines(self._viewer.render(columns, rows), options)
+
+    def _status(self, columns: int) -> list[Segment]:
+        text, is_lost = _connection(self._feed.states)
+        keys = "  space pause  q quit" if self._keys is not None else ""
+        text = ("PAUSED  " if self._is_paused else "") + text
+        room = max(0, columns - len(keys))
+        line = [Segment(text[:room].ljust(room) + keys, _LOST if is_lost else _STATUS)]
+        return Segment.adjust_line_length(line, columns)
+
+    def _guarded(self, do: Callable[..., _T], *arguments: Any) -> _T:
+        """Call the viewer; the door for whatever a plugin raises."""
+        try:
+            return do(*arguments)
+        except Exception as error:
+            _log.exception("the viewer failed")
+            raise ViewerError(f"the viewer failed: {describe(error)}") from error
+
+
+def _connection(states: Mapping[str, HostState]) -> tuple[str, bool]:
+    """How it stands with the hosts, and whether one is lost; the lost ones come first."""
+    now = time.monotonic()
+    lost = [f"{host} lost {now - s.since:.0f} s ago: {s.reason}" for host, s in states.items() if not s.connected]
+    connected = [host for host, state in states.items() if state.connected]
+    text = "; ".join([*lost, *([f"connected to {', '.join(connected)}"] if connected else [])])
+    return " ".join(text.split()) or "connecting", bool(lost)
+
+
+def _cause(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

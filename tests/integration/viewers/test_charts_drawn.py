@@ -1,0 +1,208 @@
+"""The chart windows without a display: what they draw is compared with arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from rig import run_command, serving_process
+from viewer_frames import DETECTED_NS, Clock, by_key, received
+from viewers_qt import application
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.viewers import theme
+from panoseti_daq.viewers.charts.book import RateBook
+from panoseti_daq.viewers.charts.light import LightCurves
+from panoseti_daq.viewers.charts.pulses import PulseHeights
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication, QWidget
+
+__all__ = ["application"]
+
+PH1024, IMG16 = DataProduct.PH1024, DataProduct.IMG16
+
+
+def colours_in(widget: QWidget, path: Path) -> set[tuple[int, int, int]]:
+    """Colours of the picture, and the picture for whoever wants to look."""
+    widget.resize(1100, 750)
+    image = widget.grab().toImage()
+    assert image.save(str(path))
+    image = image.convertToFormat(image.Format.Format_RGB32)
+    pixels = np.unique(np.frombuffer(image.constBits(), np.uint32)) & 0xFFFFFF
+    return {(pixel >> 16, pixel >> 8 & 0xFF, pixel & 0xFF) for pixel in pixels.tolist()}
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_histograms_hold_the_events_of_their_window(application: QApplication, tmp_path: Path, log: bool) -> None:
+    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+
+    clock = Clock()
+    chart = PulseHeightDistribution(
+        (10, 60), log=log, log_adc=log, pulses=PulseHeights(60, clock.monotonic, clock.wall_ns)
+    )
+    random = np.random.default_rng(5)
+    heights = {module_id: random.integers(100, 900, 40) for module_id in (3, 14)}
+    for i in range(40):
+        clock.advance(1)
+        now_ns = clock.wall_ns()
+        chart.update(
+            by_key(*(received(PH1024, h[i], module_id=m, number=i, unix_ns=now_ns) for m, h in heights.items()))
+        )
+    chart.redraw()
+    for panel, n in zip(chart.panels, (11, 40), strict=True):
+        for module_id, expected in heights.items():
+            edges, counts = panel.curves[module_id, True]
+            if log:
+                edges, counts = 10**edges, np.where(counts < 0, 0, 10**counts)
+            assert np.rint(counts).tolist() == np.histogram(expected[-n:], edges)[0].tolist()
+    assert [row.texts for row in chart.table.rows] == [
+        ("all", "22", "2.2", "80", "2.0"),
+        ("3", "11", "1.1", "40", "1.0"),
+        ("14", "11", "1.1", "40", "1.0"),
+    ]
+    assert {theme.module_colour(3), theme.module_colour(14)} <= colours_in(chart.widget, tmp_path / "phdist.png")
+
+
+def test_many_modules_are_drawn_below_their_sum(application: QApplication) -> None:
+    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+
+    chart = PulseHeightDistribution((10,), log=False)
+    chart.update(by_key(*(received(PH1024, 100 + m % 2, module_id=m) for m in range(64))))
+    chart.redraw()
+    (panel,) = chart.panels
+    assert len(panel.curves) == 65
+    assert panel.curves["all", True][1].sum() == 64
+    assert len(chart.table.rows) == 65
+
+
+def test_a_window_without_events_says_so(application: QApplication) -> None:
+    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+
+    clock = Clock()
+    chart = PulseHeightDistribution((10, 60), pulses=PulseHeights(60, clock.monotonic, clock.wall_ns))
+    chart.redraw()
+    assert "No pulse-height frames yet" in chart.widget.text
+    chart.update(by_key(received(PH1024, 100)))
+    clock.advance(30)
+    chart.redraw()
+    assert chart.widget.text == ""
+    assert not chart.panels[0].curves
+    assert chart.panels[1].curves
+    clock.advance(60)
+    chart.redraw()
+    assert not chart.panels[1].curves
+
+
+def test_light_curves_are_the_means_with_a_gap_where_nothing_came(
+    application: QApplication, tmp_path: Path
+) -> None:
+    from panoseti_daq.viewers.charts.lightcurve import LightCurveChart
+
+    clock = Clock()
+    chart = LightCurveChart(LightCurves(60, [(1, 2)], monotonic=clock.monotonic), [(1, 2)])
+    chart.redraw()
+    assert "No movie frames yet" in chart.widget.text
+    images = np.random.default_rng(4).integers(0, 500, (6, 32, 32))
+    for i, image in enumerate(images):
+        clock.advance(10 if i == 4 else 0.5)
+        chart.update(by_key(received(IMG16, image, module_id=224, number=i, unix_ns=clock.wall_ns())))
+    chart.redraw()
+    for panel, expected in zip(chart.panels, (images.mean(axis=(1, 2)), images[:, 1, 2]), strict=True):
+        _, y = panel.curves[Key(224, IMG16, None)]
+        assert np.flatnonzero(np.isnan(y)).tolist() == [4]
+        assert y[~np.isnan(y)] == pytest.approx(expected)
+    assert theme.module_colour(224) in colours_in(chart.widget, tmp_path / "lightcurve.png")
+
+
+def test_a_viewer_of_frames_without_time_says_why_it_is_empty(application: QApplication) -> None:
+    from panoseti_daq.viewers.charts.lightcurve import LightCurveChart
+
+    chart = LightCurveChart(LightCurves(60))
+    chart.update(by_key(received(IMG16, 1, unix_ns=0)))
+    chart.redraw()
+    assert "1 frames had no time" in chart.widget.text
+
+
+def key_status(module_id: int, age_s: float, product: str = "img16", quabo: int | None = None) -> pb.KeyStatus:
+    unix_ns = DETECTED_NS - round(age_s * 1e9)
+    return pb.KeyStatus(
+        module_id=module_id,
+        product=product,
+        quabo=quabo,
+        frames_per_second=20,
+        bytes_per_second=50_800,
+        unix_ns=unix_ns,
+    )
+
+
+def test_old_keys_stand_first_and_in_red(application: QApplication, tmp_path: Path) -> None:
+    from panoseti_daq.viewers.charts.rates import RateChart
+
+    clock = Clock()
+    chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
+    chart.redraw()
+    assert "Nothing was heard" in chart.widget.text
+    keys = [key_status(1, 0.2), key_status(2, 7), key_status(3, 9, "ph256", 2), key_status(4, 4.9)]
+    chart.update_status("node", pb.StatusResponse(keys=keys))
+    chart.redraw()
+    host, *rows = chart.table.rows
+    assert host.texts == ("node", "80.0", "203.2", "9.0", "0")
+    assert [(row.texts[0], bool(row.alarm)) for row in rows] == [
+        ("2 img16", True),
+        ("3 ph256 Q2", False),
+        ("4 img16", False),
+        ("1 img16", False),
+    ]
+    assert theme.ALARM_RGB in colours_in(chart.widget, tmp_path / "rates.png")
+
+
+def test_rates_are_drawn_as_the_server_said_them(application: QApplication) -> None:
+    from panoseti_daq.viewers.charts.rates import RateChart
+
+    clock = Clock()
+    chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
+    for second in range(5):
+        clock.advance(1)
+        key = pb.KeyStatus(module_id=9, product="img16", frames_per_second=10 + second, unix_ns=clock.wall_ns())
+        streams = [pb.StreamStatus(peer="slow", dropped=3 * second)]
+        chart.update_status("node", pb.StatusResponse(keys=[key], streams=streams))
+        chart.redraw()
+    times_s, frames = chart.panels[0].curves[(9, "img16"), 0]
+    assert 10**frames == pytest.approx([10, 11, 12, 13, 14])
+    assert (times_s - DETECTED_NS / 1e9).tolist() == pytest.approx([1, 2, 3, 4, 5])
+    assert chart.panels[3].curves["node"][1] == pytest.approx([3, 3, 3, 3])
+
+
+def test_rates_of_many_modules_are_drawn_per_product(application: QApplication) -> None:
+    from panoseti_daq.viewers.charts.rates import RateChart
+
+    clock = Clock()
+    chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
+    chart.update_status("node", pb.StatusResponse(keys=[key_status(m, m / 10) for m in range(64)]))
+    chart.redraw()
+    assert set(chart.panels[0].curves) == {((None, "img16"), 0), ((None, "img16"), 3)}
+    assert 10 ** chart.panels[0].curves[(None, "img16"), 0][1] == pytest.approx([64 * 20])
+    assert 10 ** chart.panels[2].curves[(None, "img16"), 2][1] == pytest.approx([6.3])
+    assert len(chart.table.rows) == 2 + 64
+
+
+@pytest.mark.timeout(40)
+def test_each_chart_writes_a_picture_of_a_simulation(tmp_path: Path) -> None:
+    with serving_process("--simulate") as (_, host):
+        for name in ("phdist", "rates", "lightcurve"):
+            picture = tmp_path / f"{name}.png"
+            command = ("plot", name, "--host", host, "--snapshot", picture, "--after", 1.5)
+            result = run_command(*command, "--refresh-period", 0.2, timeout_s=12)
+            assert (result.returncode, result.stderr) == (0, "")
+            assert picture.stat().st_size > 10_000
+
+
+def test_what_cannot_be_drawn_is_a_wrong_option() -> None:
+    result = run_command("plot", "lightcurve", "--pixel", "40,1", "--snapshot", "a.png", "--after", 0)
+    assert result.returncode == 2
+    assert "outside of the image" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,262 @@
+"""The host window without a display, around a viewer that notes what it was told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from frames import block_of
+from viewers_qt import application, process_events
+
+from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
+from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.viewers.feed import Feed, HostState, Wanted
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication, QWidget
+
+    from panoseti_daq.viewers.window import HostWindow
+
+__all__ = ["application"]
+
+pytestmark = pytest.mark.timeout(60)  # the first one imports Qt, on a machine that may be busy
+
+
+class StillFeed(Feed):
+    """A feed without servers: its states and statuses are what the test says."""
+
+    def __init__(self) -> None:
+        super().__init__(AioDaqDataClient.connect("nowhere"), Wanted())
+
+    def say(self, host: str, *, connected: bool, reason: str = "", was_connected: bool = True) -> None:
+        self._states[host] = HostState(connected, reason, time.monotonic() - 12, was_connected)
+
+
+class NotingViewer:
+    def __init__(self) -> None:
+        from PySide6.QtGui import QAction, QKeySequence
+        from PySide6.QtWidgets import QLabel
+
+        self.label = QLabel("an image")
+        self.label.setStyleSheet("background: rgb(10, 200, 30)")
+        self.label.addAction(QAction("Next colour map", self.label, shortcut=QKeySequence("C")))
+        self.taken: list[Mapping[Key, ReceivedFrame]] = []
+        self.statuses: list[str] = []
+        self.n_redraws = 0
+        self.raises: Exception | None = None
+
+    @property
+    def widget(self) -> QWidget:
+        return self.label
+
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        self.taken.append(frames)
+
+    def redraw(self) -> None:
+        self.n_redraws += 1
+        if self.raises is not None:
+            raise self.raises
+
+    def update_status(self, host: str, status: Any) -> None:
+        self.statuses.append(host)
+
+
+@pytest.fixture
+def feed() -> StillFeed:
+    return StillFeed()
+
+
+@pytest.fixture
+def viewer(application: QApplication) -> NotingViewer:
+    return NotingViewer()
+
+
+@pytest.fixture
+def window(viewer: NotingViewer, feed: StillFeed) -> Iterator[HostWindow]:
+    from panoseti_daq.viewers.window import HostWindow
+
+    made = HostWindow("noting", viewer, feed, 60.0)
+    made.show()
+    yield made
+    made.close()
+
+
+def received(i: int, module_id: int = 7) -> ReceivedFrame:
+    [frame] = block_of(DataProduct.IMG16, first=i, module_id=module_id)
+    return ReceivedFrame(
+        frame.product, module_id, frame.file, frame.frame_number, bytes(frame.pixels), frame.header
+    )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        process_events()
+
+
+def press(window: HostWindow, key: str) -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    window.activateWindow()
+    assert QTest.qWaitForWindowActive(window)
+    QTest.keyClick(window, Qt.Key[f"Key_{key}"])
+    process_events()
+
+
+def state_of(window: HostWindow) -> str:
+    from PySide6.QtWidgets import QLabel
+
+    window._show_state()  # the timer's turn
+    return "; ".join(label.text() for label in window.statusBar().findChildren(QLabel))
+
+
+def test_frames_reach_the_viewer_before_the_timer_and_a_new_key_is_drawn_at_once(
+    window: HostWindow, viewer: NotingViewer, feed: StillFeed
+) -> None:
+    feed.frames.put(received(0))
+    until(lambda: bool(viewer.taken))
+    assert viewer.n_redraws == 1
+    feed.frames.put(received(1))
+    until(lambda: len(viewer.taken) == 2)
+    assert viewer.n_redraws == 1
+    assert window.n_frames == 2
+
+
+def test_a_viewer_that_does_not_keep_up_gets_the_newest_of_each_key(
+    window: HostWindow, viewer: NotingViewer, feed: StillFeed
+) -> None:
+    for i in range(100):
+        feed.frames.put(received(i, module_id=1 + i % 2))
+    until(lambda: bool(viewer.taken))
+    [frames] = viewer.taken
+    assert {frame.frame_number for frame in frames.values()} == {98, 99}
+
+
+def test_redraws_come_on_the_timer(viewer: NotingViewer, feed: StillFeed) -> None:
+    from panoseti_daq.viewers.window import HostWindow
+
+    window = HostWindow("noting", viewer, feed, 0.001)
+    begin = time.monotonic()
+    until(lambda: viewer.n_redraws >= 5)
+    assert time.monotonic() - begin > 4 * 0.02  # not faster than the shortest period
+    window.close()
+
+
+def test_a_paused_window_says_so_and_shows_the_newest_when_it_goes_on(
+    window: HostWindow, viewer: NotingViewer, feed: StillFeed
+) -> None:
+    press(window, "Space")
+    assert "PAUSED" in state_of(window)
+    assert window.windowTitle() == "panoseti-daq noting (paused)"
+    feed.frames.put(received(0))
+    feed.frames.put(received(1))
+    process_events()
+    assert viewer.taken == []
+    press(window, "Space")
+    assert [frame.frame_number for frame in viewer.taken[0].values()] == [1]
+    assert "PAUSED" not in state_of(window)
+    assert window.windowTitle() == "panoseti-daq noting"
+
+
+def test_the_menu_lists_the_keys_of_the_window_and_of_the_viewer(window: HostWindow) -> None:
+    [menu] = window.menuBar().actions()
+    actions = menu.menu().actions()  # type: ignore[attr-defined]
+    texts = {action.text(): action.shortcut().toString() for action in actions if not action.isSeparator()}
+    assert texts == {"Pause": "Space", "Save as PNG": "S", "Close": "Q", "Next colour map": "C"}
+
+
+def test_s_saves_what_is_seen_and_says_where(
+    window: HostWindow, viewer: NotingViewer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PySide6.QtGui import QImage
+
+    monkeypatch.chdir(tmp_path)
+    press(window, "S")
+    [file] = tmp_path.glob("noting_*Z.png")
+    image = QImage(str(file))
+    assert image.size() == viewer.widget.size()
+    assert image.pixelColor(2, 2).name() == "#0ac81e"
+    assert str(file) in window.statusBar().currentMessage()
+
+
+def test_a_picture_that_cannot_be_saved_is_said_in_the_status_bar(
+    window: HostWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    press(window, "S")
+    assert not window.is_closed
+    assert "cannot save" in window.statusBar().currentMessage()
+
+
+def test_q_closes_and_nothing_is_handed_over_any_more(
+    window: HostWindow, viewer: NotingViewer, feed: StillFeed
+) -> None:
+    press(window, "Q")
+    assert window.is_closed
+    feed.frames.put(received(0))
+    process_events()
+    assert viewer.taken == []
+
+
+def test_a_viewer_that_raises_is_closed_with_its_traceback(
+    window: HostWindow, viewer: NotingViewer, feed: StillFeed, caplog: pytest.LogCaptureFixture
+) -> None:
+    viewer.raises = ZeroDivisionError("no dark current")
+    feed.frames.put(received(0))
+    until(lambda: window.is_closed)
+    assert str(window.error) == "viewer noting failed: ZeroDivisionError: no dark current"
+    assert "Traceback" in caplog.text
+
+
+def test_the_status_bar_tells_the_age_of_the_newest_frame(window: HostWindow, feed: StillFeed) -> None:
+    assert "no frame yet" in state_of(window)
+    frame = received(0)
+    feed.frames.put(frame)
+    until(lambda: window.n_frames == 1)
+    days = (time.time() - frame.time.unix_ns / 1e9) / 86_400
+    assert f"newest frame {days:.0f} days old" in state_of(window)
+
+
+def test_the_status_bar_tells_which_host_is_lost_since_when_and_why(window: HostWindow, feed: StillFeed) -> None:
+    feed.say("daq1", connected=True)
+    feed.say("daq2", connected=False, reason="Connection refused")
+    feed.say("daq3", connected=False, reason="hp_io is not configured", was_connected=False)
+    text = state_of(window)
+    assert "connected to daq1" in text
+    assert "daq2 lost since " in text
+    assert "UTC (12 s): Connection refused" in text
+    assert "daq3 not connected since " in text
+
+
+def test_a_long_reason_does_not_widen_the_window(window: HostWindow, feed: StillFeed) -> None:
+    width_px = window.minimumSizeHint().width()
+    feed.say("daq2", connected=False, reason="because " * 500)
+    state_of(window)
+    assert window.minimumSizeHint().width() == width_px
+
+
+def test_what_servers_say_of_themselves_reaches_the_viewer_once(
+    window: HostWindow, viewer: NotingViewer, feed: StillFeed
+) -> None:
+    feed.statuses["daq1"] = object()  # type: ignore[assignment]
+    window._redraw()
+    window._redraw()
+    assert viewer.statuses == ["daq1"]
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "text"),
+    [(-3.0, "0.0 s"), (0.25, "0.2 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (200_000, "2 days")],
+)
+def test_durations_read_like_those_of_a_clock(application: QApplication, duration_s: float, text: str) -> None:
+    from panoseti_daq.viewers.window import duration_text
+
+    assert duration_text(duration_s) == text

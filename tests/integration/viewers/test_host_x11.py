@@ -1,0 +1,136 @@
+"""A real window on a real (if virtual) X display, driven with mouse and keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rig import command, serving_process
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(
+        not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="Xvfb and xdotool are not installed"
+    ),
+]
+
+LOADS_XCB = "from PySide6.QtWidgets import QApplication; QApplication([])"
+PATIENCE_S = 40.0  # Qt and gRPC are imported meanwhile, on a machine that may be busy
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[dict[str, str]]:
+    """Environment of a display of its own."""
+    readable, writable = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writable), "-screen", "0", "1400x1000x24", "-nolisten", "tcp"],
+        pass_fds=[writable],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writable)
+    try:
+        with os.fdopen(readable) as number:
+            env = {**os.environ, "DISPLAY": f":{number.readline().strip()}", "QT_QPA_PLATFORM": "xcb"}
+        loads = subprocess.run([sys.executable, "-c", LOADS_XCB], env=env, capture_output=True, check=False)
+        if loads.returncode != 0:
+            pytest.skip("the X platform plugin of Qt cannot be loaded")
+        yield env
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Window:
+    """The window of a process, as somebody sits before it."""
+
+    def __init__(self, process: subprocess.Popen[str], env: dict[str, str]) -> None:
+        self.process = process
+        self._env = env
+        self._id = self._until_found()
+
+    def _until_found(self) -> str:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            found = self._xdotool("search", "--onlyvisible", "--name", "^panoseti-daq view").split()
+            if found:
+                return found[0]
+            assert self.process.poll() is None, self.process.communicate()[1]
+            time.sleep(0.05)
+        raise AssertionError("no window appeared")
+
+    def _xdotool(self, *arguments: str) -> str:
+        return subprocess.run(
+            ["xdotool", *arguments], env=self._env, capture_output=True, text=True, check=False, timeout=10
+        ).stdout
+
+    @property
+    def title(self) -> str:
+        return self._xdotool("getwindowname", self._id).strip()
+
+    def press(self, key: str) -> None:
+        """Press a key in the window."""
+        self._xdotool("windowfocus", "--sync", self._id)
+        self.type(key)
+
+    def type(self, key: str) -> None:
+        """Press a key in what has the focus, which may be a menu."""
+        self._xdotool("key", key)
+
+    def click(self, x: int, y: int) -> None:
+        self._xdotool("mousemove", "--window", self._id, str(x), str(y), "click", "1")
+
+    def until_title(self, title: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while self.title != title:
+            assert time.monotonic() < deadline, self.title
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def window(display: dict[str, str], tmp_path: Path) -> Iterator[Window]:
+    with serving_process("--simulate") as (_, address):
+        process = subprocess.Popen(
+            command("plot", "view", "--host", address, "--refresh-period", 0.1),
+            env=display,
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield Window(process, display)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_an_observer_pauses_goes_on_clicks_saves_and_closes(window: Window, tmp_path: Path) -> None:
+    window.until_title("panoseti-daq view")
+    window.press("space")
+    window.until_title("panoseti-daq view (paused)")
+    window.press("space")
+    window.until_title("panoseti-daq view")
+    for x, y in ((300, 400), (800, 400), (5, 5), (300, 400)):  # images, the menu, and away from it
+        window.click(x, y)
+    window.press("s")
+    deadline = time.monotonic() + PATIENCE_S
+    while not (saved := list(tmp_path.glob("view_*.png"))) or not saved[0].stat().st_size:
+        assert time.monotonic() < deadline, "no picture was saved"
+        time.sleep(0.05)
+    assert saved[0].read_bytes().startswith(b"\x89PNG")
+    window.press("q")
+    _, errors = window.process.communicate(timeout=10)
+    assert (window.process.returncode, errors) == (0, "")
+
+
+def test_close_in_the_menu_ends_the_process(window: Window) -> None:
+    window.until_title("panoseti-daq view")
+    window.click(20, 10)
+    for key in ("Down", "Down", "Down", "Return"):  # Pause, Save as PNG, Close
+        window.type(key)
+    assert window.process.wait(10) == 0

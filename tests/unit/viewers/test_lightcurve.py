@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import typer
+from viewer_frames import DETECTED_NS, Clock, by_key, received
+
+from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.viewers.charts.light import CAPACITY, LightCurves
+from panoseti_daq.viewers.charts.series import TimeSeries, breaks, thinned, with_gaps
+from panoseti_daq.viewers.lightcurve import parse_pixel
+
+IMG8, IMG16 = DataProduct.IMG8, DataProduct.IMG16
+KEY = Key(7, IMG16, None)
+
+
+def at(seconds: float) -> int:
+    return DETECTED_NS + round(seconds * 1e9)
+
+
+@pytest.mark.parametrize("product", [IMG8, IMG16], ids=lambda product: product.token)
+def test_points_are_the_means_and_pixels_of_the_images_at_their_own_time(product: DataProduct) -> None:
+    light = LightCurves(300, [(3, 4), (31, 0)])
+    images = np.random.default_rng(2).integers(0, 256, (5, 32, 32))
+    for i, image in enumerate(images):
+        light.update(by_key(received(product, image, number=i, unix_ns=at(i))))
+    times_s, values = light.curve(Key(7, product, None))
+    assert times_s.tolist() == [at(i) / 1e9 for i in range(5)]
+    assert values[:, 0] == pytest.approx(images.mean(axis=(1, 2)))
+    assert values[:, 1].tolist() == images[:, 3, 4].tolist()
+    assert values[:, 2].tolist() == images[:, 31, 0].tolist()
+
+
+def test_a_frame_without_time_is_left_out() -> None:
+    light = LightCurves(300)
+    light.update(by_key(received(IMG16, 5, unix_ns=0)))
+    assert light.keys == []
+    assert light.n_without_time == 1
+
+
+def test_pulse_heights_and_other_products_are_left_out() -> None:
+    light = LightCurves(300, product=IMG16)
+    light.update(by_key(received(IMG8, 1), received(DataProduct.PH256, 2), received(IMG16, 3)))
+    assert light.keys == [KEY]
+
+
+def test_points_leave_as_time_passes() -> None:
+    clock = Clock()
+    light = LightCurves(60, monotonic=clock.monotonic)
+    for i in range(3):
+        light.update(by_key(received(IMG16, i, unix_ns=at(20 * i))))
+        clock.advance(20)
+    assert light.curve(KEY)[1][:, 0].tolist() == [0, 1, 2]
+    clock.advance(30)
+    assert light.curve(KEY)[1][:, 0].tolist() == [2]
+    clock.advance(60)
+    assert len(light.curve(KEY)[0]) == 0
+
+
+def test_the_axis_ends_now_by_the_clock_of_the_typical_module() -> None:
+    clock = Clock()
+    light = LightCurves(60, monotonic=clock.monotonic)
+    light.update(by_key(*(received(IMG16, 1, module_id=m, unix_ns=at(0)) for m in range(4))))
+    light.update(by_key(received(IMG16, 1, module_id=9, unix_ns=at(1e6))))
+    clock.advance(5)
+    assert light.now_s == pytest.approx(at(5) / 1e9)
+
+
+def test_memory_is_bounded_and_the_whole_span_is_kept() -> None:
+    clock = Clock()
+    light = LightCurves(3000, monotonic=clock.monotonic)
+    for i in range(4 * CAPACITY):  # four a second, for the whole span
+        light.update(by_key(received(IMG16, 0, number=i, unix_ns=at(i / 4))))
+        clock.advance(0.25)
+    times_s, _ = light.curve(KEY)
+    assert len(times_s) <= CAPACITY
+    assert times_s[-1] - times_s[0] > 2990
+
+
+def test_a_full_series_keeps_the_newest_in_order() -> None:
+    series = TimeSeries(4, 2)
+    for i in range(11):
+        series.append(i, 10 * i, 100 * i)
+        assert series.times_s.tolist() == list(range(max(0, i - 3), i + 1))
+    assert series.values.tolist() == [[70, 700], [80, 800], [90, 900], [100, 1000]]
+    assert len(series) == 4
+
+
+def test_a_line_is_broken_where_nothing_came_and_where_time_goes_back() -> None:
+    times_s = np.array([0.0, 1, 2, 3, 10, 11, 5, 6])
+    assert np.flatnonzero(breaks(times_s, 1.0)).tolist() == [3, 5]
+    x, y = with_gaps(times_s, times_s + 1, 1.0)
+    assert len(x) == 10
+    assert np.flatnonzero(np.isnan(y)).tolist() == [4, 7]
+    assert y[~np.isnan(y)].tolist() == (times_s + 1).tolist()
+
+
+def test_a_slow_but_steady_curve_has_no_gaps() -> None:
+    assert not breaks(np.arange(0.0, 300, 20), 1.0).any()
+
+
+def test_thinning_keeps_a_flash() -> None:
+    times_s, values = np.arange(10_000.0), np.zeros(10_000)
+    values[4321] = 500
+    x, y = thinned(times_s, values, 600)
+    assert len(x) == len(y) <= 700
+    assert y.max() == 500
+    assert abs(x[y.argmax()] - 4321) < 40
+    assert (np.diff(x) >= 0).all()
+
+
+def test_a_pixel_is_row_and_column() -> None:
+    assert parse_pixel("3,31") == (3, 31)
+
+
+@pytest.mark.parametrize("text", ["3", "3,4,5", "a,b", "32,0", "0,-1", ""])
+def test_what_is_no_pixel_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="--pixel"):
+        parse_pixel(text)

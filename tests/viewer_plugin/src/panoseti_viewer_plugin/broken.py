@@ -1,0 +1,3 @@
+"""``broken``: cannot be imported."""
+
+raise ImportError("the telescope is not installed")
