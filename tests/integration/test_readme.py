@@ -126,3 +126,8 @@ def test_the_compatibility_tables_are_those_that_the_interop_tests_made() -> Non
         match = re.search(r"(\|.*\|\n)+", made[made.index(heading) :])
         assert match is not None
         assert match[0] in README
+
+
+def test_the_viewer_of_the_readme_is_the_example() -> None:
+    [viewer] = blocks("python", "ViewerSpec(")
+    assert (ROOT / "examples/brightest_viewer/brightest.py").read_text().partition("\n\n")[2] == viewer

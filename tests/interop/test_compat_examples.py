@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import signal
 import subprocess
@@ -30,6 +31,11 @@ pytestmark = [
 
 SECTION: Final = "Documented examples of the peer with our compatibility package and our server"
 RUNNER: Final = Path(__file__).parent / "compat_scripts" / "run_example.py"
+WITHOUT_A_DISPLAY: Final = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+}
 PLACEHOLDERS: Final = {
     "path/to/your/daq_config.json": packaged_config("daq_config_grpc_simulate.json"),
     "path/to/your/network_config.json": packaged_config("network_config_grpc_simulate.json"),
@@ -83,7 +89,7 @@ EXAMPLES: Final = (
     Example(
         "visualisation loop",
         ("previewer.update",),
-        ("PanoImagePreviewer: plots come with a later version",),
+        ("PanoImagePreviewer: there is no display",),
         endless=True,
         initialised=True,
     ),
@@ -126,7 +132,12 @@ def test_a_documented_example_runs_as_it_stands(
         port = address.rpartition(":")[2]
         command = [sys.executable, "-u", str(RUNNER), str(file), port]
         with subprocess.Popen(
-            command, cwd=elsewhere, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=elsewhere,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=WITHOUT_A_DISPLAY,
         ) as process:
             assert process.stdout is not None
             watchdog = threading.Timer(30, process.kill)

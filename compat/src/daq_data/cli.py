@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from typing import Any
 
 from daq_data.client import AioDaqDataClient, hp_io_config_simulate_path
 from daq_data.config_paths import existing
-from daq_data.plot import PanoImagePreviewer, PulseHeightDistribution
 from panoseti_daq.cli.options import LogLevel, log_to_stderr
 from panoseti_daq.client.targets import load_json
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
@@ -54,22 +52,20 @@ async def _run(args: argparse.Namespace) -> None:
             print(await client.reflect_services(args.host), end="")
         if hp_io_cfg is not None and not await client.init_hp_io(args.host, hp_io_cfg, timeout=15.0):
             raise SourceError("not every server was initialised; the lines above say why")
-        async with asyncio.TaskGroup() as plots:
-            if args.plot_view:
-                previewer = PanoImagePreviewer(
-                    True, True, args.module_ids, plot_update_interval=args.refresh_period
-                )
-                plots.create_task(_show(previewer, client, args, True, args.refresh_period), name="view")
-            if args.plot_phdist:
-                histogram = PulseHeightDistribution((10, 60, 600), args.module_ids, args.refresh_period)
-                plots.create_task(_show(histogram, client, args, False, 0.0), name="phdist")
 
 
-async def _show(
-    viewer: Any, client: AioDaqDataClient, args: argparse.Namespace, movie: bool, interval_s: float
-) -> None:
-    async for image in client.stream_images(args.host, movie, True, interval_s, args.module_ids):
-        viewer.update(image)
+def _plot(args: argparse.Namespace) -> None:
+    """Show the plots that were asked for, a window each, until the last one is closed."""
+    from panoseti_daq.viewers import phdist, view
+    from panoseti_daq.viewers.show import show
+
+    show(
+        [(spec, {}) for spec, wanted in ((view.SPEC, args.plot_view), (phdist.SPEC, args.plot_phdist)) if wanted],
+        lambda: AioDaqDataClient(args.daq_config_path, args.net_config_path),
+        hosts=[] if args.host is None else [args.host],
+        module_ids=args.module_ids,
+        refresh_period_s=args.refresh_period,
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -79,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     code = 0
     try:
         asyncio.run(_run(args))
+        if args.plot_view or args.plot_phdist:
+            _plot(args)
     except* (DaqError, OSError) as errors:
         error: BaseException = errors
         while isinstance(error, BaseExceptionGroup):

@@ -55,7 +55,7 @@ def _can_open_windows() -> bool:
 def _in_window(address: str, duration_s: float | None) -> None:
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.client import AioDaqDataClient
+    from panoseti_daq.client import AioDaqDataClient, Credentials
     from panoseti_daq.viewers import qt
     from panoseti_daq.viewers.show import show
     from panoseti_daq.viewers.view import SPEC
@@ -63,19 +63,24 @@ def _in_window(address: str, duration_s: float | None) -> None:
     app = qt.application()
     if duration_s is not None:
         QTimer.singleShot(round(duration_s * 1000), app.quit)
-    show([(SPEC, {})], lambda: AioDaqDataClient.connect(address), refresh_period_s=_WINDOW_REFRESH_S)
+    show(
+        [(SPEC, {})],
+        lambda: AioDaqDataClient.connect(address, credentials=Credentials()),
+        refresh_period_s=_WINDOW_REFRESH_S,
+    )
 
 
 def _in_terminal(address: str, duration_s: float | None) -> None:
-    from panoseti_daq.client import AioDaqDataClient
-    from panoseti_daq.viewers import ViewerContext, terminal
+    from panoseti_daq.client import AioDaqDataClient, Credentials
+    from panoseti_daq.viewers import ViewerContext
     from panoseti_daq.viewers.feed import Feed, Wanted
     from panoseti_daq.viewers.plugin import make_viewer
     from panoseti_daq.viewers.term import SPEC
+    from panoseti_daq.viewers.text import terminal
 
     context = ViewerContext(_TERMINAL_REFRESH_S)
     viewer = make_viewer(SPEC, context, {})
-    with Feed(AioDaqDataClient.connect(address), Wanted.by(SPEC, context)) as feed:
+    with Feed(AioDaqDataClient.connect(address, credentials=Credentials()), Wanted.by(SPEC, context)) as feed:
         terminal.run(viewer, feed, _TERMINAL_REFRESH_S, duration_s)
 
 
@@ -83,10 +88,10 @@ def _as_table(address: str, duration_s: float | None) -> None:
     import asyncio
 
     from panoseti_daq.cli.live import LiveTable
-    from panoseti_daq.client import AioDaqDataClient
+    from panoseti_daq.client import AioDaqDataClient, Credentials
 
     async def run() -> None:
-        async with AioDaqDataClient.connect(address) as client:
+        async with AioDaqDataClient.connect(address, credentials=Credentials()) as client:
             try:
                 async with asyncio.timeout(duration_s):
                     frames = client.stream_frames(interval_s=_TABLE_INTERVAL_S)

@@ -35,7 +35,7 @@ def make(
 
 SPEC = ViewerSpec(
     "phdist",
-    "Distribution of the largest pixel of each pulse-height frame, and trigger rates, per module.",
+    "How large the pulses of each module are, and how often.",
     make,
     movie=False,
     interval_s=0.0,

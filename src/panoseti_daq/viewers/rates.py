@@ -15,7 +15,7 @@ def make(context: ViewerContext) -> Viewer:
 
 SPEC = ViewerSpec(
     "rates",
-    "Frames per second, bytes per second, age and drops of every key, over ten minutes.",
+    "Frames and bytes per second, age and drops, over time.",
     make,
     status=True,
 )

@@ -19,10 +19,10 @@ from rich.style import Style
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.viewers.feed import Feed, HostState
-from panoseti_daq.viewers.keys import KeyReader, cbreak
-from panoseti_daq.viewers.paint import Painter, terminal_size
 from panoseti_daq.viewers.plugin import TerminalViewer, describe
-from panoseti_daq.viewers.signals import Signals, log_held_back, noted_signals
+from panoseti_daq.viewers.text.keys import KeyReader, cbreak
+from panoseti_daq.viewers.text.paint import Painter, terminal_size
+from panoseti_daq.viewers.text.signals import Signals, log_held_back, noted_signals
 
 _log = logging.getLogger(__name__)
 

@@ -14,14 +14,14 @@ from rich.style import Style
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
-from panoseti_daq.viewers.halfblocks import TextLine
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.history import History
 from panoseti_daq.viewers.images.levels import LevelsMode
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import Pedestals
 from panoseti_daq.viewers.images.titles import Stamp
-from panoseti_daq.viewers.term_panels import Look, empty_lines, panel_lines
+from panoseti_daq.viewers.text.halfblocks import TextLine
+from panoseti_daq.viewers.text.panels import Look, empty_lines, panel_lines
 
 _BETWEEN_KINDS: Final = 2  # columns
 _BETWEEN_MODULES: Final = 4

@@ -12,12 +12,12 @@ from rich.segment import Segment
 from rich.style import Style
 
 from panoseti_daq.pff import Kind
-from panoseti_daq.viewers.halfblocks import TextLine, color_scale, half_blocks, ramp
+from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, color_indices, frame_levels
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Tone, age_text, time_text, tone_of, warning
+from panoseti_daq.viewers.text.halfblocks import TextLine, color_scale, half_blocks, ramp
 
 _STYLES: Final = {
     Tone.HEAD: Style(bold=True),
@@ -98,17 +98,20 @@ def _title(panel: Panel, look: Look) -> list[TextLine]:
     stamp, now_s = panel.newest, time.time()
     frame, tone = stamp.frame, tone_of(stamp, now_s, look.refresh_period_s)
     quabo = "" if frame.key.quabo is None else f" Q{frame.key.quabo}"
-    what = (f"{frame.product.token}{quabo} #{frame.frame_number}", tone)
+    what = f"{frame.product.token}{quabo}"
+    number = f" #{frame.frame_number}"
+    if not look.is_small or len(f"{panel.module_id} {what}{number}") <= look.n_columns:  # never a part of a number
+        what += number
     when, age = time_text(frame.time.unix_ns, date=False), age_text(stamp.age_s(now_s))
     said = warning(panel.status)
     if look.is_small:
         second = [(said.text, said.tone) if said else (when[:8], tone), (age, tone)]
-        return [_words(look, (f"{panel.module_id}", Tone.HEAD), what), _words(look, *second)]
+        return [_words(look, (f"{panel.module_id}", Tone.HEAD), (what, tone)), _words(look, *second)]
     if said:
         second = [(when[:8], tone), (said.text, said.tone), (age, tone)]
     else:
         second = [(f"{when} UTC", tone), (f"{age} old", tone)]
-    return [_words(look, (f"module {panel.module_id}", Tone.HEAD), what), _words(look, *second)]
+    return [_words(look, (f"module {panel.module_id}", Tone.HEAD), (what, tone)), _words(look, *second)]
 
 
 def _scale(levels: Levels, look: Look) -> TextLine:

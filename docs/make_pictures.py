@@ -1,0 +1,174 @@
+"""Makes the pictures of the README from simulated images, without a display: make_pictures.py DIRECTORY.
+
+The windows are those of the commands, `panoseti-daq plot NAME --snapshot FILE.png`, while `panoseti-daq simulate`
+writes what the servers follow.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+
+from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.viewers import ViewerContext, term
+from panoseti_daq.viewers.feed import Feed, Wanted
+from panoseti_daq.viewers.images.colors import ColorMap, color_table
+from panoseti_daq.viewers.plugin import make_viewer
+from panoseti_daq.viewers.qt import application
+from panoseti_daq.viewers.text.halfblocks import UPPER_HALF
+from panoseti_daq.viewers.theme import BACKGROUND
+
+COMMAND: Final = Path(sys.executable).with_name("panoseti-daq")
+FEW: Final = (1, 2, 3, 224)
+MANY: Final = tuple(range(64))
+AFTER_S: Final = 75  # what is drawn over time has a minute to show
+TERM_SIZE: Final = (136, 21)  # columns, rows: two modules side by side, large
+CELL_PX: Final = (8, 16)  # width and height of a character
+TEXT_RGB: Final = (216, 220, 227)
+END_WITHIN_S: Final = 20
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A command that gets SIGTERM at the end of the block."""
+    with subprocess.Popen([COMMAND, *map(str, arguments)], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=END_WITHIN_S)
+
+
+@contextmanager
+def telescopes(module_ids: Sequence[int], rate_hz: float, pulse_height_rate_hz: float) -> Iterator[str]:
+    """Address of a server that follows so many simulated modules."""
+    with ExitStack() as stack:
+        data_dir = stack.enter_context(tempfile.TemporaryDirectory())
+        modules = [f"--module-id={module_id}" for module_id in module_ids]
+        rates = ("--rate-hz", rate_hz, "--pulse-height-rate-hz", pulse_height_rate_hz)
+        stack.enter_context(running("simulate", data_dir, *modules, *rates, "--log-level", "error"))
+        serve = ("serve", "--data-dir", data_dir, "--run-probe", "none", "--port", 0)
+        server = stack.enter_context(running(*serve))
+        assert server.stderr is not None
+        yield next(found[1] for line in server.stderr if (found := re.match(r"listening on (\S+)", line)))
+
+
+def snapshot(
+    address: str, file: Path, viewer: str, *options: str, after_s: float = AFTER_S
+) -> subprocess.Popen[str]:
+    """Begin to take a picture of a viewer's window."""
+    command = [
+        str(COMMAND),
+        "plot",
+        viewer,
+        "--host",
+        address,
+        "--snapshot",
+        str(file),
+        "--after",
+        str(after_s),
+        *options,
+    ]
+    return subprocess.Popen(command, text=True)
+
+
+def terminal_picture(address: str, file: Path) -> None:
+    """Take a picture of what the terminal viewer shows."""
+    context = ViewerContext(module_ids=FEW[:2])
+    viewer = make_viewer(term.SPEC, context, {})
+    with Feed(AioDaqDataClient.connect(address), Wanted.by(term.SPEC, context)) as feed:
+        for _ in range(5):
+            time.sleep(1)
+            viewer.update(feed.frames.take())
+    columns, rows = TERM_SIZE
+    console = Console(width=columns, height=rows, force_terminal=True, color_system="truecolor")
+    paint_cells(console.render_lines(viewer.render(columns, rows)), columns, file)
+
+
+def paint_cells(lines: list[list[Segment]], n_columns: int, file: Path) -> None:
+    """Paint lines of a terminal: with Qt, as a picture shall not depend on the fonts of who looks at it."""
+    application(off_screen=True)
+    from PySide6.QtGui import QColor, QFont, QImage, QPainter
+
+    width_px, height_px = CELL_PX
+    image = QImage(n_columns * width_px, len(lines) * height_px, QImage.Format.Format_RGB32)
+    image.fill(QColor(BACKGROUND))
+    painter = QPainter(image)
+    font = QFont("monospace")
+    font.setPixelSize(height_px - 4)
+    for row, segments in enumerate(lines):
+        x, y = 0, row * height_px
+        for character, style in ((character, style) for text, style, _ in segments for character in text):
+            font.setBold(bool(style and style.bold))
+            painter.setFont(font)
+            over, under = colors_of(style)
+            if under is not None:
+                painter.fillRect(x, y, width_px, height_px, QColor(*under))
+            if character == UPPER_HALF:
+                painter.fillRect(x, y, width_px, height_px // 2, QColor(*over))
+            else:
+                painter.setPen(QColor(*over))
+                painter.drawText(x, y + height_px - 5, character)
+            x += width_px
+    painter.end()
+    image.save(str(file))
+
+
+def colors_of(style: Style | None) -> tuple[tuple[int, int, int], tuple[int, int, int] | None]:
+    """Color of a character, and of what is behind it; None for nothing."""
+    if style is None:
+        return TEXT_RGB, None
+    over = TEXT_RGB if style.color is None else tuple(style.color.get_truecolor())
+    under = None if style.bgcolor is None else tuple(style.bgcolor.get_truecolor())
+    if style.dim:
+        over = tuple(value * 2 // 3 for value in over)
+    return over, under  # type: ignore[return-value]
+
+
+def make_pictures(directory: Path) -> None:
+    """Make all of them."""
+    with telescopes(MANY, 2, 2) as address:
+        wall = snapshot(address, directory / "view_64.png", "view", "--refresh-period", "0.5", after_s=15)
+        codes = [wall.wait()]
+    with telescopes(FEW, 20, 15) as address:
+        pictures = [
+            snapshot(address, directory / "view.png", "view", "--module-id", "1", "--module-id", "2", after_s=10),
+            snapshot(address, directory / "phdist.png", "phdist"),
+            snapshot(address, directory / "rates.png", "rates"),
+            snapshot(address, directory / "lightcurve.png", "lightcurve", "--pixel", "16,16", "--minutes", "1"),
+        ]
+        terminal_picture(address, directory / "term.png")
+        codes += [picture.wait() for picture in pictures]
+    if any(codes):
+        sys.exit("a picture is missing: the lines above say why")
+    for file in directory.glob("*.png"):
+        make_small(file)
+
+
+def make_small(file: Path) -> None:
+    """Keep every other color of the color map, and the most frequent ones: the file becomes a third."""
+    image = Image.open(file).convert("RGB")
+    colors, counts = np.unique(np.asarray(image).reshape(-1, 3), axis=0, return_counts=True)
+    palette = Image.new("P", (1, 1))
+    kept = [*color_table(ColorMap.PLASMA)[::2], *colors[np.argsort(-counts)[:128]]]
+    palette.putpalette(np.ravel(kept).tolist())
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    make_pictures(target)
