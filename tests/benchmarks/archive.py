@@ -1,19 +1,16 @@
-"""A recorded file as arrays, beside pypff and the floor: ``python -m benchmarks.archive`` from tests/.
+"""A recorded file as arrays, beside pypff and the floor.
 
 Images with every byte touched, all header fields and all times, by our reader and by the two that pypff, the
 published reader, has (`datapff`, which has no times, and `PFFSequence`). The floor touches every byte through
-`numpy.memmap`. All in turn, from the page cache, medians and ranges printed. It never asserts.
+`numpy.memmap`. All in turn, from the page cache.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,15 +18,16 @@ from typing import Final
 import numpy as np
 from rig import START_NS
 
+from benchmarks.bench import Bench
+from benchmarks.table import FLOOR, OURS, Row
 from panoseti_daq.pff import DataProduct, PffName, open_file
 from panoseti_daq.sources.sky import ModuleSky
 
 PRODUCTS: Final = (DataProduct.IMG16, DataProduct.PH256)
 PERIOD_NS: Final = 1_000_000
 N_DISTINCT: Final = 5000  # then the frames repeat
-OURS: Final = "ours"
 PYPFF: Final = ("pypff.datapff", "pypff.PFFSequence")
-FLOORS: Final = ("memmap max", "memmap sum")  # the cheapest way that numpy has, and the obvious one
+FLOORS: Final = (FLOOR, "memmap sum")  # the cheapest way that numpy has, and the obvious one
 
 # In the interpreter that has pypff: frames per second of both its readers, the second time.
 READ_WITH_PYPFF: Final = """
@@ -87,45 +85,24 @@ def floor(path: Path, n_frames: int, *, summed: bool) -> float:
     return n_frames / (time.perf_counter() - begin)
 
 
-def measure(path: Path, python: str, n_repetitions: int) -> dict[str, list[float]]:
+def measure(path: Path, python: str | None, n_repetitions: int) -> dict[str, list[float]]:
     n_frames = len(open_file(path))
-    rates: dict[str, list[float]] = {name: [] for name in (OURS, *PYPFF, *FLOORS)}
+    rates: dict[str, list[float]] = {name: [] for name in (OURS, *FLOORS)}
     ours(path)
     for _ in range(n_repetitions):
         rates[OURS].append(ours(path))
-        for name, rate in zip(PYPFF, pypff(python, path), strict=True):
-            rates[name].append(rate)
+        if python is not None:
+            for name, rate in zip(PYPFF, pypff(python, path), strict=True):
+                rates.setdefault(name, []).append(rate)
         for name in FLOORS:
             rates[name].append(floor(path, n_frames, summed=name == "memmap sum"))
     return rates
 
 
-def report(product: DataProduct, rates: dict[str, list[float]]) -> None:
-    print(f"{product.token} as arrays, page cache: medians (range)")
-    for name, found in rates.items():
-        print(f"  {name:18} {statistics.median(found):10.0f} ({min(found):.0f}-{max(found):.0f}) frames/s")
-    median = {name: statistics.median(found) for name, found in rates.items()}
-    for name in PYPFF:
-        print(f"  ours / {name} {median[OURS] / median[name]:.1f}")
-    for name in FLOORS:
-        print(f"  {name} / ours {median[name] / median[OURS]:.2f}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small file")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
-    parser.add_argument("--pypff-python", default=sys.executable, help="an interpreter that has pypff")
-    options = parser.parse_args()
-    results: dict[str, dict[str, list[float]]] = {}
+def rows(bench: Bench) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         for product in PRODUCTS:
-            path = make_file(Path(scratch), product, 10_000 if options.quick else 100_000)
-            results[product.token] = measure(path, options.pypff_python, 5)
-            report(product, results[product.token])
-    if options.json:
-        options.json.write_text(json.dumps(results))
-
-
-if __name__ == "__main__":
-    main()
+            bench.say(f"recorded {product.token} file as arrays")
+            path = make_file(Path(scratch), product, 10_000 if bench.quick else 100_000)
+            rates = measure(path, bench.pypff_python, bench.n_repetitions)
+            yield Row.of(f"recorded {product.token} file as arrays", "frames", "1/s", rates)

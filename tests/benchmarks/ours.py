@@ -6,24 +6,51 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.processes import Arrivals, Command, run_client
+from benchmarks.processes import Arrivals, Command, note_arrival, run_client, writer_to
+from benchmarks.stage import Scene
+from benchmarks.workload import Workload
+from benchmarks.writer import Feed
+from panoseti_daq._proto import daq_data_pb2 as pb
 
 
 class Ours:
     """``panoseti-daq serve`` and `AioDaqDataClient.stream_images`."""
 
     name = "ours"
+    feed = Feed.FILE
+    settle_s = 0.3
 
-    def server(self, data_dir: Path, scratch: Path) -> Command:
-        serve = ("serve", "--data-dir", str(data_dir), "--run-probe", "none", "--port", "0")
-        return Command(str(Path(sys.executable).with_name("panoseti-daq")), *serve)
+    def server(self, scene: Scene) -> Command:
+        return serve_command(scene.data_dir)
 
-    def client(self, address: str, data_dir: Path, out: Path) -> Command:
+    def prepare(self, address: str, scene: Scene) -> None:
+        pass
+
+    def client(self, address: str, scene: Scene, out: Path) -> Command:
         return Command("-m", "benchmarks.ours", address, str(out))
+
+    def call(self, work: Workload) -> tuple[str, bytes]:
+        return stream_images_call(encoding=pb.RAW)
+
+
+def serve_command(data_dir: Path, port: int = 0) -> Command:
+    command = "from panoseti_daq.cli.main import main; main()"
+    serve = ("serve", "--data-dir", str(data_dir), "--run-probe", "none", "--port", str(port))
+    return Command("-c", command, *serve)
+
+
+def stream_images_call(encoding: pb.Encoding = pb.STRUCT, interval_s: float = 0.0) -> tuple[str, bytes]:
+    """Method and request of StreamImages, ours and the peer's."""
+    request = pb.StreamImagesRequest(
+        stream_movie_data=True,
+        stream_pulse_height_data=True,
+        update_interval_seconds=interval_s,
+        encoding=encoding,
+    )
+    return "/daqdata.DaqData/StreamImages", request.SerializeToString()
 
 
 async def stream_images(address: str, arrivals: Arrivals[int], ready: Callable[[], None]) -> None:
@@ -33,9 +60,8 @@ async def stream_images(address: str, arrivals: Arrivals[int], ready: Callable[[
         stream = await client.stream_images(update_interval_seconds=0.0)
         ready()
         async for image in stream:
-            now = time.time_ns()
-            arrivals.extend((image["module_id"], image["frame_number"], now))
+            note_arrival(arrivals, image)
 
 
 if __name__ == "__main__":
-    run_client(stream_images, *sys.argv[1:])
+    run_client(stream_images, sys.argv[1], writer_to(sys.argv[2]))

@@ -19,8 +19,9 @@ from typing import Any, Final, Protocol
 
 TESTS_DIR: Final = Path(__file__).parents[1]
 START_TIMEOUT_S: Final = 30.0
+END_TIMEOUT_S: Final = 3.0  # the peer's servers wait longer for streams that are gone
 
-Arrivals = array  # int64 triples: module, frame number, time.time_ns() when the client had the image
+Arrivals = array  # int64 triples: place, frame number, time.time_ns() when the client had the image
 
 
 class Client(Protocol):
@@ -33,44 +34,39 @@ class Client(Protocol):
         ...
 
 
-class System(Protocol):
-    """A server and its client."""
-
-    name: str
-
-    def server(self, data_dir: Path, scratch: Path) -> Command:
-        """How to start the server on a data directory; it prints ``listening on ADDRESS``."""
-        ...
-
-    def client(self, address: str, data_dir: Path, out: Path) -> Command:
-        """How to start the client; it prints ``ready`` and writes its arrivals to `out` at SIGTERM."""
-        ...
-
-
 class Command:
     """A command line, and where it runs."""
 
     def __init__(self, *args: str, python: str = sys.executable, cwd: Path | None = None) -> None:
         self.args = [python, *args]
         self.cwd = cwd
+        paths = os.pathsep.join(filter(None, (str(TESTS_DIR), os.environ.get("PYTHONPATH"))))
+        self.env = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
 
-        self.env = {**os.environ, "PYTHONPATH": str(TESTS_DIR), "PYTHONUNBUFFERED": "1"}
-
-    def run(self) -> None:
-        """Run it to its end."""
-        subprocess.run(self.args, cwd=self.cwd, env=self.env, check=True)
+    def run(self) -> str:
+        """Run it to its end; what it printed."""
+        done = subprocess.run(
+            self.args, cwd=self.cwd, env=self.env, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        return done.stdout.decode()
 
     @contextmanager
     def running(self, says: str, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         """Run it as long as the ``with`` block; gives the process and what it said after `says`."""
+        with self.started(log) as process:
+            yield process, _wait_for(says, log, process)
+
+    @contextmanager
+    def started(self, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """Run it as long as the ``with`` block, without waiting for it to say anything."""
         with log.open("wb") as output:
             process = subprocess.Popen(self.args, stdout=output, stderr=output, cwd=self.cwd, env=self.env)
         try:
-            yield process, _wait_for(says, log, process)
+            yield process
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(END_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -94,19 +90,47 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run_client(client: Client, address: str, out: str) -> None:
-    """Run `client` until SIGTERM, then write what arrived."""
+def resident_bytes(pid: int) -> int:
+    """Memory that a process has in RAM, bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def run_client(client: Client, address: str, write: Callable[[Arrivals[int]], None]) -> None:
+    """Run `client` until SIGTERM, then `write` what arrived and end at once, whatever the client thinks of it."""
     arrivals: Arrivals[int] = array("q")
 
+    def end() -> None:
+        write(arrivals)
+        os._exit(0)
+
     async def until_terminated() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
         await client(address, arrivals, lambda: print("ready", flush=True))
 
-    try:
-        asyncio.run(until_terminated())
-    except asyncio.CancelledError:
-        pass
-    with open(out, "wb") as file:
-        arrivals.tofile(file)
+    asyncio.run(until_terminated())
+
+
+def writer_to(out: str) -> Callable[[Arrivals[int]], None]:
+    """Writes arrivals to a file."""
+
+    def write(arrivals: Arrivals[int]) -> None:
+        with open(out, "wb") as file:
+            arrivals.tofile(file)
+
+    return write
+
+
+def note_arrival(arrivals: Arrivals[int], image: dict[str, Any]) -> None:
+    """Take note of the documented dict, which ours and the peer's clients give."""
+    now = time.time_ns()
+    header = image["header"]
+    number = int(header.get("quabo_0", header)["pkt_num"])
+    arrivals.extend((2 * int(image["module_id"]) + (image["type"] == "PULSE_HEIGHT"), number, now))
+
+
+def site_of(python: str) -> Path | None:
+    """Where the packages of an interpreter stand: 0.1.1.1 looks for its files from there."""
+    if python == sys.executable:
+        return None
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    return Path(Command("-c", code, python=python).run().strip())

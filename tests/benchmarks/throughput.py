@@ -1,19 +1,17 @@
-"""Throughput of one stream of all frames, beside its floors: ``python -m benchmarks.throughput`` from tests/.
+"""Throughput of one stream of all frames, beside its floors.
 
 The floors are `os.pread` of the same bytes, and a bare grpc.aio stream of messages of the same size; all from the
-page cache, interleaved, medians and ranges printed. It never asserts.
+page cache.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import multiprocessing
 import os
-import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +19,15 @@ from typing import Any, Final
 import grpc
 from rig import RUN, START_NS, serving_process
 
+from benchmarks.bench import Bench
+from benchmarks.table import FLOOR, OURS, Row
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.sources.cursor import BLOCK_BYTES
 from panoseti_daq.sources.sky import ModuleSky
 
+PREAD: Final = "pread"
 PRODUCT: Final = DataProduct.IMG16
 MESSAGE_BYTES: Final = BLOCK_BYTES // 2540 * 2540  # what our server sends at once
 
@@ -98,7 +99,7 @@ async def bare(port: int) -> float:
 
 
 def measure(n_frames: int, repetitions: int) -> dict[str, list[float]]:
-    results: dict[str, list[float]] = {name: [] for name in ("ours", "bare gRPC", "pread")}
+    results: dict[str, list[float]] = {name: [] for name in (OURS, FLOOR, PREAD)}
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         path = make_file(Path(scratch), n_frames)
         n_bytes = path.stat().st_size
@@ -109,33 +110,14 @@ def measure(n_frames: int, repetitions: int) -> dict[str, list[float]]:
         port = ports.get()
         with serving_process("--data-dir", scratch, "--run-probe", "none", "--log-level", "error") as (_, address):
             for _ in range(repetitions):
-                results["pread"].append(pread(path) / 1e6)
-                results["ours"].append(asyncio.run(ours(address, n_bytes)) / 1e6)
-                results["bare gRPC"].append(asyncio.run(bare(port)) / 1e6)
+                results[PREAD].append(pread(path) / 1e6)
+                results[OURS].append(asyncio.run(ours(address, n_bytes)) / 1e6)
+                results[FLOOR].append(asyncio.run(bare(port)) / 1e6)
         server.kill()
     return results
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one repetition of a small file")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
-    options = parser.parse_args()
-    results = measure(20_000 if options.quick else 400_000, 1 if options.quick else 5)
-    print("one stream of all img16 frames, page cache: medians (range)")
-    for name, unit in (
-        ("ours", "MB/s"),
-        ("bare gRPC", "MB/s"),
-        ("pread", "MB/s"),
-    ):
-        rates = results[name]
-        print(f"  {name:10} {statistics.median(rates):10.0f} ({min(rates):.0f}-{max(rates):.0f}) {unit}")
-    median = {name: statistics.median(rates) for name, rates in results.items()}
-    ratio = median["ours"] / median["bare gRPC"]
-    print(f"  ours {median['ours'] * 1e6 / 2540:.0f} frames/s; ours / bare gRPC {ratio:.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(results))
-
-
-if __name__ == "__main__":
-    main()
+def rows(bench: Bench) -> Iterator[Row]:
+    bench.say("throughput of one stream of all frames")
+    found = measure(20_000 if bench.quick else 400_000, bench.n_repetitions)
+    yield Row.of("one stream of all img16 frames", "throughput", "MB/s", found)

@@ -1,0 +1,185 @@
+"""The table: what a row is, and how it looks on a terminal, in JSON and in Markdown."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+OURS: Final = "ours"
+FLOOR: Final = "floor"
+RATIO: Final = "ours / floor"
+COLUMNS: Final = (OURS, "peer 0.1.1.1", "peer 0.3.5 socket", "peer 0.3.5 pipe", FLOOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Median of some repetitions, and their range."""
+
+    median: float
+    low: float
+    high: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Value | None:
+        """None when nothing was measured in most repetitions."""
+        found = list(values)
+        numbers = [v for v in found if not math.isnan(v)]
+        if not numbers or len(numbers) < len(found) / 2:
+            return None
+        return cls(statistics.median(numbers), min(numbers), max(numbers), len(numbers))
+
+    def __str__(self) -> str:
+        middle = _format(self.median)
+        return middle if self.n == 1 else f"{middle} ({_format(self.low)}-{_format(self.high)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What ours should reach; `rule` says where the limit comes from."""
+
+    limit: float
+    rule: str
+    at_least: bool = False
+
+    def is_met(self, value: Value) -> bool:
+        return value.median >= self.limit if self.at_least else value.median <= self.limit
+
+    def __str__(self) -> str:
+        sign = "≥" if self.at_least else "≤"
+        limit = f"{sign} {_format(self.limit)}"
+        return f"{limit} ({self.rule})" if self.rule else limit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One quantity of one piece of work.
+
+    Attributes
+    ----------
+    work
+        What was done.
+    quantity, unit
+        What was measured.
+    values
+        By system; None for one that gave nothing.
+    goal
+        None where there is none.
+    """
+
+    work: str
+    quantity: str
+    unit: str
+    values: Mapping[str, Value | None]
+    goal: Goal | None = None
+
+    @classmethod
+    def of(
+        cls,
+        work: str,
+        quantity: str,
+        unit: str,
+        measured: Mapping[str, Iterable[float]],
+        goal: Goal | None = None,
+        scale: float = 1.0,
+    ) -> Row:
+        values = {name: Value.of(scale * v for v in found) for name, found in measured.items()}
+        return cls(work, quantity, unit, values, goal)
+
+    @property
+    def is_met(self) -> bool | None:
+        ours = self.values.get(OURS)
+        return None if self.goal is None or ours is None else self.goal.is_met(ours)
+
+    def cell(self, column: str) -> str:
+        if column not in self.values:
+            return ""
+        return str(self.values[column] or "nothing")
+
+    @property
+    def of_floor(self) -> float | None:
+        """Ours over the floor: what a busy machine changes least."""
+        ours, floor = self.values.get(OURS), self.values.get(FLOOR)
+        return ours.median / floor.median if ours and floor and floor.median else None
+
+    @property
+    def beside(self) -> str:
+        """What has no column of its own."""
+        others = {name: value for name, value in self.values.items() if name not in COLUMNS}
+        return "; ".join(f"{name}: {value or 'nothing'}" for name, value in others.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        values = {
+            name: value and {"median": value.median, "range": [value.low, value.high], "n": value.n}
+            for name, value in self.values.items()
+        }
+        goal = self.goal and {"limit": self.goal.limit, "rule": self.goal.rule, "at_least": self.goal.at_least}
+        return {
+            "work": self.work,
+            "quantity": self.quantity,
+            "unit": self.unit,
+            "values": values,
+            "goal": goal,
+            "met": self.is_met,
+            "ours / floor": self.of_floor,
+        }
+
+
+def of_floor(floor: Sequence[float], factor: float, *, at_least: bool = False) -> Goal | None:
+    """A goal relative to what the floor took; None when it was not measured."""
+    value = Value.of(floor)
+    return None if value is None else Goal(factor * value.median, f"{factor:g} x floor", at_least)
+
+
+def _format(number: float) -> str:
+    size = abs(number)
+    if size >= 1000:
+        return f"{number:,.0f}".replace(",", " ")
+    if size >= 100:
+        return f"{number:.0f}"
+    return f"{number:.1f}" if size >= 10 else f"{number:.2f}"
+
+
+def print_rich(rows: Iterable[Row]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("work", "quantity", *COLUMNS, RATIO, "goal", "", box=box.SIMPLE_HEAD, title="medians (range)")
+    last = ""
+    for row in rows:
+        if last and row.work != last:
+            table.add_section()
+        met = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[row.is_met]
+        quantity = f"{row.quantity}, {row.unit}" if row.unit else row.quantity
+        beside = f"\n[dim]{row.beside}[/]" if row.beside else ""
+        cells = [*map(row.cell, COLUMNS), "" if row.of_floor is None else _format(row.of_floor)]
+        table.add_row("" if row.work == last else row.work, quantity + beside, *cells, str(row.goal or ""), met)
+        last = row.work
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=190)
+    console.print(table)
+
+
+def as_markdown(rows: Iterable[Row], heading: str) -> str:
+    lines = [
+        heading,
+        "",
+        f"| work | quantity | {' | '.join(COLUMNS)} | {RATIO} | goal | met |",
+        "|" + "---|" * (len(COLUMNS) + 5),
+    ]
+    last = ""
+    for row in rows:
+        met = {None: "", True: "yes", False: "**no**"}[row.is_met]
+        quantity = f"{row.quantity}, {row.unit}" if row.unit else row.quantity
+        quantity += f" ({row.beside})" if row.beside else ""
+        ratio = "" if row.of_floor is None else _format(row.of_floor)
+        cells = ["" if row.work == last else row.work, quantity, *map(row.cell, COLUMNS), ratio]
+        cells += [str(row.goal or ""), met]
+        lines.append(f"| {' | '.join(cells)} |")
+        last = row.work
+    return "\n".join(lines) + "\n"
