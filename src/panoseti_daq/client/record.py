@@ -72,9 +72,17 @@ class Recorder:
                 f"recording stopped: {self.out_dir} has {self.free_bytes / 1e9:.2f} GB left,"
                 f" and {self._min_free_bytes / 1e9:.2f} GB are to stay free"
             )
-        self._file(block).write(block.data)
-        self.n_frames += len(block)
-        self.n_bytes += len(block.data)
+        file, data = self._file(block), memoryview(block.data)
+        try:
+            while data:  # a disk that is nearly full takes a part, and only then says why it takes no more
+                data = data[file.write(data) :]
+        finally:
+            frame_size = block.layout.frame_size_bytes
+            n_frames, n_torn_bytes = divmod(len(block.data) - len(data), frame_size)
+            if n_torn_bytes:
+                file.truncate(os.fstat(file.fileno()).st_size - n_torn_bytes)
+            self.n_frames += n_frames
+            self.n_bytes += n_frames * frame_size
 
     def _file(self, block: ReceivedBlock) -> BinaryIO:
         key = block.module_id, block.product.token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if not colon:
         name, port = host, str(default_port)
-    if not name or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not name or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise ConfigError(f"host {host!r} is not HOST, HOST:PORT, [IPV6]:PORT or unix:///PATH")
     return f"{name}:{port}"
 
@@ -89,12 +90,18 @@ def _gateways(network_config: ConfigSource) -> dict[str, tuple[str, str]]:
     gateways = {}
     for node in _nodes(network_config, "network_config"):
         forwarding = node.get("port_forwarding") or {}
+        if not isinstance(forwarding, Mapping):
+            raise ConfigError(f"network_config: port_forwarding of {node['ip_addr']!r} is not an object")
         if not forwarding.get("status"):
             continue
         if not forwarding.get("gw_ip"):
             raise ConfigError(f"network_config: port_forwarding of {node['ip_addr']!r} has no 'gw_ip'")
         gateway = str(forwarding["gw_ip"])
-        gateways[node["ip_addr"]] = gateway, address_of(gateway, int(forwarding.get("grpc_port") or DEFAULT_PORT))
+        port = forwarding.get("grpc_port") or DEFAULT_PORT
+        try:
+            gateways[node["ip_addr"]] = gateway, address_of(gateway, int(port))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ConfigError(f"network_config: grpc_port {port!r} of {gateway!r} cannot be: {error}") from error
     return gateways
 
 
@@ -135,7 +142,7 @@ def load_json(source: ConfigSource, name: str) -> Mapping[str, Any]:
         raise FileNotFoundError(f"{name} {str(path.absolute())!r} does not exist")
     try:
         config = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise ConfigError(f"{name} {str(path)!r} is not a JSON file: {error}") from error
     if not isinstance(config, dict):
         raise ConfigError(f"{name} {str(path)!r} does not hold a JSON object")

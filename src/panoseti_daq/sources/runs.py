@@ -52,7 +52,7 @@ def active_run_name(data_dir: Path) -> str | None:
 
 def active_run(module_dir: Path, run_name: str | None) -> Path | None:
     """Run directory to follow: the one that `run_name` names, else the one that started last."""
-    if run_name and (named := module_dir / run_name).is_dir():
+    if run_name and os.path.isdir(named := module_dir / run_name):  # False for a name that no file can have
         return named
     runs = []
     with os.scandir(module_dir) as entries:

@@ -45,8 +45,8 @@ class Snapshot(Tail):
     def read(self, max_block_bytes: int = MAX_BLOCK_BYTES) -> Iterator[FrameBlock]:
         """Yield the frames of the file when they are others than at the last call."""
         self._signature = signature(os.stat(self.path))
-        content = self.path.read_bytes()[:max_block_bytes]
-        if content == self._content or content != self.path.read_bytes()[:max_block_bytes]:
+        content = self._read_at_most(max_block_bytes)
+        if content == self._content or content != self._read_at_most(max_block_bytes):
             return
         layout = Layout.discover(content, self.name.product)
         if layout is None or len(content) < layout.frame_size_bytes:
@@ -58,6 +58,10 @@ class Snapshot(Tail):
         self.grew_at = time.monotonic()
         data, module_id = content[:n_bytes], self.name.module_id
         yield FrameBlock(data, layout, module_id, self.path.name, 0, self.generation, time.time_ns())
+
+    def _read_at_most(self, n_bytes: int) -> bytes:
+        with self.path.open("rb") as file:
+            return file.read(n_bytes)  # and no more: whatever has the name of a snapshot may have any size
 
     @property
     def n_frames(self) -> int:
