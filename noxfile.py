@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tomllib
 from pathlib import Path
 
 import nox
@@ -10,10 +12,11 @@ import nox
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "interop"]
+nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "notebook", "interop", "soak", "fuzz"]
 
 GENERATED = Path("src/panoseti_daq/_proto")
 COMPATIBILITY = Path("docs/compatibility.md")
+LOCK = Path("examples/observatory/requirements.lock")
 PYPFF = "pypff==1.0.4"  # the published reader of recorded files; of all that it requires it imports orjson
 _PEER_IMPORTS = ("numpy", "pandas>=2.3", "psutil>=7", "redis", "rich>=14", "watchfiles>=1.1")
 # Of all that the peer requires, what its clients and its servers import.
@@ -51,9 +54,9 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Type-check the package and its tests."""
-    session.install("-e", ".[dev]")
+    session.install("-e", ".[dev]", "pillow")  # docs/make_pictures.py imports it
     session.run("mypy")
-    session.run("mypy", "tests", "compat/src", "noxfile.py")
+    session.run("mypy", "tests", "compat/src", "docs/make_pictures.py", "noxfile.py")
 
 
 @nox.session
@@ -68,6 +71,39 @@ def tests(session: nox.Session) -> None:
     """Unit and integration tests."""
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def notebook(session: nox.Session) -> None:
+    """Execute the notebook of the examples in a kernel."""
+    session.install("-e", ".[test]", "ipykernel", "matplotlib", "nbclient")
+    session.run("pytest", "tests/notebook", *session.posargs)
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Make docs/images anew, from simulated images and without a display."""
+    session.install("-e", ".[gui]", "pillow")
+    session.run("python", "docs/make_pictures.py", "docs/images")
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Choose the versions of the container anew, with their hashes: nox -s lock -- --upgrade takes the newest."""
+    session.install("uv")
+    # What builds the package is locked, too.
+    build = Path(session.create_tmp()) / "build.txt"
+    build.write_text("\n".join(tomllib.loads(Path("pyproject.toml").read_text())["build-system"]["requires"]))
+    how = (
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+        "--custom-compile-command",
+        "nox -s lock",
+    )
+    inputs = ("pyproject.toml", str(build))
+    session.run("uv", "pip", "compile", "--quiet", *how, *session.posargs, *inputs, "--output-file", str(LOCK))
 
 
 @nox.session(default=False)
@@ -89,22 +125,29 @@ def frames(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Show simulated images live: nox -s demo -- --duration 20."""
-    session.install("-e", ".")
-    session.run("panoseti-daq", "demo", *session.posargs)
+    """Show simulated images live, in a window where there is a display: nox -s demo -- --duration 20."""
+    has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    session.install("-e", ".[gui]" if has_display else ".")
+    # Ctrl-C ends the demo too: nox gives it the time to put the terminal back in order.
+    session.run("panoseti-daq", "demo", *session.posargs, interrupt_timeout=5)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure latencies beside the bare floor and the peer: nox -s bench -- --quick --json bench.json."""
+    """Measure beside the peers and the bare floors: nox -s bench -- --quick --json FILE --markdown FILE."""
     session.install("-e", ".[test]", "virtualenv", "orjson")
     session.install("--no-deps", PYPFF)
-    python = install_peer(session, "0.1.1.1")
-    args = ("--peer-python", str(python), *session.posargs)
-    session.run("python", "-m", "benchmarks.latency", *args, env={"PYTHONPATH": "tests"})
-    quick = ("--quick",) if "--quick" in session.posargs else ()
-    for benchmark in ("throughput", "follow_all", "archive"):
-        session.run("python", "-m", f"benchmarks.{benchmark}", *quick, env={"PYTHONPATH": "tests"})
+    pythons = {version: install_peer(session, version) for version in PEER_IMPORTS}
+    for python in pythons.values():  # what their commands import before they can say --help
+        packages = ("matplotlib", "seaborn", "ipython")
+        session.run(str(python), "-m", "pip", "install", "--quiet", *packages, external=True)
+    session.run(
+        *("python", "-m", "benchmarks"),
+        *("--peer-python-0111", str(pythons["0.1.1.1"]), "--peer-python-035", str(pythons["0.3.5"])),
+        *("--pypff-python", str(Path(session.bin, "python"))),
+        *session.posargs,
+        env={"PYTHONPATH": "tests"},
+    )
 
 
 @nox.session
@@ -155,3 +198,27 @@ def interop(session: nox.Session) -> None:
     if not COMPATIBILITY.exists() or COMPATIBILITY.read_bytes() != seen.read_bytes():
         shutil.copy(seen, COMPATIBILITY)
         session.error(f"{COMPATIBILITY} differed from what the tests have seen and was made anew: commit it")
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Faults of every kind; the long form by SOAK_MINUTES=10 SOAK_FRAMES=1000000 SOAK_CONNECTIONS=10000."""
+    session.install("-e", ".[test]")
+    made = Path(session.create_tmp()).resolve()
+    session.run("pytest", "tests/soak", f"--basetemp={made / 'pytest'}", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Bytes of any kind for all that reads them; the long form, under atheris, by FUZZ_INPUTS=1000000."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/fuzz", *session.posargs)
+    n_inputs = int(os.environ.get("FUZZ_INPUTS", "0"))
+    if not n_inputs:
+        return
+    session.install("atheris==3.0.0")  # has wheels for 3.11 to 3.13
+    listed = "from fuzz.targets import TARGETS; print(*TARGETS)"
+    env = {"PYTHONPATH": "tests"}
+    names = str(session.run("python", "-c", listed, env=env, silent=True)).split()
+    for name in names:
+        session.run("python", "-m", "fuzz.with_atheris", name, str(-(-n_inputs // len(names))), env=env)

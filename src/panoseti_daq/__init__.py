@@ -19,6 +19,7 @@ from panoseti_daq._version import __version__
 if TYPE_CHECKING:
     from panoseti_daq.client import (
         AioDaqDataClient,
+        Credentials,
         DaqDataClient,
         HostChange,
         ReceivedBlock,
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
-    "client": ("AioDaqDataClient", "DaqDataClient", "HostChange", "ReceivedBlock", "ReceivedFrame", "RpcError"),
+    "client": (
+        "AioDaqDataClient",
+        "Credentials",
+        "DaqDataClient",
+        "HostChange",
+        "ReceivedBlock",
+        "ReceivedFrame",
+        "RpcError",
+    ),
     "errors": ("ConfigError", "DaqError", "HostError", "PffError", "SourceError"),
     "pff": ("DataProduct", "Frame", "FrameBlock", "Gap", "Key", "Kind", "TimeStatus", "open_file"),
 }
@@ -38,6 +47,7 @@ _HOMES = {
 __all__ = [
     "AioDaqDataClient",
     "ConfigError",
+    "Credentials",
     "DaqDataClient",
     "DaqError",
     "DataProduct",

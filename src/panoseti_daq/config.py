@@ -69,6 +69,7 @@ _SecondsOrNone = Annotated[
     Field(gt=0, allow_inf_nan=False, description="a number of seconds above 0, or none"),
     BeforeValidator(_none),
 ]
+_FileOrNone = Annotated[Path | None, Field(description="a path, or none"), BeforeValidator(_none)]
 _Flag = Annotated[bool, Field(description="true or false")]
 
 
@@ -132,6 +133,22 @@ class ServerSettings(BaseModel):
     """Look at the files this often instead of using inotify; None to use inotify where it works."""
     accept_uploads: _Flag = False
     """Take frames that clients push with UploadImages."""
+    stalled_run_seconds: _SecondsOrNone = 60.0
+    """A run that is active without a frame for so long makes the service NOT_SERVING; None for never."""
+    metrics_port: Annotated[
+        int | None, Field(ge=0, le=65535, description="a TCP port, or none"), BeforeValidator(_none)
+    ] = None
+    """Serve metrics for Prometheus at this port, 0 for any that is free; None for no metrics."""
+    metrics_host: Annotated[str, Field(min_length=1, description="an address")] = "127.0.0.1"
+    """Address at which they are served, to whoever reaches it."""
+    tls_certificate: _FileOrNone = None
+    """Certificate of the server and the chain above it, PEM; with it connections are encrypted."""
+    tls_key: _FileOrNone = None
+    """Private key of the certificate, PEM."""
+    tls_client_ca: _FileOrNone = None
+    """Only clients with a certificate that one of these signed may connect, PEM."""
+    allowed_tokens_file: _FileOrNone = None
+    """Only calls with a token of this file are answered; ``panoseti-daq token`` makes its lines."""
     init_from_default: _Flag = False
     """Follow what `default_hp_io_config_file` says as soon as the server starts."""
     default_hp_io_config_file: Annotated[

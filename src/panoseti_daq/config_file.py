@@ -21,13 +21,14 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from panoseti_daq.config import ServerSettings, SimulationSettings
 from panoseti_daq.data import packaged_configs
+from panoseti_daq.environment import CLIENT_KEYS, ENV_PREFIX
 from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
-ENV_PREFIX: Final = "PANOSETI_DAQ_"
 _NESTED: Final = "__"
-_NOT_SETTINGS: Final = {"config"}  # PANOSETI_DAQ_CONFIG is the file itself
+_NOT_SETTINGS: Final = {"config", *CLIENT_KEYS}  # PANOSETI_DAQ_CONFIG is the file itself
+_FILES: Final = ("tls_certificate", "tls_key", "tls_client_ca", "allowed_tokens_file")
 
 # Keys of the predecessor's server (0.1.1.1 and 0.3.5) about machinery that does not exist here: queues that fill
 # and mute a reader, a reader that is ended when the source is quiet (SPEC 3.6), recorded files that a simulation
@@ -94,7 +95,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
         values = json.loads(text) if is_json else tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}; allowed: a TOML or JSON file") from error
-    except ValueError as error:  # not UTF-8 either
+    except (ValueError, RecursionError) as error:  # not UTF-8 either, or too deep
         kind = "JSON" if file.suffix == ".json" else "TOML" if file.suffix == ".toml" else "TOML or JSON"
         raise ConfigError(f"{file}: is not {kind}: {error}; allowed: a {kind} file") from error
     if not isinstance(values, dict):
@@ -245,6 +246,8 @@ def _from_environment() -> dict[str, Any]:
         key = name[len(ENV_PREFIX) :].lower()
         is_ours = value and name.upper().startswith(ENV_PREFIX)
         if is_ours and key not in known and not key.startswith(_SIMULATION + _NESTED):
+            if "token" in key:
+                value = "a value not shown here"  # it may be a token, the name of its variable mistyped
             values[key] = value  # pydantic-settings leaves it out, but it is a mistake like any unknown key
     values = _without_ignored(values, "environment")
     checked = check_values(ServerSettings, values, "environment", spell=spell)
@@ -255,6 +258,9 @@ def _rebased(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """`values` with relative paths below `base`; the bare name of a packaged file stays unless `base` has it."""
     if "data_roots" in values:
         values["data_roots"] = tuple(base / root for root in values["data_roots"])
+    for key in _FILES:
+        if values.get(key) is not None:
+            values[key] = base / values[key]
     if (name := values.get("default_hp_io_config_file")) is not None:
         beside = base / name
         if beside.exists() or str(name) not in packaged_configs():

@@ -9,12 +9,17 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
-from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind, Quality
+from panoseti_daq.pff.quality import NAMES, QualityCheck
 
 RATE_OVER_S: Final = 10.0  # bursts of a slow product are seconds apart: an average over less would flicker
 
@@ -52,12 +57,26 @@ class KeyState:
         What one of them takes in its file, header and image.
     rate
         Frames per second.
+    n_flawed
+        Of the frames, those of which something is wrong.
+    quality
+        Of the frames, how many have a flag of `Quality`, by flag.
     """
 
     newest: Frame
     frame_size_bytes: int
     rate: Rate
     n_frames: int = 0
+    n_flawed: int = 0
+    quality: Counter[int] = field(default_factory=Counter)
+
+    def judge(self, flags: list[int] | npt.NDArray[np.uint16]) -> None:
+        """Take note of the flags of frames."""
+        values, counts = np.unique(flags, return_counts=True)
+        for value, n_frames in zip(values.tolist(), counts.tolist(), strict=True):
+            if value:
+                self.n_flawed += n_frames
+                self.quality.update({flag: n_frames for flag in NAMES if value & flag})
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +229,26 @@ class Hub:
     ----------
     keys
         State of each key that was ever published.
-    n_bad_frames
-        Frames that were skipped because their header does not parse.
+    bad_frames
+        Frames that were skipped because their header does not parse, by module and product.
+    last_frame_at
+        Loop time of the last frame of any key; of the beginning when there was none.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.keys: dict[Key, KeyState] = {}
-        self.n_bad_frames = 0
+        self.bad_frames: Counter[tuple[int, DataProduct]] = Counter()
         self._loop = loop or asyncio.get_running_loop()
+        self.last_frame_at = self._loop.time()
+        self._checks: defaultdict[tuple[int, DataProduct], QualityCheck] = defaultdict(QualityCheck)
         self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
         self._routes: dict[Key, list[Subscription]] = {}
         self._growths: set[Growth] = set()
+
+    @property
+    def n_bad_frames(self) -> int:
+        """Frames that were skipped because their header does not parse."""
+        return self.bad_frames.total()
 
     @property
     def subscriptions(self) -> Collection[Subscription]:
@@ -233,18 +261,27 @@ class Hub:
         The newest frame of each key in the block is offered to its subscribers. A file that a later one replaced
         may still get its rest (SPEC 1.5): such frames count, but nothing newer is replaced by them.
         """
-        self.n_bad_frames += block.n_bad
+        if block.n_bad:
+            self.bad_frames[block.module_id, block.product] += block.n_bad
         for growth in self._growths:
             growth.note(block.module_id, block.product)
+        flags = self._checks[block.module_id, block.product](block)
+        is_flawed = any(flags) if isinstance(flags, list) else bool(flags.any())
         for key, frame in block.newest().items():
+            frame.quality = Quality(int(flags[frame.frame_number - block.first_frame_number]))
             state = self._count(key, frame, block.n_frames_of(key), block.layout.frame_size_bytes)
+            if is_flawed:
+                state.judge(_of_key(flags, block, key))
             if _place(frame) >= _place(state.newest):
                 self._offer(key, frame, state)
 
     def publish_frame(self, frame: Frame) -> None:
         """Take in a frame that stands in no file we follow: it is newer than what came before it."""
         key = frame.key
-        self._offer(key, frame, self._count(key, frame, 1, len(frame.pixels)))
+        state = self._count(key, frame, 1, len(frame.pixels))
+        if frame.quality:
+            state.judge([int(frame.quality)])
+        self._offer(key, frame, state)
 
     def _count(self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int) -> KeyState:
         now = self._loop.time()
@@ -252,6 +289,7 @@ class Hub:
         if state is None:
             state = self.keys[key] = KeyState(frame, frame_size_bytes, Rate(now))
             self._routes[key] = [s for s in self._subscriptions if key in s.wanted]
+        self.last_frame_at = now
         state.n_frames += n_frames
         state.rate.add(n_frames, now)
         return state
@@ -296,6 +334,16 @@ class Hub:
             for route in self._routes.values():
                 if subscription in route:
                     route.remove(subscription)
+
+
+def _of_key(
+    flags: list[int] | npt.NDArray[np.uint16], block: FrameBlock, key: Key
+) -> list[int] | npt.NDArray[np.uint16]:
+    """Flags of the frames of one key; all when the product has one key."""
+    if key.quabo is None or len(flags) == 1:
+        return flags
+    of_key: npt.NDArray[np.uint16] = np.asarray(flags, np.uint16)[block.columns["quabo_num"] == key.quabo]
+    return of_key
 
 
 def _place(frame: Frame) -> tuple[int, int]:

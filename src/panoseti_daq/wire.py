@@ -13,6 +13,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, Header, Kind
 from panoseti_daq.pff.codec import format_header
 from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.wire_header import pack, unpack
 from panoseti_daq.wire_header import quabo_of as quabo_of_packed
 
@@ -44,8 +45,6 @@ def as_raw(frame: Frame) -> pb.PanoImage:
     """Our message: pixels as in the file and a header of some 50 bytes."""
     product, header = frame.product, frame.header
     packed = pack(header) if header.other is None else b""
-    missing = pb.MISSING_QUABO if header.has_missing_quabo else pb.GOOD
-    empty = pb.GOOD if frame.pixels.lstrip(b"\0") else pb.ZERO_IMAGE
     return pb.PanoImage(
         product=_NUMBERS[product],
         file=frame.file,
@@ -55,7 +54,7 @@ def as_raw(frame: Frame) -> pb.PanoImage:
         packed_header=packed,
         header_json="" if packed else format_header(header).decode(),
         time_status=pb.TimeStatus.Name(frame.time.status),
-        quality=missing | empty,
+        quality=frame.quality,
     )
 
 
@@ -93,7 +92,7 @@ def pixels_and_header(image: pb.PanoImage, product: DataProduct) -> tuple[bytes,
             # values of unsigned pixels; pulse heights become signed by wrapping
             unsigned = np.array(image.image_array, np.uint32).astype(f"<u{product.bytes_per_pixel}")
             pixels, header = unsigned.tobytes(), Header.from_dict(_as_dict(image.header))
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise PffError(f"header of a {product.token} message does not parse: {error}") from error
     if len(pixels) != product.image_size_bytes:
         raise PffError(f"{product.token} images have {product.image_size_bytes} bytes, this one {len(pixels)}")
@@ -116,6 +115,10 @@ def frame_of(image: pb.PanoImage) -> Frame:
         column = getattr(header, name)
         if len(column) != len(header.tv_sec) or not all(0 <= value < 2**32 for value in column):
             raise PffError(f"{name} of a {product.token} header is {list(column)}; it has 32 bits for each quabo")
+    if product.one_quabo and header.quabo_num not in range(N_QUABOS):
+        raise PffError(
+            f"quabo_num of a {product.token} header is {header.quabo_num}; it is within 0-{N_QUABOS - 1}"
+        )
     return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
 
 

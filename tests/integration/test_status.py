@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from deaf import Deaf
 from frames import append, wait_until
-from rig import recording, run_command, serving_in_thread
+from pseudo_terminal import in_terminal
+from rig import recording, run_command, serving_in_thread, started
 
-from panoseti_daq.cli.control import status as show_status
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.cli.status import status as show_status
 from panoseti_daq.client import DaqDataClient
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.sources import watch as watch_module
+from panoseti_daq.sources.faults import Faults
+from panoseti_daq.sources.schedule import Simulation
+from panoseti_daq.sources.simulate import Simulator
 
 DEAD = "127.0.0.1:1"  # nobody listens there
 
@@ -119,6 +126,120 @@ def test_status_as_json_is_one_object_per_server_that_answers(address: str, daq_
     answer = json.loads(line)
     assert answer["host"] == address
     assert answer["status"]["keys"][0]["product"] == "img16"
+
+
+def test_json_names_every_field_as_the_protocol_does(address: str) -> None:
+    with DaqDataClient.connect(address) as client:
+        wait_until(lambda: bool(client.get_status(address).keys))
+    (line,) = run_command("status", "--json", "--host", address).stdout.splitlines()
+    status = json.loads(line)["status"]
+    assert status.keys() == {field.name for field in pb.StatusResponse.DESCRIPTOR.fields}
+    (key,) = status["keys"]
+    assert key["quabo"] is None
+    assert key["time_status"] == "WHITE_RABBIT"
+    assert isinstance(key["unix_ns"], int)
+    assert (key["seqno"], key["frame_number"], key["quality"], key["flawed_frames"]) == (0, 2, {}, 0)
+    assert status["streams"] == []
+
+
+def test_watch_as_json_is_a_line_per_refresh(address: str) -> None:
+    with started("status", "--watch", "--json", "--refresh-period", 0.1, "--host", address) as process:
+        assert process.stdout is not None
+        first, second = (json.loads(process.stdout.readline()) for _ in range(2))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(8) == 130
+    assert first["host"] == second["host"] == address
+    assert second["status"]["uptime_seconds"] > first["status"]["uptime_seconds"]
+
+
+def test_watch_tells_that_a_server_is_gone_and_goes_on(tmp_path: Path) -> None:
+    with serving_in_thread() as server:
+        watch = ("status", "--watch", "--json", "--refresh-period", 0.1, "--host", server.address)
+        with ExitStack() as stack:
+            process = stack.enter_context(started(*watch))
+            assert process.stdout is not None
+            assert "status" in json.loads(process.stdout.readline())
+            leave = stack.pop_all()
+    with leave:
+        lines = (json.loads(line) for line in process.stdout)
+        gone = next(line for line in lines if "error" in line)
+        assert gone["host"] == server.address
+        assert process.poll() is None
+
+
+def test_watch_draws_in_place_and_ctrl_c_gives_the_terminal_back(address: str) -> None:
+    with in_terminal("status", "--watch", "--refresh-period", 0.1, "--host", address) as terminal:
+        terminal.read_until_text("img16", "follows data directory")
+        terminal.read_until_text("img16")
+        terminal.press("\x03")
+        assert terminal.wait() == 130
+        assert terminal.attributes == terminal.attributes_before
+        assert b"\x1b[?1049h" in terminal.output  # the alternate screen
+        assert terminal.output.rindex(b"\x1b[?1049l") > terminal.output.rindex(b"\x1b[?1049h")
+        assert terminal.output.rindex(b"\x1b[?25h") > terminal.output.rindex(b"\x1b[?25l")  # the cursor
+        assert "Traceback" not in terminal.text
+
+
+def test_streams_of_both_kinds_are_told_with_their_rates(address: str) -> None:
+    with DaqDataClient.connect(address) as client:
+        newest, every = client.stream_frames(), client.stream_frames(mode="all", since="run")
+        next(newest), next(every)
+        wait_until(lambda: len(client.get_status(address).streams) == 2)
+        streams = {stream.kind: stream for stream in client.get_status(address).streams}
+        newest.close()
+        every.close()
+    assert streams.keys() == {"newest", "all"}
+    assert all(stream.messages_per_second > 0 for stream in streams.values())
+
+
+def test_room_on_the_disk_is_told_in_hours(address: str, tmp_path: Path) -> None:
+    with DaqDataClient.connect(address) as client:
+        wait_until(lambda: bool(client.get_status(address).keys))
+        (disk,) = client.get_status(address).disks
+    space = os.statvfs(tmp_path)
+    assert disk.path == str(tmp_path)
+    assert (list(disk.modules), disk.total_bytes) == ([1], space.f_blocks * space.f_frsize)
+    assert disk.hours_left == pytest.approx(disk.free_bytes / disk.bytes_per_second / 3600)
+
+
+def test_damage_is_told_with_the_module_and_product_that_has_it(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder, serving_in_thread(tmp_path) as server:
+        recorder.write(DataProduct.IMG16, 3)
+        recorder.write(DataProduct.IMG8, 3)
+        (path,) = (path for path in recorder.writer.last_files if "img16" in path.name)
+        append(path, b"\xa5" * 777)
+        recorder.write(DataProduct.IMG16, 3)
+        with DaqDataClient.connect(server.address) as client:
+            wait_until(lambda: sum(key.frames for key in client.get_status(server.address).keys) == 9)
+            keys = {key.product: key for key in client.get_status(server.address).keys}
+    assert (keys["img16"].skipped_bytes, keys["img8"].skipped_bytes) == (777, 0)
+    assert (keys["img16"].bad_frames > 0, keys["img8"].bad_frames) == (True, 0)
+
+
+FAULTS = [
+    (Faults(missing_quabos=(1,)), {"missing_quabo_1"}),
+    (Faults(zero_quadrants=(2,)), {"zero_quadrant_2"}),
+    (Faults(zero_quadrants=(0, 1, 2, 3)), {"zero_image"}),
+    (Faults(zero_frame_every=1), {*(f"missing_quabo_{i}" for i in range(4)), "zero_image", "no_time"}),
+    (Faults(clock_desync_s=5), {"host_clock"}),
+    (Faults(lost_frame_every=3), {"packet_gap"}),
+    (Faults(time_back_every=3), {"time_backwards"}),
+]
+
+
+@pytest.mark.parametrize(("faults", "flags"), FAULTS, ids=[" ".join(sorted(flags)) for _, flags in FAULTS])
+def test_each_fault_of_the_simulator_is_counted_under_its_name(
+    tmp_path: Path, faults: Faults, flags: set[str]
+) -> None:
+    simulation = Simulation(module_ids=(1,), products=(DataProduct.IMG16,), rate_hz=100)
+    (tmp_path / "module_1").mkdir()
+    with serving_in_thread(tmp_path) as server, DaqDataClient.connect(server.address) as client:
+        simulator = Simulator(tmp_path, simulation, faults=faults)
+        simulator.run(0.1)
+        wait_until(lambda: bool(keys := client.get_status(server.address).keys) and keys[0].frames >= 6)
+        (key,) = client.get_status(server.address).keys
+    assert set(key.quality) == flags
+    assert 0 < key.flawed_frames <= key.frames
 
 
 def test_status_of_a_dead_node_by_name_is_nothing_reachable(daq_config: Path) -> None:

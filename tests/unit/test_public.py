@@ -10,6 +10,7 @@ def test_the_public_names_are_these() -> None:
     assert panoseti_daq.__all__ == [
         "AioDaqDataClient",
         "ConfigError",
+        "Credentials",
         "DaqDataClient",
         "DaqError",
         "DataProduct",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.images import received_frame
-from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout
+from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout, Quality
 from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
 from panoseti_daq.sources.sky import ModuleSky
 from panoseti_daq.wire import as_raw
@@ -82,8 +82,12 @@ def test_missing_quabos_and_black_images_are_marked() -> None:
         }
     )
     bad = Frame(product, 3, "f", 0, bytes(product.image_size_bytes), header)
-    assert as_raw(good).quality == pb.GOOD
-    assert as_raw(bad).quality == pb.MISSING_QUABO | pb.ZERO_IMAGE
+    assert as_raw(good).quality == pb.PanoImage.GOOD
+    assert as_raw(bad).quality == pb.PanoImage.MISSING_QUABO_2 | pb.PanoImage.ZERO_IMAGE
+
+
+def test_the_flags_of_quality_have_the_numbers_of_the_wire() -> None:
+    assert {flag.name: flag.value for flag in Quality} | {"GOOD": 0} == dict(pb.PanoImage.Quality.items())
 
 
 def test_a_header_with_other_fields_travels_as_text() -> None:

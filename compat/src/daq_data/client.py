@@ -30,8 +30,14 @@ class AioDaqDataClient(ours.AioDaqDataClient):
     ) -> None:
         super().__init__(existing(daq_config), existing(network_config), log_level)
 
-    def _set_up(self, targets: Mapping[str, Target], log_level: int | None = None) -> None:
-        super()._set_up({name: _with_port(t, self.GRPC_PORT) for name, t in targets.items()}, log_level)
+    def _set_up(
+        self,
+        targets: Mapping[str, Target],
+        log_level: int | None = None,
+        credentials: ours.Credentials | None = None,
+    ) -> None:
+        with_ports = {name: _with_port(target, self.GRPC_PORT) for name, target in targets.items()}
+        super()._set_up(with_ports, log_level, credentials)
 
     async def init_hp_io(
         self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0

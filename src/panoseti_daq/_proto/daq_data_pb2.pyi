@@ -24,12 +24,6 @@ class TimeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HOST_CLOCK: _ClassVar[TimeStatus]
     NO_TIME: _ClassVar[TimeStatus]
 
-class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    GOOD: _ClassVar[Quality]
-    MISSING_QUABO: _ClassVar[Quality]
-    ZERO_IMAGE: _ClassVar[Quality]
-
 class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STRUCT: _ClassVar[Encoding]
@@ -42,9 +36,6 @@ PH1024: Product
 WHITE_RABBIT: TimeStatus
 HOST_CLOCK: TimeStatus
 NO_TIME: TimeStatus
-GOOD: Quality
-MISSING_QUABO: Quality
-ZERO_IMAGE: Quality
 STRUCT: Encoding
 RAW: Encoding
 
@@ -58,6 +49,36 @@ class PanoImage(_message.Message):
     UNDEFINED: PanoImage.Type
     PULSE_HEIGHT: PanoImage.Type
     MOVIE: PanoImage.Type
+    class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        GOOD: _ClassVar[PanoImage.Quality]
+        MISSING_QUABO_0: _ClassVar[PanoImage.Quality]
+        MISSING_QUABO_1: _ClassVar[PanoImage.Quality]
+        MISSING_QUABO_2: _ClassVar[PanoImage.Quality]
+        MISSING_QUABO_3: _ClassVar[PanoImage.Quality]
+        ZERO_QUADRANT_0: _ClassVar[PanoImage.Quality]
+        ZERO_QUADRANT_1: _ClassVar[PanoImage.Quality]
+        ZERO_QUADRANT_2: _ClassVar[PanoImage.Quality]
+        ZERO_QUADRANT_3: _ClassVar[PanoImage.Quality]
+        ZERO_IMAGE: _ClassVar[PanoImage.Quality]
+        PACKET_GAP: _ClassVar[PanoImage.Quality]
+        TIME_BACKWARDS: _ClassVar[PanoImage.Quality]
+        HOST_CLOCK: _ClassVar[PanoImage.Quality]
+        NO_TIME: _ClassVar[PanoImage.Quality]
+    GOOD: PanoImage.Quality
+    MISSING_QUABO_0: PanoImage.Quality
+    MISSING_QUABO_1: PanoImage.Quality
+    MISSING_QUABO_2: PanoImage.Quality
+    MISSING_QUABO_3: PanoImage.Quality
+    ZERO_QUADRANT_0: PanoImage.Quality
+    ZERO_QUADRANT_1: PanoImage.Quality
+    ZERO_QUADRANT_2: PanoImage.Quality
+    ZERO_QUADRANT_3: PanoImage.Quality
+    ZERO_IMAGE: PanoImage.Quality
+    PACKET_GAP: PanoImage.Quality
+    TIME_BACKWARDS: PanoImage.Quality
+    HOST_CLOCK: PanoImage.Quality
+    NO_TIME: PanoImage.Quality
     TYPE_FIELD_NUMBER: _ClassVar[int]
     HEADER_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ARRAY_FIELD_NUMBER: _ClassVar[int]
@@ -215,7 +236,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes")
+    __slots__ = ("version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     FOLLOWED_FIELD_NUMBER: _ClassVar[int]
@@ -223,6 +244,12 @@ class StatusResponse(_message.Message):
     STREAMS_FIELD_NUMBER: _ClassVar[int]
     BAD_FRAMES_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NOW_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    DISKS_FIELD_NUMBER: _ClassVar[int]
+    STALLED_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
     version: str
     uptime_seconds: float
     followed: Followed
@@ -230,7 +257,29 @@ class StatusResponse(_message.Message):
     streams: _containers.RepeatedCompositeFieldContainer[StreamStatus]
     bad_frames: int
     skipped_bytes: int
-    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ...) -> None: ...
+    now_unix_ns: int
+    disks: _containers.RepeatedCompositeFieldContainer[Disk]
+    stalled: str
+    sent: int
+    dropped: int
+    max_streams: int
+    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ...) -> None: ...
+
+class Disk(_message.Message):
+    __slots__ = ("path", "modules", "free_bytes", "total_bytes", "bytes_per_second", "hours_left")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    HOURS_LEFT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    modules: _containers.RepeatedScalarFieldContainer[int]
+    free_bytes: int
+    total_bytes: int
+    bytes_per_second: float
+    hours_left: float
+    def __init__(self, path: _Optional[str] = ..., modules: _Optional[_Iterable[int]] = ..., free_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., bytes_per_second: _Optional[float] = ..., hours_left: _Optional[float] = ...) -> None: ...
 
 class Followed(_message.Message):
     __slots__ = ("description", "watching", "update_interval_seconds", "module_ids", "modules", "files", "set_by", "since_seconds", "missed_events")
@@ -255,7 +304,14 @@ class Followed(_message.Message):
     def __init__(self, description: _Optional[str] = ..., watching: _Optional[str] = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., modules: _Optional[_Iterable[int]] = ..., files: _Optional[int] = ..., set_by: _Optional[str] = ..., since_seconds: _Optional[float] = ..., missed_events: _Optional[int] = ...) -> None: ...
 
 class KeyStatus(_message.Message):
-    __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns")
+    __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns", "seqno", "age_seconds", "frame_size_bytes", "bad_frames", "skipped_bytes", "flawed_frames", "quality")
+    class QualityEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     MODULE_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_FIELD_NUMBER: _ClassVar[int]
     QUABO_FIELD_NUMBER: _ClassVar[int]
@@ -267,6 +323,13 @@ class KeyStatus(_message.Message):
     UNIX_NS_FIELD_NUMBER: _ClassVar[int]
     TIME_STATUS_FIELD_NUMBER: _ClassVar[int]
     DETECTED_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
+    SEQNO_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FRAME_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BAD_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FLAWED_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
     module_id: int
     product: str
     quabo: int
@@ -278,18 +341,29 @@ class KeyStatus(_message.Message):
     unix_ns: int
     time_status: TimeStatus
     detected_unix_ns: int
-    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., quabo: _Optional[int] = ..., frames: _Optional[int] = ..., frames_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., unix_ns: _Optional[int] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., detected_unix_ns: _Optional[int] = ...) -> None: ...
+    seqno: int
+    age_seconds: float
+    frame_size_bytes: int
+    bad_frames: int
+    skipped_bytes: int
+    flawed_frames: int
+    quality: _containers.ScalarMap[str, int]
+    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., quabo: _Optional[int] = ..., frames: _Optional[int] = ..., frames_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., unix_ns: _Optional[int] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., detected_unix_ns: _Optional[int] = ..., seqno: _Optional[int] = ..., age_seconds: _Optional[float] = ..., frame_size_bytes: _Optional[int] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., flawed_frames: _Optional[int] = ..., quality: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class StreamStatus(_message.Message):
-    __slots__ = ("peer", "sent", "dropped", "since_seconds", "idle_seconds")
+    __slots__ = ("peer", "sent", "dropped", "since_seconds", "idle_seconds", "kind", "messages_per_second")
     PEER_FIELD_NUMBER: _ClassVar[int]
     SENT_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     SINCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     IDLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     peer: str
     sent: int
     dropped: int
     since_seconds: float
     idle_seconds: float
-    def __init__(self, peer: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., since_seconds: _Optional[float] = ..., idle_seconds: _Optional[float] = ...) -> None: ...
+    kind: str
+    messages_per_second: float
+    def __init__(self, peer: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., since_seconds: _Optional[float] = ..., idle_seconds: _Optional[float] = ..., kind: _Optional[str] = ..., messages_per_second: _Optional[float] = ...) -> None: ...

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
 import typer
 
-from panoseti_daq.cli import control, demo, hosts, pff, plot, record, serve, simulate, stream
+from panoseti_daq.cli import (
+    control,
+    demo,
+    hosts,
+    pff,
+    plot,
+    record,
+    serve,
+    simulate,
+    status,
+    stream,
+    systemd,
+    token,
+)
+from panoseti_daq.cli.options import takes_credentials
 
 EXIT_FAILURE: Final = 1
 EXIT_NOTHING_REACHABLE: Final = 3
@@ -24,13 +39,15 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(demo.demo)
-app.command()(stream.stream)
-app.command()(record.record)
-app.command("hosts")(hosts.list_hosts)
-app.command()(hosts.ping)
-app.command()(hosts.reflect)
-app.command()(control.init)
-app.command()(control.status)
+app.command()(takes_credentials(stream.stream))
+app.command()(takes_credentials(record.record))
+app.command("hosts")(takes_credentials(hosts.list_hosts))
+app.command()(takes_credentials(hosts.ping))
+app.command()(takes_credentials(hosts.reflect))
+app.command()(takes_credentials(control.init))
+app.command()(takes_credentials(status.status))
+app.command()(token.token)
+app.command(context_settings=systemd.PASSES_OPTIONS_ON)(systemd.systemd_unit)
 app.command()(plot.viewers)
 app.add_typer(plot.plot_app, name="plot")
 app.add_typer(pff.app, name="pff")
@@ -52,6 +69,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC itself writes each failed handshake to stderr
     try:
         return app(arguments or ["--help"], standalone_mode=False) or 0
     except typer.TyperException as error:

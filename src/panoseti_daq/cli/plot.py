@@ -19,6 +19,7 @@ from panoseti_daq.cli.options import (
     NetConfigOption,
     log_to_stderr,
     make_client,
+    takes_credentials,
 )
 from panoseti_daq.cli.viewer_options import options_of
 
@@ -120,6 +121,7 @@ def _check_names(command: Any) -> None:
         raise ViewerError(f"make: every viewer has an option {', '.join(twice)}; call this one otherwise")
 
 
+@takes_credentials
 def _in_window(
     spec: Any,
     options: dict[str, Any],
@@ -147,6 +149,7 @@ def _in_window(
     )
 
 
+@takes_credentials
 def _in_terminal(
     spec: Any,
     options: dict[str, Any],
@@ -159,9 +162,10 @@ def _in_terminal(
     log_level: LogLevelOption = LogLevel.ERROR,
 ) -> None:
     log_to_stderr(log_level)
-    from panoseti_daq.viewers import ViewerContext, terminal
+    from panoseti_daq.viewers import ViewerContext
     from panoseti_daq.viewers.feed import Feed, Wanted
     from panoseti_daq.viewers.plugin import make_viewer
+    from panoseti_daq.viewers.text import terminal
 
     context = ViewerContext(refresh_period, tuple(module_id or ()))
     viewer = make_viewer(spec, context, options)

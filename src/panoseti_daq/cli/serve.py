@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from panoseti_daq.cli.options import LogLevel, LogLevelOption, ModuleIdOption, log_to_stderr
+from panoseti_daq.cli.options import LogFormat, LogLevel, LogLevelOption, ModuleIdOption, log_to_stderr
 
 if TYPE_CHECKING:
     from panoseti_daq.config import ServerSettings
 
-_OPTIONS: Final = {
+SETTINGS_OPTIONS: Final = {
     "run_probe": "--run-probe",
     "max_concurrent_rpcs": "--max-streams",
     "data_roots": "--data-root",
@@ -20,6 +20,13 @@ _OPTIONS: Final = {
     "stalled_client_timeout_seconds": "--stalled-client-timeout",
     "polling_interval_seconds": "--polling-interval",
     "accept_uploads": "--accept-uploads",
+    "tls_certificate": "--tls-certificate",
+    "tls_key": "--tls-key",
+    "tls_client_ca": "--tls-client-ca",
+    "allowed_tokens_file": "--allowed-tokens",
+    "stalled_run_seconds": "--stalled-run",
+    "metrics_port": "--metrics-port",
+    "metrics_host": "--metrics-host",
     "init_from_default": "--init-from-default",
     "default_hp_io_config_file": "--hp-io-config",
 }
@@ -78,6 +85,16 @@ def serve(
         list[Path] | None,
         typer.Option(help="InitHpIo may follow only what is below; repeatable. [default: anything]"),
     ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="Encrypt connections: certificate of this server and its chain, PEM.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Private key of the certificate, PEM.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="Let in only clients with a certificate that one of these signed, PEM.")
+    ] = None,
+    allowed_tokens: Annotated[
+        Path | None, typer.Option(help="Answer only calls with a token of this file (panoseti-daq token).")
+    ] = None,
     max_streams: Annotated[int | None, typer.Option(help="Streams at the same time. [default: 100]")] = None,
     stalled_client_timeout: Annotated[
         float | None, typer.Option(help="End a client that takes nothing for so many seconds. [default: 60]")
@@ -88,7 +105,18 @@ def serve(
     shutdown_grace_period: Annotated[
         float | None, typer.Option(help="Seconds that calls have to end at shutdown. [default: 5]")
     ] = None,
+    stalled_run: Annotated[
+        float | None,
+        typer.Option(help="Unhealthy when a run is active without a frame for so many seconds. [default: 60]"),
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve metrics for Prometheus at this port; 0 for any. [default: none]")
+    ] = None,
+    metrics_host: Annotated[str | None, typer.Option(help="Address for them. [default: 127.0.0.1]")] = None,
     log_level: LogLevelOption = LogLevel.INFO,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines to read, or one JSON object a line.")
+    ] = LogFormat.TEXT,
 ) -> None:
     """Serve live images of the modules of a data directory."""
     import asyncio
@@ -99,7 +127,7 @@ def serve(
 
     if sum((data_dir is not None, simulate, replay is not None)) > 1:
         raise typer.BadParameter("--data-dir, --simulate and --replay exclude each other")
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format, limit_repeats=True)
     options = {
         "run_probe": run_probe,
         "max_concurrent_rpcs": max_streams,
@@ -108,6 +136,13 @@ def serve(
         "stalled_client_timeout_seconds": stalled_client_timeout,
         "polling_interval_seconds": polling_interval,
         "accept_uploads": accept_uploads,
+        "tls_certificate": tls_certificate,
+        "tls_key": tls_key,
+        "tls_client_ca": tls_client_ca,
+        "allowed_tokens_file": allowed_tokens,
+        "stalled_run_seconds": stalled_run,
+        "metrics_port": metrics_port,
+        "metrics_host": metrics_host,
         "init_from_default": init_from_default,
         "default_hp_io_config_file": hp_io_config,
     }
@@ -143,7 +178,7 @@ def _settings(file: Path | None, options: dict[str, Any]) -> ServerSettings:
     from panoseti_daq.errors import ConfigError
 
     try:
-        check_values(ServerSettings, options, "", spell=lambda key: _OPTIONS[str(key[0])])
+        check_values(ServerSettings, options, "", spell=lambda key: SETTINGS_OPTIONS[str(key[0])])
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from None
     return load_settings(file, options)

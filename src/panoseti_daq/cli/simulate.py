@@ -44,11 +44,18 @@ def simulate(
     missing_quabo: Annotated[
         list[int] | None, typer.Option(min=0, max=3, help="This quabo sends nothing; repeatable.")
     ] = None,
+    zero_quadrant: Annotated[
+        list[int] | None, typer.Option(min=0, max=3, help="The pixels of this quabo are zero; repeatable.")
+    ] = None,
     zero_frame_every: Annotated[int, typer.Option(min=0, help="Each so many frames one is all zeros.")] = 0,
     cut_header_every: Annotated[
         int, typer.Option(min=0, help="Each so many frames one lacks half its header.")
     ] = 0,
     garbage_every: Annotated[int, typer.Option(min=0, help="Garbage stands before each so many frames.")] = 0,
+    lost_frame_every: Annotated[int, typer.Option(min=0, help="Each so many frames one is lost.")] = 0,
+    time_back_every: Annotated[
+        int, typer.Option(min=0, help="Each so many frames one is dated 2 s before its time.")
+    ] = 0,
     garbage_bytes: Annotated[int, typer.Option(min=1, help="Length of the garbage.")] = 1000,
     truncate: Annotated[int, typer.Option(min=0, help="Cut so many bytes off the last files at the end.")] = 0,
     alternate: Annotated[float, typer.Option(min=0, help="Products take turns of so many seconds.")] = 0.0,
@@ -102,9 +109,12 @@ def simulate(
     faults = Faults(
         clock_desync_s=desync,
         missing_quabos=tuple(missing_quabo or ()),
+        zero_quadrants=tuple(zero_quadrant or ()),
         zero_frame_every=zero_frame_every,
         cut_header_every=cut_header_every,
         garbage_every=garbage_every,
+        lost_frame_every=lost_frame_every,
+        time_back_every=time_back_every,
         garbage_bytes=garbage_bytes,
         truncate_bytes=truncate,
         alternate_s=alternate,

@@ -3,6 +3,7 @@
 from panoseti_daq.client.aio import AioDaqDataClient
 from panoseti_daq.client.blocking import DaqDataClient
 from panoseti_daq.client.blocks import ReceivedBlock
+from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
 from panoseti_daq.client.merge import HostChange
@@ -12,6 +13,7 @@ from panoseti_daq.client.stream import BlockStream, ImageStream
 __all__ = [
     "AioDaqDataClient",
     "BlockStream",
+    "Credentials",
     "DaqDataClient",
     "HostChange",
     "HostSet",

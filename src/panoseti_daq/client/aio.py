@@ -20,12 +20,12 @@ from panoseti_daq.client.blocks import (
     Since,
     blocks_request,
 )
+from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
 from panoseti_daq.client.merge import Feed, HostChange, ImageFeed, MergedStream, StreamCall
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet, Nodes
-from panoseti_daq.client.reflection import describe
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.client.targets import ConfigSource, Target, address_of, load_json, targets_of
 from panoseti_daq.client.upload import Images, upload
@@ -55,11 +55,13 @@ class AioDaqDataClient:
         Path or content of ``network_config.json``, for nodes behind a gateway.
     log_level
         Level of the logger ``panoseti_daq.client``; None leaves it alone.
+    credentials
+        Token and certificates; None for those of the environment, see `Credentials.from_environment`.
 
     Raises
     ------
     ConfigError
-        A configuration cannot be used; a ValueError.
+        A configuration or the credentials cannot be used; a ValueError.
     FileNotFoundError
         A path does not exist.
     """
@@ -69,24 +71,34 @@ class AioDaqDataClient:
         daq_config: ConfigSource | None,
         network_config: ConfigSource | None = None,
         log_level: int | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._set_up(targets_of(daq_config, network_config), log_level)
+        self._set_up(targets_of(daq_config, network_config), log_level, credentials)
 
-    def _set_up(self, targets: Mapping[str, Target], log_level: int | None = None) -> None:
+    def _set_up(
+        self,
+        targets: Mapping[str, Target],
+        log_level: int | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
         if log_level is not None:
             logging.getLogger("panoseti_daq.client").setLevel(log_level)
-        self._nodes = Nodes(targets)
+        if credentials is None:
+            credentials = Credentials.from_environment()
+        self._nodes = Nodes(targets, credentials.load())
         self._merged: WeakSet[MergedStream[Any]] = WeakSet()
         self._tasks: asyncio.TaskGroup | None = None
 
     @classmethod
-    def connect(cls, *hosts: str) -> Self:
+    def connect(cls, *hosts: str, credentials: Credentials | None = None) -> Self:
         """Client of these hosts, without configuration files.
 
         Parameters
         ----------
         *hosts
             ``host``, ``host:port``, ``[v6]:port`` or ``unix:///path``.
+        credentials
+            Token and certificates; None for those of the environment.
 
         Examples
         --------
@@ -97,7 +109,7 @@ class AioDaqDataClient:
         if not hosts:
             raise ConfigError("connect needs at least one host")
         client = cls.__new__(cls)
-        client._set_up({host: Target(host, address_of(host)) for host in hosts})
+        client._set_up({host: Target(host, address_of(host)) for host in hosts}, credentials=credentials)
         return client
 
     async def __aenter__(self) -> Self:
@@ -174,6 +186,8 @@ class AioDaqDataClient:
         RpcError
             A server has no reflection.
         """
+        from panoseti_daq.client.reflection import describe  # takes a while to import, and is rarely asked for
+
         chosen = await self.validate_daq_hosts(hosts)
         return "".join(await asyncio.gather(*(describe(self._nodes[host]) for host in chosen)))
 

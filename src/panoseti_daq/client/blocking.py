@@ -15,6 +15,7 @@ from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.aio import SIMULATION_CONFIG, AioDaqDataClient
 from panoseti_daq.client.blocks import ReceivedBlock, Since
+from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.merge import HostChange
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
@@ -106,7 +107,7 @@ class DaqDataClient:
 
     Parameters
     ----------
-    daq_config, network_config, log_level
+    daq_config, network_config, log_level, credentials
         As for `AioDaqDataClient`.
     """
 
@@ -115,8 +116,9 @@ class DaqDataClient:
         daq_config: ConfigSource | None,
         network_config: ConfigSource | None = None,
         log_level: int | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._set_up(AioDaqDataClient(daq_config, network_config, log_level))
+        self._set_up(AioDaqDataClient(daq_config, network_config, log_level, credentials))
 
     def _set_up(self, client: AioDaqDataClient) -> None:
         self._client = client
@@ -124,10 +126,10 @@ class DaqDataClient:
         self._exits = ExitStack()
 
     @classmethod
-    def connect(cls, *hosts: str) -> Self:
+    def connect(cls, *hosts: str, credentials: Credentials | None = None) -> Self:
         """Client of these hosts, without configuration files; see `AioDaqDataClient.connect`."""
         client = cls.__new__(cls)
-        client._set_up(AioDaqDataClient.connect(*hosts))
+        client._set_up(AioDaqDataClient.connect(*hosts, credentials=credentials))
         return client
 
     def __enter__(self) -> Self:

@@ -96,7 +96,9 @@ class BlockDecoder:
 
 def _discover(data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
     """Layout of a block; the header of its first frame may be damaged."""
-    for begin in range(0, len(data), frame_size_bytes):
+    # What is no larger than an image is no frame: more are told than there are bytes.
+    begins = range(0, len(data), frame_size_bytes) if frame_size_bytes > product.image_size_bytes else ()
+    for begin in begins:
         try:
             layout = Layout.discover(bytes(data[begin : begin + MAX_HEADER_BYTES]), product)
         except PffError:
@@ -232,5 +234,5 @@ def _read_token(token: str | None) -> Mapping[str, list[pb.Position]]:
             ]
             for host, positions in hosts.items()
         }
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"resume={token[:80]!r} is not a token of a stream of all frames: {error}") from None

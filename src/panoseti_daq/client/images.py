@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+import numpy as np
+
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.pff import Frame, Header, TimeStatus
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import DataProduct, Frame, Header, Quality, TimeStatus
+from panoseti_daq.pff.quality import ALL_FLAGS, NAMES, names_of
 from panoseti_daq.wire import pixels_and_header, product_of
 
 _QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
+_TIME_NAMES: Final = ("wr_unix_timestamp", "pandas_unix_timestamp", "pkt_unix_timestamp", "time_status")
 
 
 class ReceivedFrame(Frame):
@@ -56,11 +61,58 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
         header,
         detected_unix_ns=delivery.detected_unix_ns,
     )
+    if image.packed_header or image.header_json:  # our encoding: a server that saw the frames before it has judged
+        frame.quality = Quality(image.quality & ALL_FLAGS)
     frame.host = host
     frame.sequence = delivery.sequence
     frame.n_dropped = delivery.dropped
     frame.queued_ns = delivery.queued_us * 1000
     return frame
+
+
+def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
+    """Frame of a documented dict: what `image_dict` gives, and what other clients of the server give.
+
+    Parameters
+    ----------
+    image
+        ``type``, ``header`` and ``image_array`` as in `image_dict`; the other keys may be missing. Times in the
+        header are not read: the quabo fields have them.
+
+    Raises
+    ------
+    PffError
+        It is no frame of a known data product.
+    """
+    try:
+        array = np.asarray(image["image_array"])
+        product = _product_of(image["type"], array, image.get("bytes_per_pixel"))
+        fields = {name: value for name, value in image["header"].items() if name not in _TIME_NAMES}
+        header = Header.from_dict(fields)
+        # unsigned pulse heights become signed by wrapping
+        pixels = array.astype(product.dtype).tobytes()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PffError(f"this dict is no image: {type(error).__name__}: {error}") from error
+    frame = ReceivedFrame(
+        product,
+        int(image.get("module_id", 0)),
+        image.get("file", ""),
+        int(image.get("frame_number", 0)),
+        pixels,
+        header,
+    )
+    if "quality" in image:  # judged by who saw the frames before it
+        frame.quality = Quality(sum(flag for flag, name in NAMES.items() if name in image["quality"]))
+    frame.host, frame.sequence, frame.n_dropped, frame.queued_ns = "", 0, 0, 0
+    return frame
+
+
+def _product_of(kind: str, array: np.ndarray[Any, Any], bytes_per_pixel: int | None) -> DataProduct:
+    size_bytes = bytes_per_pixel or array.itemsize
+    for product in DataProduct:
+        if (product.kind.value, product.shape, product.bytes_per_pixel) == (kind, array.shape, size_bytes):
+            return product
+    raise PffError(f"no data product is {kind}, {array.shape}, {size_bytes} bytes per pixel")
 
 
 def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None) -> dict[str, Any]:
@@ -78,8 +130,9 @@ def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None)
     -------
     dict
         ``type`` ('MOVIE' or 'PULSE_HEIGHT'), ``header``, ``shape`` ([rows, columns]), ``bytes_per_pixel``,
-        ``image_array`` (2-D, read-only, dtype of the product, ADC counts), ``file``, ``frame_number`` and
-        ``module_id``.
+        ``image_array`` (2-D, read-only, dtype of the product, ADC counts), ``file``, ``frame_number``,
+        ``module_id`` and ``quality``: a tuple with the names of `Quality` that hold, in lower case, such as
+        ``('missing_quabo_2', 'host_clock')``; empty when nothing is wrong.
         The header has the quabo fields as floats, and the time of the frame: ``wr_unix_timestamp`` (Decimal,
         UTC s, exact to the nanosecond), ``pandas_unix_timestamp`` (the same, naive UTC), ``pkt_unix_timestamp``
         (Decimal, UTC s, of the host clock) and ``time_status`` ('WHITE_RABBIT', 'HOST_CLOCK': the two clocks
@@ -94,6 +147,7 @@ def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None)
         "file": frame.file,
         "frame_number": frame.frame_number,
         "module_id": frame.module_id,
+        "quality": names_of(frame.quality),
     }
 
 

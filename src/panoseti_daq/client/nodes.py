@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeVar
 
 import grpc
@@ -17,6 +16,7 @@ from grpc.aio import AioRpcError
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client.blocks import BlockCall
+from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.merge import StreamCall
 from panoseti_daq.client.targets import Target
@@ -46,6 +46,15 @@ class HostSet(set[str]):
         return repr(set(self))  # scripts print it
 
 
+_REFUSED: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+# What gRPC says of a handshake that fails, by what helps.
+_WHY_NOT: Final = {
+    "Hostname Verification": ": its certificate is for another name (tls_server_name)",
+    "CERTIFICATE_VERIFY_FAILED": ": its certificate is not one that we trust (tls_ca), or not valid now",
+    "WRONG_VERSION_NUMBER": ": it does not speak TLS",
+    "Socket closed": ": it closes the connection; does it want TLS, or a certificate of ours?",
+}
+
 _OPTIONS: Final = (
     # Whoever looks at the sky wants a server back as soon as it is.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -70,23 +79,39 @@ def _keepalive() -> tuple[tuple[str, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Channels to one DAQ node, one for what must be fresh and one for what must be all, and its calls."""
+    """Channels to one DAQ node, one for what must be fresh and one for what must be all, and its calls.
+
+    Every call has `metadata`, which holds the token if there is one.
+    """
 
     target: Target
     channel: grpc.aio.Channel
     bulk_channel: grpc.aio.Channel
+    metadata: Any = field(default=None, repr=False)
 
     @classmethod
-    def open(cls, target: Target) -> Self:
+    def open(cls, target: Target, credentials: LoadedCredentials) -> Self:
         """Make the channels; no connection is made before the first call."""
-        make = partial(grpc.aio.insecure_channel, target.address)
+        fresh, bulk = (*_OPTIONS, *_FRESH, *_keepalive()), (*_OPTIONS, *_keepalive())
         return cls(
-            target, make(options=(*_OPTIONS, *_FRESH, *_keepalive())), make(options=(*_OPTIONS, *_keepalive()))
+            target,
+            credentials.open(target.address, fresh),
+            credentials.open(target.address, bulk),
+            credentials.metadata,
         )
 
     async def ping(self, timeout_s: float) -> None:
         """Raise AioRpcError unless the server answers within `timeout_s`."""
-        await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True)
+        await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)
+
+    async def why_not(self, timeout_s: float) -> str:
+        """Why the server does not answer, as far as it is a matter of TLS; empty otherwise."""
+        try:
+            await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, metadata=self.metadata)
+        except AioRpcError as error:
+            details = error.details() or ""
+            return next((text for sign, text in _WHY_NOT.items() if sign in details), "")
+        return ""
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, timeout_s: float) -> pb.InitHpIoResponse:
         """Choose what the server follows."""
@@ -105,7 +130,9 @@ class Node:
             request_serializer=pb.StreamImagesRequest.SerializeToString,
             response_deserializer=pb.StreamImagesResponse.FromString,
         )
-        call: StreamCall = stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready)
+        call: StreamCall = stream(
+            request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata
+        )
         return call
 
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
@@ -116,7 +143,7 @@ class Node:
             request_serializer=pb.StreamFramesRequest.SerializeToString,
             response_deserializer=BlockMessage.parse,
         )
-        call: BlockCall = stream(request, wait_for_ready=wait_for_ready)
+        call: BlockCall = stream(request, wait_for_ready=wait_for_ready, metadata=self.metadata)
         return call
 
     async def close(self) -> None:
@@ -131,7 +158,7 @@ class Node:
             response_deserializer=Empty.FromString,
         )
         try:
-            await upload(images)
+            await upload(images, metadata=self.metadata)
         except AioRpcError as error:
             raise RpcError(self.target.host, error) from error
 
@@ -144,7 +171,9 @@ class Node:
 
     async def _call(self, name: str, request: Message, response: type[_Response], timeout_s: float) -> _Response:
         try:
-            answer: _Response = await self._unary(name, response)(request, timeout=timeout_s)
+            answer: _Response = await self._unary(name, response)(
+                request, timeout=timeout_s, metadata=self.metadata
+            )
         except AioRpcError as error:
             raise RpcError(self.target.host, error) from error
         return answer
@@ -157,10 +186,14 @@ class Nodes:
     ----------
     targets
         Where they are, by the name that users pass.
+    credentials
+        What they are shown.
     """
 
-    def __init__(self, targets: Mapping[str, Target]) -> None:
+    def __init__(self, targets: Mapping[str, Target], credentials: LoadedCredentials | None = None) -> None:
         self.targets = dict(targets)
+        self._credentials = credentials or LoadedCredentials()
+        self._credentials.warn_of_plain({host: target.address for host, target in targets.items()})
         self.valid = HostSet()
         self._open: dict[str, Node] = {}
 
@@ -169,7 +202,7 @@ class Nodes:
 
     def open(self) -> None:
         """Make a channel to every node."""
-        self._open = {host: Node.open(target) for host, target in self.targets.items()}
+        self._open = {host: Node.open(target, self._credentials) for host, target in self.targets.items()}
 
     async def close(self) -> None:
         """Close the channels."""
@@ -177,13 +210,15 @@ class Nodes:
         await asyncio.gather(*(node.close() for node in nodes.values()))
 
     async def ping(self, host: str, timeout_s: float) -> bool:
-        """Whether `host` is known and answers within `timeout_s`."""
+        """Whether `host` is known and answers within `timeout_s`, be it that it refuses us."""
         node = self._open.get(host)
         if node is None:
             return False
         try:
             await node.ping(timeout_s)
         except AioRpcError as error:
+            if error.code() in _REFUSED:  # it is there, and the call that is meant says what it wants
+                return True
             _log.debug("%s does not answer: %s", host, error.details())
             return False
         return True
@@ -214,11 +249,13 @@ class Nodes:
         if not chosen:
             chosen = [host for host, answers in zip(self.targets, answers, strict=True) if answers]
             if not chosen:
-                raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers")
+                why = await asyncio.gather(*(node.why_not(PING_TIMEOUT_S) for node in self._open.values()))
+                some_reason = next(filter(None, why), "")
+                raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers{some_reason}")
             return chosen
         for host, answered in zip(chosen, answers, strict=True):
             if not answered:
-                raise self._host_error(host, "does not answer")
+                raise self._host_error(host, "does not answer" + await self._open[host].why_not(PING_TIMEOUT_S))
         return chosen
 
     def _host_error(self, host: str, why: str) -> HostError:

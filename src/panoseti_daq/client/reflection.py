@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.nodes import Node
+from panoseti_daq.client.nodes import PING_TIMEOUT_S, Node
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["DaqData"]
 
@@ -22,7 +22,7 @@ async def describe(node: Node) -> str:
     Raises
     ------
     RpcError
-        The server has no reflection.
+        The server has no reflection, or refuses us.
     """
 
     async def questions() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
@@ -33,7 +33,9 @@ async def describe(node: Node) -> str:
     services: tuple[str, ...] = ()
     methods: list[str] = []
     try:
-        async for answer in stub.ServerReflectionInfo(questions()):
+        # Who is refused learns it here: of a call that ended while we write, gRPC may tell an internal error.
+        await node.ping(PING_TIMEOUT_S)
+        async for answer in stub.ServerReflectionInfo(questions(), metadata=node.metadata):
             services += tuple(service.name for service in answer.list_services_response.service)
             for data in answer.file_descriptor_response.file_descriptor_proto:
                 file = FileDescriptorProto.FromString(data)

@@ -10,6 +10,7 @@ from panoseti_daq.pff.frame import Frame, Header, Key
 from panoseti_daq.pff.names import PffName, RunName
 from panoseti_daq.pff.position import Gap, Position
 from panoseti_daq.pff.product import DataProduct, Kind
+from panoseti_daq.pff.quality import Quality
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Layout",
     "PffName",
     "Position",
+    "Quality",
     "RunName",
     "TimeStatus",
     "encode_frame",

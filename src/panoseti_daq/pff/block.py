@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.codec import END_OF_HEADER, Layout
-from panoseti_daq.pff.frame import Frame, Key
+from panoseti_daq.pff.frame import Frame, Header, Key
 from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.quality import QualityCheck
 from panoseti_daq.pff.timing import resolve_columns
 
 if TYPE_CHECKING:
@@ -73,10 +75,14 @@ class FrameBlock:
             self.file,
             self.first_frame_number + i,
             bytes(self.data[image_at : begin + layout.frame_size_bytes]),
-            partial(layout.parse, self._header_text(i)),
+            self._header(i),
             generation=self.generation,
             detected_unix_ns=self.detected_unix_ns,
         )
+
+    def _header(self, i: int) -> Header | Callable[[], Header]:
+        known = self._few_headers[i] if self.is_small and "_few_headers" in vars(self) else None
+        return known or partial(self.layout.parse, self._header_text(i))
 
     def _header_text(self, i: int) -> bytes:
         layout = self.layout
@@ -97,12 +103,32 @@ class FrameBlock:
         rows: npt.NDArray[np.uint8] = np.ndarray(shape, np.uint8, buffer=self.data)
         return self.layout.parse_rows(rows)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether its headers are read one by one."""
+        return len(self) <= FEW_FRAMES
+
+    @cached_property
+    def _few_headers(self) -> list[Header | None]:
+        headers: list[Header | None] = []
+        for i in range(len(self)):
+            try:
+                headers.append(self.layout.parse(self._header_text(i)))
+            except HeaderError:
+                headers.append(None)
+        return headers
+
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
         """Which headers parse, shape (n,)."""
-        if len(self) > FEW_FRAMES:
-            return self._headers[0]
-        return np.array([self.layout.is_valid(self._header_text(i)) for i in range(len(self))], np.bool_)
+        if self.is_small:
+            return np.array([header is not None for header in self._few_headers], np.bool_)
+        return self._headers[0]
+
+    @cached_property
+    def quality(self) -> npt.NDArray[np.uint16]:
+        """Flags of `Quality` of each frame, shape (n,); the first of each key has none of `IN_SEQUENCE`."""
+        return np.asarray(QualityCheck()(self), np.uint16)
 
     @property
     def columns(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -143,7 +169,7 @@ class FrameBlock:
     def _newest(self) -> dict[Key, Frame]:
         if not self.product.one_quabo:
             candidates = np.flatnonzero(self.valid)[-1:]
-        elif len(self) <= FEW_FRAMES:
+        elif self.is_small:
             candidates = np.flatnonzero(self.valid)
         else:
             # reversed, so that the first index of each value is its last frame

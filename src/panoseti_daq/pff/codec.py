@@ -130,8 +130,9 @@ class Layout:
         text = head[:end]
         fields = _load(text)
         slots = tuple(match.span() for match in _NUMBER.finditer(text))
-        too_wide = any(end - begin > _MAX_WIDTH for begin, end in slots)
-        if too_wide or not _is_standard(fields, product, len(slots)):
+        # A number with blanks behind it does not end where its column does.
+        is_odd = any(end - begin > _MAX_WIDTH or text[end : end + 1] == b" " for begin, end in slots)
+        if is_odd or not _is_standard(fields, product, len(slots)):
             slots = ()
         return _shared_layout(_NUMBER.sub(lambda number: b"0" * len(number[0]), text), slots, product)
 

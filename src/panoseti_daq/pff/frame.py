@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.quality import Quality, quality_of
 from panoseti_daq.pff.timing import FrameTime, TimeStatus, resolve
 
 QUABO_FIELDS = ("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
@@ -137,6 +138,7 @@ class Frame:
     __slots__ = (
         "__weakref__",
         "_header",
+        "_quality",
         "_time",
         "detected_unix_ns",
         "file",
@@ -170,6 +172,7 @@ class Frame:
         self.memo: dict[object, Any] = {}
         self._header = header  # or what parses it
         self._time: FrameTime | None = None
+        self._quality: Quality | None = None
 
     @property
     def header(self) -> Header:
@@ -196,6 +199,17 @@ class Frame:
         if self._time is None:
             self._time = self.header.time
         return self._time
+
+    @property
+    def quality(self) -> Quality:
+        """What is wrong with it: by itself, or what whoever saw the frames before it has set."""
+        if self._quality is None:
+            self._quality = quality_of(self)
+        return self._quality
+
+    @quality.setter
+    def quality(self, quality: Quality) -> None:
+        self._quality = quality
 
     @property
     def key(self) -> Key:

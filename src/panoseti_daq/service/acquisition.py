@@ -18,7 +18,7 @@ from typing import Final
 from grpc import StatusCode
 
 from panoseti_daq.config import RunProbe, ServerSettings
-from panoseti_daq.errors import DaqError
+from panoseti_daq.errors import ConfigError, DaqError, DataDirError
 from panoseti_daq.hub import Filter, Hub
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_config
@@ -29,6 +29,7 @@ from panoseti_daq.sources.source import FrameSource
 _log = logging.getLogger(__name__)
 
 PROBE_INTERVAL_S: Final = 10.0
+AT_START: Final = "the server's start"  # who asks then, beside the peers
 SHUTTING_DOWN: Final = "the server is shutting down"
 NOT_INITIALISED: Final = (
     "hp_io is not initialised, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
@@ -49,6 +50,11 @@ class Acquisition:
         Where the sources run.
     make_source
         Makes the source of a configuration.
+
+    Attributes
+    ----------
+    stalled
+        Why what is followed seems not to be what is recorded, see `stalls`; empty when all is well.
     """
 
     def __init__(
@@ -65,6 +71,23 @@ class Acquisition:
         self._following: Following | None = None
         self._starting: asyncio.Task[None] | None = None
         self._shut_down: Refused | None = None
+        self._n_sent = self._n_dropped = 0  # of streams that ended
+        self.stalled = ""
+
+    @property
+    def n_sent(self) -> int:
+        """Messages to all streams, also those that ended."""
+        return self._n_sent + sum(stream.n_sent for stream in self._streams)
+
+    @property
+    def n_dropped(self) -> int:
+        """Frames that streams would have got, had they been fast enough; also those that ended."""
+        return self._n_dropped + sum(stream.n_dropped for stream in self._streams)
+
+    @property
+    def max_streams(self) -> int:
+        """Streams that there may be."""
+        return self._settings.max_concurrent_rpcs
 
     @property
     def following(self) -> Following | None:
@@ -126,6 +149,8 @@ class Acquisition:
             raise stream._refused from None
         finally:
             del self._streams[stream]
+            self._n_sent += stream.n_sent
+            self._n_dropped += stream.n_dropped
 
     async def _pass_gate(self) -> Following:
         """Configuration in force; nothing else runs before the caller goes on."""
@@ -137,7 +162,7 @@ class Acquisition:
             return self._following
 
     async def configure(
-        self, config: HpIoConfig, *, force: bool, need_active_run: bool = True, peer: str = "the server's start"
+        self, config: HpIoConfig, *, force: bool, need_active_run: bool = True, peer: str = AT_START
     ) -> str:
         """Follow `config` from now on.
 
@@ -197,8 +222,14 @@ class Acquisition:
             await started
         except Refused:
             raise
-        except (DaqError, OSError) as error:
+        except (ConfigError, DataDirError) as error:  # of the settings, or of the directory that was asked for
             raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
+        except (DaqError, OSError) as error:  # may name any path
+            if peer == AT_START:
+                raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
+            _log.error("%s cannot be followed: %s", config, error)
+            text = f"{config} cannot be followed; the server's log says why"
+            raise Refused(StatusCode.INVALID_ARGUMENT, text) from error
         except asyncio.CancelledError:
             task.cancel()
             raise

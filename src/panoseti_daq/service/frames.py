@@ -6,6 +6,7 @@ grew. So a slow client costs no memory, and one that comes back goes on where it
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Final
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import DataDirError, PffError
 from panoseti_daq.hub import Filter
-from panoseti_daq.pff import DataProduct, Gap, Key, Position
+from panoseti_daq.pff import DataProduct, Gap, Key, PffName, Position, RunName
 from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
 from panoseti_daq.sources.runs import active_run, active_run_name, module_dirs
 from panoseti_daq.wire_blocks import BlockMessage
+
+_log = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 4 << 20  # read at once for one client
 
@@ -86,7 +89,11 @@ class FrameReader:
         while self._ready and n_bytes < BATCH_BYTES:
             key = next(iter(self._ready))
             del self._ready[key]
-            item = self._cursors[key].read()
+            try:
+                item = self._cursors[key].read()
+            except OSError as error:  # permission, too many open files: the next look tries again
+                _log.warning("module %d %s cannot be read now: %s", key[0], key[1].token, error)
+                continue
             if item is not None:
                 self._ready[key] = None
                 items.append(item)
@@ -156,11 +163,17 @@ def position_of(message: pb.Position) -> Position:
     Raises
     ------
     PffError
-        A name in it leads out of the data directory, or it has no such data product.
+        A name in it leads out of the data directory or is not that of a run or a file, or it has no such data
+        product.
     """
     for name in (message.run, message.file):
-        if "/" in name or name.startswith("."):
+        # No file system has names of more than 255 bytes.
+        if "/" in name or "\0" in name or name.startswith(".") or len(name.encode()) > 255:
             raise PffError(f"cannot resume at {name!r}: it is not the name of a run or file")
+    if message.run or message.file:
+        RunName.parse(message.run)
+    if message.file:
+        PffName.parse(message.file)
     try:
         product = DataProduct.from_token(message.product)
     except ValueError as error:

@@ -116,12 +116,7 @@ async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_act
 
 def _check_data_dir(config: HpIoConfig, settings: ServerSettings, need_active_run: bool) -> str:
     data_dir = Path(config.data_dir)
-    if not config.data_dir or not data_dir.exists():
-        raise Refused(StatusCode.INVALID_ARGUMENT, f"data_dir {config.data_dir!r} does not exist")
-    if not _is_allowed(data_dir, settings.data_roots):
-        roots = ", ".join(map(str, settings.data_roots))
-        text = f"data_dir {config.data_dir!r} is not below an allowed root ({roots})"
-        raise Refused(StatusCode.PERMISSION_DENIED, text)
+    _check_is_there(data_dir, config.data_dir, settings.data_roots)
     try:
         modules = module_dirs(data_dir)
     except DataDirError as error:
@@ -134,6 +129,22 @@ def _check_data_dir(config: HpIoConfig, settings: ServerSettings, need_active_ru
     if missing := [str(m) for m in config.module_ids if m not in modules]:
         return f"no directory yet for module {', '.join(missing)}; followed when it appears"
     return "" if modules else f"no module_N directory yet in {config.data_dir!r}; followed when one appears"
+
+
+def _check_is_there(data_dir: Path, asked: str, roots: Collection[Path]) -> None:
+    """Refuse a directory that is not allowed, whether it is there or not, then one that is not there."""
+    try:
+        if asked and not _is_allowed(data_dir, roots):
+            _log.warning("data_dir %r is not below an allowed root (%s)", asked, ", ".join(map(str, roots)))
+            text = f"data_dir {asked!r} is not below one of the data roots that this server allows"
+            raise Refused(StatusCode.PERMISSION_DENIED, text)
+        if not asked or not data_dir.exists():
+            raise Refused(StatusCode.INVALID_ARGUMENT, f"data_dir {asked!r} does not exist")
+    except OSError as error:
+        text = f"data_dir {asked!r} cannot be read: {error.strerror}"
+        raise Refused(StatusCode.INVALID_ARGUMENT, text) from error
+    except ValueError as error:  # a NUL
+        raise Refused(StatusCode.INVALID_ARGUMENT, f"data_dir {asked!r} is not a path") from error
 
 
 def _is_allowed(data_dir: Path, roots: Collection[Path]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +17,27 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from panoseti_daq.addresses import is_local
 from panoseti_daq.config import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError
+from panoseti_daq.service.access import Access
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
+from panoseti_daq.service.metrics import serving_metrics
+from panoseti_daq.service.notify import notifying
+from panoseti_daq.service.reload import keep_up_to_date
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
+from panoseti_daq.service.stalls import watch_growth
+from panoseti_daq.service.status import StatusReport
+from panoseti_daq.service.tls import TlsFiles
 
 _log = logging.getLogger(__name__)
 
+MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
+OTHER_CALLS: Final = 1000  # calls at once beside the streams: far more than there are clients, and memory for them
+# Connections at once: those of every client, a second one for its bulk data, and short commands.
+CONNECTIONS_PER_STREAM: Final = 4
+OTHER_CONNECTIONS: Final = 200
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
     # A client that vanished without a word is found out by pings, and clients may do the same with us.
@@ -33,6 +47,11 @@ _OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    # Who connects and says nothing, or has no call open for long, is sent away; a client connects again by itself.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 600_000),
+    # There is no greatest age of a connection: it would end streams.
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
 )
 
 
@@ -46,10 +65,13 @@ class Server:
         ``HOST:PORT`` or ``unix:///PATH`` at which it listens.
     acquisition
         What it follows.
+    metrics_address
+        URL of its metrics; empty when there are none.
     """
 
     address: str
     acquisition: Acquisition
+    metrics_address: str = ""
 
 
 @asynccontextmanager
@@ -82,14 +104,19 @@ async def running_server(
     ExceptionGroup
         A background task failed; the block was cancelled.
     """
-    server = grpc.aio.server(options=_OPTIONS)
-    address = _bind(server, host, port)
-    if not _is_local(host):
-        _log.warning(
-            "listening on %s without TLS or authentication: whoever reaches it may stream and init", address
-        )
+    tls, access = _tls_of(settings), _access_of(settings)
+    n_streams = settings.max_concurrent_rpcs
+    n_connections = CONNECTIONS_PER_STREAM * n_streams + OTHER_CONNECTIONS
+    server = grpc.aio.server(
+        options=(*_OPTIONS, ("grpc.max_allowed_incoming_connections", n_connections)),
+        interceptors=[access] if access else [],
+        maximum_concurrent_rpcs=n_streams + OTHER_CALLS,
+    )
+    address = _bind(server, host, port, tls)
+    if not is_local(host) and (danger := _danger(tls, access)):
+        _log.warning("listening on %s %s", address, danger)
     failure: Exception | None = None
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as beside:
         acquisition = Acquisition(settings, tasks)
         if follow is not None:
             await acquisition.configure(follow, force=False, need_active_run=False)
@@ -97,25 +124,41 @@ async def running_server(
             await _init_from_default(acquisition, settings.default_hp_io_config_file)
         if settings.accept_uploads and acquisition.following is None:
             await acquisition.configure(HpIoConfig(uploads_only=True), force=False)
-        server.add_generic_rpc_handlers((DaqDataServicer(acquisition).rpc_handlers(),))
+        report = StatusReport(acquisition)
+        server.add_generic_rpc_handlers((DaqDataServicer(acquisition, report).rpc_handlers(),))
         healthy = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
         reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        watching = tasks.create_task(acquisition.watch(), name="watch streams")
+        watching = [tasks.create_task(acquisition.watch(), name="watch streams")]
+        if reloadables := [one for one in (tls, access) if one is not None]:
+            watching.append(tasks.create_task(keep_up_to_date(reloadables), name="reload certificates and tokens"))
+        metrics_address = ""
+        if settings.metrics_port is not None:
+            metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
+            metrics_address = await beside.enter_async_context(metrics)
         await server.start()
         for name in ("", SERVICE_NAME):
             await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+        growing = watch_growth(acquisition, settings, partial(_tell_health, healthy))
+        watching.append(tasks.create_task(growing, name="watch growth"))
         try:
-            yield Server(address, acquisition)
+            yield Server(address, acquisition, metrics_address)
         except Exception as error:
             failure = error  # of the caller's block: not for the task group to wrap
         finally:
             await healthy.enter_graceful_shutdown()
             await acquisition.shut_down()
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             await server.stop(settings.shutdown_grace_period)
     if failure is not None:
         raise failure
+
+
+async def _tell_health(healthy: health.aio.HealthServicer, is_well: bool) -> None:
+    """Health of the service; that of the process, whose name is empty, does not depend on the writer."""
+    status = health_pb2.HealthCheckResponse
+    await healthy.set(SERVICE_NAME, status.SERVING if is_well else status.NOT_SERVING)
 
 
 async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
@@ -126,22 +169,44 @@ async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
         _log.error("init_from_default: %s; serving all the same, InitHpIo can choose what to follow", error)
 
 
-def _is_local(host: str) -> bool:
-    if host.startswith("unix:") or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def _tls_of(settings: ServerSettings) -> TlsFiles | None:
+    files = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
+    return TlsFiles(*files) if any(files) else None
 
 
-def _bind(server: grpc.aio.Server, host: str, port: int) -> str:
+def _access_of(settings: ServerSettings) -> Access | None:
+    return Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
+
+
+def _danger(tls: TlsFiles | None, access: Access | None) -> str:
+    """What whoever can reach the server might do; empty when they are asked who they are, in secret."""
+    if tls is None and access is None:
+        return "without TLS or authentication: whoever reaches it may stream and init"
+    if tls is None:
+        return (
+            "without TLS: whoever is on the way can read the tokens and use them; set tls_certificate and tls_key"
+        )
+    if access is None and not tls.wants_client_certificates:
+        return "with TLS but without authentication: whoever reaches it may stream and init"
+    return ""
+
+
+def _bind(server: grpc.aio.Server, host: str, port: int, tls: TlsFiles | None) -> str:
     is_path = host.startswith("unix:")
     target = host if is_path else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    # For the user of the server only, from the instant in which it is there; what is sent there leaves no machine,
+    # so it needs no TLS.
+    before = os.umask(0o177) if is_path else None
     try:
-        bound = server.add_insecure_port(target)
+        if tls is None or is_path:
+            bound = server.add_insecure_port(target)
+        else:
+            bound = server.add_secure_port(target, tls.credentials())
     except RuntimeError as error:
         raise ConfigError(f"cannot listen on {target}: is the port in use, or the address not ours?") from error
+    finally:
+        if before is not None:
+            os.umask(before)
     return host if is_path else f"{target.rpartition(':')[0]}:{bound}"
 
 
@@ -168,5 +233,6 @@ async def serve(
         loop.add_signal_handler(number, stopping.set)
     async with running_server(settings, host=host, port=port, follow=follow) as server:
         ready(server.address)
-        await stopping.wait()
-        _log.info("stopping")
+        async with notifying(f"listening on {server.address}"):
+            await stopping.wait()
+            _log.info("stopping")

@@ -13,18 +13,20 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import DecodeError
 from grpc import StatusCode
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
-from panoseti_daq.errors import DaqError
+from panoseti_daq.errors import PffError
 from panoseti_daq.hub import Filter, Growth
 from panoseti_daq.pff import DataProduct, Kind
+from panoseti_daq.service.access import caller_name
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
 from panoseti_daq.service.frames import FrameReader, message_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
-from panoseti_daq.service.status import status_of
+from panoseti_daq.service.status import StatusReport
 from panoseti_daq.wire import frame_of
 
 _log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ _log = logging.getLogger(__name__)
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["DaqData"].full_name
 
 RESCAN_INTERVAL_S: Final = 5.0  # a stream of all frames looks at the directories at least this often
+
+_MAX_DETAILS: Final = 500  # characters; they travel in a header, and may repeat what a client sent
 
 _T = TypeVar("_T")
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -44,11 +48,13 @@ class DaqDataServicer:
     ----------
     acquisition
         Where frames and configuration come from.
+    report
+        Makes the answer of Status.
     """
 
-    def __init__(self, acquisition: Acquisition) -> None:
+    def __init__(self, acquisition: Acquisition, report: StatusReport) -> None:
         self._acquisition = acquisition
-        self._started_at = asyncio.get_running_loop().time()
+        self._report = report
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
         """Handlers to register; StreamImages writes bytes, so its responses have no serializer."""
@@ -86,7 +92,7 @@ class DaqDataServicer:
         async with self._acquisition.stream(wanted, request.update_interval_seconds, peer) as stream:
             assert stream.subscription is not None
             subscription = stream.subscription
-            _log.info("%s: streaming %s", peer, _describe(request))
+            _log.info("%s: streaming %s", peer, _describe(request), extra={"peer": peer})
             await context.send_initial_metadata(())  # tells the client that it is in, though no frame may come yet
             sequence = 0
             try:
@@ -98,10 +104,10 @@ class DaqDataServicer:
                         )
                     stream.writing_since = loop.time()
                     await context.write(message)
-                    stream.writing_since, stream.last_frame_at = None, loop.time()
+                    stream.sent(loop.time())
                     sequence += 1
             finally:
-                _log.info("%s: stream ends after %d frames", peer, sequence)
+                _log.info("%s: stream ends after %d frames", peer, sequence, extra={"peer": peer})
 
     async def stream_frames(self, request: pb.StreamFramesRequest, context: _Context) -> None:
         """Write every frame that `request` asks for, in order, at the pace of the client."""
@@ -116,18 +122,22 @@ class DaqDataServicer:
                     StatusCode.FAILED_PRECONDITION, "uploads stand in no file: only the newest can be had"
                 )
             keep_freed_memory()
-            reader = FrameReader(directory, wanted, request)
-            _log.info("%s: streaming all frames, resuming %d products", peer, len(request.resume))
+            try:
+                reader = FrameReader(directory, wanted, request)
+            except PffError as error:  # about what the client sent
+                raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
+            text = "%s: streaming all frames, resuming %d products"
+            _log.info(text, peer, len(request.resume), extra={"peer": peer})
             try:
                 with stream.following.hub.growth() as growth:
                     async for message in _messages(reader, growth):
                         stream.writing_since = loop.time()
                         await context.write(message)
-                        stream.writing_since, stream.last_frame_at = None, loop.time()
-                        stream.n_sent += 1
+                        stream.sent(loop.time())
             finally:
                 await asyncio.to_thread(reader.close)  # it may be reading: not in the loop
-                _log.info("%s: stream of all frames ends after %d blocks", peer, stream.n_sent)
+                text = "%s: stream of all frames ends after %d blocks"
+                _log.info(text, peer, stream.n_sent, extra={"peer": peer})
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, context: _Context) -> pb.InitHpIoResponse:
         """Follow what `request` says."""
@@ -137,8 +147,9 @@ class DaqDataServicer:
             tuple(sorted(set(request.module_ids))),
             request.simulate_daq,
         )
-        _log.info("%s: InitHpIo for %s%s", _peer(context), config, ", by force" if request.force else "")
-        message = await self._acquisition.configure(config, force=request.force, peer=_peer(context))
+        peer, how = _peer(context), ", by force" if request.force else ""
+        _log.info("%s: InitHpIo for %s%s", peer, config, how, extra={"peer": peer})
+        message = await self._acquisition.configure(config, force=request.force, peer=peer)
         return pb.InitHpIoResponse(success=True, error_message=message)
 
     async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], context: _Context) -> Empty:
@@ -147,23 +158,27 @@ class DaqDataServicer:
             raise Refused(
                 StatusCode.PERMISSION_DENIED, "this server takes no uploads; start it with --accept-uploads"
             )
-        _log.info("%s: uploads", _peer(context))
+        peer = _peer(context)
+        _log.info("%s: uploads", peer, extra={"peer": peer})
         n_frames = 0
         async for request in requests:
             following = self._acquisition.following
             if following is None:
                 raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
             check_module_ids((request.pano_image.module_id,))
-            frame, module_ids = frame_of(request.pano_image), following.config.module_ids
+            try:
+                frame, module_ids = frame_of(request.pano_image), following.config.module_ids
+            except PffError as error:  # about what the client sent
+                raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
             if not module_ids or frame.module_id in module_ids:
                 following.hub.publish_frame(frame)
             n_frames += 1
-        _log.info("%s: uploaded %d frames", _peer(context), n_frames)
+        _log.info("%s: uploaded %d frames", peer, n_frames, extra={"peer": peer})
         return Empty()
 
     async def status(self, request: pb.StatusRequest, context: _Context) -> pb.StatusResponse:
         """Tell what the server is doing."""
-        return status_of(self._acquisition, self._started_at)
+        return await self._report()
 
 
 async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]:
@@ -214,11 +229,12 @@ def _describe(request: pb.StreamImagesRequest) -> str:
 
 
 def _peer(context: _Context) -> str:
-    return urllib.parse.unquote(context.peer())
+    name = caller_name()
+    return urllib.parse.unquote(context.peer()) + (f" ({name})" if name else "")
 
 
 async def _refuse(context: _Context, code: StatusCode, text: str) -> NoReturn:
-    await context.abort(code, text)
+    await context.abort(code, text if len(text) <= _MAX_DETAILS else f"{text[:_MAX_DETAILS]}...")
     raise AssertionError("abort does not return")
 
 
@@ -229,12 +245,19 @@ def _guarded(method: Callable[[Any, _Context], Awaitable[_T]]) -> Callable[[Any,
         try:
             return await method(request, context)
         except Refused as refused:
-            _log.info("%s: refused: %s", _peer(context), refused)
+            peer = _peer(context)
+            _log.info("%s: refused: %s", peer, refused, extra={"peer": peer})
             await _refuse(context, refused.code, str(refused))
-        except DaqError as error:
-            await _refuse(context, StatusCode.INVALID_ARGUMENT, str(error))
-        except Exception:
-            _log.exception("%s: unexpected error", _peer(context))
+        except DecodeError as error:  # of what a client uploads: gRPC reads its messages one by one
+            await _refuse(context, StatusCode.INVALID_ARGUMENT, f"a message cannot be read: {error}")
+        except grpc.aio.InternalError:  # of a write to a client that is gone
+            if not context.done():
+                raise
+            _log.debug("%s: left while a message was written", _peer(context))
+            raise asyncio.CancelledError from None
+        except Exception:  # the text of any other error of ours may hold a path, or what a file holds
+            peer = _peer(context)
+            _log.exception("%s: unexpected error", peer, extra={"peer": peer})
             await _refuse(context, StatusCode.INTERNAL, "unexpected error; the server's log has the details")
 
     return rpc

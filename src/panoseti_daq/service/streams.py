@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from panoseti_daq.hub import Hub, Subscription
+from panoseti_daq.hub import Hub, Rate, Subscription
 from panoseti_daq.service.hp_io import HpIoConfig, Refused
 from panoseti_daq.sources.source import FrameSource
 
@@ -43,7 +43,7 @@ class Following:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One StreamImages call.
+    """One StreamImages or StreamFrames call.
 
     Attributes
     ----------
@@ -53,8 +53,8 @@ class Stream:
         Loop time at which it did.
     subscription
         Its newest frames; None while it waits at the gate, and for a stream of all frames.
-    n_sent
-        Messages sent.
+    n_sent, rate
+        Messages sent, and how many per second.
     writing_since
         Loop time at which gRPC took over the frame that it has not yet sent; None when there is none.
     last_frame_at
@@ -66,10 +66,22 @@ class Stream:
     following: Following | None = None
     subscription: Subscription | None = None
     n_sent: int = 0
+    rate: Rate = field(default_factory=lambda: Rate(asyncio.get_running_loop().time()))
     writing_since: float | None = None
     last_frame_at: float = 0.0
     _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
     _refused: Refused | None = None
+
+    def sent(self, now: float) -> None:
+        """Take note of a message that gRPC has sent, at loop time `now`."""
+        self.writing_since, self.last_frame_at = None, now
+        self.n_sent += 1
+        self.rate.add(1, now)
+
+    @property
+    def n_dropped(self) -> int:
+        """Frames that it would have got, had it been fast enough."""
+        return self.subscription.n_dropped if self.subscription else 0
 
     def end(self, refused: Refused) -> None:
         """Make the call end with `refused`, whatever it is waiting for."""

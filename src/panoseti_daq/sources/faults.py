@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct, Header, Layout, encode_frame
@@ -46,9 +47,12 @@ class Faults:
         So far the host clock is ahead of White Rabbit, s; more than 1 s is a fault.
     missing_quabos
         Quabos that send nothing: zeros in header and quadrant.
-    zero_frame_every, cut_header_every, garbage_every
+    zero_quadrants
+        Quabos of which only the pixels are zero.
+    zero_frame_every, cut_header_every, garbage_every, lost_frame_every, time_back_every
         Each so many frames of a product: one of zeros, header too; one that lacks half its header; a block of
-        garbage before it. 0 for never.
+        garbage before it; one that is not written, though the quabos counted it; one that is dated 2 s before its
+        time. 0 for never.
     garbage_bytes
         Length of such a block.
     alternate_s
@@ -73,9 +77,12 @@ class Faults:
 
     clock_desync_s: int = 0
     missing_quabos: tuple[int, ...] = ()
+    zero_quadrants: tuple[int, ...] = ()
     zero_frame_every: int = 0
     cut_header_every: int = 0
     garbage_every: int = 0
+    lost_frame_every: int = 0
+    time_back_every: int = 0
     garbage_bytes: int = 1000
     alternate_s: float = 0.0
     late_product_s: float = 0.0
@@ -89,9 +96,9 @@ class Faults:
     end: End = End.KEEP
 
     def __post_init__(self) -> None:
-        for quabo in self.missing_quabos:
+        for quabo in (*self.missing_quabos, *self.zero_quadrants):
             if not 0 <= quabo < N_QUABOS:
-                raise ConfigError(f"missing quabo {quabo} is not within 0-{N_QUABOS - 1}")
+                raise ConfigError(f"quabo {quabo} is not within 0-{N_QUABOS - 1}")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and field.name != "clock_desync_s" and not value >= 0:
@@ -110,12 +117,31 @@ class Faults:
         assert layout is not None
         if product.one_quabo and layout.parse(frame[: layout.header_size_bytes]).quabo_num in self.missing_quabos:
             return b""
+        if _is_turn(i, self.lost_frame_every):
+            return b""
+        if self.zero_quadrants or _is_turn(i, self.time_back_every):
+            frame = self._wrong(frame, layout, 2 if _is_turn(i, self.time_back_every) else 0)
         frame = self._otherwise(frame, layout, is_zero=_is_turn(i, self.zero_frame_every))
         if _is_turn(i, self.cut_header_every):
             frame = frame[: layout.header_size_bytes // 2] + frame[layout.image_offset_bytes :]
         if _is_turn(i, self.garbage_every):
             frame = np.random.default_rng(i).bytes(self.garbage_bytes) + frame
         return frame
+
+    def _wrong(self, frame: bytes, layout: Layout, back_s: int) -> bytes:
+        """The frame with an older date and its zero quadrants."""
+        header, image = _taken_apart(frame, layout)
+        header = dataclasses.replace(
+            header,
+            tv_sec=tuple(s - back_s for s in header.tv_sec),
+            pkt_tai=tuple((s - back_s) % 1024 for s in header.pkt_tai),
+        )
+        for quabo in self.zero_quadrants:
+            if not layout.product.one_quabo:
+                image[quadrant(quabo)] = 0
+            elif header.quabo_num == quabo:
+                image[:] = 0
+        return encode_frame(header, image, layout.product)
 
     def _otherwise(self, frame: bytes, layout: Layout, is_zero: bool) -> bytes:
         product = layout.product
@@ -125,8 +151,7 @@ class Faults:
             missing = tuple(range(N_QUABOS)) if is_zero else self.missing_quabos
         if not missing and not self.clock_desync_s:
             return frame
-        header = layout.parse(frame[: layout.header_size_bytes])
-        image = np.frombuffer(frame, product.dtype, offset=layout.image_offset_bytes).reshape(product.shape).copy()
+        header, image = _taken_apart(frame, layout)
         if self.clock_desync_s:
             header = dataclasses.replace(header, tv_sec=tuple(s + self.clock_desync_s for s in header.tv_sec))
         for quabo in missing:
@@ -136,6 +161,12 @@ class Faults:
             else:
                 image[quadrant(quabo)] = 0
         return encode_frame(header, image, product)
+
+
+def _taken_apart(frame: bytes, layout: Layout) -> tuple[Header, npt.NDArray[Any]]:
+    product = layout.product
+    image = np.frombuffer(frame, product.dtype, offset=layout.image_offset_bytes).reshape(product.shape).copy()
+    return layout.parse(frame[: layout.header_size_bytes]), image
 
 
 def _is_turn(i: int, every: int) -> bool:

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from panoseti_daq.pff.names import FILE_SUFFIX, SNAPSHOT_DIR
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run, active_run_name, module_dirs
 from panoseti_daq.sources.snapshot import Snapshot, pff_name
-from panoseti_daq.sources.tail import Signature, Tail, signature
+from panoseti_daq.sources.tail import Tail, signature
 
 _log = logging.getLogger(__name__)
 
@@ -96,8 +97,6 @@ class RunFiles:
         Modules that are there.
     directories
         Those whose entries matter, with their device and inode.
-    damage
-        What was skipped in files because it is no frame.
     """
 
     def __init__(
@@ -109,9 +108,9 @@ class RunFiles:
         self.data_dir = data_dir
         self.modules: tuple[int, ...] = ()
         self.directories: dict[str, tuple[int, int]] = {}
-        self.damage = Damage()
         self._module_ids = frozenset(module_ids)
         self._products = frozenset(products)
+        self._damage: defaultdict[tuple[int, DataProduct], Damage] = defaultdict(Damage)
         self._tails: dict[str, Tail] = {}  # followed
         self._settled: dict[str, Tail] = {}  # complete, as far as we know; the cursor is kept
         self._gone: list[Tail] = []  # deleted, but what we hold open can be read to its end
@@ -119,10 +118,23 @@ class RunFiles:
         self._began_ns = time.time_ns() - _CLOCK_MARGIN_NS
         self._first_scan = True
         self._complaints: set[str] = set()
-        self._seen: dict[str, Signature] = {}  # directories, and the file that names the run, as of the last scan
+        self._seen: dict[
+            str, tuple[int, ...]
+        ] = {}  # directories, and the file that names the run, at the last scan
 
     def __len__(self) -> int:
         return len(self._tails)
+
+    @property
+    def damage_by_product(self) -> dict[tuple[int, DataProduct], Damage]:
+        """What was skipped in the files of each module and product because it is no frame; from any thread."""
+        return dict(self._damage)
+
+    @property
+    def damage(self) -> Damage:
+        """What was skipped in all files; from any thread."""
+        found = self.damage_by_product.values()
+        return Damage(sum(one.n_frames for one in found), sum(one.n_bytes for one in found))
 
     def scan(self) -> bool:
         """Look at the directory tree: take up new files, let go of those that are gone.
@@ -149,14 +161,14 @@ class RunFiles:
         self._first_scan = False
         for path in {tail.path.parent for tail in self._tails.values()}:  # also of a run that is over
             self._note_if_there(path)
-        before, self.directories = self.directories, {path: sign[:2] for path, sign in self._seen.items()}
+        before, self.directories = self.directories, {path: (s[0], s[1]) for path, s in self._seen.items()}
         self._note_if_there(self.data_dir / RUN_NAME_FILE)
         return self.directories != before
 
     def _note(self, path: Path) -> None:
         """Remember what a directory is like before it is listed."""
         if str(path) not in self._seen:
-            self._seen[str(path)] = signature(os.stat(path))
+            self._seen[str(path)] = _state(path)
 
     def _note_if_there(self, path: Path) -> None:
         try:
@@ -197,7 +209,8 @@ class RunFiles:
             directory_ns = self._seen[str(file.path.parent)][3]
             if self._first_scan or min(directory_ns, file.status.st_mtime_ns) < self._began_ns:
                 last_frames = _FRAMES_BACK[product] if newest[product] == file.path else 0
-        return Tail(file.path, file.name, self._generations, last_frames, damage=self.damage)
+        damage = self._damage[file.name.module_id, product]
+        return Tail(file.path, file.name, self._generations, last_frames, damage=damage)
 
     def _let_go_of_gone(self) -> None:
         """Forget files that vanished, so that others of their names are taken up; wake those that changed."""
@@ -222,7 +235,7 @@ class RunFiles:
         rescan = False
         for path, before in self._seen.items():
             try:
-                rescan |= signature(os.stat(path)) != before
+                rescan |= _state(path) != before
             except OSError:
                 rescan = True
         before_ns = time.time_ns() - _EVENT_WITHIN_NS
@@ -269,6 +282,12 @@ class RunFiles:
         """Close all files."""
         for tail in [*self._tails.values(), *self._gone]:
             tail.close()
+
+
+def _state(path: str | Path) -> tuple[int, ...]:
+    """Signature, and ctime in ns: a directory that may be read again has no other mtime."""
+    status = os.stat(path)
+    return *signature(status), status.st_ctime_ns
 
 
 def _is_older(path: str, unix_ns: int) -> bool:

@@ -153,4 +153,5 @@ class RunSource:
             n_bad_frames=self._files.damage.n_frames,
             n_skipped_bytes=self._files.damage.n_bytes,
             n_missed_events=self._n_missed_events,
+            damage=self._files.damage_by_product,
         )

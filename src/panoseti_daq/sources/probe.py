@@ -47,10 +47,11 @@ def _why_pid_inactive(path: Path) -> str | None:
     try:
         pid = path.read_text(errors="replace").strip()
     except OSError as error:
-        return f"{path} cannot be read: {error.strerror}"
+        return f"{PID_FILE} cannot be read: {error.strerror}"
+    # What it holds is not told: the reason goes to clients, too, and they name the directory.
     if not pid.isdigit():
-        return f"{path} holds {pid[:20]!r} instead of a process number"
-    return None if Path("/proc", pid).exists() else f"process {pid} of {path} is gone"
+        return f"{PID_FILE} holds something else instead of a process number"
+    return None if Path("/proc", pid).exists() else f"the process of {PID_FILE} is gone"
 
 
 def _newest_mtime(data_dir: Path) -> float:

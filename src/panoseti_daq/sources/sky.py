@@ -45,7 +45,8 @@ class ModuleSky:
         self._mean = np.zeros((SIZE, SIZE))
         self._sigma = np.zeros((SIZE, SIZE))
         self._sky_at_ns = -_REFRESH_NS
-        self._pkt_num = random.integers(0, 1 << 16, 4)
+        first = random.integers(0, 1 << 16, 4)
+        self._pkt_num = {product: first.copy() for product in DataProduct}  # a quabo counts each by itself
 
     def frame(self, product: DataProduct, unix_ns: int) -> bytes:
         """One frame as it stands in a file.
@@ -59,8 +60,8 @@ class ModuleSky:
         """
         if product.one_quabo:
             quabo_num = int(self._random.integers(4))
-            return encode_frame(self._header(unix_ns, quabo_num), self._pulse(SIZE // 2), product)
-        header = self._header(unix_ns)
+            return encode_frame(self._header(product, unix_ns, quabo_num), self._pulse(SIZE // 2), product)
+        header = self._header(product, unix_ns)
         if product is DataProduct.PH1024:
             return encode_frame(header, self._pulse(SIZE), product)
         return encode_frame(header, self._movie(product, unix_ns), product)
@@ -95,15 +96,16 @@ class ModuleSky:
         peak_adc = min(120.0 * (1.0 + random.pareto(2.0)), 4000.0)
         return np.asarray(np.rint(peak_adc * spot + PEDESTAL_SIGMA_ADC * random.standard_normal((size, size))))
 
-    def _header(self, unix_ns: int, quabo_num: int | None = None) -> Header:
+    def _header(self, product: DataProduct, unix_ns: int, quabo_num: int | None = None) -> Header:
         """Header with White Rabbit time `unix_ns`, received by the host a few hundred microseconds later."""
         quabos = range(4) if quabo_num is None else (quabo_num,)
-        self._pkt_num[list(quabos)] += 1
+        pkt_num = self._pkt_num[product]
+        pkt_num[list(quabos)] += 1
         jitter_ns = [0, -4, 4, -4]  # quabos hear the White Rabbit pulse through different fibres
         sent_ns = [max(0, unix_ns + jitter_ns[q]) for q in quabos]
         host_us = [ns // 1000 + 340 + 9 * q for q, ns in zip(quabos, sent_ns, strict=True)]
         return Header(
-            pkt_num=tuple(int(self._pkt_num[q]) & 0xFFFF for q in quabos),
+            pkt_num=tuple(int(pkt_num[q]) & 0xFFFF for q in quabos),
             pkt_tai=tuple((ns // 1_000_000_000 + TAI_MINUS_UTC_S) % 1024 for ns in sent_ns),
             pkt_nsec=tuple(ns % 1_000_000_000 for ns in sent_ns),
             tv_sec=tuple(us // 1_000_000 for us in host_us),

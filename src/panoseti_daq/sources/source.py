@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from panoseti_daq.pff import FrameBlock
+from panoseti_daq.pff import DataProduct, FrameBlock
+from panoseti_daq.sources.resync import Damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class SourceStatus:
         What was skipped in files because it is no frame; frames in blocks that do not parse come on top.
     n_missed_events
         Changes that no event told although events were in use.
+    damage
+        What was skipped, by module and product.
     """
 
     description: str
@@ -39,6 +42,7 @@ class SourceStatus:
     n_bad_frames: int = 0
     n_skipped_bytes: int = 0
     n_missed_events: int = 0
+    damage: Mapping[tuple[int, DataProduct], Damage] = field(default_factory=dict)
 
 
 class FrameSource(Protocol):

@@ -114,6 +114,7 @@ class Tail:
             The file is missing or unreadable.
         """
         if self._fd is None:
+            self._signature = signature(os.stat(self.path))  # a file that may not be read is not one that changed
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         status = os.fstat(self._fd)
         self._signature, size = signature(status), status.st_size

@@ -6,11 +6,13 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from frames import block_of
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import RpcError, image_dict, received_frame
+from panoseti_daq.client.images import frame_of_dict
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, Frame, Header
+from panoseti_daq.pff import DataProduct, Frame, Header, Quality
 
 QUABO = {"pkt_num": 37993, "pkt_tai": 529, "pkt_nsec": 779007488, "tv_sec": 1721882092, "tv_usec": 779336}
 
@@ -25,6 +27,7 @@ def test_the_documented_example_holds() -> None:
     image = image_dict(movie())
     assert list(image) == [
         "type", "header", "shape", "bytes_per_pixel", "image_array", "file", "frame_number", "module_id",
+        "quality",
     ]  # fmt: skip
     assert image["header"]["wr_unix_timestamp"] == Decimal("1721882092.779007488")
     assert image["header"]["pkt_unix_timestamp"] == Decimal("1721882092.779336")
@@ -80,3 +83,51 @@ def test_an_rpc_error_is_one_of_grpc_and_survives_pickling() -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.host, copy.code(), copy.details()) == ("daq1", grpc.StatusCode.UNAVAILABLE, "gone")
     assert str(copy) == "daq1: gone (UNAVAILABLE)"
+
+
+@pytest.mark.parametrize("product", DataProduct)
+def test_a_dict_becomes_the_frame_it_came_from(product: DataProduct) -> None:
+    (frame,) = block_of(product, first=3, quabos=[2] if product.one_quabo else None)
+    again = frame_of_dict(image_dict(frame))
+    assert (again.key, again.time, again.header) == (frame.key, frame.time, frame.header)
+    assert (again.pixels, again.file, again.frame_number) == (frame.pixels, frame.file, frame.frame_number)
+
+
+def test_pulse_heights_that_a_dict_has_without_sign_are_negative_in_the_frame() -> None:
+    image = {
+        "type": "PULSE_HEIGHT",
+        "header": QUABO | {"quabo_num": 1},
+        "image_array": np.full((16, 16), 65535, "u2"),
+    }
+    frame = frame_of_dict(image)
+    assert frame.key == (0, DataProduct.PH256, 1)
+    assert np.all(frame.image == -1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "UNDEFINED"},
+        {"image_array": np.zeros((16, 32), np.uint16)},
+        {"bytes_per_pixel": 4},
+        {"header": {"quabo_0": 3}},
+        {"header": None},
+        {"image_array": [["x"]]},
+    ],
+)
+def test_a_dict_that_is_no_frame_is_a_pff_error(changes: dict[str, object]) -> None:
+    with pytest.raises(PffError):
+        frame_of_dict(image_dict(movie()) | changes)
+
+
+def test_a_dict_without_its_header_is_a_pff_error_that_names_it() -> None:
+    image = image_dict(movie())
+    del image["header"]
+    with pytest.raises(PffError, match="header"):
+        frame_of_dict(image)
+
+
+def test_what_was_found_wrong_with_a_frame_survives_the_dict() -> None:
+    frame = movie(tv_sec=0)
+    frame.quality |= Quality.PACKET_GAP
+    assert frame_of_dict(image_dict(frame)).quality == frame.quality

@@ -1,0 +1,118 @@
+"""Logs of a program that runs for months: as JSON, and without floods."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+MAX_PER_MINUTE: Final = 10  # warnings from one place
+_MINUTE_S: Final = 60.0
+_MAX_PLACES: Final = 500  # that are remembered: others' templates may be made at run time
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line.
+
+    Its fields: ``time`` (UTC, ISO 8601, microseconds), ``level``, ``logger``, ``message``, and where there are
+    any, ``peer`` (who called), ``repeated`` (see `LimitRepeats`) and ``exception`` (the traceback).
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Make the line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name in ("peer", "repeated"):
+            if (value := getattr(record, name, None)) is not None:
+                line[name] = value
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+@dataclass(slots=True)
+class _Place:
+    since: float  # of its minute
+    record: logging.LogRecord  # the last one held back
+    n_seen: int = 0
+    n_held_back: int = 0
+
+
+class LimitRepeats(logging.Handler):
+    """Passes records on to a handler; of repeated warnings and errors only so many a minute.
+
+    Repeated are those of one template from one place in the code. When their minute is over, and at the end, one
+    record tells how many were held back; it comes with the next record from anywhere, for no thread waits for it.
+
+    Parameters
+    ----------
+    to
+        Gets the records.
+    per_minute
+        So many of each are passed on.
+    clock
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        to: logging.Handler,
+        per_minute: int = MAX_PER_MINUTE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(to.level)
+        self._to = to
+        self._per_minute = per_minute
+        self._clock = clock
+        self._places: dict[tuple[str, int, str], _Place] = {}  # oldest minute first
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a record on, or count it."""
+        now = self._clock()
+        self._tell(lambda place: now - place.since >= _MINUTE_S)
+        if record.levelno >= logging.WARNING:
+            key = record.pathname, record.lineno, str(record.msg)
+            place = self._places.setdefault(key, _Place(now, record))
+            place.n_seen += 1
+            if place.n_seen > self._per_minute:
+                place.record, place.n_held_back = record, place.n_held_back + 1
+                return
+            if len(self._places) > _MAX_PLACES:
+                oldest = next(iter(self._places.values()))
+                self._tell(lambda place: place is oldest)
+        self._to.handle(record)
+
+    def _tell(self, is_over: Callable[[_Place], bool]) -> None:
+        """Forget places, the oldest first, and tell what was held back."""
+        while self._places:
+            key, place = next(iter(self._places.items()))
+            if not is_over(place):
+                return
+            del self._places[key]
+            if n_times := place.n_held_back:
+                last = place.record
+                text = f"{last.getMessage()} ... repeated {n_times} {'time' if n_times == 1 else 'times'}"
+                told = logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, (), None)
+                told.repeated = n_times
+                self._to.handle(told)
+
+    def flush(self) -> None:
+        """Flush the handler."""
+        self._to.flush()
+
+    def close(self) -> None:
+        """Tell what was held back."""
+        self.acquire()
+        try:
+            self._tell(lambda place: True)
+        finally:
+            self.release()
+        super().close()

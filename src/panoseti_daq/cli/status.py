@@ -1,0 +1,117 @@
+"""``status``: what servers are doing, once or as long as one looks."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_text
+from collections.abc import MutableSequence, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from panoseti_daq.cli.options import DaqConfigOption, HostOption, NetConfigOption, make_client
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from panoseti_daq._proto import daq_data_pb2 as pb
+    from panoseti_daq.client import AioDaqDataClient
+
+
+def status(
+    host: HostOption = None,
+    daq_config: DaqConfigOption = None,
+    net_config: NetConfigOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per server.")] = False,
+    refresh_period: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks of --watch.")] = 1.0,
+) -> None:
+    """Show what servers are doing: what they follow, each key with rate and age, each stream, room on the disk."""
+
+    async def run() -> None:
+        client, hosts = make_client(host, daq_config, net_config)
+        async with client:
+            chosen = await client.validate_daq_hosts(hosts)
+            if watch and not json:
+                await _watch(client, chosen, refresh_period)
+                return
+            while True:
+                _print(await _ask(client, chosen, must_answer=not watch), as_json=json)
+                if not watch:
+                    return
+                await asyncio.sleep(refresh_period)
+
+    asyncio.run(run())
+
+
+async def _ask(
+    client: AioDaqDataClient, hosts: Sequence[str], *, must_answer: bool = False
+) -> list[tuple[str, pb.StatusResponse | str]]:
+    """Answer of each host, or why there is none."""
+    from panoseti_daq.errors import DaqError
+
+    async def ask(name: str) -> pb.StatusResponse | str:
+        try:
+            return await client.get_status(name)
+        except DaqError as error:
+            if must_answer:
+                raise
+            return str(error)
+
+    return list(zip(hosts, await asyncio.gather(*map(ask, hosts)), strict=True))
+
+
+def _print(answers: list[tuple[str, pb.StatusResponse | str]], *, as_json: bool) -> None:
+    from panoseti_daq.cli.options import print_table
+    from panoseti_daq.cli.status_page import page
+
+    for name, answer in answers:
+        if as_json:
+            found = {"error": answer} if isinstance(answer, str) else {"status": as_dict(answer)}
+            typer.echo(json_text.dumps({"host": name, **found}))
+            continue
+        for part in page(name, answer):
+            if isinstance(part, str):
+                typer.echo(part)
+            else:
+                print_table(part)
+
+
+async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_s: float) -> None:
+    """Show answers in place on a terminal, one after the other elsewhere."""
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from panoseti_daq.cli.status_page import page
+
+    console = Console()
+    if not console.is_terminal:
+        while True:
+            _print(await _ask(client, hosts), as_json=False)
+            typer.echo()
+            await asyncio.sleep(refresh_period_s)
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            parts = [part for name, answer in await _ask(client, hosts) for part in page(name, answer)]
+            live.update(Group(*(Text(p) if isinstance(p, str) else p for p in parts)), refresh=True)
+            await asyncio.sleep(refresh_period_s)
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """Every field of a message by its name: enums by theirs, numbers as numbers, None for what is absent."""
+    return {field.name: _value(message, field) for field in message.DESCRIPTOR.fields}
+
+
+def _value(message: Message, field: Any) -> Any:
+    def plain(item: Any) -> Any:
+        if field.message_type is not None:
+            return as_dict(item)
+        return item if field.enum_type is None else field.enum_type.values_by_number[item].name
+
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    value = getattr(message, field.name)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict(value)
+    return [plain(item) for item in value] if isinstance(value, MutableSequence) else plain(value)

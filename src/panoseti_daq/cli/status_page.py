@@ -1,0 +1,107 @@
+"""What ``status`` shows of one server: lines and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+
+from rich.table import Table
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+
+
+def page(host: str, answer: pb.StatusResponse | str) -> Iterator[str | Table]:
+    """Lines and tables about a server; its answer, or why there is none."""
+    if isinstance(answer, str):
+        yield f"{host}: no answer: {answer}"
+        return
+    yield f"{host}: panoseti-daq {answer.version}, up {_duration(answer.uptime_seconds)}"
+    if not answer.HasField("followed"):
+        yield "follows nothing yet: see panoseti-daq init"
+        return
+    yield from _lines(answer)
+    if answer.keys:
+        yield _keys(answer)
+    if answer.streams:
+        yield _streams(answer)
+    yield from _flaws(answer)
+
+
+def _lines(answer: pb.StatusResponse) -> Iterator[str]:
+    followed = answer.followed
+    modules = ", ".join(map(str, followed.modules)) or "none yet"
+    yield f"follows {followed.description}, modules {modules}, {followed.files} files"
+    yield f"changes noticed by: {followed.watching}"
+    wanted = f"modules {', '.join(map(str, followed.module_ids))}" if followed.module_ids else "all modules"
+    limits = f"{wanted}, at most one frame per key and {followed.update_interval_seconds:g} s"
+    yield f"set by {followed.set_by} {_duration(followed.since_seconds)} ago: {limits}"
+    if answer.stalled:
+        yield f"NOT SERVING: {answer.stalled}"
+    if answer.skipped_bytes or answer.bad_frames:
+        skipped, bad = _count(answer.skipped_bytes, "byte"), _count(answer.bad_frames, "bad frame")
+        yield f"skipped in files: {skipped} that are no frame, {bad}"
+    if followed.missed_events:
+        yield f"missed by inotify, found by looking: {_count(followed.missed_events, 'change')}"
+    for disk in answer.disks:
+        room = f"{disk.free_bytes / 1e9:.1f} of {disk.total_bytes / 1e9:.1f} GB free"
+        left = f", {_hours(disk.hours_left)} at {disk.bytes_per_second / 1e6:.1f} MB/s"
+        yield f"disk of {disk.path}: {room}{left if disk.HasField('hours_left') else ''}"
+
+
+def _flaws(answer: pb.StatusResponse) -> Iterator[str]:
+    for key in answer.keys:
+        if key.flawed_frames:
+            flags = ", ".join(f"{name} {n}" for name, n in sorted(key.quality.items()))
+            yield f"flawed: module {key.module_id} {_product(key)}: {key.flawed_frames} of {key.frames} ({flags})"
+
+
+def _keys(answer: pb.StatusResponse) -> Table:
+    table = Table("module", "product", box=None, pad_edge=False)
+    for name in ("frames", "per s", "kB/s", "age s", "seqno", "number", "bad", "flawed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("time", no_wrap=True)
+    table.add_column("file", no_wrap=True)
+    for key in answer.keys:
+        table.add_row(
+            str(key.module_id),
+            _product(key),
+            str(key.frames),
+            f"{key.frames_per_second:.1f}",
+            f"{key.bytes_per_second / 1e3:.1f}",
+            f"{key.age_seconds:.3f}" if key.HasField("age_seconds") else "?",
+            str(key.seqno) if key.HasField("seqno") else "",
+            str(key.frame_number),
+            str(key.bad_frames),
+            str(key.flawed_frames),
+            pb.TimeStatus.Name(key.time_status).lower().replace("_", " "),
+            key.file,
+        )
+    return table
+
+
+def _product(key: pb.KeyStatus) -> str:
+    return f"{key.product} Q{key.quabo}" if key.HasField("quabo") else key.product
+
+
+def _streams(answer: pb.StatusResponse) -> Table:
+    table = Table("stream to", "frames", box=None, pad_edge=False)
+    for name in ("sent", "per s", "drops", "open for", "last"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for stream in answer.streams:
+        opened, idle = _duration(stream.since_seconds), f"{stream.idle_seconds:.1f} s ago"
+        rate = f"{stream.messages_per_second:.1f}"
+        table.add_row(stream.peer, stream.kind, str(stream.sent), rate, str(stream.dropped), opened, idle)
+    return table
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _hours(hours: float) -> str:
+    return f"{math.floor(hours / 24)} days left" if hours >= 100 else f"{hours:.1f} hours left"
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

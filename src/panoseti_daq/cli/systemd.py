@@ -1,0 +1,252 @@
+"""``systemd-unit``: the unit with which systemd runs the server of this installation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from panoseti_daq.config import ServerSettings
+
+NAME: Final = "panoseti-daq"
+WATCHDOG_S: Final = 30  # the event loop answers within milliseconds; a machine that swaps deserves patience
+STOP_MARGIN_S: Final = 10  # beyond shutdown_grace_period, until systemd kills
+BACK_OFF_SINCE: Final = 254  # version of systemd that knows RestartSteps
+_HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome hides
+_PRIVATE: Final = (Path("/tmp"), Path("/var/tmp"))  # what PrivateTmp hides
+
+PASSES_OPTIONS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""What the command needs to take the options of ``serve``, whichever there are."""
+
+
+def systemd_unit(
+    context: typer.Context,
+    user: Annotated[
+        str | None, typer.Option(help="Whom the server runs as. [default: you]", show_default=False)
+    ] = None,
+) -> None:
+    """Print a systemd unit for this installation; takes every option of serve besides its own.
+
+    For example: panoseti-daq systemd-unit --user panoseti --config /etc/panoseti-daq/server.toml --data-dir /data
+    | sudo tee /etc/systemd/system/panoseti-daq.service
+    """
+    import sys
+
+    arguments, paths, settings = _of_serve(context.args)
+    command = [sys.executable, "-m", "panoseti_daq", "serve", *arguments]
+    unit = _unit(user or _current_user(), command, paths, settings)
+    _warn_of_what_it_will_not_see(paths)
+    typer.echo(unit, nl=False)
+
+
+def _current_user() -> str:
+    import os
+    import pwd
+
+    if os.getuid() == 0:
+        raise typer.BadParameter("give --user: the server needs no root, only somebody who may read the data")
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def _warn_of_what_it_will_not_see(paths: Iterable[Path]) -> None:
+    import os
+
+    from panoseti_daq.environment import CLIENT_KEYS, ENV_PREFIX
+
+    for name in sorted(os.environ):
+        key = name.upper().removeprefix(ENV_PREFIX).lower()
+        if name.upper().startswith(ENV_PREFIX) and key not in {"config", *CLIENT_KEYS}:
+            typer.echo(f"panoseti-daq: the server will not see {name}; write it into --config", err=True)
+    for path in paths:
+        if any(path.is_relative_to(directory) for directory in _PRIVATE):
+            typer.echo(f"panoseti-daq: the server will not see {path}: its /tmp is its own (PrivateTmp)", err=True)
+
+
+def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
+    """Options of ``serve`` that were given, what the server must be able to read, the settings they make."""
+    from panoseti_daq.cli.serve import SETTINGS_OPTIONS, serve
+    from panoseti_daq.config_file import load_settings
+
+    app = typer.Typer(add_completion=False)
+    app.command("serve")(serve)
+    command = typer.main.get_command(app)
+    parsed = command.make_context("systemd-unit", list(given))
+    keys = {option: key for key, option in SETTINGS_OPTIONS.items()}
+    arguments: list[str] = []
+    paths: list[Path] = []
+    settings: dict[str, Any] = {}
+    for parameter in command.params:
+        source = parsed.get_parameter_source(parameter.name or "")
+        if source is None or source.name not in ("COMMANDLINE", "ENVIRONMENT"):
+            continue
+        value = parsed.params[parameter.name or ""]
+        if isinstance(value, bool):
+            arguments.append((parameter.opts if value else parameter.secondary_opts)[0])
+        else:
+            values = [_absolute(one) for one in (value if isinstance(value, list | tuple) else [value])]
+            paths += [one for one in values if isinstance(one, Path)]
+            for one in values:
+                arguments += [parameter.opts[0], str(one)]
+            value = values if isinstance(value, list | tuple) else values[0]
+        if parameter.opts[0] in keys:
+            settings[keys[parameter.opts[0]]] = value
+    loaded = load_settings(parsed.params["config"], settings)
+    return arguments, [*_installation(), *paths, *_paths_of(loaded)], loaded
+
+
+def _absolute(value: Any) -> Any:
+    """`value`, if it is a path an absolute one; the name of a packaged file stays."""
+    from panoseti_daq.data import packaged_configs
+
+    if not isinstance(value, Path) or (str(value) in packaged_configs() and not value.exists()):
+        return value
+    return value.absolute()
+
+
+def _paths_of(settings: ServerSettings) -> Iterator[Path]:
+    for value in dict(settings).values():
+        values = value if isinstance(value, tuple) else (value,)
+        yield from (one for one in values if isinstance(one, Path) and one.is_absolute())
+
+
+def _installation() -> list[Path]:
+    import sys
+
+    return [Path(sys.executable), Path(sys.base_prefix), Path(__file__)]
+
+
+def _unit(user: str, command: list[str], paths: Iterable[Path], settings: ServerSettings) -> str:
+    """The unit.
+
+    Parameters
+    ----------
+    user
+        Whom the server runs as.
+    command
+        What to run.
+    paths
+        What it must be able to read.
+    settings
+        Of the server.
+    """
+    from panoseti_daq.config import RunProbe
+
+    sees_processes = settings.run_probe in (RunProbe.PROCESS, RunProbe.PID_FILE)
+    return _TEMPLATE.format(
+        name=NAME,
+        user=_escaped(user),
+        command=" ".join(map(_quoted, command)),
+        back_off=_BACK_OFF if _systemd_version() >= BACK_OFF_SINCE else "",
+        watchdog_s=WATCHDOG_S,
+        stop_s=round(settings.shutdown_grace_period) + STOP_MARGIN_S,
+        protect_home="read-only" if any(map(_is_below_home, paths)) else "true",
+        protect_proc=_SEES_PROCESSES.format(probe=settings.run_probe) if sees_processes else _HIDES_PROCESSES,
+    )
+
+
+def _is_below_home(path: Path) -> bool:
+    return any(form.is_relative_to(home) for home in _HOMES for form in (path, path.resolve()))
+
+
+def _systemd_version() -> int:
+    """Version of systemd on this computer; 0 where there is none."""
+    import re
+    import subprocess
+
+    try:
+        answer = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return 0
+    match = re.match(r"systemd (\d+)", answer)
+    return int(match[1]) if match else 0
+
+
+def _escaped(text: str) -> str:
+    """Text in which systemd finds no specifier (systemd.unit(5))."""
+    if not text.isprintable():
+        raise typer.BadParameter(f"{text!r} cannot stand in a unit")
+    return text.replace("%", "%%")
+
+
+def _quoted(argument: str) -> str:
+    """One word of a command line (systemd.service(5), "COMMAND LINES")."""
+    escaped = _escaped(argument).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    is_plain = escaped and not set(escaped) & set(" \"'\\;")
+    return escaped if is_plain else f'"{escaped}"'
+
+
+_BACK_OFF: Final = "RestartSteps=5\nRestartMaxDelaySec=60\n"
+_SEES_PROCESSES: Final = "# The run probe {probe} has to see the processes of others.\nProtectProc=default"
+_HIDES_PROCESSES: Final = "ProtectProc=invisible"
+
+_TEMPLATE: Final = """\
+# Written by panoseti-daq systemd-unit; change it with: systemctl edit {name}
+#
+# inotify takes one watch for each directory of a run. Where the kernel allows fewer the server says so and looks
+# at the files instead, which costs more. To allow more, in /etc/sysctl.d/90-{name}.conf:
+#   fs.inotify.max_user_watches = 524288
+#   fs.inotify.max_user_instances = 256
+
+[Unit]
+Description=Live images of the PANOSETI telescopes
+# Disks that come late are no reason not to start: what is not there yet is tried again.
+Wants=network-online.target
+After=network-online.target local-fs.target remote-fs.target time-sync.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+User={user}
+SyslogIdentifier={name}
+ExecStart={command}
+# The server pings from its event loop; when that hangs, systemd ends it, its stacks go to the journal, and it is
+# started again.
+WatchdogSec={watchdog_s}
+Environment=PYTHONFAULTHANDLER=1
+Restart=always
+RestartSec=2
+{back_off}# An unknown option does not get better by itself.
+RestartPreventExitStatus=2
+TimeoutStopSec={stop_s}
+# Files of 64 modules and some hundred connections.
+LimitNOFILE=65536
+LimitCORE=0
+UMask=0077
+# A place for a Unix socket: --host unix:///run/{name}/daq.sock
+RuntimeDirectory={name}
+
+# It reads files and answers calls; it may do nothing else.
+ProtectSystem=strict
+ProtectHome={protect_home}
+PrivateTmp=true
+PrivateMounts=true
+PrivateDevices=true
+{protect_proc}
+NoNewPrivileges=true
+CapabilityBoundingSet=
+AmbientCapabilities=
+PrivateUsers=true
+ProtectClock=true
+ProtectControlGroups=true
+ProtectHostname=true
+ProtectKernelLogs=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+LockPersonality=true
+MemoryDenyWriteExecute=true
+RemoveIPC=true
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"""

@@ -1,0 +1,37 @@
+"""``token``: a new token for a client."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class _Role(enum.StrEnum):
+    READ = "read"
+    CONTROL = "control"
+
+
+def token(
+    name: Annotated[str, typer.Argument(help="Whose it is; servers show it in their logs and status.")],
+    role: Annotated[
+        _Role, typer.Option(help="read: streams and status; control: also InitHpIo and uploads.")
+    ] = _Role.READ,
+    append_to: Annotated[
+        Path | None,
+        typer.Option(help="Append the server's line to this file instead of printing it.", show_default=False),
+    ] = None,
+) -> None:
+    """Make a token: prints it, this once, and below it the line for the file of serve --allowed-tokens."""
+    from panoseti_daq.service.tokens import Role, make_token
+
+    secret, allowed = make_token(name, Role(role))
+    if append_to is not None:
+        lines = append_to.read_text() if append_to.exists() else ""
+        with append_to.open("a") as file:
+            file.write("\n" * (lines[-1:] not in ("", "\n")) + f"{allowed}\n")
+    typer.echo(secret)
+    if append_to is None:
+        typer.echo(allowed)

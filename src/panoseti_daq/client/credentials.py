@@ -1,0 +1,214 @@
+"""What a client shows to servers, and how it knows that they are the right ones."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+import grpc
+
+from panoseti_daq.addresses import is_local
+from panoseti_daq.environment import ENV_PREFIX
+from panoseti_daq.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+_YES: Final = ("1", "true", "yes", "on")
+_NO: Final = ("0", "false", "no", "off")
+_MAX_FILE_BYTES: Final = 1 << 20
+
+ChannelOptions = tuple[tuple[str, int | str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A token and certificates; files are read when a client is made. Nothing of it is ever logged.
+
+    Without any it is what `panoseti_daq` does by default on a trusted network: plain connections, no token.
+
+    Attributes
+    ----------
+    token
+        Secret that the server knows; ``panoseti-daq token`` makes it.
+    token_file
+        File that holds it, instead.
+    tls
+        Encrypt connections; implied by each of the following.
+    tls_ca
+        PEM file with the authorities of the servers' certificates; None for those that everybody trusts.
+    tls_certificate, tls_key
+        PEM files of our own certificate and its key, for servers that want one.
+    tls_server_name
+        Name in the servers' certificates, when it is not the one by which they are reached, as through a tunnel.
+
+    Raises
+    ------
+    ConfigError
+        Two of them contradict each other.
+    """
+
+    token: str = field(default="", repr=False)
+    token_file: str | Path | None = None
+    tls: bool = False
+    tls_ca: str | Path | None = None
+    tls_certificate: str | Path | None = None
+    tls_key: str | Path | None = None
+    tls_server_name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.token and self.token_file:
+            raise ConfigError("token and token_file exclude each other")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ConfigError("tls_certificate and tls_key belong together; one of them is missing")
+
+    @classmethod
+    def from_environment(cls, **beats: Any) -> Self:
+        """Credentials of the variables ``PANOSETI_DAQ_TOKEN`` and so on; clients that are given none use these.
+
+        Parameters
+        ----------
+        **beats
+            Fields whose values go before the environment, unless they are None or empty.
+
+        Raises
+        ------
+        ConfigError
+            They contradict each other.
+        """
+        fields: dict[str, Any] = {name: _variable(key) for name, key in _VARIABLES.items()}
+        fields["tls"] = _flag(fields["tls"])
+        given = {name: value for name, value in beats.items() if value}
+        if "token" in given or "token_file" in given:
+            fields["token"] = fields["token_file"] = ""
+        return cls(**(fields | given))
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return bool(self.tls or self.tls_ca or self.tls_certificate or self.tls_server_name)
+
+    def load(self) -> LoadedCredentials:
+        """Read the files.
+
+        Raises
+        ------
+        ConfigError
+            One cannot be read or is not what it should be.
+        """
+        channel = None
+        if self.uses_tls:
+            channel = grpc.ssl_channel_credentials(
+                _read_pem("tls_ca", self.tls_ca, b"CERTIFICATE"),
+                _read_pem("tls_key", self.tls_key, b"PRIVATE KEY"),
+                _read_pem("tls_certificate", self.tls_certificate, b"CERTIFICATE"),
+            )
+        name = (("grpc.ssl_target_name_override", self.tls_server_name),) if self.tls_server_name else ()
+        return LoadedCredentials(channel, name, _metadata(self._token()))
+
+    def _token(self) -> str:
+        if not self.token_file:
+            return _checked(self.token, "token")
+        try:
+            text = _read("token_file", self.token_file).decode("ascii")
+        except UnicodeDecodeError:
+            text = "\n"
+        return _checked(text.strip(), f"token_file: {self.token_file}", allow_empty=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCredentials:
+    """Credentials as channels and calls take them.
+
+    Attributes
+    ----------
+    channel
+        Of encrypted channels; None for plain ones.
+    options
+        Of encrypted channels.
+    metadata
+        Of every call; None for none.
+    """
+
+    channel: grpc.ChannelCredentials | None = None
+    options: ChannelOptions = ()
+    metadata: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
+
+    def open(self, address: str, options: ChannelOptions) -> grpc.aio.Channel:
+        """A channel; one to a Unix socket stays plain, it leaves no machine."""
+        if self.channel is not None and not address.startswith("unix:"):
+            return grpc.aio.secure_channel(address, self.channel, (*options, *self.options))
+        return grpc.aio.insecure_channel(address, options)
+
+    def warn_of_plain(self, addresses: Mapping[str, str]) -> None:
+        """Warn of hosts to which the token would go in plain text.
+
+        Parameters
+        ----------
+        addresses
+            gRPC target of each host.
+        """
+        if self.metadata is None or self.channel is not None:
+            return
+        if plain := [host for host, address in addresses.items() if not _stays_here(address)]:
+            _log.warning("the token goes to %s without TLS: whoever is on the way can use it", ", ".join(plain))
+
+
+# The server has PANOSETI_DAQ_TLS_CERTIFICATE and _KEY for its own.
+_VARIABLES: Final = {
+    "token": "token",
+    "token_file": "token_file",
+    "tls": "tls",
+    "tls_ca": "tls_ca",
+    "tls_certificate": "tls_client_certificate",
+    "tls_key": "tls_client_key",
+    "tls_server_name": "tls_server_name",
+}
+
+
+def _stays_here(address: str) -> bool:
+    return is_local(address if address.startswith("unix:") else address.rpartition(":")[0])
+
+
+def _variable(key: str) -> str:
+    return os.environ.get(f"{ENV_PREFIX}{key.upper()}", "")
+
+
+def _flag(text: str) -> bool:
+    if text and text.lower() not in (*_YES, *_NO):
+        raise ConfigError(f"{ENV_PREFIX}TLS: {text!r} is neither; allowed: {', '.join((*_YES, *_NO))}")
+    return text.lower() in _YES
+
+
+def _checked(token: str, what: str, *, allow_empty: bool = True) -> str:
+    if not token and allow_empty:
+        return ""
+    if not token or len(token) > 512 or not all("!" <= character <= "~" for character in token):
+        raise ConfigError(
+            f"{what} is not a token; allowed: one line without spaces, as panoseti-daq token prints it"
+        )
+    return token
+
+
+def _metadata(token: str) -> tuple[tuple[str, str], ...] | None:
+    return (("authorization", f"Bearer {token}"),) if token else None
+
+
+def _read(what: str, file: str | Path) -> bytes:
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.read(_MAX_FILE_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{what}: {file} cannot be read: {error.strerror}") from None
+
+
+def _read_pem(what: str, file: str | Path | None, kind: bytes) -> bytes | None:
+    if not file:
+        return None
+    pem = _read(what, file)
+    if b"-----BEGIN " not in pem or kind + b"-----" not in pem:
+        raise ConfigError(f"{what}: {file} holds no {kind.decode().lower()}; allowed: a PEM file")
+    return pem

@@ -1,0 +1,119 @@
+"""The health service, which load balancers and monitors ask."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from rig import recording, serving, until
+
+from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.config import RunProbe
+from panoseti_daq.pff import DataProduct
+from panoseti_daq.service import stalls
+from panoseti_daq.service.server import Server
+from panoseti_daq.service.servicer import SERVICE_NAME
+
+pytestmark = pytest.mark.anyio
+
+IMG16 = DataProduct.IMG16
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Run:
+    """What the probe finds."""
+
+    def __init__(self) -> None:
+        self.why_inactive: str | None = None
+
+    def __call__(self, probe: RunProbe, data_dir: Path) -> str | None:
+        return self.why_inactive
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    run = Run()
+    monkeypatch.setattr(stalls, "why_inactive", run)
+    monkeypatch.setattr(stalls, "PROBE_INTERVAL_S", 0.05)
+    return run
+
+
+async def health(server: Server, service: str = SERVICE_NAME) -> int:
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
+        return int(answer.status)
+
+
+async def until_health(server: Server, status: int) -> None:
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        async for answer in stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE_NAME)):
+            if answer.status == status:
+                return
+
+
+SOON = {"run_probe": RunProbe.PROCESS, "stalled_run_seconds": 0.2}
+
+
+async def test_a_run_that_is_active_and_does_not_grow_is_not_serving_until_frames_come(
+    tmp_path: Path, run: Run
+) -> None:
+    with recording(tmp_path) as recorder:
+        async with serving(tmp_path, **SOON) as server:
+            assert await health(server) == SERVING
+            await until_health(server, NOT_SERVING)
+            async with AioDaqDataClient.connect(server.address) as client:
+                stalled = (await client.get_status(server.address)).stalled
+            assert stalled == "a run is active (process), but no frame came for 0.2 s or more"
+            while server.acquisition.stalled:
+                recorder.write(IMG16)
+                await asyncio.sleep(0.02)  # frames come for as long as the look takes
+            await until_health(server, SERVING)
+
+
+async def test_the_process_serves_even_while_a_run_does_not_grow(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "module_1").mkdir()
+    async with serving(tmp_path, **SOON) as server:
+        await until_health(server, NOT_SERVING)
+        assert await health(server, "") == SERVING
+
+
+async def test_a_run_that_ends_is_serving_again(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "module_1").mkdir()
+    async with serving(tmp_path, **SOON) as server:
+        await until_health(server, NOT_SERVING)
+        run.why_inactive = "no process is named 'hashpipe'"
+        await until_health(server, SERVING)
+
+
+@pytest.mark.parametrize("settings", [{"run_probe": RunProbe.NONE}, {"stalled_run_seconds": None}])
+async def test_without_a_probe_or_a_limit_nothing_is_stalled(
+    tmp_path: Path, run: Run, settings: dict[str, object]
+) -> None:
+    (tmp_path / "module_1").mkdir()
+    async with serving(tmp_path, **(SOON | settings)) as server:
+        await until(lambda: "watch growth" not in {task.get_name() for task in asyncio.all_tasks()})
+        assert await health(server) == SERVING
+
+
+async def test_a_run_that_is_not_active_may_be_quiet(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_1").mkdir()
+    asked = 0
+
+    def inactive(probe: RunProbe, data_dir: Path) -> str:
+        nonlocal asked
+        asked += 1
+        return "no process"
+
+    monkeypatch.setattr(stalls, "why_inactive", inactive)
+    async with serving(tmp_path, **SOON) as server:
+        await until(lambda: asked >= 2)
+        assert await health(server) == SERVING

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from panoseti_daq.cli.logs import JsonFormatter, LimitRepeats
+
+
+class Kept(logging.Handler):
+    """Keeps what it gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def handler(kept: Kept, clock: Clock) -> Iterator[LimitRepeats]:
+    handler = LimitRepeats(kept, per_minute=3, clock=clock)
+    yield handler
+    handler.close()
+
+
+@pytest.fixture
+def log(handler: LimitRepeats) -> Iterator[logging.Logger]:
+    logger = logging.getLogger("of.the.test")
+    logger.propagate = False
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield logger
+    logger.removeHandler(handler)
+
+
+def warn(log: logging.Logger, n_times: int) -> None:
+    for i in range(n_times):
+        log.warning("disk %d is slow", i)
+
+
+def line(**fields: object) -> dict[str, object]:
+    record = logging.LogRecord("a.b", logging.WARNING, "f.py", 3, "%s took %d s", ("ipv4:1", 5), None)
+    for name, value in fields.items():
+        setattr(record, name, value)
+    text = JsonFormatter().format(record)
+    assert "\n" not in text
+    found: dict[str, object] = json.loads(text)
+    return found
+
+
+def test_a_record_is_one_line_of_json_with_its_time_in_utc() -> None:
+    found = line(created=1_767_225_600.25)
+    assert found == {
+        "time": "2026-01-01T00:00:00.250000+00:00",
+        "level": "WARNING",
+        "logger": "a.b",
+        "message": "ipv4:1 took 5 s",
+    }
+    assert datetime.fromisoformat(str(found["time"])).tzinfo == UTC
+
+
+def test_the_peer_stands_in_a_field_of_its_own() -> None:
+    assert line(peer="ipv4:127.0.0.1:3")["peer"] == "ipv4:127.0.0.1:3"
+
+
+def test_a_traceback_stays_on_the_line() -> None:
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        found = line(exc_info=sys.exc_info())
+    assert "Traceback" in str(found["exception"])
+    assert "two\nlines" in str(found["exception"])
+
+
+def test_warnings_of_one_place_are_passed_on_up_to_the_limit(log: logging.Logger, kept: Kept) -> None:
+    warn(log, 10)
+    assert kept.texts == ["disk 0 is slow", "disk 1 is slow", "disk 2 is slow"]
+
+
+def test_after_a_minute_one_line_tells_how_many_were_held_back(
+    log: logging.Logger, kept: Kept, clock: Clock
+) -> None:
+    warn(log, 10)
+    clock.now_s = 61
+    log.info("something else")
+    assert kept.texts[3:] == ["disk 9 is slow ... repeated 7 times", "something else"]
+
+
+def test_a_new_minute_begins_with_a_new_allowance(log: logging.Logger, kept: Kept, clock: Clock) -> None:
+    warn(log, 4)
+    clock.now_s = 61
+    warn(log, 2)
+    assert kept.texts[3:] == ["disk 3 is slow ... repeated 1 time", "disk 0 is slow", "disk 1 is slow"]
+
+
+def test_what_was_held_back_is_told_at_the_end(log: logging.Logger, kept: Kept, handler: LimitRepeats) -> None:
+    warn(log, 5)
+    handler.close()
+    assert kept.texts[-1] == "disk 4 is slow ... repeated 2 times"
+
+
+def test_other_places_are_not_held_back(log: logging.Logger, kept: Kept) -> None:
+    warn(log, 10)
+    log.warning("disk %d is slow", 77)
+    assert kept.texts[-1] == "disk 77 is slow"
+
+
+def test_what_is_no_warning_is_never_held_back(log: logging.Logger, kept: Kept) -> None:
+    for _ in range(50):
+        log.info("a client came")
+    assert len(kept.texts) == 50
+
+
+def test_places_without_end_take_no_memory_without_end(log: logging.Logger, handler: LimitRepeats) -> None:
+    for i in range(2000):
+        log.warning(f"made at run time {i}")  # noqa: G004 - that is what others do
+    assert len(handler._places) <= 500
