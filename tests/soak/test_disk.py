@@ -108,6 +108,8 @@ def test_a_writer_whose_disk_is_full_says_so_and_the_server_goes_on(tmp_path: Pa
         wait_until(lambda: n_frames(address, IMG16) == n_whole, 60)
         shutil.rmtree(file.parent)
         (disk / "daq_run_name").unlink()
+        # the server lets go of what was deleted, and with it of the space
+        wait_until(lambda: shutil.disk_usage(disk).free > 100_000, 60)
         with recording(disk, 224, LATER) as recorder:
             recorder.write(IMG16, 20)
             wait_for_newest(address, recorder, IMG16)

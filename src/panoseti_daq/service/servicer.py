@@ -234,7 +234,8 @@ def _peer(context: _Context) -> str:
 
 
 async def _refuse(context: _Context, code: StatusCode, text: str) -> NoReturn:
-    await context.abort(code, text if len(text) <= _MAX_DETAILS else f"{text[:_MAX_DETAILS]}...")
+    half = _MAX_DETAILS // 2
+    await context.abort(code, text if len(text) <= _MAX_DETAILS else f"{text[:half]} ... {text[-half:]}")
     raise AssertionError("abort does not return")
 
 
@@ -250,9 +251,7 @@ def _guarded(method: Callable[[Any, _Context], Awaitable[_T]]) -> Callable[[Any,
             await _refuse(context, refused.code, str(refused))
         except DecodeError as error:  # of what a client uploads: gRPC reads its messages one by one
             await _refuse(context, StatusCode.INVALID_ARGUMENT, f"a message cannot be read: {error}")
-        except grpc.aio.InternalError:  # of a write to a client that is gone
-            if not context.done():
-                raise
+        except grpc.aio.InternalError:  # what a write to a client that is gone raises
             _log.debug("%s: left while a message was written", _peer(context))
             raise asyncio.CancelledError from None
         except Exception:  # the text of any other error of ours may hold a path, or what a file holds
