@@ -22,8 +22,7 @@ def demo(
 
     Until the window is closed, q is pressed, or Ctrl-C.
     """
-    from anyio.from_thread import start_blocking_portal
-
+    from panoseti_daq.client.portal import PORTALS
     from panoseti_daq.config import ServerSettings
     from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import running_server
@@ -31,7 +30,7 @@ def demo(
     log_to_stderr(log_level)
     show = _in_window if _can_open_windows() else _in_terminal if sys.stdout.isatty() else _as_table
     with (
-        start_blocking_portal(name="server of the demo") as portal,
+        PORTALS as portal,
         portal.wrap_async_context_manager(
             running_server(ServerSettings(), follow=HpIoConfig(simulate=True))
         ) as server,

@@ -10,7 +10,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 
-from anyio.from_thread import BlockingPortal, BlockingPortalProvider
+from anyio.from_thread import BlockingPortal
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.aio import SIMULATION_CONFIG, AioDaqDataClient
@@ -19,6 +19,7 @@ from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.merge import HostChange
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
+from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
 from panoseti_daq.client.targets import ConfigSource
 from panoseti_daq.client.upload import Images
@@ -27,8 +28,6 @@ from panoseti_daq.pff import Frame, Gap
 
 _T = TypeVar("_T")
 _A = TypeVar("_A")
-
-_portals = BlockingPortalProvider(backend="asyncio")  # one thread for all clients, as long as there is one
 
 
 class BlockingStream(Generic[_T]):
@@ -134,7 +133,7 @@ class DaqDataClient:
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
-            self._portal = exits.enter_context(_portals)
+            self._portal = exits.enter_context(PORTALS)
             entered: AbstractContextManager[Any] = self._portal.wrap_async_context_manager(self._client)
             exits.enter_context(entered)
             self._exits = exits.pop_all()

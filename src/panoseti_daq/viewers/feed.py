@@ -8,15 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedFrame
 from panoseti_daq.client.merge import retry_delay_s
+from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.errors import DaqError
 from panoseti_daq.pff import Key
 
@@ -147,7 +146,7 @@ class Wanted:
 class Feed:
     """Streams frames into a `Handover` from entering to leaving.
 
-    Entering makes a thread with an event loop and enters `client` there; leaving ends all of it. Each host has a
+    Entering enters `client` in an event loop of another thread; leaving ends all of it. Each host has a
     stream of its own: one that refuses, ends its stream or is lost is asked again until it comes back, and the
     others are not concerned.
 
@@ -177,16 +176,15 @@ class Feed:
         self._client = client
         self._wanted = wanted
         self._states: dict[str, HostState] = {}
-        self._portal_context: AbstractContextManager[BlockingPortal] | None = None
         self._running: Future[Any] | None = None
+        self._ended = threading.Event()
 
     def __enter__(self) -> Self:
-        self._portal_context = start_blocking_portal(name="frames for a viewer")
-        portal = self._portal_context.__enter__()
+        portal = PORTALS.__enter__()
         try:
             self._running, _ = portal.start_task(self._run, name="feed")
         except BaseException as error:
-            self._portal_context.__exit__(type(error), error, error.__traceback__)
+            PORTALS.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
@@ -195,8 +193,8 @@ class Feed:
     ) -> None:
         if self._running is not None:
             self._running.cancel()
-        if self._portal_context is not None:
-            self._portal_context.__exit__(None, None, None)
+            self._ended.wait()
+        PORTALS.__exit__(None, None, None)
 
     @property
     def error(self) -> BaseException | None:
@@ -211,6 +209,12 @@ class Feed:
         return dict(self._states)
 
     async def _run(self, *, task_status: Any) -> None:
+        try:
+            await self._run_client(task_status)
+        finally:
+            self._ended.set()
+
+    async def _run_client(self, task_status: Any) -> None:
         async with self._client as client:
             hosts = self._wanted.hosts or tuple(client.hosts)
             answering = client.get_valid_daq_hosts()

@@ -1,0 +1,14 @@
+"""The one event loop of what is not asynchronous itself: blocking clients, viewers, the demo."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from anyio.from_thread import BlockingPortalProvider
+
+PORTALS: Final = BlockingPortalProvider(backend="asyncio")
+"""One thread with an event loop, as long as somebody is in it; ``with PORTALS as portal`` from any thread.
+
+One and not several: grpc.aio hands events of one loop to another, which complains when that one was closed
+meanwhile.
+"""
