@@ -88,6 +88,7 @@ def _as_table(address: str, duration_s: float | None) -> None:
 
     from panoseti_daq.cli.live import LiveTable
     from panoseti_daq.client import AioDaqDataClient, Credentials
+    from panoseti_daq.client.portal import PORTALS
 
     async def run() -> None:
         async with AioDaqDataClient.connect(address, credentials=Credentials()) as client:
@@ -98,4 +99,9 @@ def _as_table(address: str, duration_s: float | None) -> None:
             except TimeoutError:
                 pass
 
-    asyncio.run(run())
+    with PORTALS as portal:  # the loop of the server
+        shown = portal.start_task_soon(run)
+        try:
+            shown.result()
+        finally:
+            shown.cancel()
