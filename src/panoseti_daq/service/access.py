@@ -119,7 +119,7 @@ class Access(grpc.aio.ServerInterceptor):
             except TimeoutError:
                 if not this.is_revoked:
                     raise
-                _log.info("%s: %s of %s ends: its token was revoked", _peer(context), method, token.name)
+                _log.info("%s: %s of %s ends: its token was revoked", address_of_peer(context), method, token.name)
                 await context.abort(StatusCode.UNAUTHENTICATED, _NO_LONGER)
             finally:
                 self._open.discard(this)
@@ -133,7 +133,11 @@ class Access(grpc.aio.ServerInterceptor):
                 self._n_refused & (self._n_refused - 1) == 0
             ):  # the 1st, 2nd, 4th, 8th: whoever retries fills no disk
                 _log.warning(
-                    "%s: refused %s (%s); refused so far: %d", _peer(context), what, code.name, self._n_refused
+                    "%s: refused %s (%s); refused so far: %d",
+                    address_of_peer(context),
+                    what,
+                    code.name,
+                    self._n_refused,
                 )
             await context.abort(code, text)
 
@@ -167,5 +171,6 @@ def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _peer(context: Any) -> str:
+def address_of_peer(context: Any) -> str:
+    """Address of a caller as people write it."""
     return urllib.parse.unquote(context.peer())

@@ -7,7 +7,6 @@ import itertools
 import logging
 import math
 import time
-import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -21,7 +20,7 @@ from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.errors import PffError
 from panoseti_daq.hub import Filter, Growth
 from panoseti_daq.pff import DataProduct, Kind
-from panoseti_daq.service.access import caller_name
+from panoseti_daq.service.access import address_of_peer, caller_name
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
 from panoseti_daq.service.frames import FrameReader, message_of
@@ -230,7 +229,7 @@ def _describe(request: pb.StreamImagesRequest) -> str:
 
 def _peer(context: _Context) -> str:
     name = caller_name()
-    return urllib.parse.unquote(context.peer()) + (f" ({name})" if name else "")
+    return address_of_peer(context) + (f" ({name})" if name else "")
 
 
 async def _refuse(context: _Context, code: StatusCode, text: str) -> NoReturn:
