@@ -17,17 +17,14 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from panoseti_daq.config import ServerSettings, SimulationSettings
+from panoseti_daq.config import ServerSettings
 from panoseti_daq.data import packaged_configs
-from panoseti_daq.environment import CLIENT_KEYS, ENV_PREFIX
+from panoseti_daq.environment import ENV_PREFIX
 from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
-_NESTED: Final = "__"
-_NOT_SETTINGS: Final = {"config", *CLIENT_KEYS}  # PANOSETI_DAQ_CONFIG is the file itself
 _FILES: Final = ("tls_certificate", "tls_key", "tls_client_ca", "allowed_tokens_file")
 
 # Keys of the predecessor's server (0.1.1.1 and 0.3.5) about machinery that does not exist here: queues that fill
@@ -53,7 +50,7 @@ _IGNORED_OF_SIMULATION: Final = {
     "filesystem_cfg",
     "strategies",
 }
-_SIMULATION: Final = "simulate_daq_cfg"
+SIMULATION: Final = "simulate_daq_cfg"
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -76,7 +73,10 @@ def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -
     merged: dict[str, Any] = {}
     if file is not None:
         _merge(merged, _from_file(file))
-    _merge(merged, _from_environment())
+    if any(name.upper().startswith(ENV_PREFIX) for name in os.environ):  # else it need not be imported
+        from panoseti_daq.config_environment import from_environment
+
+        _merge(merged, _rebased(from_environment(), Path.cwd()))
     _merge(merged, _rebased(dict(options or {}), Path.cwd()))
     return check_values(ServerSettings, merged, "settings of all sources together")
 
@@ -196,19 +196,19 @@ def _short(value: Any) -> str:
 
 
 def _from_file(file: Path) -> dict[str, Any]:
-    values = _without_ignored(read_mapping(file), str(file))
+    values = without_ignored(read_mapping(file), str(file))
     checked = check_values(ServerSettings, values, str(file), strict=True)
     return _rebased(checked.model_dump(exclude_unset=True), file.absolute().parent)
 
 
-def _without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
+def without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
     """`values` but for keys of the predecessor that mean nothing here; one log line names them."""
     ignored = sorted(values.keys() & _IGNORED)
     kept = {key: value for key, value in values.items() if key not in _IGNORED}
-    simulation = kept.get(_SIMULATION)
+    simulation = kept.get(SIMULATION)
     if isinstance(simulation, dict):
-        ignored += [f"{_SIMULATION}.{key}" for key in sorted(simulation.keys() & _IGNORED_OF_SIMULATION)]
-        kept[_SIMULATION] = {k: v for k, v in simulation.items() if k not in _IGNORED_OF_SIMULATION}
+        ignored += [f"{SIMULATION}.{key}" for key in sorted(simulation.keys() & _IGNORED_OF_SIMULATION)]
+        kept[SIMULATION] = {k: v for k, v in simulation.items() if k not in _IGNORED_OF_SIMULATION}
     if ignored:
         hint = (
             "; a quiet stream is not ended unless quiet_stream_timeout_seconds is set"
@@ -217,41 +217,6 @@ def _without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
         )
         _log.warning("%s: ignored, for they mean nothing to this server: %s%s", source, ", ".join(ignored), hint)
     return kept
-
-
-class _EnvironmentFields(ServerSettings, BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter=_NESTED, env_ignore_empty=True)
-
-
-class _Environment(EnvSettingsSource):
-    """Variables by key; a list is JSON or its parts with commas between them."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        try:
-            return json.loads(value)
-        except ValueError:
-            if field.annotation is SimulationSettings:
-                return value
-            return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _from_environment() -> dict[str, Any]:
-    def spell(key: tuple[str | int, ...]) -> str:
-        variable = _NESTED.join(str(part) for part in key if isinstance(part, str))
-        return f"{ENV_PREFIX}{variable}".upper()
-
-    values = dict(_Environment(_EnvironmentFields)())
-    known = _NOT_SETTINGS | ServerSettings.model_fields.keys()
-    for name, value in os.environ.items():
-        key = name[len(ENV_PREFIX) :].lower()
-        is_ours = value and name.upper().startswith(ENV_PREFIX)
-        if is_ours and key not in known and not key.startswith(_SIMULATION + _NESTED):
-            if "token" in key:
-                value = "a value not shown here"  # it may be a token, the name of its variable mistyped
-            values[key] = value  # pydantic-settings leaves it out, but it is a mistake like any unknown key
-    values = _without_ignored(values, "environment")
-    checked = check_values(ServerSettings, values, "environment", spell=spell)
-    return _rebased(checked.model_dump(exclude_unset=True), Path.cwd())
 
 
 def _rebased(values: dict[str, Any], base: Path) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import asyncio
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Self
 
 import numpy as np
@@ -70,13 +71,11 @@ class KeyState:
     n_flawed: int = 0
     quality: Counter[int] = field(default_factory=Counter)
 
-    def judge(self, flags: list[int] | npt.NDArray[np.uint16]) -> None:
-        """Take note of the flags of frames."""
-        values, counts = np.unique(flags, return_counts=True)
-        for value, n_frames in zip(values.tolist(), counts.tolist(), strict=True):
-            if value:
-                self.n_flawed += n_frames
-                self.quality.update({flag: n_frames for flag in NAMES if value & flag})
+    def judge(self, flags: Sequence[int]) -> None:
+        """Take note of the flags of frames that have some."""
+        self.n_flawed += len(flags)
+        for value, n_frames in Counter(flags).items():
+            self.quality.update({flag: n_frames for flag in NAMES if value & flag})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,17 +176,30 @@ class Subscription:
 
     async def __anext__(self) -> Frame:
         """Newest frame of the key that has been due for the longest."""
+        return (await self.take(1))[0]
+
+    async def take(self, n_most: int) -> list[Frame]:
+        """Wait until a frame is due; the newest frames of the keys that have been due for the longest.
+
+        Parameters
+        ----------
+        n_most
+            So many at most; at least 1.
+        """
         while not self._due:
             self._wake_up = self._loop.create_future()
             try:
                 await self._wake_up
             finally:
                 self._wake_up = None
-        key = next(iter(self._due))
-        del self._due[key]
-        self._not_before[key] = self._loop.time() + self.interval_s
-        self.n_taken += 1
-        return self._waiting.pop(key)
+        not_before = self._loop.time() + self.interval_s
+        frames = []
+        for key in list(islice(self._due, n_most)):
+            del self._due[key]
+            self._not_before[key] = not_before
+            frames.append(self._waiting.pop(key))
+        self.n_taken += len(frames)
+        return frames
 
     def stop(self) -> None:
         """Give the timer back; called by the hub."""
@@ -266,12 +278,11 @@ class Hub:
         for growth in self._growths:
             growth.note(block.module_id, block.product)
         flags = self._checks[block.module_id, block.product](block)
-        is_flawed = any(flags) if isinstance(flags, list) else bool(flags.any())
         for key, frame in block.newest().items():
+            rows = block.rows_of(key)
             frame.quality = Quality(int(flags[frame.frame_number - block.first_frame_number]))
-            state = self._count(key, frame, block.n_frames_of(key), block.layout.frame_size_bytes)
-            if is_flawed:
-                state.judge(_of_key(flags, block, key))
+            state = self._count(key, frame, len(rows), block.layout.frame_size_bytes)
+            state.judge(_flawed(flags, rows))
             if _place(frame) >= _place(state.newest):
                 self._offer(key, frame, state)
 
@@ -336,14 +347,15 @@ class Hub:
                     route.remove(subscription)
 
 
-def _of_key(
-    flags: list[int] | npt.NDArray[np.uint16], block: FrameBlock, key: Key
-) -> list[int] | npt.NDArray[np.uint16]:
-    """Flags of the frames of one key; all when the product has one key."""
-    if key.quabo is None or len(flags) == 1:
-        return flags
-    of_key: npt.NDArray[np.uint16] = np.asarray(flags, np.uint16)[block.columns["quabo_num"] == key.quabo]
-    return of_key
+def _flawed(
+    flags: list[int] | npt.NDArray[np.uint16], rows: Sequence[int] | npt.NDArray[np.intp]
+) -> Sequence[int]:
+    """Flags in some rows of a block, without those that are zero."""
+    if isinstance(flags, list):
+        return [flag for i in rows if (flag := flags[i])]
+    of_rows = flags[rows]
+    flawed: list[int] = of_rows[of_rows != 0].tolist()
+    return flawed
 
 
 def _place(frame: Frame) -> tuple[int, int]:

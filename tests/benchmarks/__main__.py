@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -64,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             rows += _rows_of(family, bench)
             facts["took_s"] = round(time.monotonic() - begin)
             facts["load_after"] = os.getloadavg()
+            facts["loop_ms"].append(_loop_ms())
             facts["load_by_family"][family] = os.getloadavg()[0]
             _write(options, facts, rows)  # a long run that is broken off leaves what it has
     print_rich(rows)
@@ -101,8 +103,14 @@ def _machine(bench: Bench) -> dict[str, Any]:
         "libraries": {name: version(name) for name in LIBRARIES},
         "load_before": os.getloadavg(),
         "load_by_family": {},
+        "loop_ms": [_loop_ms()],
         "repetitions": bench.n_repetitions,
     }
+
+
+def _loop_ms() -> float:
+    """How long a million additions of Python take: virtual machines do not always get the same processor."""
+    return round(1000 * min(timeit.repeat(lambda: sum(range(1_000_000)), number=1, repeat=5)), 1)
 
 
 def _cpu_name() -> str:
@@ -119,7 +127,8 @@ def _heading(facts: dict[str, Any]) -> str:
         load += ", after (1, 5, 15 min) " + " ".join(f"{one:.1f}" for one in facts["load_after"])
     return (
         f"{facts['at']}: {facts['cpu']}, {facts['n_cores']} cores, {facts['machine']}, Python {facts['python']}, "
-        f"{libraries}; {load}; medians of {facts['repetitions']} with the range"
+        f"{libraries}; {load}; 10^6 additions took {min(facts['loop_ms']):g} to {max(facts['loop_ms']):g} ms; "
+        f"medians of {facts['repetitions']} with the range"
     )
 
 

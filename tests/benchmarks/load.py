@@ -6,8 +6,9 @@ take the time that the server needs. Real clients sit on other computers; what d
 own. Still these processes take about as much of the machine as the server, so a server that could do more on a
 larger machine is held up by them when there are many messages: that holds for all systems alike.
 
-Counts are kept in a file of int64, one for each client, which others may read at any time. The newest messages of
-the first client are written to SAMPLE at SIGTERM, each after its length, to find out how many are repeats.
+Frames are counted, of which a message of ours may hold several, in a file of int64, one for each client, which
+others may read at any time. The newest messages of the first client are written to SAMPLE at SIGTERM, each after
+its length, to find out how many are repeats.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks.stage import Stage
 N_PROCESSES: Final = 2
 _LENGTH: Final = struct.Struct("<I")
 _SAMPLE_MESSAGES: Final = 4000
+_BATCH: Final = b"\xaa\x06"  # StreamImagesResponse.batch
 
 
 class Load:
@@ -38,7 +40,7 @@ class Load:
         self._samples = samples
 
     def counts(self) -> list[int]:
-        """Messages so far, by client."""
+        """Frames so far, by client."""
         return [count for path in self._counts for count in memoryview(path.read_bytes()).cast("q")]
 
     def sample(self) -> list[bytes]:
@@ -69,6 +71,26 @@ def clients(stage: Stage, n_clients: int) -> Iterator[Load]:
         yield Load(counts, samples)
 
 
+def n_frames(message: bytes) -> int:
+    """Frames in a message: several where it is a batch of ours, of which only the lengths are looked at."""
+    if not message.startswith(_BATCH):
+        return 1
+    n, at = 0, 0
+    while at < len(message):
+        at += len(_BATCH)
+        size, shift = 0, 0
+        while True:
+            byte = message[at]
+            at += 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        at += size
+        n += 1
+    return n
+
+
 async def stream(
     address: str,
     method: str,
@@ -87,7 +109,7 @@ async def stream(
             call: Any = channel.unary_stream(method)
             opened.append(i)
             async for message in call(request):
-                counts[i] += 1
+                counts[i] += n_frames(message)
                 if i == 0:
                     newest.append(message)
 

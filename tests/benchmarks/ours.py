@@ -49,6 +49,7 @@ def stream_images_call(encoding: pb.Encoding = pb.STRUCT, interval_s: float = 0.
         stream_pulse_height_data=True,
         update_interval_seconds=interval_s,
         encoding=encoding,
+        batches=encoding == pb.RAW,
     )
     return "/daqdata.DaqData/StreamImages", request.SerializeToString()
 

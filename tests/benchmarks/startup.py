@@ -35,9 +35,13 @@ def rows(bench: Bench) -> Iterator[Row]:
     imports: dict[str, _Measure] = {
         FLOOR: lambda: _import("grpc", sys.executable),
         OURS: lambda: _import("panoseti_daq.client", sys.executable),
+        "grpc, protobuf and numpy alone": lambda: _import(
+            "grpc, numpy, google.protobuf.struct_pb2", sys.executable
+        ),
     }
     helps: dict[str, _Measure] = {
         "python, nothing imported": lambda: _run("-c", "pass"),
+        "python, typer imported": lambda: _run("-c", "import typer"),
         OURS: lambda: _run("-c", "from panoseti_daq.cli.main import main; main()", "--help"),
     }
     if old := bench.old_peer_python:

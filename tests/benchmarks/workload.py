@@ -98,13 +98,17 @@ class Template:
 
     def __init__(self, product: str) -> None:
         self._frame = bytearray(encoded_frame(product))
-        self._digits = slice(at := self._frame.index(b'"pkt_num": ') + 11, at + 10)  # "%10u" in both headers
+        number = b'"pkt_num": '
+        begins = [i + len(number) for i in range(len(self._frame)) if self._frame.startswith(number, i)]
+        self._digits = [slice(begin, begin + 10) for begin in begins]  # "%10u" in both headers
 
     def __bytes__(self) -> bytes:
         return self.numbered(0)
 
     def numbered(self, number: int) -> bytes:
-        self._frame[self._digits] = b"%10d" % number
+        digits = b"%10d" % number
+        for where in self._digits:
+            self._frame[where] = digits
         return bytes(self._frame)
 
 

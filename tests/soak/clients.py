@@ -27,8 +27,12 @@ def request_of(mode: str) -> tuple[str, bytes]:
     if mode == "all":
         blocks = pb.StreamFramesRequest(movie=True, pulse_height=True, begin=pb.StreamFramesRequest.RUN)
         return "StreamFrames", blocks.SerializeToString()
+    is_ours = mode != "deaf"
     images = pb.StreamImagesRequest(
-        stream_movie_data=True, stream_pulse_height_data=True, encoding=pb.STRUCT if mode == "deaf" else pb.RAW
+        stream_movie_data=True,
+        stream_pulse_height_data=True,
+        encoding=pb.RAW if is_ours else pb.STRUCT,
+        batches=is_ours,
     )
     return "StreamImages", images.SerializeToString()
 
@@ -55,13 +59,14 @@ async def take_until(address: str, last: int) -> dict[str, Any]:
     latencies: list[float] = []
     dropped = 0
     async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
-        async for message in call_of(channel, "newest"):
-            response = pb.StreamImagesResponse.FromString(message)
-            delivery = response.delivery
-            if response.pano_image.frame_number:  # the first may have waited for us
-                latencies.append((time.time_ns() - delivery.detected_unix_ns) / 1e9)
-            dropped = delivery.dropped
-            if response.pano_image.frame_number >= last:
+        async for data in call_of(channel, "newest"):
+            message = pb.StreamImagesResponse.FromString(data)
+            responses = message.batch or (message,)
+            for response in responses:
+                if response.pano_image.frame_number:  # the first may have waited for us
+                    latencies.append((time.time_ns() - response.delivery.detected_unix_ns) / 1e9)
+                dropped = response.delivery.dropped
+            if any(response.pano_image.frame_number >= last for response in responses):
                 break
     return {"latencies": latencies, "dropped": dropped}
 

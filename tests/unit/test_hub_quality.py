@@ -48,6 +48,15 @@ def test_the_newest_frame_knows_that_it_does_not_follow_the_one_before_it(hub: H
     assert hub.keys[KEY].newest.quality == Quality.PACKET_GAP
 
 
+@pytest.mark.parametrize("n_frames", [3, 60])
+def test_the_newest_frame_has_all_its_flags_whatever_the_size_of_its_block(hub: Hub, n_frames: int) -> None:
+    block = block_of(IMG16, n_frames, first=1)
+    size, at = block.layout.frame_size_bytes, block.layout.image_offset_bytes
+    data = bytes(block.data)
+    hub.publish(replace(block, data=data[: -2 * size] + data[-size : at - size] + bytes(size - at)))
+    assert hub.keys[KEY].newest.quality == Quality.PACKET_GAP | Quality.ZERO_IMAGE
+
+
 def test_flaws_of_ph256_are_counted_by_quabo(hub: Hub) -> None:
     block = block_of(PH256, quabos=[0, 1, 1, 2], first=1)
     size, at = block.layout.frame_size_bytes, block.layout.image_offset_bytes

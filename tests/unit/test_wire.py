@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.images import received_frame
 from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout, Quality
-from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
+from panoseti_daq.service.encoder import MAX_BATCH, StreamEncoder, delivery
 from panoseti_daq.sources.sky import ModuleSky
 from panoseti_daq.wire import as_raw
 
@@ -24,11 +24,19 @@ def frame_of(product: DataProduct) -> Frame:
     return FrameBlock(data, layout, 3, name, 41, detected_unix_ns=START_NS + 5)[0]
 
 
+ENCODINGS = (pb.STRUCT, pb.RAW)
+
+
+def message_of(*frames: Frame, encoding: pb.Encoding, n_dropped: int = 0) -> pb.StreamImagesResponse:
+    encode = StreamEncoder(pb.StreamImagesRequest(encoding=encoding))
+    return pb.StreamImagesResponse.FromString(encode(frames, n_dropped))
+
+
 @ALL_PRODUCTS
-@pytest.mark.parametrize("encoding", Encoding)
-def test_a_frame_survives_the_wire_in_either_encoding(product: DataProduct, encoding: Encoding) -> None:
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_frame_survives_the_wire_in_either_encoding(product: DataProduct, encoding: pb.Encoding) -> None:
     frame = frame_of(product)
-    received = received_frame(pb.StreamImagesResponse.FromString(FrameEncoder(encoding)(frame)), "host")
+    received = received_frame(message_of(frame, encoding=encoding), "host")
     assert received.header == frame.header
     assert received.time == frame.time
     assert received.pixels == frame.pixels
@@ -37,15 +45,35 @@ def test_a_frame_survives_the_wire_in_either_encoding(product: DataProduct, enco
 
 
 def test_a_frame_is_encoded_once_per_encoding() -> None:
-    raw, other_stream, old = FrameEncoder(Encoding.RAW), FrameEncoder(Encoding.RAW), FrameEncoder(Encoding.STRUCT)
     frame = frame_of(DataProduct.IMG16)
-    assert raw(frame) is other_stream(frame)
-    assert raw(frame) != old(frame)
+    for n_encodings, encoding in enumerate(ENCODINGS, 1):
+        first = message_of(frame, encoding=encoding)
+        known = list(frame.memo.values())
+        assert message_of(frame, encoding=encoding).pano_image == first.pano_image
+        assert len(known) == n_encodings
+        assert all(
+            bytes_now is bytes_then for bytes_now, bytes_then in zip(frame.memo.values(), known, strict=True)
+        )
+
+
+def test_a_batch_holds_what_would_come_one_by_one() -> None:
+    frames = [frame_of(product) for product in DataProduct]
+    batch = message_of(*frames, encoding=pb.RAW, n_dropped=3)
+    assert batch.ListFields() == [(batch.DESCRIPTOR.fields_by_name["batch"], batch.batch)]
+    for i, (response, frame) in enumerate(zip(batch.batch, frames, strict=True)):
+        assert response.pano_image == message_of(frame, encoding=pb.RAW).pano_image
+        assert (response.delivery.sequence, response.delivery.dropped) == (i, 3)
+
+
+@pytest.mark.parametrize(("encoding", "n_most"), [(pb.RAW, MAX_BATCH), (pb.STRUCT, 1)])
+def test_only_who_asks_for_it_in_our_encoding_gets_batches(encoding: pb.Encoding, n_most: int) -> None:
+    assert StreamEncoder(pb.StreamImagesRequest(encoding=encoding)).n_most == 1
+    assert StreamEncoder(pb.StreamImagesRequest(encoding=encoding, batches=True)).n_most == n_most
 
 
 def test_delivery_after_the_frame_is_one_message_with_both() -> None:
-    data = FrameEncoder(Encoding.RAW)(frame_of(DataProduct.IMG16)) + delivery(7, 2, START_NS, START_NS + 9_000)
-    response = pb.StreamImagesResponse.FromString(data)
+    image = pb.StreamImagesResponse(pano_image=as_raw(frame_of(DataProduct.IMG16))).SerializeToString()
+    response = pb.StreamImagesResponse.FromString(image + delivery(7, 2, START_NS, START_NS + 9_000))
     assert response.pano_image.frame_number == 41
     assert (response.delivery.sequence, response.delivery.dropped, response.delivery.queued_us) == (7, 2, 9)
 
@@ -62,7 +90,7 @@ def test_delivery_is_what_protobuf_reads_back(
 
 def test_negative_pulse_heights_travel_unsigned_in_the_old_encoding() -> None:
     frame = frame_of(DataProduct.PH256)
-    response = pb.StreamImagesResponse.FromString(FrameEncoder(Encoding.STRUCT)(frame))
+    response = message_of(frame, encoding=pb.STRUCT)
     sent = np.array(response.pano_image.image_array).reshape(16, 16)
     assert sent.max() > 60_000
     np.testing.assert_array_equal(sent.astype(np.uint16).astype(np.int16), frame.image)
@@ -95,7 +123,7 @@ def test_a_header_with_other_fields_travels_as_text() -> None:
     good = frame_of(product)
     fields = {**good.header.as_dict(), "trigger": 5}
     frame = Frame(product, 3, "f", 0, good.pixels, type(good.header).from_dict(fields))
-    for encoding in Encoding:
-        received = received_frame(pb.StreamImagesResponse.FromString(FrameEncoder(encoding)(frame)), "host")
+    for encoding in ENCODINGS:
+        received = received_frame(message_of(frame, encoding=encoding), "host")
         assert received.header.as_dict() == fields
         assert received.time == good.time

@@ -18,7 +18,8 @@ def columns(n_quabos: int) -> st.SearchStrategy[Header]:
         return same | st.tuples(*[value] * n_quabos)
 
     quabo_num = st.integers(0, 3) if n_quabos == 1 else st.none()
-    return st.builds(Header, column(U16), column(U16), column(U32), column(U32), column(U32), quabo_num)
+    columns = st.tuples(column(U16), column(U16), column(U32), column(U32), column(U32), quabo_num)
+    return columns.map(lambda values: Header(*values))
 
 
 @given(columns(1) | columns(4))

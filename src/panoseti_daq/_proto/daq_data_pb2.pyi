@@ -122,32 +122,36 @@ class Delivery(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., dropped: _Optional[int] = ..., detected_unix_ns: _Optional[int] = ..., queued_us: _Optional[int] = ...) -> None: ...
 
 class StreamImagesResponse(_message.Message):
-    __slots__ = ("name", "timestamp", "message", "pano_image", "delivery")
+    __slots__ = ("name", "timestamp", "message", "pano_image", "delivery", "batch")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     PANO_IMAGE_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     name: str
     timestamp: _timestamp_pb2.Timestamp
     message: str
     pano_image: PanoImage
     delivery: Delivery
-    def __init__(self, name: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message: _Optional[str] = ..., pano_image: _Optional[_Union[PanoImage, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ...) -> None: ...
+    batch: _containers.RepeatedCompositeFieldContainer[StreamImagesResponse]
+    def __init__(self, name: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message: _Optional[str] = ..., pano_image: _Optional[_Union[PanoImage, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., batch: _Optional[_Iterable[_Union[StreamImagesResponse, _Mapping]]] = ...) -> None: ...
 
 class StreamImagesRequest(_message.Message):
-    __slots__ = ("stream_movie_data", "stream_pulse_height_data", "update_interval_seconds", "module_ids", "encoding")
+    __slots__ = ("stream_movie_data", "stream_pulse_height_data", "update_interval_seconds", "module_ids", "encoding", "batches")
     STREAM_MOVIE_DATA_FIELD_NUMBER: _ClassVar[int]
     STREAM_PULSE_HEIGHT_DATA_FIELD_NUMBER: _ClassVar[int]
     UPDATE_INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
     MODULE_IDS_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
     stream_movie_data: bool
     stream_pulse_height_data: bool
     update_interval_seconds: float
     module_ids: _containers.RepeatedScalarFieldContainer[int]
     encoding: Encoding
-    def __init__(self, stream_movie_data: bool = ..., stream_pulse_height_data: bool = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., encoding: _Optional[_Union[Encoding, str]] = ...) -> None: ...
+    batches: bool
+    def __init__(self, stream_movie_data: bool = ..., stream_pulse_height_data: bool = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., batches: bool = ...) -> None: ...
 
 class InitHpIoRequest(_message.Message):
     __slots__ = ("data_dir", "update_interval_seconds", "force", "simulate_daq", "module_ids")

@@ -32,6 +32,8 @@ SETTINGS_OPTIONS: Final = {
 }
 """Option of a settings key."""
 
+SWITCH_INTERVAL_S: Final = 0.001  # so long waits the thread that reads while the event loop computes; else 5 ms
+
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen at, or unix:///PATH.")] = "127.0.0.1",
@@ -121,6 +123,7 @@ def serve(
     """Serve live images of the modules of a data directory."""
     import asyncio
     import math
+    import sys
 
     from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import serve as serve_until_signal
@@ -160,6 +163,7 @@ def serve(
             replay=str(replay.absolute()) if replay else "",
             speed=speed or math.inf,
         )
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     asyncio.run(
         serve_until_signal(
             settings,

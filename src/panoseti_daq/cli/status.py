@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as json_text
 from collections.abc import MutableSequence, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,6 +26,7 @@ def status(
     refresh_period: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks of --watch.")] = 1.0,
 ) -> None:
     """Show what servers are doing: what they follow, each key with rate and age, each stream, room on the disk."""
+    import asyncio
 
     async def run() -> None:
         client, hosts = make_client(host, daq_config, net_config)
@@ -48,6 +48,8 @@ async def _ask(
     client: AioDaqDataClient, hosts: Sequence[str], *, must_answer: bool = False
 ) -> list[tuple[str, pb.StatusResponse | str]]:
     """Answer of each host, or why there is none."""
+    import asyncio
+
     from panoseti_daq.errors import DaqError
 
     async def ask(name: str) -> pb.StatusResponse | str:
@@ -79,6 +81,8 @@ def _print(answers: list[tuple[str, pb.StatusResponse | str]], *, as_json: bool)
 
 async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_s: float) -> None:
     """Show answers in place on a terminal, one after the other elsewhere."""
+    import asyncio
+
     from rich.console import Console, Group
     from rich.live import Live
     from rich.text import Text

@@ -1,7 +1,8 @@
 """The clients: what a DAQ node sees, in an async script."""
 
+from typing import TYPE_CHECKING, Any
+
 from panoseti_daq.client.aio import AioDaqDataClient
-from panoseti_daq.client.blocking import DaqDataClient
 from panoseti_daq.client.blocks import ReceivedBlock
 from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
@@ -9,6 +10,9 @@ from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
 from panoseti_daq.client.merge import HostChange
 from panoseti_daq.client.nodes import HostSet
 from panoseti_daq.client.stream import BlockStream, ImageStream
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.blocking import DaqDataClient
 
 __all__ = [
     "AioDaqDataClient",
@@ -24,3 +28,11 @@ __all__ = [
     "image_dict",
     "received_frame",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DaqDataClient":  # imports anyio, which async scripts need not
+        from panoseti_daq.client.blocking import DaqDataClient
+
+        return DaqDataClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -472,6 +472,7 @@ def _request(
             update_interval_seconds=interval_s,
             module_ids=module_ids,
             encoding=encoding,
+            batches=encoding == pb.RAW,
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a stream cannot be asked for that: {error}") from None

@@ -181,14 +181,14 @@ class BlockFeed:
         request.resume.extend(self._positions.values())
         return self._make_call(request, again)
 
-    def is_new(self, message: BlockMessage) -> bool:
-        """Take note of how far we are; whether there are frames, or a gap."""
+    def new_in(self, message: BlockMessage) -> tuple[BlockMessage, ...]:
+        """Take note of how far we are; the message when it holds frames, or a gap."""
         response = message.head
         self._positions[response.first.module_id, response.first.product] = next_position(response)
         if response.frames or response.gap:
-            return True
+            return (message,)
         self._progress.note(response, self._host)
-        return False
+        return ()
 
     def lost(self) -> None:
         """Nothing to do: the next call says where to go on."""

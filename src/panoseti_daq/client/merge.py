@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -23,7 +23,7 @@ from panoseti_daq.wire import quabo_of
 
 _log = logging.getLogger(__name__)
 
-READ_AHEAD: Final = 8  # messages per host; beyond that the server keeps the newest for us
+READ_AHEAD: Final = 8  # responses per host that wait for the consumer: no more is read then
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 5.0
 RETRY_FACTOR: Final = 1.6
@@ -51,8 +51,8 @@ class Feed(Protocol[_Response]):
         """Make the call; `again` when the host was lost."""
         ...
 
-    def is_new(self, response: _Response) -> bool:
-        """Whether a response is to be handed on; takes note of it."""
+    def new_in(self, message: _Response) -> Iterable[_Response]:
+        """What of a message is to be handed on; takes note of it."""
         ...
 
     def lost(self) -> None:
@@ -77,9 +77,10 @@ class ImageFeed:
         """Make the call."""
         return self._make_call(again)
 
-    def is_new(self, response: pb.StreamImagesResponse) -> bool:
-        """Whether the frame did not come before the host was lost."""
-        return not self._seen.before(response.pano_image)
+    def new_in(self, message: pb.StreamImagesResponse) -> Iterable[pb.StreamImagesResponse]:
+        """Its frames, one response each, but those that came before the host was lost."""
+        responses = message.batch or (message,)
+        return [response for response in responses if not self._seen.before(response.pano_image)]
 
     def lost(self) -> None:
         """Take note of a break."""
@@ -149,8 +150,9 @@ def _key_of(image: pb.PanoImage) -> _StreamKey:
 class MergedStream(Generic[_Response]):
     """Responses of several hosts in the order in which they came.
 
-    **Holds** at most `READ_AHEAD` responses per host. **When full**, the hosts' tasks stop reading, gRPC's flow
-    control stops their servers, and the servers conflate: nothing here grows while the consumer is busy.
+    **Holds** less than `READ_AHEAD` responses per host and one message more. **When full**, the hosts' tasks stop
+    reading, gRPC's flow control stops their servers, and the servers conflate: nothing here grows while the
+    consumer is busy.
 
     A host whose connection breaks is tried again, after delays that grow to `LAST_RETRY_S`. A host that ends its
     stream with a status is tried again while there are others, because it may only be restarting; of a single host
@@ -197,11 +199,10 @@ class MergedStream(Generic[_Response]):
                 await call.wait_for_connection()
                 self._tell(HostChange(host, connected=True), again=n_failures > 0)
                 n_failures, was_there = 0, True
-                async for response in call:
-                    if not feed.is_new(response):
-                        continue
-                    self._responses.append((host, response))
-                    self._arrived.set()
+                async for message in call:
+                    for response in feed.new_in(message):
+                        self._responses.append((host, response))
+                        self._arrived.set()
                     if len(self._responses) >= self._size:
                         self._has_room.clear()
                         await self._has_room.wait()

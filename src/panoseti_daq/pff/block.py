@@ -67,22 +67,21 @@ class FrameBlock:
         if not -n_frames <= i < n_frames:
             raise IndexError(f"{self.file} block has {n_frames} frames; there is no frame {i}")
         i %= n_frames
+        return self._frame(i, partial(layout.parse, self._header_text(i)))
+
+    def _frame(self, i: int, header: Header | Callable[[], Header]) -> Frame:
+        layout = self.layout
         begin = i * layout.frame_size_bytes
-        image_at = begin + layout.image_offset_bytes
         return Frame(
             layout.product,
             self.module_id,
             self.file,
             self.first_frame_number + i,
-            bytes(self.data[image_at : begin + layout.frame_size_bytes]),
-            self._header(i),
+            bytes(self.data[begin + layout.image_offset_bytes : begin + layout.frame_size_bytes]),
+            header,
             generation=self.generation,
             detected_unix_ns=self.detected_unix_ns,
         )
-
-    def _header(self, i: int) -> Header | Callable[[], Header]:
-        known = self._few_headers[i] if self.is_small and "_few_headers" in vars(self) else None
-        return known or partial(self.layout.parse, self._header_text(i))
 
     def _header_text(self, i: int) -> bytes:
         layout = self.layout
@@ -105,24 +104,25 @@ class FrameBlock:
 
     @property
     def is_small(self) -> bool:
-        """Whether its headers are read one by one."""
+        """Whether its headers are read one by one, see `few`."""
         return len(self) <= FEW_FRAMES
 
     @cached_property
-    def _few_headers(self) -> list[Header | None]:
-        headers: list[Header | None] = []
+    def few(self) -> list[Frame | None]:
+        """The frames of a small block; None in place of those whose header does not parse."""
+        frames: list[Frame | None] = []
         for i in range(len(self)):
             try:
-                headers.append(self.layout.parse(self._header_text(i)))
+                frames.append(self._frame(i, self.layout.parse(self._header_text(i))))
             except HeaderError:
-                headers.append(None)
-        return headers
+                frames.append(None)
+        return frames
 
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
         """Which headers parse, shape (n,)."""
         if self.is_small:
-            return np.array([header is not None for header in self._few_headers], np.bool_)
+            return np.array([frame is not None for frame in self.few], np.bool_)
         return self._headers[0]
 
     @cached_property
@@ -162,37 +162,37 @@ class FrameBlock:
         return resolve_columns(*(self.columns[name][which] for name in names))
 
     def newest(self) -> dict[Key, Frame]:
-        """The last frame of each key whose header parses."""
+        """The last frame of each key whose header parses, in the order in which they stand in the file."""
         return self._newest
 
     @cached_property
     def _newest(self) -> dict[Key, Frame]:
-        if not self.product.one_quabo:
-            candidates = np.flatnonzero(self.valid)[-1:]
-        elif self.is_small:
-            candidates = np.flatnonzero(self.valid)
-        else:
+        newest: dict[Key, Frame] = {}
+        if self.is_small:
+            for frame in reversed(self.few):
+                if frame is not None:
+                    newest.setdefault(frame.key, frame)
+            return dict(reversed(newest.items()))
+        if self.product.one_quabo:
             # reversed, so that the first index of each value is its last frame
             quabos = np.where(self.valid, self.columns["quabo_num"], -1)[::-1]
             last = len(self) - 1 - np.unique(quabos, return_index=True)[1]
-            candidates = np.sort(last[self.valid[last]])
-        newest: dict[Key, Frame] = {}
-        for i in candidates.tolist():
-            frame = self[i]
-            newest.pop(frame.key, None)  # so that the keys come in the order of their last frames
-            newest[frame.key] = frame
-        return newest
+            rows = np.sort(last[self.valid[last]])
+        else:
+            rows = np.flatnonzero(self.valid)[-1:]
+        return {frame.key: frame for frame in map(self.__getitem__, rows.tolist())}
 
     @cached_property
     def n_bad(self) -> int:
         """Frames whose header does not parse."""
-        return len(self) - int(np.count_nonzero(self.valid))
+        return self.few.count(None) if self.is_small else len(self) - int(np.count_nonzero(self.valid))
 
-    def n_frames_of(self, key: Key) -> int:
-        """Frames of `key` whose header parses."""
-        if key.quabo is None or len(self) == 1:
-            return len(self) - self.n_bad
-        return int((self.valid & (self.columns["quabo_num"] == key.quabo)).sum())
+    def rows_of(self, key: Key) -> list[int] | npt.NDArray[np.intp]:
+        """Where in the block the frames of `key` stand whose headers parse."""
+        if self.is_small:
+            return [i for i, frame in enumerate(self.few) if frame is not None and frame.key == key]
+        is_here = self.valid if key.quabo is None else self.valid & (self.columns["quabo_num"] == key.quabo)
+        return np.flatnonzero(is_here)
 
     def to_pandas(self) -> pd.DataFrame:
         """Headers as a table with one row per frame that parses, indexed by frame number."""

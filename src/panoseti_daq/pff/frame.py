@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,8 +29,7 @@ class Key(NamedTuple):
         return f"module {self.module_id} {self.product.token}{quabo}"
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Header of one frame, as columns: one element per quabo (four, or one for ph256).
 
     Attributes
@@ -204,7 +202,7 @@ class Frame:
     def quality(self) -> Quality:
         """What is wrong with it: by itself, or what whoever saw the frames before it has set."""
         if self._quality is None:
-            self._quality = quality_of(self)
+            self._quality = Quality(quality_of(self))
         return self._quality
 
     @quality.setter

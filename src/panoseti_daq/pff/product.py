@@ -47,6 +47,8 @@ class DataProduct(enum.Enum):
         self.image_size_bytes: Final = shape[0] * shape[1] * self.dtype.itemsize
         self.one_quabo: Final = shape == (16, 16)
 
+    __hash__ = object.__hash__  # there is one of each; that of Enum is a function of Python, and keys hold one
+
     @classmethod
     def from_token(cls, token: str) -> DataProduct:
         """Data product of a ``dp_`` token.

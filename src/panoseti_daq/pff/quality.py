@@ -51,17 +51,18 @@ class Quality(enum.IntFlag):
     """No quabo reported a time."""
 
 
-GOOD: Final = Quality(0)
 IN_SEQUENCE: Final = Quality.PACKET_GAP | Quality.TIME_BACKWARDS
 """What one frame alone does not tell."""
 ALL_FLAGS: Final = sum(Quality)
+_PACKET_GAP: Final = int(Quality.PACKET_GAP)  # arithmetic of IntFlag takes ten times as long
+_TIME_BACKWARDS: Final = int(Quality.TIME_BACKWARDS)
 NAMES: Final = {flag.value: str(flag.name).lower() for flag in Quality}
 """Name of each flag, by its number."""
 
 _OF_STATUS: Final = {
-    TimeStatus.WHITE_RABBIT: GOOD,
-    TimeStatus.HOST_CLOCK: Quality.HOST_CLOCK,
-    TimeStatus.NO_TIME: Quality.NO_TIME,
+    TimeStatus.WHITE_RABBIT: 0,
+    TimeStatus.HOST_CLOCK: int(Quality.HOST_CLOCK),
+    TimeStatus.NO_TIME: int(Quality.NO_TIME),
 }
 _STATUS_FLAGS: Final = np.array([_OF_STATUS[status] for status in TimeStatus], np.uint16)
 _QUABO_BITS: Final = 1 << np.arange(N_QUABOS, dtype=np.uint16)
@@ -73,34 +74,36 @@ def names_of(quality: int) -> tuple[str, ...]:
     return tuple(name for flag, name in NAMES.items() if quality & flag) if quality else ()
 
 
-def quality_of(frame: Frame) -> Quality:
-    """Quality of a frame by itself: all but `IN_SEQUENCE`."""
+def quality_of(frame: Frame) -> int:
+    """Flags of a frame by itself: all but `IN_SEQUENCE`."""
     header, product = frame.header, frame.product
-    flags = int(_OF_STATUS[frame.time.status])
+    flags = _OF_STATUS[frame.time.status]
     missing = 0
     if not all(header.tv_sec):
         first = (header.quabo_num or 0) % N_QUABOS
         missing = sum(1 << (first + i) for i, tv_sec in enumerate(header.tv_sec) if not tv_sec)
     pixels = frame.pixels
-    begins = _probes(product)
-    if any(pixels.startswith(_ZEROS, begin) for begin in begins):
+    for begin in _PROBES[product]:
+        if not pixels.startswith(_ZEROS, begin):
+            continue
         if not any(pixels):
             flags |= Quality.ZERO_IMAGE
         elif not product.one_quabo:
             image = frame.image
             zero = sum(1 << i for i in range(N_QUABOS) if not image[quadrant(i)].any())
             flags |= (zero & ~missing) << _QUADRANT_SHIFT
-    return Quality(flags | missing)
+        break
+    return flags | missing
 
 
 _ZEROS: Final = bytes(_PROBE_BYTES)
-
-
-def _probes(product: DataProduct) -> tuple[int, ...]:
-    """Where the first pixels of each quadrant stand."""
-    if product.one_quabo:
-        return (0,)
-    return tuple((row * MODULE_SIZE + column) * product.bytes_per_pixel for row, column in CORNERS)
+# Where the first pixels of each quadrant stand.
+_PROBES: Final = {
+    product: (0,)
+    if product.one_quabo
+    else tuple((row * MODULE_SIZE + column) * product.bytes_per_pixel for row, column in CORNERS)
+    for product in DataProduct
+}
 
 
 def flags_of(block: FrameBlock) -> npt.NDArray[np.uint16]:
@@ -129,7 +132,7 @@ def flags_of(block: FrameBlock) -> npt.NDArray[np.uint16]:
 
 def _first_words(block: FrameBlock) -> npt.NDArray[np.int64]:
     """The first pixels of each quadrant as a number, shape (n, quadrants)."""
-    offsets = [block.layout.image_offset_bytes + begin for begin in _probes(block.product)]
+    offsets = [block.layout.image_offset_bytes + begin for begin in _PROBES[block.product]]
     fields = [str(begin) for begin in offsets]
     word = np.dtype(
         {"names": fields, "formats": ["<i8"] * len(fields), "offsets": offsets,
@@ -190,13 +193,12 @@ class QualityCheck:
 
     def _check_each(self, block: FrameBlock, before: _Before) -> list[int]:
         flags = []
-        for i, is_valid in enumerate(block.valid.tolist()):
-            if not is_valid:
+        for frame in block.few:
+            if frame is None:
                 flags.append(0)
                 continue
-            frame = block[i]
             header, unix_ns = frame.header, frame.time.unix_ns
-            found = int(quality_of(frame))
+            found = quality_of(frame)
             key = header.quabo_num or 0
             if (last := before.seen.get(key)) is not None:
                 found |= _after(last, header.pkt_num, header.tv_sec, unix_ns)
@@ -214,10 +216,10 @@ def _after(
     """Flags of a frame after another one; a quabo that is missing in either tells nothing."""
     found = 0
     for number, number_before, is_there, was_there in zip(pkt_num, last[0], tv_sec, last[1], strict=True):
-        if (number - number_before - 1) % _PKT_NUMS and is_there and was_there:
-            found = int(Quality.PACKET_GAP)
+        if number != number_before + 1 and is_there and was_there and (number - number_before - 1) % _PKT_NUMS:
+            found = _PACKET_GAP
     if unix_ns and unix_ns < last[2]:
-        found |= int(Quality.TIME_BACKWARDS)
+        found |= _TIME_BACKWARDS
     return found
 
 

@@ -7,8 +7,7 @@ clock. Together they give the time to the nanosecond, as long as the two differ 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +31,7 @@ class TimeStatus(enum.IntEnum):
     """No quabo reported a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class FrameTime:
+class FrameTime(NamedTuple):
     """Time of a frame.
 
     Attributes

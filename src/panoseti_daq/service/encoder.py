@@ -1,14 +1,18 @@
-"""Frames as bytes of StreamImagesResponse.
+"""Frames as messages of StreamImages.
 
 The image and header of a frame are encoded once per frame and encoding, whatever the number of clients. What
 differs from client to client is a small message of its own: protobuf messages concatenate, so both parts one
 after the other are one valid message.
+
+gRPC takes far longer to send a message than we take to make it, so frames that are due at the same time go out in
+one, to clients that ask for that.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -16,35 +20,79 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Frame
 from panoseti_daq.wire import as_raw, as_struct
 
-
-class Encoding(enum.Enum):
-    """How a client asked for its frames."""
-
-    STRUCT = pb.STRUCT
-    RAW = pb.RAW
-
+MAX_BATCH: Final = 16  # frames; more gains little, and a slow client has them to work off before it gets new ones
 
 _MAX: Final = 2**32 - 1  # of a fixed32
-_FIELD: Final = pb.StreamImagesResponse.DELIVERY_FIELD_NUMBER << 3 | 2
-_TAG: Final = _FIELD & 0x7F | 0x80 | _FIELD >> 7 << 8  # as a varint of two bytes
+
+
+def _tag(field_number: int) -> bytes:
+    """Before a message in a message: field number and wire type 2 as a varint."""
+    return _varint(field_number << 3 | 2)
+
+
+def _varint(number: int) -> bytes:
+    data = bytearray()
+    while number > 0x7F:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    data.append(number)
+    return bytes(data)
+
+
+_BATCH: Final = _tag(pb.StreamImagesResponse.BATCH_FIELD_NUMBER)
+_TAG: Final = int.from_bytes(_tag(pb.StreamImagesResponse.DELIVERY_FIELD_NUMBER), "little")  # two bytes
 # Before each value stands its tag: number << 3 | wire type (5: four bytes, 1: eight).
 _UNDROPPED: Final = Struct("<HB BI BQ BI")
 _DROPPED: Final = Struct("<HB BI BQ BI BI")
 
 
-class FrameEncoder:
-    """Encodes frames in one encoding; the bytes are kept with the frame as long as it lives."""
+class StreamEncoder:
+    """Makes the messages of one stream.
 
-    def __init__(self, encoding: Encoding) -> None:
-        self._encode: Callable[[Frame], pb.PanoImage] = as_raw if encoding is Encoding.RAW else as_struct
+    Parameters
+    ----------
+    request
+        What the client asked for.
 
-    def __call__(self, frame: Frame) -> bytes:
-        """Bytes of a StreamImagesResponse that holds `frame` and nothing else."""
-        data = frame.memo.get(self._encode)
-        if data is None:
-            response = pb.StreamImagesResponse(pano_image=self._encode(frame))
-            data = frame.memo[self._encode] = response.SerializeToString()
-        return data
+    Attributes
+    ----------
+    n_most
+        Frames that one message may hold.
+    """
+
+    def __init__(self, request: pb.StreamImagesRequest) -> None:
+        self._is_raw = request.encoding == pb.RAW
+        self.n_most = MAX_BATCH if self._is_raw and request.batches else 1
+        self._sequence = 0
+
+    def __call__(self, frames: Sequence[Frame], n_dropped: int) -> bytes:
+        """A message that holds `frames`, after so many were dropped."""
+        if not self._is_raw:
+            return _encoded(frames[0], as_struct)
+        now_unix_ns = time.time_ns()
+        parts = []
+        for frame in frames:
+            image = _encoded(frame, as_raw)
+            end = delivery(self._sequence, n_dropped, frame.detected_unix_ns, now_unix_ns)
+            self._sequence += 1
+            if len(frames) > 1:
+                parts.append(_begin(len(image) + len(end)))
+            parts += image, end
+        return b"".join(parts)
+
+
+@lru_cache(64)
+def _begin(n_bytes: int) -> bytes:
+    """What stands in a batch before a response of so many bytes."""
+    return _BATCH + _varint(n_bytes)
+
+
+def _encoded(frame: Frame, encode: Callable[[Frame], pb.PanoImage]) -> bytes:
+    """Bytes of a StreamImagesResponse of nothing but `frame`, which keeps them as long as it lives."""
+    data: bytes | None = frame.memo.get(encode)
+    if data is None:
+        data = frame.memo[encode] = pb.StreamImagesResponse(pano_image=encode(frame)).SerializeToString()
+    return data
 
 
 def delivery(sequence: int, dropped: int, detected_unix_ns: int, now_unix_ns: int) -> bytes:

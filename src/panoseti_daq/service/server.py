@@ -23,7 +23,6 @@ from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.service.access import Access
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
-from panoseti_daq.service.metrics import serving_metrics
 from panoseti_daq.service.notify import notifying
 from panoseti_daq.service.reload import keep_up_to_date
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
@@ -134,6 +133,8 @@ async def running_server(
             watching.append(tasks.create_task(keep_up_to_date(reloadables), name="reload certificates and tokens"))
         metrics_address = ""
         if settings.metrics_port is not None:
+            from panoseti_daq.service.metrics import serving_metrics
+
             metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
             metrics_address = await beside.enter_async_context(metrics)
         await server.start()

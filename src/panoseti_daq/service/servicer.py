@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -22,7 +21,7 @@ from panoseti_daq.hub import Filter, Growth
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.service.access import address_of_peer, caller_name
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
-from panoseti_daq.service.encoder import Encoding, FrameEncoder, delivery
+from panoseti_daq.service.encoder import StreamEncoder
 from panoseti_daq.service.frames import FrameReader, message_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
 from panoseti_daq.service.status import StatusReport
@@ -84,8 +83,7 @@ class DaqDataServicer:
     async def stream_images(self, request: pb.StreamImagesRequest, context: _Context) -> None:
         """Write the newest frames that `request` asks for until the client or the server has enough."""
         wanted = _wanted(request)
-        is_raw = request.encoding == pb.RAW
-        encode = FrameEncoder(Encoding.RAW if is_raw else Encoding.STRUCT)
+        encode = StreamEncoder(request)
         peer = _peer(context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.stream(wanted, request.update_interval_seconds, peer) as stream:
@@ -93,20 +91,15 @@ class DaqDataServicer:
             subscription = stream.subscription
             _log.info("%s: streaming %s", peer, _describe(request), extra={"peer": peer})
             await context.send_initial_metadata(())  # tells the client that it is in, though no frame may come yet
-            sequence = 0
             try:
-                async for frame in subscription:
-                    message = encode(frame)
-                    if is_raw:
-                        message += delivery(
-                            sequence, subscription.n_dropped, frame.detected_unix_ns, time.time_ns()
-                        )
+                while True:
+                    frames = await subscription.take(encode.n_most)
+                    message = encode(frames, subscription.n_dropped)
                     stream.writing_since = loop.time()
                     await context.write(message)
-                    stream.sent(loop.time())
-                    sequence += 1
+                    stream.sent(len(frames), loop.time())
             finally:
-                _log.info("%s: stream ends after %d frames", peer, sequence, extra={"peer": peer})
+                _log.info("%s: stream ends after %d frames", peer, stream.n_sent, extra={"peer": peer})
 
     async def stream_frames(self, request: pb.StreamFramesRequest, context: _Context) -> None:
         """Write every frame that `request` asks for, in order, at the pace of the client."""
@@ -132,7 +125,7 @@ class DaqDataServicer:
                     async for message in _messages(reader, growth):
                         stream.writing_since = loop.time()
                         await context.write(message)
-                        stream.sent(loop.time())
+                        stream.sent(1, loop.time())
             finally:
                 await asyncio.to_thread(reader.close)  # it may be reading: not in the loop
                 text = "%s: stream of all frames ends after %d blocks"

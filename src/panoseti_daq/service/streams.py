@@ -54,7 +54,7 @@ class Stream:
     subscription
         Its newest frames; None while it waits at the gate, and for a stream of all frames.
     n_sent, rate
-        Messages sent, and how many per second.
+        Frames (StreamImages) or messages (StreamFrames) sent, and how many per second.
     writing_since
         Loop time at which gRPC took over the frame that it has not yet sent; None when there is none.
     last_frame_at
@@ -72,11 +72,11 @@ class Stream:
     _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
     _refused: Refused | None = None
 
-    def sent(self, now: float) -> None:
-        """Take note of a message that gRPC has sent, at loop time `now`."""
+    def sent(self, n: int, now: float) -> None:
+        """Take note of `n` frames or messages that gRPC has sent, at loop time `now`."""
         self.writing_since, self.last_frame_at = None, now
-        self.n_sent += 1
-        self.rate.add(1, now)
+        self.n_sent += n
+        self.rate.add(n, now)
 
     @property
     def n_dropped(self) -> int:

@@ -131,8 +131,7 @@ class Faults:
     def _wrong(self, frame: bytes, layout: Layout, back_s: int) -> bytes:
         """The frame with an older date and its zero quadrants."""
         header, image = _taken_apart(frame, layout)
-        header = dataclasses.replace(
-            header,
+        header = header._replace(
             tv_sec=tuple(s - back_s for s in header.tv_sec),
             pkt_tai=tuple((s - back_s) % 1024 for s in header.pkt_tai),
         )
@@ -153,7 +152,7 @@ class Faults:
             return frame
         header, image = _taken_apart(frame, layout)
         if self.clock_desync_s:
-            header = dataclasses.replace(header, tv_sec=tuple(s + self.clock_desync_s for s in header.tv_sec))
+            header = header._replace(tv_sec=tuple(s + self.clock_desync_s for s in header.tv_sec))
         for quabo in missing:
             header = _without(header, quabo)
             if product.one_quabo:
@@ -178,7 +177,7 @@ def _without(header: Header, quabo: int) -> Header:
     rows: dict[str, Any] = {
         name: tuple(0 if i == quabo else v for i, v in enumerate(getattr(header, name))) for name in names
     }
-    return dataclasses.replace(header, **rows)
+    return header._replace(**rows)
 
 
 NO_FAULTS: Final = Faults()

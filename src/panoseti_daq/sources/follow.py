@@ -23,8 +23,8 @@ _T = TypeVar("_T")
 class RunSource:
     """Follows the active run of every module of a data directory; a `FrameSource`.
 
-    Files and inotify belong to one thread of its own, which reads only when it is asked for more: the disk is
-    the buffer.
+    Files and inotify belong to one thread of its own, which is one batch ahead of who iterates and no more: the
+    disk is the buffer.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ class RunSource:
         self._watch: DirectoryWatch | None = None
         self._n_missed_events = 0
         self._reading: Iterator[FrameBlock] = iter(())
+        self._ahead: asyncio.Future[list[FrameBlock] | None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"follow {self.data_dir.name}")
 
     async def __aenter__(self) -> Self:
@@ -74,6 +75,8 @@ class RunSource:
     ) -> None:
         self.stop()
         try:
+            if self._ahead is not None:
+                await asyncio.wait([self._ahead])
             await self._in_thread(self._close)
         finally:
             self._thread.shutdown(wait=False)
@@ -134,9 +137,17 @@ class RunSource:
         return modified
 
     async def __aiter__(self) -> AsyncIterator[FrameBlock]:
-        while (blocks := await self._in_thread(self._next_blocks)) is not None:
+        while (blocks := await self._next_batch()) is not None:
+            self._ahead = self._in_thread(self._next_blocks)  # while these are handed out
             for block in blocks:
                 yield block
+
+    async def _next_batch(self) -> list[FrameBlock] | None:
+        if self._ahead is None:
+            self._ahead = self._in_thread(self._next_blocks)
+        blocks = await asyncio.shield(self._ahead)  # who is cancelled now may come back
+        self._ahead = None
+        return blocks
 
     @property
     def directory(self) -> Path:

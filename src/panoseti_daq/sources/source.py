@@ -50,7 +50,7 @@ class FrameSource(Protocol):
 
     Entering it finds out whether it can work at all and raises `SourceError` if not; leaving it ends its
     threads and closes its files. Iterating gives blocks: the frames of one file in order, each once and whole.
-    A source never waits for a client, only for whoever iterates over it, and holds one batch of blocks at most.
+    A source never waits for a client, only for whoever iterates over it, and holds two batches of blocks at most.
     """
 
     async def __aenter__(self) -> Self: ...

@@ -38,10 +38,10 @@ def test_after_a_break_it_goes_on_where_the_host_was() -> None:
     feed = BlockFeed(calls, blocks_request(True, True, (), None), "host", progress)
     feed.call(again=False)
     place = pb.Position(module_id=1, product="img16", run=RUN)
-    assert not feed.is_new(BlockMessage(pb.StreamFramesResponse(first=place)))
+    assert not feed.new_in(BlockMessage(pb.StreamFramesResponse(first=place)))
     assert list(progress.positions("host")) == [place]
     place.file = "a.pff"
-    assert feed.is_new(BlockMessage(pb.StreamFramesResponse(first=place, frames=5)))
+    assert feed.new_in(BlockMessage(pb.StreamFramesResponse(first=place, frames=5)))
     feed.lost()
     feed.call(again=True)
     place.frame_number = 5

@@ -125,7 +125,7 @@ def test_newest_is_the_last_whole_frame_of_each_key(product: DataProduct, data: 
             expected[key], n_frames[key] = i, n_frames.get(key, 0) + 1
     block = block_of(frames, product)
     assert {key: frame.frame_number for key, frame in block.newest().items()} == expected
-    assert {key: block.n_frames_of(key) for key in expected} == n_frames
+    assert {key: len(block.rows_of(key)) for key in expected} == n_frames
     assert block.n_bad == sum(damage is not None for _, damage in drawn)
 
 

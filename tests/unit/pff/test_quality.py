@@ -42,7 +42,7 @@ class Frames:
         self.images = [np.full(product.shape, 3) for _ in which]
 
     def change(self, i: int, **columns: tuple[int, ...]) -> None:
-        self.headers[i] = replace(self.headers[i], **columns)  # type: ignore[arg-type]
+        self.headers[i] = self.headers[i]._replace(**columns)  # type: ignore[arg-type]
 
     def block(self, begin: int = 0, end: int | None = None, file: str = "f", generation: int = 0) -> FrameBlock:
         frames = [encode_frame(h, x, self.product) for h, x in zip(self.headers, self.images, strict=True)]
