@@ -12,12 +12,13 @@ import nox
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "notebook", "interop", "fuzz"]
+nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "notebook", "interop", "fuzz", "soak"]
 
 GENERATED = Path("src/panoseti_daq/_proto")
 COMPATIBILITY = Path("docs/compatibility.md")
 LOCK = Path("examples/observatory/requirements.lock")
 PYPFF = "pypff==1.0.4"  # the published reader of recorded files; of all that it requires it imports orjson
+SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4")
 _PEER_IMPORTS = ("numpy", "pandas>=2.3", "psutil>=7", "redis", "rich>=14", "watchfiles>=1.1")
 # Of all that the peer requires, what its clients and its servers import.
 PEER_IMPORTS = {
@@ -70,7 +71,7 @@ def imports(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit and integration tests."""
     session.install("-e", ".[test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
@@ -112,7 +113,7 @@ def lowest(session: nox.Session) -> None:
     session.install("uv")
     python = str(Path(session.bin, "python"))
     session.run("uv", "pip", "install", "--python", python, "--resolution", "lowest-direct", "-e", ".[test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session(default=False)
@@ -200,7 +201,7 @@ def interop(session: nox.Session) -> None:
         session.error(f"{COMPATIBILITY} differed from what the tests have seen and was made anew: commit it")
 
 
-@nox.session(default=False)  # four minutes, and it measures patience: not beside other work
+@nox.session
 def soak(session: nox.Session) -> None:
     """Faults of every kind; the long form by SOAK_MINUTES=10 SOAK_FRAMES=1000000 SOAK_CONNECTIONS=10000."""
     session.install("-e", ".[test]")

@@ -13,6 +13,7 @@ look at the followed files every `LOOK_INTERVAL_S` finds what no event told: see
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -105,7 +106,8 @@ class DirectoryWatch:
         self._last_change = time.monotonic()
         self._next_rescan = self._last_change + rescan_interval_s
         self._distrust_s = DISTRUST_S
-        self._trust_again = 0.0
+        self._is_distrusted = False
+        self._open_again = math.inf  # without a reason to
         if polling_interval_s is not None:
             self._poll(polling_interval_s, "as configured")
         else:
@@ -119,7 +121,7 @@ class DirectoryWatch:
     def watch(self, directories: Collection[str]) -> None:
         """Watch the entries of `directories` from now on; what changed in them before is not told."""
         self._directories = sorted(directories)
-        if self._may_use_events and time.monotonic() >= self._trust_again:
+        if self._may_use_events and not self._is_distrusted:
             self._open()
 
     def _open(self) -> None:
@@ -131,10 +133,12 @@ class DirectoryWatch:
             except FileNotFoundError:  # it went just now
                 continue
             except (OSError, WatchfilesRustInternalError) as error:  # limits, or a file system without inotify
+                self._open_again = time.monotonic() + DISTRUST_S  # what is used up may be free by then
                 hint = "for limits see fs.inotify.max_user_watches and max_user_instances in sysctl"
                 self._poll(POLLING_INTERVAL_S, f"because inotify failed: {error} ({hint})", warn=True)
             else:
                 self.mode = "inotify"
+                self._open_again = math.inf
                 self._look_interval_s = min(LOOK_INTERVAL_S, self._rescan_interval_s)
                 self._next_look = time.monotonic() + self._look_interval_s
             break
@@ -151,7 +155,8 @@ class DirectoryWatch:
 
     def distrust(self, what: str) -> None:
         """Look ourselves for a while, because inotify did not tell `what`; then try it again."""
-        self._trust_again = time.monotonic() + self._distrust_s
+        self._is_distrusted = True
+        self._open_again = time.monotonic() + self._distrust_s
         self._distrust_s = min(2 * self._distrust_s, MAX_DISTRUST_S)
         if self._notify is not None:
             self._notify.close()
@@ -163,8 +168,8 @@ class DirectoryWatch:
         """Block until something changed, or a look or rescan is due; None after `stop`."""
         while not self._stopping.is_set():
             now = time.monotonic()
-            if self._notify is None and self._may_use_events and 0 < self._trust_again <= now:
-                self._trust_again = 0.0
+            if self._open_again <= now:
+                self._is_distrusted = False
                 self._open()
                 return Changes(frozenset(), rescan=True)
             wait_s = min(self._next_look, self._next_rescan) - now

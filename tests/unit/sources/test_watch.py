@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -8,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from frames import append
-from watchfiles._rust_notify import WatchfilesRustInternalError
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.sources import watch as watch_module
@@ -186,6 +188,24 @@ def test_failing_inotify_leads_to_polling_and_says_why(
         watch.watch([str(tmp_path)])
         assert caplog.text.count("max_user_watches") == 1
         assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
+
+
+def test_inotify_is_tried_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_tries = 0
+
+    def fail_twice(*args: Any) -> RustNotify:
+        nonlocal n_tries
+        n_tries += 1
+        if n_tries <= 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return RustNotify(*args)
+
+    monkeypatch.setattr(watch_module, "RustNotify", fail_twice)
+    monkeypatch.setattr(watch_module, "DISTRUST_S", 0.05)
+    with closing(DirectoryWatch(tmp_path)) as watch:
+        assert "Too many open files" in watch.mode
+        wait_for(watch, lambda changes: changes.rescan and watch.uses_events)
+        assert (watch.mode, n_tries) == ("inotify", 3)
 
 
 def test_events_that_did_not_come_lead_to_polling_for_a_while(
