@@ -1,14 +1,17 @@
-"""How the C library keeps the memory that large messages need again and again."""
+"""How the C library keeps freed memory: for what is needed again and again, and not once per thread."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
 import os
+from collections.abc import Mapping
 from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1  # <malloc.h>
 _M_MMAP_THRESHOLD: Final = -3
+_M_ARENA_MAX: Final = -8
+_N_ARENAS: Final = 2
 _KEPT_BYTES: Final = 64 << 20
 _FROM_HEAP_BYTES: Final = 8 << 20  # larger than any message
 
@@ -21,11 +24,24 @@ def keep_freed_memory() -> None:
     256 page faults for each copy, which more than halved the throughput of a stream of all frames. Who sets
     ``MALLOC_TRIM_THRESHOLD_`` or ``MALLOC_MMAP_THRESHOLD_`` has the last word.
     """
-    if not {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"}.isdisjoint(os.environ):
-        return
+    if {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"}.isdisjoint(os.environ):
+        _mallopt({_M_TRIM_THRESHOLD: _KEPT_BYTES, _M_MMAP_THRESHOLD: _FROM_HEAP_BYTES})
+
+
+def share_arenas() -> None:
+    """Let the threads of this process share two heaps; before they start, where it is glibc.
+
+    Left to itself glibc makes up to eight per core, each of which keeps what it once held: after a million frames
+    a server had 10 % more memory and was no faster. Who sets ``MALLOC_ARENA_MAX`` has the last word.
+    """
+    if "MALLOC_ARENA_MAX" not in os.environ:
+        _mallopt({_M_ARENA_MAX: _N_ARENAS})
+
+
+def _mallopt(options: Mapping[int, int]) -> None:
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):  # not glibc
         return
-    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
-    mallopt(_M_MMAP_THRESHOLD, _FROM_HEAP_BYTES)
+    for option, value in options.items():
+        mallopt(option, value)

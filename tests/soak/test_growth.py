@@ -157,7 +157,7 @@ def settle(pid: int, counts: list[Counts]) -> None:
 
 
 def told(counts: list[Counts]) -> str:
-    return f"after three tenths: {counts[2]}; after half: {counts[4]}; at the end: {counts[-1]}"
+    return f"after a tenth: {counts[0]}; after three: {counts[2]}; half: {counts[4]}; at the end: {counts[-1]}"
 
 
 def check_flat(counts: list[Counts]) -> None:

@@ -125,6 +125,7 @@ def serve(
     import math
     import sys
 
+    from panoseti_daq.allocator import share_arenas
     from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import serve as serve_until_signal
 
@@ -164,6 +165,7 @@ def serve(
             speed=speed or math.inf,
         )
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    share_arenas()
     asyncio.run(
         serve_until_signal(
             settings,
