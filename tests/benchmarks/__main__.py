@@ -27,7 +27,7 @@ from typing import Any, Final
 from benchmarks.bench import Bench
 from benchmarks.peer import hashpipe
 from benchmarks.processes import TESTS_DIR
-from benchmarks.table import Row, as_markdown, print_rich
+from benchmarks.table import Row, as_markdown, as_summary, print_rich
 
 FAMILIES: Final = (
     "startup",
@@ -77,6 +77,8 @@ def _write(options: argparse.Namespace, facts: dict[str, Any], rows: Sequence[Ro
         options.json.write_text(json.dumps({**facts, "rows": [row.as_dict() for row in rows]}, indent=1))
     if options.markdown:
         options.markdown.write_text(as_markdown(rows, _heading(facts)))
+    if options.summary:
+        options.summary.write_text(as_summary(rows, _heading(facts)))
 
 
 def _rows_of(family: str, bench: Bench) -> list[Row]:
@@ -148,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", type=_families, help=f"some of {','.join(FAMILIES)}")
     parser.add_argument("--json", type=Path, help="file for the numbers")
     parser.add_argument("--markdown", type=Path, help="file for the table")
+    parser.add_argument("--summary", type=Path, help="file for the rows that have a goal, medians only")
     parser.add_argument("--peer-python-0111", help="interpreter that has panoseti-grpc 0.1.1.1")
     parser.add_argument("--peer-python-035", help="interpreter that has panoseti-grpc 0.3.5")
     parser.add_argument("--pypff-python", help="interpreter that has pypff")

@@ -183,3 +183,28 @@ def as_markdown(rows: Iterable[Row], heading: str) -> str:
         lines.append(f"| {' | '.join(cells)} |")
         last = row.work
     return "\n".join(lines) + "\n"
+
+
+def as_summary(rows: Iterable[Row], heading: str) -> str:
+    """Medians of the rows that have a goal; of the newer peer its better way."""
+    titles = ("work", "quantity", OURS, "peer 0.1.1.1", "peer 0.3.5", FLOOR, "goal", "met")
+    lines = [heading, "", f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    last = ""
+    for row in rows:
+        if row.goal is None:
+            continue
+        newer = [row.values[name] for name in COLUMNS if name.startswith("peer 0.3.5") and name in row.values]
+        found = [value for value in newer if value is not None]
+        best = (max if row.goal.at_least else min)(found, key=lambda value: value.median, default=None)
+        values = [row.values.get(OURS), row.values.get("peer 0.1.1.1"), best, row.values.get(FLOOR)]
+        measured = [OURS in row.values, "peer 0.1.1.1" in row.values, bool(newer), FLOOR in row.values]
+        cells = [
+            _format(value.median) if value else "nothing" * is_measured
+            for value, is_measured in zip(values, measured, strict=True)
+        ]
+        met = {None: "", True: "yes", False: "**no**"}[row.is_met]
+        quantity = f"{row.quantity}, {row.unit}" if row.unit else row.quantity
+        work = "" if row.work == last else row.work
+        lines.append(f"| {' | '.join((work, quantity, *cells, str(row.goal), met))} |")
+        last = row.work
+    return "\n".join(lines) + "\n"

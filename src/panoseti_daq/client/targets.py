@@ -62,7 +62,8 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
 def targets_of(daq_config: ConfigSource | None, network_config: ConfigSource | None = None) -> dict[str, Target]:
     """DAQ nodes by the name that users pass.
 
-    Two nodes that end up with the same name or address are one; a warning says so.
+    Two nodes that end up with the same address are one; a warning says so. Of those behind one gateway the first
+    has the name of the gateway, the others are ``gateway:port``.
 
     Raises
     ------
@@ -78,9 +79,11 @@ def targets_of(daq_config: ConfigSource | None, network_config: ConfigSource | N
     for node in _nodes(daq_config, "daq_config"):
         ip_addr = node["ip_addr"]
         host, address = gateways.get(ip_addr) or (ip_addr, address_of(ip_addr))
-        if host in targets or address in {target.address for target in targets.values()}:
+        if address in {target.address for target in targets.values()}:
             _log.warning("daq_config: node %s ends up on %s like another node before it", ip_addr, address)
             continue
+        if host in targets:  # behind the same gateway, but at another port
+            host = address
         targets[host] = Target(host, address, str(node.get("data_dir") or ""))
     return targets
 

@@ -9,7 +9,7 @@ from panoseti_daq.pff.codec import Layout, encode_frame
 from panoseti_daq.pff.frame import Frame, Header, Key
 from panoseti_daq.pff.names import PffName, RunName
 from panoseti_daq.pff.position import Gap, Position
-from panoseti_daq.pff.product import DataProduct, Kind
+from panoseti_daq.pff.product import DataProduct, Kind, ModuleProduct
 from panoseti_daq.pff.quality import Quality
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
@@ -23,6 +23,7 @@ __all__ = [
     "Key",
     "Kind",
     "Layout",
+    "ModuleProduct",
     "PffName",
     "Position",
     "Quality",

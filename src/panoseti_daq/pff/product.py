@@ -62,3 +62,7 @@ class DataProduct(enum.Enum):
             if product.token == token:
                 return product
         raise ValueError(f"unknown data product {token!r}; there are {', '.join(p.token for p in cls)}")
+
+
+ModuleProduct = tuple[int, DataProduct]
+"""Module id and data product: whose frames follow one another in files."""

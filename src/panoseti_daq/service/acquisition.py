@@ -76,7 +76,7 @@ class Acquisition:
 
     @property
     def n_sent(self) -> int:
-        """Messages to all streams, also those that ended."""
+        """Frames (StreamImages) and messages (StreamFrames) to all streams, also those that ended."""
         return self._n_sent + sum(stream.n_sent for stream in self._streams)
 
     @property

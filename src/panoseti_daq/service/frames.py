@@ -15,7 +15,7 @@ from typing import Final
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import DataDirError, PffError
 from panoseti_daq.hub import Filter
-from panoseti_daq.pff import DataProduct, Gap, Key, PffName, Position, RunName
+from panoseti_daq.pff import DataProduct, Gap, Key, ModuleProduct, PffName, Position, RunName
 from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
 from panoseti_daq.sources.runs import active_run, active_run_name, module_dirs
 from panoseti_daq.wire_blocks import BlockMessage
@@ -23,8 +23,6 @@ from panoseti_daq.wire_blocks import BlockMessage
 _log = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 4 << 20  # read at once for one client
-
-ModuleProduct = tuple[int, DataProduct]
 
 Item = Stretch | Gap | Position
 """Frames, what is missing, or where a cursor begins."""

@@ -106,9 +106,9 @@ def _of_streams(status: pb.StatusResponse) -> Iterator[Metric]:
     counts = [((kind,), n) for kind, n in n_streams.items()]
     yield _gauge("streams", "Open streams: of the newest frames, or of all.", counts, ("kind",))
     of_kinds = [((kind,), rate) for kind, rate in rates.items()]
-    yield _gauge("stream_messages_per_second", "Messages to all streams of a kind.", of_kinds, ("kind",))
+    yield _gauge("stream_messages_per_second", "Frames (newest) or blocks (all) sent.", of_kinds, ("kind",))
     yield _gauge("max_streams", "Streams that there may be.", [((), status.max_streams)])
-    yield _counter("stream_messages", "Messages to all streams.", [((), status.sent)])
+    yield _counter("stream_messages", "Frames (newest) and blocks (all) sent.", [((), status.sent)])
     yield _counter("stream_drops", "Frames replaced because a client was slow.", [((), status.dropped)])
 
 

@@ -18,7 +18,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.errors import PffError
 from panoseti_daq.hub import Filter, Growth
-from panoseti_daq.pff import DataProduct, Kind
+from panoseti_daq.pff import Kind, ModuleProduct
 from panoseti_daq.service.access import address_of_peer, caller_name
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.encoder import StreamEncoder
@@ -178,13 +178,13 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
     loop = asyncio.get_running_loop()
     sequence = itertools.count()
 
-    def read(grown: Collection[tuple[int, DataProduct]] | None) -> list[bytes]:
+    def read(grown: Collection[ModuleProduct] | None) -> list[bytes]:
         return [message_of(item, next(sequence)).serialize() for item in reader.read(grown)]
 
     reading = loop.run_in_executor(None, read, None)
     while True:
         messages = await reading
-        grown: set[tuple[int, DataProduct]] | None = growth.take()
+        grown: set[ModuleProduct] | None = growth.take()
         if not messages and not grown:
             try:
                 async with asyncio.timeout(RESCAN_INTERVAL_S):

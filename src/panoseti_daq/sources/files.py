@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from panoseti_daq.errors import DataDirError, PffError
-from panoseti_daq.pff import DataProduct, FrameBlock, PffName
+from panoseti_daq.pff import DataProduct, FrameBlock, ModuleProduct, PffName
 from panoseti_daq.pff.names import FILE_SUFFIX, SNAPSHOT_DIR
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run, active_run_name, module_dirs
@@ -110,7 +110,7 @@ class RunFiles:
         self.directories: dict[str, tuple[int, int]] = {}
         self._module_ids = frozenset(module_ids)
         self._products = frozenset(products)
-        self._damage: defaultdict[tuple[int, DataProduct], Damage] = defaultdict(Damage)
+        self._damage: defaultdict[ModuleProduct, Damage] = defaultdict(Damage)
         self._tails: dict[str, Tail] = {}  # followed
         self._settled: dict[str, Tail] = {}  # complete, as far as we know; the cursor is kept
         self._gone: list[Tail] = []  # deleted, but what we hold open can be read to its end
@@ -126,7 +126,7 @@ class RunFiles:
         return len(self._tails)
 
     @property
-    def damage_by_product(self) -> dict[tuple[int, DataProduct], Damage]:
+    def damage_by_product(self) -> dict[ModuleProduct, Damage]:
         """What was skipped in the files of each module and product because it is no frame; from any thread."""
         return dict(self._damage)
 

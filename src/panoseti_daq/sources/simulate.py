@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from panoseti_daq.errors import ConfigError, SourceError
-from panoseti_daq.pff import DataProduct, FrameBlock, PffName, RunName, open_file
+from panoseti_daq.pff import DataProduct, FrameBlock, ModuleProduct, PffName, RunName, open_file
 from panoseti_daq.pff.archive import run_files
 from panoseti_daq.sources.faults import NO_FAULTS, Faults, add_stray_files, end_run, write_snapshot
 from panoseti_daq.sources.follow import RunSource
@@ -79,7 +79,7 @@ class Simulator:
         self._obs, self._start = ("replay" if replay else "simulate"), datetime.now(UTC)
         self.run_name = RunName(self._obs, self._start, "sci-data").format()
         self._writers: dict[int, RunWriter] = {}
-        self._n_due: Counter[tuple[int, DataProduct]] = Counter()
+        self._n_due: Counter[ModuleProduct] = Counter()
         self._next_snapshot_ns: Counter[int] = Counter()
 
     @property

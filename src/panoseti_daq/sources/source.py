@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from panoseti_daq.pff import DataProduct, FrameBlock
+from panoseti_daq.pff import FrameBlock, ModuleProduct
 from panoseti_daq.sources.resync import Damage
 
 
@@ -42,7 +42,7 @@ class SourceStatus:
     n_bad_frames: int = 0
     n_skipped_bytes: int = 0
     n_missed_events: int = 0
-    damage: Mapping[tuple[int, DataProduct], Damage] = field(default_factory=dict)
+    damage: Mapping[ModuleProduct, Damage] = field(default_factory=dict)
 
 
 class FrameSource(Protocol):

@@ -17,9 +17,6 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.viewers.feed import FrameSource, HostState
 from panoseti_daq.viewers.plugin import Viewer, describe
-from panoseti_daq.viewers.qt import application, has_display
-
-__all__ = ["HostWindow", "application", "has_display"]
 
 _log = logging.getLogger(__name__)
 

@@ -52,6 +52,18 @@ def test_a_forwarded_grpc_port_is_used() -> None:
     assert targets["gate"].address == "gate:50061"
 
 
+def test_nodes_behind_one_gateway_are_told_apart_by_their_ports() -> None:
+    network = [
+        {"ip_addr": name, "port_forwarding": {"status": True, "gw_ip": "gate", "grpc_port": port}}
+        for name, port in (("a", 50061), ("b", 50062))
+    ]
+    targets = targets_of({"daq_nodes": [{"ip_addr": "a"}, {"ip_addr": "b"}]}, {"daq_nodes": network})
+    assert {host: target.address for host, target in targets.items()} == {
+        "gate": "gate:50061",
+        "gate:50062": "gate:50062",
+    }
+
+
 def test_two_nodes_on_one_address_are_reported_and_become_one(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         targets = targets_of({"daq_nodes": [{"ip_addr": "a"}, {"ip_addr": "a"}]})

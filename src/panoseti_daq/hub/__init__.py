@@ -1,0 +1,11 @@
+"""The newest frame of every key, and who wants it.
+
+Everything here belongs to one event loop: plain functions, no locks, no tasks. A producer calls `Hub.publish`,
+which never waits; a consumer iterates over a `Subscription`, which holds at most one frame per key.
+"""
+
+from panoseti_daq.hub.hub import Growth, Hub
+from panoseti_daq.hub.keys import KeyState, Rate
+from panoseti_daq.hub.subscription import Filter, Subscription
+
+__all__ = ["Filter", "Growth", "Hub", "KeyState", "Rate", "Subscription"]

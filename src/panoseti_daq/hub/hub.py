@@ -1,0 +1,170 @@
+"""Who publishes, and who is told; see `panoseti_daq.hub`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.hub.keys import KeyState, Rate
+from panoseti_daq.hub.subscription import Filter, Subscription
+from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, ModuleProduct, Quality
+from panoseti_daq.pff.quality import QualityCheck
+
+
+class Growth:
+    """Tells a consumer of files which of them grew; made by `Hub.growth`."""
+
+    def __init__(self) -> None:
+        self._grown: set[ModuleProduct] = set()
+        self._arrived = asyncio.Event()
+
+    def note(self, module_id: int, product: DataProduct) -> None:
+        """Take note of growth; called by the hub."""
+        self._grown.add((module_id, product))
+        self._arrived.set()
+
+    async def wait(self) -> set[ModuleProduct]:
+        """Wait until something grew; modules and products whose files did since the last call."""
+        await self._arrived.wait()
+        return self.take()
+
+    def take(self) -> set[ModuleProduct]:
+        """Modules and products whose files grew since the last call."""
+        self._arrived.clear()
+        grown, self._grown = self._grown, set()
+        return grown
+
+
+class Hub:
+    """Knows the newest frame of every key and hands it to the subscriptions that want it.
+
+    Lives as long as one configuration of what is followed. For one event loop.
+
+    Attributes
+    ----------
+    keys
+        State of each key that was ever published.
+    bad_frames
+        Frames that were skipped because their header does not parse, by module and product.
+    last_frame_at
+        Loop time of the last frame of any key; of the beginning when there was none.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.keys: dict[Key, KeyState] = {}
+        self.bad_frames: Counter[ModuleProduct] = Counter()
+        self._loop = loop or asyncio.get_running_loop()
+        self.last_frame_at = self._loop.time()
+        self._checks: defaultdict[ModuleProduct, QualityCheck] = defaultdict(QualityCheck)
+        self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
+        self._routes: dict[Key, list[Subscription]] = {}
+        self._growths: set[Growth] = set()
+
+    @property
+    def n_bad_frames(self) -> int:
+        """Frames that were skipped because their header does not parse."""
+        return self.bad_frames.total()
+
+    @property
+    def subscriptions(self) -> Collection[Subscription]:
+        """Those that are open, oldest first."""
+        return self._subscriptions.keys()
+
+    def publish(self, block: FrameBlock) -> None:
+        """Take in what a source found; never waits, and no fault of a subscriber comes back.
+
+        The newest frame of each key in the block is offered to its subscribers. A file that a later one replaced
+        may still get its rest (SPEC 1.5): such frames count, but nothing newer is replaced by them.
+        """
+        if block.n_bad:
+            self.bad_frames[block.module_id, block.product] += block.n_bad
+        for growth in self._growths:
+            growth.note(block.module_id, block.product)
+        flags = self._checks[block.module_id, block.product](block)
+        for key, frame in block.newest().items():
+            rows = block.rows_of(key)
+            frame.quality = Quality(int(flags[frame.frame_number - block.first_frame_number]))
+            state = self._count(key, frame, len(rows), block.layout.frame_size_bytes)
+            state.judge(_flawed(flags, rows))
+            if _place(frame) >= _place(state.newest):
+                self._offer(key, frame, state)
+
+    def publish_frame(self, frame: Frame) -> None:
+        """Take in a frame that stands in no file we follow: it is newer than what came before it."""
+        key = frame.key
+        state = self._count(key, frame, 1, len(frame.pixels))
+        if frame.quality:
+            state.judge([int(frame.quality)])
+        self._offer(key, frame, state)
+
+    def _count(self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int) -> KeyState:
+        now = self._loop.time()
+        state = self.keys.get(key)
+        if state is None:
+            state = self.keys[key] = KeyState(frame, frame_size_bytes, Rate(now))
+            self._routes[key] = [s for s in self._subscriptions if key in s.wanted]
+        self.last_frame_at = now
+        state.n_frames += n_frames
+        state.rate.add(n_frames, now)
+        return state
+
+    def _offer(self, key: Key, frame: Frame, state: KeyState) -> None:
+        state.newest = frame
+        for subscription in self._routes[key]:
+            subscription.offer(key, frame)
+
+    @contextmanager
+    def growth(self) -> Iterator[Growth]:
+        """Be told which files grow, for who reads the files himself."""
+        growth = Growth()
+        self._growths.add(growth)
+        try:
+            yield growth
+        finally:
+            self._growths.remove(growth)
+
+    @contextmanager
+    def subscribe(self, wanted: Filter, interval_s: float = 0.0) -> Iterator[Subscription]:
+        """Open a subscription; the newest known frame of every key it wants is due at once.
+
+        Parameters
+        ----------
+        wanted
+            Which frames.
+        interval_s
+            Least time between two frames of one key, s; zero or less for none.
+        """
+        subscription = Subscription(wanted, interval_s, self._loop)
+        self._subscriptions[subscription] = None
+        for key, state in self.keys.items():
+            if key in wanted:
+                self._routes[key].append(subscription)
+                subscription.offer(key, state.newest)
+        try:
+            yield subscription
+        finally:
+            subscription.stop()
+            del self._subscriptions[subscription]
+            for route in self._routes.values():
+                if subscription in route:
+                    route.remove(subscription)
+
+
+def _flawed(
+    flags: list[int] | npt.NDArray[np.uint16], rows: Sequence[int] | npt.NDArray[np.intp]
+) -> Sequence[int]:
+    """Flags in some rows of a block, without those that are zero."""
+    if isinstance(flags, list):
+        return [flag for i in rows if (flag := flags[i])]
+    of_rows = flags[rows]
+    flawed: list[int] = of_rows[of_rows != 0].tolist()
+    return flawed
+
+
+def _place(frame: Frame) -> tuple[int, int]:
+    return frame.generation, frame.frame_number

@@ -1,0 +1,142 @@
+"""What one consumer waits for: the newest frames of the keys it wants, at the rate it wants."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+from panoseti_daq.pff import Frame, Key, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which frames a subscription is for.
+
+    Attributes
+    ----------
+    kinds
+        Movie, pulse height or both.
+    module_ids
+        Modules; empty for all.
+    """
+
+    kinds: Collection[Kind] = tuple(Kind)
+    module_ids: Collection[int] = ()
+
+    def __contains__(self, key: Key) -> bool:
+        return key.product.kind in self.kinds and (not self.module_ids or key.module_id in self.module_ids)
+
+
+class Subscription:
+    """The newest frames of the keys asked for: an async iterator for one consumer.
+
+    **Holds** at most one frame per key. **Rate**: two frames of one key are at least `interval_s` apart, measured
+    when they are taken; the first after a quiet spell is due at once. **When full**: a newer frame replaces the
+    one that waits, and takes its place in the order. That is what the interval asks for as long as the frame was
+    not yet due, or was due for less than `interval_s`; after that the consumer is slow, and each interval that
+    passes without it taking a frame that was replaced counts in `n_dropped`. The last frame of a key is always
+    delivered, none twice.
+
+    Made by `Hub.subscribe`; for the event loop of its hub. It never ends by itself: cancel whoever iterates.
+
+    Attributes
+    ----------
+    n_taken
+        Frames taken by the consumer.
+    n_dropped
+        Frames that the consumer would have got, had it been fast enough.
+    """
+
+    def __init__(self, wanted: Filter, interval_s: float, loop: asyncio.AbstractEventLoop) -> None:
+        self.wanted = wanted
+        self.interval_s = max(0.0, interval_s)
+        self.n_taken = 0
+        self.n_dropped = 0
+        self._loop = loop
+        self._waiting: dict[Key, Frame] = {}  # newest that was not yet taken
+        self._due: dict[Key, float] = {}  # keys of _waiting that may go out now, oldest first, and since when
+        self._not_before: dict[Key, float] = {}  # loop time from which a key may go out
+        self._later: list[tuple[float, int, Key]] = []  # heap of the keys of _waiting that may not yet
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake_up: asyncio.Future[None] | None = None
+
+    def offer(self, key: Key, frame: Frame) -> None:
+        """Take note of a newer frame of `key`; called by the hub."""
+        now = self._loop.time()
+        if key in self._waiting:
+            self._waiting[key] = frame
+            if now - self._due.get(key, now) >= self.interval_s:
+                self.n_dropped += 1
+                self._due[key] = now
+            return
+        self._waiting[key] = frame
+        not_before = self._not_before.get(key, 0.0)
+        if not_before <= now:
+            self._due[key] = now
+            self._wake()
+        else:
+            heapq.heappush(self._later, (not_before, id(key), key))
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        when = self._later[0][0]
+        if self._timer is None or self._timer.cancelled() or when < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(when, self._release)
+
+    def _release(self) -> None:
+        """Move the keys whose time has come to those that are due."""
+        self._timer = None
+        now = self._loop.time()
+        while self._later and self._later[0][0] <= now:
+            not_before, _, key = heapq.heappop(self._later)
+            self._due[key] = not_before
+        if self._later:
+            self._set_timer()
+        if self._due:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._wake_up is not None and not self._wake_up.done():
+            self._wake_up.set_result(None)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        """Newest frame of the key that has been due for the longest."""
+        return (await self.take(1))[0]
+
+    async def take(self, n_most: int) -> list[Frame]:
+        """Wait until a frame is due; the newest frames of the keys that have been due for the longest.
+
+        Parameters
+        ----------
+        n_most
+            So many at most; at least 1.
+        """
+        while not self._due:
+            self._wake_up = self._loop.create_future()
+            try:
+                await self._wake_up
+            finally:
+                self._wake_up = None
+        not_before = self._loop.time() + self.interval_s
+        frames = []
+        for key in list(islice(self._due, n_most)):
+            del self._due[key]
+            self._not_before[key] = not_before
+            frames.append(self._waiting.pop(key))
+        self.n_taken += len(frames)
+        return frames
+
+    def stop(self) -> None:
+        """Give the timer back; called by the hub."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
