@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -262,6 +262,34 @@ def server_on(port: int, data_dir: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.mark.timeout(60)
+async def test_a_restart_of_the_only_server_ends_no_stream_of_all_frames(tmp_path: Path) -> None:
+    port = free_port()
+    with recording(tmp_path) as recorder, ExitStack() as second:
+        recorder.write(DataProduct.IMG16, 5)
+        with server_on(port, tmp_path) as first:
+            async with AioDaqDataClient.connect(f"127.0.0.1:{port}") as client:
+                numbers: list[int] = []
+                async for block in client.stream_frames(mode="all", since="run"):
+                    assert isinstance(block, ReceivedBlock)
+                    numbers += block.frame_numbers.tolist()
+                    if first.poll() is None:
+                        first.send_signal(signal.SIGTERM)
+                        assert await asyncio.to_thread(first.wait) == 0
+                        recorder.write(DataProduct.IMG16, 5)
+                        second.enter_context(server_on(port, tmp_path))
+                    if len(numbers) >= 10:
+                        break
+    assert numbers == list(range(10))
+
+
 async def steady(client: AioDaqDataClient, collected: Collected, pause_s: float = 0.0) -> None:
     async for item in client.stream_frames(mode="all", since="run"):
         collected.add(item)
@@ -290,9 +318,7 @@ async def coming_and_going(address: str, collected: Collected) -> None:
 async def test_every_client_ends_with_every_frame_once_although_the_server_is_killed(tmp_path: Path) -> None:
     for module_id in range(N_MODULES):
         (tmp_path / f"module_{module_id}").mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"127.0.0.1:{port}"
     writers, collected = Writers(tmp_path), [Collected() for _ in range(3)]
     with server_on(port, tmp_path) as first:

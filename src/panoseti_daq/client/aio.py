@@ -362,7 +362,8 @@ class AioDaqDataClient:
         mode
             ``newest``: a `ReceivedFrame` at a time, as `stream_images`. ``all``: every frame of each module and
             product in order, as `ReceivedBlock`, and a `Gap` wherever frames cannot be had; after a lost
-            connection it goes on where it was. The server reads from the files at your pace.
+            connection or a restart of the server it goes on where it was. The server reads from the files at your
+            pace.
         movie, pulse_height
             Which kinds; at least one.
         interval_s

@@ -45,7 +45,15 @@ _Response = TypeVar("_Response")
 
 
 class Feed(Protocol[_Response]):
-    """What is asked of one host, and asked again when it was lost."""
+    """What is asked of one host, and asked again when it was lost.
+
+    Attributes
+    ----------
+    outlives_server
+        Ask again also when the server ended the stream on purpose, as one does that is restarted.
+    """
+
+    outlives_server: bool
 
     def call(self, *, again: bool) -> grpc.aio.UnaryStreamCall[Any, _Response]:
         """Make the call; `again` when the host was lost."""
@@ -68,6 +76,8 @@ class ImageFeed:
     make_call
         Makes the call, given whether the host was lost.
     """
+
+    outlives_server = False
 
     def __init__(self, make_call: Callable[[bool], StreamCall]) -> None:
         self._make_call = make_call
@@ -156,8 +166,8 @@ class MergedStream(Generic[_Response]):
 
     A host whose connection breaks is tried again, after delays that grow to `LAST_RETRY_S`. A host that ends its
     stream with a status is tried again while there are others, because it may only be restarting; of a single host
-    that is the end. What it cannot serve however often it is asked ends it at once. When the last host is gone, so
-    is the stream, with that host's error.
+    that is the end, unless the feed outlives its server. What it cannot serve however often it is asked ends it at
+    once. When the last host is gone, so is the stream, with that host's error.
 
     Parameters
     ----------
@@ -210,7 +220,7 @@ class MergedStream(Generic[_Response]):
             except AioRpcError as error:
                 n_failures += 1
                 lost = RpcError(host, error)
-                if not self._may_come_back(lost, was_there):
+                if not self._may_come_back(lost, was_there, feed):
                     self._error = lost
                     if len(self._readers) > 1:  # else the consumer gets it, and may ask again every second
                         _log.warning("stream from %s ended: %s", host, lost)
@@ -222,9 +232,11 @@ class MergedStream(Generic[_Response]):
             feed.lost()
             await asyncio.sleep(retry_delay_s(n_failures))
 
-    def _may_come_back(self, lost: RpcError, was_there: bool) -> bool:
+    def _may_come_back(self, lost: RpcError, was_there: bool, feed: Feed[_Response]) -> bool:
         code = lost.code()
         if code is StatusCode.UNAVAILABLE:  # it answered a moment ago, or the caller said to wait for it
+            return True
+        if code is StatusCode.CANCELLED and feed.outlives_server:
             return True
         return code not in _FINAL and was_there and len(self._readers) > 1
 
