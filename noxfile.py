@@ -11,6 +11,7 @@ import nox
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "uv|virtualenv"
+os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # once, and not at each of a thousand starts of a server
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "imports", "proto", "tests", "notebook", "interop", "fuzz", "soak"]
 

@@ -42,6 +42,7 @@ class Command:
         self.cwd = cwd
         paths = os.pathsep.join(filter(None, (str(TESTS_DIR), os.environ.get("PYTHONPATH"))))
         self.env = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+        self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # else every start may compile all that it imports
 
     def run(self) -> str:
         """Run it to its end; what it printed."""
