@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.pff.product import MAX_MODULE_ID
+
+SIMULATION: Final = "simulate_daq_cfg"  # key of the settings that are themselves an object
 
 
 class RunProbe(enum.StrEnum):

@@ -9,15 +9,14 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from panoseti_daq.config import ServerSettings, SimulationSettings
-from panoseti_daq.config_file import SIMULATION, check_values, without_ignored
+from panoseti_daq.config import SIMULATION, ServerSettings, SimulationSettings
 from panoseti_daq.environment import CLIENT_KEYS, ENV_PREFIX
 
 _NESTED: Final = "__"
 _NOT_SETTINGS: Final = {"config", *CLIENT_KEYS}  # PANOSETI_DAQ_CONFIG is the file itself
 
 
-class _EnvironmentFields(ServerSettings, BaseSettings):
+class _Fields(ServerSettings, BaseSettings):
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter=_NESTED, env_ignore_empty=True)
 
 
@@ -34,19 +33,8 @@ class _Environment(EnvSettingsSource):
 
 
 def from_environment() -> dict[str, Any]:
-    """Settings that variables give, by key.
-
-    Raises
-    ------
-    ConfigError
-        A variable holds what is not allowed, or is none of ours.
-    """
-
-    def spell(key: tuple[str | int, ...]) -> str:
-        variable = _NESTED.join(str(part) for part in key if isinstance(part, str))
-        return f"{ENV_PREFIX}{variable}".upper()
-
-    values = dict(_Environment(_EnvironmentFields)())
+    """What the variables say, by key, not yet checked; also those that are no setting."""
+    values = dict(_Environment(_Fields)())
     known = _NOT_SETTINGS | ServerSettings.model_fields.keys()
     for name, value in os.environ.items():
         key = name[len(ENV_PREFIX) :].lower()
@@ -55,6 +43,10 @@ def from_environment() -> dict[str, Any]:
             if "token" in key:
                 value = "a value not shown here"  # it may be a token, the name of its variable mistyped
             values[key] = value  # pydantic-settings leaves it out, but it is a mistake like any unknown key
-    values = without_ignored(values, "environment")
-    checked = check_values(ServerSettings, values, "environment", spell=spell)
-    return checked.model_dump(exclude_unset=True)
+    return values
+
+
+def variable_of(key: tuple[str | int, ...]) -> str:
+    """Name of the variable of a key."""
+    variable = _NESTED.join(str(part) for part in key if isinstance(part, str))
+    return f"{ENV_PREFIX}{variable}".upper()

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from panoseti_daq.config import ServerSettings
+from panoseti_daq.config import SIMULATION, ServerSettings
 from panoseti_daq.data import packaged_configs
 from panoseti_daq.environment import ENV_PREFIX
 from panoseti_daq.errors import ConfigError
@@ -50,7 +50,6 @@ _IGNORED_OF_SIMULATION: Final = {
     "filesystem_cfg",
     "strategies",
 }
-SIMULATION: Final = "simulate_daq_cfg"
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -74,9 +73,11 @@ def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -
     if file is not None:
         _merge(merged, _from_file(file))
     if any(name.upper().startswith(ENV_PREFIX) for name in os.environ):  # else it need not be imported
-        from panoseti_daq.config_environment import from_environment
+        from panoseti_daq.config_environment import from_environment, variable_of
 
-        _merge(merged, _rebased(from_environment(), Path.cwd()))
+        values = _without_ignored(from_environment(), "environment")
+        checked = check_values(ServerSettings, values, "environment", spell=variable_of)
+        _merge(merged, _rebased(checked.model_dump(exclude_unset=True), Path.cwd()))
     _merge(merged, _rebased(dict(options or {}), Path.cwd()))
     return check_values(ServerSettings, merged, "settings of all sources together")
 
@@ -196,12 +197,12 @@ def _short(value: Any) -> str:
 
 
 def _from_file(file: Path) -> dict[str, Any]:
-    values = without_ignored(read_mapping(file), str(file))
+    values = _without_ignored(read_mapping(file), str(file))
     checked = check_values(ServerSettings, values, str(file), strict=True)
     return _rebased(checked.model_dump(exclude_unset=True), file.absolute().parent)
 
 
-def without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
+def _without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
     """`values` but for keys of the predecessor that mean nothing here; one log line names them."""
     ignored = sorted(values.keys() & _IGNORED)
     kept = {key: value for key, value in values.items() if key not in _IGNORED}
