@@ -29,7 +29,7 @@ MAX_WRITING_S: Final = 120.0
 WINDOW_S: Final = 2.0
 QUICK_S: Final = 1.0
 SHARES: Final = {1: 99.0, 10: 97.0, 50: 75.0}  # % of the frames, by number of clients
-CPU_MS: Final = {10: 30.0, 50: 25.0}  # per 1000 messages
+CPU_MS: Final = {10: 30.0, 50: 25.0}  # per 1000 frames delivered
 FAIRNESS: Final = 0.9
 OF_FLOOR: Final = 0.7
 FLOODED: Final = (1, 10, 50, 100)
@@ -41,25 +41,25 @@ class Served:
 
     Attributes
     ----------
-    messages_per_s
+    frames_per_s
         Of all clients.
     share
         Fraction of the frames written that came, mean over the clients, repeats not counted.
     fairness
-        Messages of the client that got least, of the one that got most.
+        Frames of the client that got least, of the one that got most.
     n_silent
         Clients that got nothing.
-    cpu_s_per_message
+    cpu_s_per_frame
         Of the server.
     cpu_share
         Of a core, the server.
     """
 
-    messages_per_s: float
+    frames_per_s: float
     share: float
     fairness: float
     n_silent: float
-    cpu_s_per_message: float
+    cpu_s_per_frame: float
     cpu_share: float
 
 
@@ -74,11 +74,11 @@ def rows(bench: Bench) -> Iterator[Row]:
     flood = _measured(bench, FLOOD, numbers, systems[:2] if bench.quick else systems)
     for i, n_clients in enumerate(numbers):
         measured = {name: [one[i] for one in found] for name, found in flood.items()}
-        rates = {name: [one.messages_per_s for one in found] for name, found in measured.items()}
+        rates = {name: [one.frames_per_s for one in found] for name, found in measured.items()}
         work = f"as fast as {_clients(n_clients)} take{'s' * (n_clients == 1)} it"
-        yield Row.of(work, "messages", "1/s", rates, of_floor(rates[FLOOR], OF_FLOOR, at_least=True))
-        cpu = {name: [one.cpu_s_per_message for one in found] for name, found in measured.items()}
-        yield Row.of(work, "server, per 1000 messages", "ms", cpu, scale=1e6)
+        yield Row.of(work, "frames to all", "1/s", rates, of_floor(rates[FLOOR], OF_FLOOR, at_least=True))
+        cpu = {name: [one.cpu_s_per_frame for one in found] for name, found in measured.items()}
+        yield Row.of(work, "server, per 1000 frames delivered", "ms", cpu, scale=1e6)
 
 
 def _clients(n: int) -> str:
@@ -110,13 +110,13 @@ def serve(system: System, work: Workload, numbers: Sequence[int], window_s: floa
 
 
 def _served(work: Workload, got: Sequence[int], distinct: float, used_s: float, took_s: float) -> Served:
-    n_messages = sum(got)
+    n_frames = sum(got)
     return Served(
-        messages_per_s=n_messages / took_s,
-        share=n_messages / took_s / len(got) / work.frames_per_s * distinct,
+        frames_per_s=n_frames / took_s,
+        share=n_frames / took_s / len(got) / work.frames_per_s * distinct,
         fairness=min(got) / max(got) if any(got) else float("nan"),
         n_silent=sum(not n for n in got),
-        cpu_s_per_message=used_s / n_messages if n_messages else float("nan"),
+        cpu_s_per_frame=used_s / n_frames if n_frames else float("nan"),
         cpu_share=used_s / took_s,
     )
 
@@ -134,8 +134,8 @@ def _distinct(messages: Sequence[bytes]) -> float:
 
 def _rows_of(n_clients: int, measured: Mapping[str, Sequence[Served]]) -> Iterator[Row]:
     work = f"{_clients(n_clients)} on {STEADY}"
-    rates = {name: [one.messages_per_s for one in found] for name, found in measured.items()}
-    yield Row.of(work, "messages", "1/s", rates)
+    rates = {name: [one.frames_per_s for one in found] for name, found in measured.items()}
+    yield Row.of(work, "frames to all", "1/s", rates)
     shares = {name: [one.share for one in found] for name, found in measured.items()}
     yield Row.of(work, "frames that a client gets", "%", shares, Goal(SHARES[n_clients], "", True), scale=100)
     if n_clients > 1:
@@ -143,8 +143,8 @@ def _rows_of(n_clients: int, measured: Mapping[str, Sequence[Served]]) -> Iterat
         yield Row.of(work, "least of most that a client gets", "", fairness, Goal(FAIRNESS, "", True))
         silent = {name: [one.n_silent for one in found] for name, found in measured.items()}
         yield Row.of(work, "silent clients", "", silent, Goal(0, ""))
-    cpu = {name: [one.cpu_s_per_message for one in found] for name, found in measured.items()}
+    cpu = {name: [one.cpu_s_per_frame for one in found] for name, found in measured.items()}
     goal = Goal(CPU_MS[n_clients], "") if n_clients in CPU_MS else None
-    yield Row.of(work, "server, per 1000 messages", "ms", cpu, goal, scale=1e6)
+    yield Row.of(work, "server, per 1000 frames delivered", "ms", cpu, goal, scale=1e6)
     core = {name: [one.cpu_share for one in found] for name, found in measured.items()}
     yield Row.of(work, "server", "% of a core", core, scale=100)
