@@ -68,7 +68,7 @@ async def serving(follow: Path | HpIoConfig | None = None, **settings: object) -
 @contextmanager
 def serving_in_thread(follow: Path | HpIoConfig | None = None, **settings: object) -> Iterator[Server]:
     """The same for a test that is no coroutine: the server runs in a thread of its own."""
-    with start_blocking_portal(name="server of the test") as portal:
+    with start_blocking_portal() as portal:
         running: AbstractContextManager[Server] = portal.wrap_async_context_manager(serving(follow, **settings))
         with running as server:
             yield server

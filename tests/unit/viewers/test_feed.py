@@ -44,7 +44,7 @@ def serving_at(address: str, follow: Path | None = None) -> Iterator[None]:
     settings = ServerSettings(run_probe=RunProbe.NONE)
     config = None if follow is None else HpIoConfig(str(follow))
     with (
-        start_blocking_portal(name="server of the test") as portal,
+        start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running_server(settings, host=address, follow=config)),
     ):
         yield
