@@ -40,7 +40,7 @@ class BlockMessage:
         if not self.data:
             return self.head.SerializeToString()
         return b"".join(
-            (self.head.SerializeToString(), _as_varint(_DATA_TAG), _as_varint(len(self.data)), self.data)
+            (self.head.SerializeToString(), as_varint(_DATA_TAG), as_varint(len(self.data)), self.data)
         )
 
     @classmethod
@@ -79,7 +79,8 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
     raise DecodeError(f"a number of more than 64 bits at byte {at} of a StreamFramesResponse")
 
 
-def _as_varint(value: int) -> bytes:
+def as_varint(value: int) -> bytes:
+    """A number as protobuf writes it: seven bits per byte, the lowest first."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 OURS: Final = "ours"
 FLOOR: Final = "floor"
+_MET: Final = {None: "", True: "yes", False: "**no**"}  # in Markdown
 RATIO: Final = "ours / floor"
 COLUMNS: Final = (OURS, "peer 0.1.1.1", "peer 0.3.5 socket", "peer 0.3.5 pipe", FLOOR)
 
@@ -90,6 +91,11 @@ class Row:
         return cls(work, quantity, unit, values, goal)
 
     @property
+    def title(self) -> str:
+        """Quantity and unit."""
+        return f"{self.quantity}, {self.unit}" if self.unit else self.quantity
+
+    @property
     def is_met(self) -> bool | None:
         ours = self.values.get(OURS)
         return None if self.goal is None or ours is None else self.goal.is_met(ours)
@@ -154,10 +160,9 @@ def print_rich(rows: Iterable[Row]) -> None:
         if last and row.work != last:
             table.add_section()
         met = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[row.is_met]
-        quantity = f"{row.quantity}, {row.unit}" if row.unit else row.quantity
         beside = f"\n[dim]{row.beside}[/]" if row.beside else ""
         cells = [*map(row.cell, COLUMNS), "" if row.of_floor is None else _format(row.of_floor)]
-        table.add_row("" if row.work == last else row.work, quantity + beside, *cells, str(row.goal or ""), met)
+        table.add_row("" if row.work == last else row.work, row.title + beside, *cells, str(row.goal or ""), met)
         last = row.work
     console = Console()
     if not console.is_terminal:
@@ -174,12 +179,10 @@ def as_markdown(rows: Iterable[Row], heading: str) -> str:
     ]
     last = ""
     for row in rows:
-        met = {None: "", True: "yes", False: "**no**"}[row.is_met]
-        quantity = f"{row.quantity}, {row.unit}" if row.unit else row.quantity
-        quantity += f" ({row.beside})" if row.beside else ""
+        quantity = f"{row.title} ({row.beside})" if row.beside else row.title
         ratio = "" if row.of_floor is None else _format(row.of_floor)
         cells = ["" if row.work == last else row.work, quantity, *map(row.cell, COLUMNS), ratio]
-        cells += [str(row.goal or ""), met]
+        cells += [str(row.goal or ""), _MET[row.is_met]]
         lines.append(f"| {' | '.join(cells)} |")
         last = row.work
     return "\n".join(lines) + "\n"
@@ -202,9 +205,7 @@ def as_summary(rows: Iterable[Row], heading: str) -> str:
             _format(value.median) if value else "nothing" * is_measured
             for value, is_measured in zip(values, measured, strict=True)
         ]
-        met = {None: "", True: "yes", False: "**no**"}[row.is_met]
-        quantity = f"{row.quantity}, {row.unit}" if row.unit else row.quantity
         work = "" if row.work == last else row.work
-        lines.append(f"| {' | '.join((work, quantity, *cells, str(row.goal), met))} |")
+        lines.append(f"| {' | '.join((work, row.title, *cells, str(row.goal), _MET[row.is_met]))} |")
         last = row.work
     return "\n".join(lines) + "\n"

@@ -90,7 +90,8 @@ class Hub:
             rows = block.rows_of(key)
             frame.quality = Quality(int(flags[frame.frame_number - block.first_frame_number]))
             state = self._count(key, frame, len(rows), block.layout.frame_size_bytes)
-            state.judge(_flawed(flags, rows))
+            if flawed := _flawed(flags, rows):
+                state.judge(flawed)
             if _place(frame) >= _place(state.newest):
                 self._offer(key, frame, state)
 

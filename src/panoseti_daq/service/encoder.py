@@ -19,6 +19,7 @@ from typing import Final
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Frame
 from panoseti_daq.wire import as_raw, as_struct
+from panoseti_daq.wire_blocks import as_varint
 
 MAX_BATCH: Final = 16  # frames; more gains little, and a slow client has them to work off before it gets new ones
 
@@ -27,16 +28,7 @@ _MAX: Final = 2**32 - 1  # of a fixed32
 
 def _tag(field_number: int) -> bytes:
     """Before a message in a message: field number and wire type 2 as a varint."""
-    return _varint(field_number << 3 | 2)
-
-
-def _varint(number: int) -> bytes:
-    data = bytearray()
-    while number > 0x7F:
-        data.append(number & 0x7F | 0x80)
-        number >>= 7
-    data.append(number)
-    return bytes(data)
+    return as_varint(field_number << 3 | 2)
 
 
 _BATCH: Final = _tag(pb.StreamImagesResponse.BATCH_FIELD_NUMBER)
@@ -84,7 +76,7 @@ class StreamEncoder:
 @lru_cache(64)
 def _begin(n_bytes: int) -> bytes:
     """What stands in a batch before a response of so many bytes."""
-    return _BATCH + _varint(n_bytes)
+    return _BATCH + as_varint(n_bytes)
 
 
 def _encoded(frame: Frame, encode: Callable[[Frame], pb.PanoImage]) -> bytes:
