@@ -56,8 +56,8 @@ class BlockMessage:
         try:
             while at < end:
                 begin = at
-                tag, at = _varint(message, at)
-                value, after = _varint(message, at) if tag & 7 in (_VARINT, _LENGTH) else (0, at)
+                tag, at = read_varint(message, at)
+                value, after = read_varint(message, at) if tag & 7 in (_VARINT, _LENGTH) else (0, at)
                 if tag == _DATA_TAG and after + value == end:
                     head = pb.StreamFramesResponse.FromString(message[:begin])
                     return cls(head, memoryview(message)[after:])
@@ -68,8 +68,16 @@ class BlockMessage:
         return cls(head, head.data)
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits per byte, and where it ends."""
+def read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """A number of seven bits per byte, and where it ends.
+
+    Raises
+    ------
+    DecodeError
+        It has more than 64 bits.
+    IndexError
+        The message ends within it.
+    """
     value = 0
     for i in range(_MAX_VARINT_BYTES):
         byte = message[at + i]

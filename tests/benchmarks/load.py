@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from benchmarks.processes import Arrivals, Command, run_client
 from benchmarks.stage import Stage
+from panoseti_daq.wire_blocks import read_varint
 
 N_PROCESSES: Final = 2
 _LENGTH: Final = struct.Struct("<I")
@@ -77,15 +78,7 @@ def n_frames(message: bytes) -> int:
         return 1
     n, at = 0, 0
     while at < len(message):
-        at += len(_BATCH)
-        size, shift = 0, 0
-        while True:
-            byte = message[at]
-            at += 1
-            size |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
+        size, at = read_varint(message, at + len(_BATCH))
         at += size
         n += 1
     return n
