@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from rig import START_NS
+from support.rig import START_NS
 
 from benchmarks.bench import Bench
 from benchmarks.table import FLOOR, OURS, Row
 from panoseti_daq.pff import DataProduct, PffName, open_file
-from panoseti_daq.sources.sky import ModuleSky
+from panoseti_daq.simulator.sky import ModuleSky
 
 PRODUCTS: Final = (DataProduct.IMG16, DataProduct.PH256)
 PERIOD_NS: Final = 1_000_000

@@ -15,7 +15,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Final
 
-from rig import serving_process
+from support.rig import serving_process
 
 from benchmarks.bench import Bench
 from benchmarks.processes import cpu_s

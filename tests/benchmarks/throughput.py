@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from rig import RUN, START_NS, serving_process
+from support.rig import RUN, START_NS, serving_process
 
 from benchmarks.bench import Bench
 from benchmarks.table import FLOOR, OURS, Row
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.sources.cursor import BLOCK_BYTES
-from panoseti_daq.sources.sky import ModuleSky
 
 PREAD: Final = "pread"
 PRODUCT: Final = DataProduct.IMG16

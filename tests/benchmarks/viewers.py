@@ -20,12 +20,12 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Final
 
-from rig import RUN, serving_process, started
+from support.rig import RUN, serving_process, started
 
 from benchmarks.processes import cpu_s
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName
-from panoseti_daq.sources.sky import ModuleSky
+from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.viewers import Viewer, ViewerContext
 from panoseti_daq.viewers.feed import Feed, Wanted
 from panoseti_daq.viewers.plugin import find_viewer

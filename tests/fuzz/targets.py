@@ -15,24 +15,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from frames import frame_bytes, layout_of
 from google.protobuf.message import DecodeError
+from support.frames import frame_bytes, layout_of
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockDecoder, Progress
 from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.images import image_dict, received_frame
-from panoseti_daq.client.targets import address_of, load_json, targets_of
-from panoseti_daq.config import HpIoFile, ServerSettings
-from panoseti_daq.config_file import check_values, load_settings, read_mapping
+from panoseti_daq.config.load import check_values, load_settings, read_mapping
+from panoseti_daq.config.nodes import address_of, load_json, targets_of
+from panoseti_daq.config.settings import HpIoFile, ServerSettings
 from panoseti_daq.errors import ConfigError, HeaderError, PffError
 from panoseti_daq.pff import DataProduct, Layout, PffName, RunName
 from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES
 from panoseti_daq.pff.names import module_dir_id, parse_start
 from panoseti_daq.sources.snapshot import Snapshot, snapshot_name
 from panoseti_daq.sources.tail import Tail
-from panoseti_daq.wire_blocks import BlockMessage
-from panoseti_daq.wire_header import pack, quabo_of, unpack
+from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.wire.header import pack, quabo_of, unpack
 
 Target = Callable[[bytes], None]
 PRODUCTS: Final = tuple(DataProduct)

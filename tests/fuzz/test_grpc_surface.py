@@ -13,8 +13,8 @@ from typing import Any, Final
 import grpc
 import pytest
 from grpc import StatusCode
-from rig import recording
 from soak.processes import Actor, Counts, running_server
+from support.rig import recording
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rig import RUN, recording
+from support.rig import RUN, recording
 
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.sources.files import RunFiles

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 import pytest
-from frames import frame_bytes
 from fuzz.targets import TARGETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.frames import frame_bytes
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct

@@ -14,10 +14,10 @@ from typing import Any, Final
 atheris: Any = importlib.import_module("atheris")
 
 with atheris.instrument_imports(include=["panoseti_daq"]):
-    from frames import frame_bytes
     from fuzz.targets import TARGETS
+    from support.frames import frame_bytes
 
-    from panoseti_daq.data import packaged_config, packaged_configs
+    from panoseti_daq.config.packaged import packaged_config, packaged_configs
     from panoseti_daq.pff import DataProduct
 
 MAX_INPUT_BYTES: Final = 4096

@@ -12,19 +12,19 @@ from typing import Any, NamedTuple
 
 import grpc
 import pytest
-from frames import block_of
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2_grpc
-from rig import run_command, serving, serving_in_thread, serving_process, until
+from support.frames import block_of
+from support.rig import run_command, serving, serving_in_thread, serving_process, until
 
 from panoseti_daq.client import AioDaqDataClient, Credentials, DaqDataClient, RpcError
 from panoseti_daq.client.nodes import SERVICE
-from panoseti_daq.config import ServerSettings
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Frame
+from panoseti_daq.service.access.tokens import Role, make_token
 from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
-from panoseti_daq.service.tokens import Role, make_token
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 

@@ -9,13 +9,13 @@ from typing import Any, Self
 
 import hypothesis.strategies as st
 import pytest
-from frames import block_of
 from grpc import StatusCode
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from virtual_time import VirtualTimeLoop, run_in_virtual_time
+from support.frames import block_of
+from support.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
-from panoseti_daq.config import ServerSettings
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.hub import Filter, Hub
 from panoseti_daq.pff import FrameBlock

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from proxy import proxying
-from rig import RUN, command, recording, run_command, serving, serving_process
+from support.proxy import proxying
+from support.rig import RUN, command, recording, run_command, serving, serving_process
 
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, ReceivedBlock, RpcError
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct, Gap, open_file
-from panoseti_daq.sources.sky import ModuleSky
-from panoseti_daq.sources.writer import Buffering, RunWriter
+from panoseti_daq.simulator.sky import ModuleSky
+from panoseti_daq.simulator.writer import Buffering, RunWriter
 
 pytestmark = pytest.mark.anyio
 

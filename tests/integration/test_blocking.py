@@ -17,8 +17,8 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from frames import wait_until
-from rig import Recorder, image_of, recording, serving_in_thread
+from support.frames import wait_until
+from support.rig import Recorder, image_of, recording, serving_in_thread
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import DaqDataClient, RpcError, nodes

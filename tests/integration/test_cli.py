@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rig import RUN, command, recording, run_command, serving_process, started
+from support.rig import RUN, command, recording, run_command, serving_process, started
 
 from panoseti_daq.pff import DataProduct, open_file
 

@@ -4,8 +4,8 @@ import os
 import subprocess
 
 import pytest
-from pseudo_terminal import in_terminal
-from rig import command
+from support.pseudo_terminal import in_terminal
+from support.rig import command
 
 pytestmark = pytest.mark.timeout(60)  # it imports gRPC and Qt, and the machine may be busy
 

@@ -9,12 +9,12 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from rig import recording, serving, until
+from support.rig import recording, serving, until
 
 from panoseti_daq.client import AioDaqDataClient
-from panoseti_daq.config import RunProbe
+from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service import stalls
+from panoseti_daq.service.monitor import run_health as stalls
 from panoseti_daq.service.server import Server
 from panoseti_daq.service.servicer import SERVICE_NAME
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from grpc import StatusCode
-from rig import recording, serving, until
+from support.rig import recording, serving, until
 
 from panoseti_daq.client import AioDaqDataClient, RpcError
-from panoseti_daq.config import RunProbe, ServerSettings
+from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import started
+from support.rig import started
 
 from panoseti_daq.client import DaqDataClient, RpcError
 

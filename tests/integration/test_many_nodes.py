@@ -14,23 +14,23 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from frames import block_of
 from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
-from proxy import Proxy, proxying
-from rig import Recorder, command, recording, serving, until
+from support.frames import block_of
+from support.proxy import Proxy, proxying
+from support.rig import Recorder, command, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError, merge, nodes
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.merge import HostChange, retry_delay_s
 from panoseti_daq.client.stream import ImageStream
-from panoseti_daq.config import RunProbe, ServerSettings
+from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
-from panoseti_daq.wire import as_raw, as_struct
+from panoseti_daq.wire.image import as_raw, as_struct
 
 pytestmark = pytest.mark.anyio
 

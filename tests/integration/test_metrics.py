@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from rig import Recorder, recording, serving, until
+from support.rig import Recorder, recording, serving, until
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service import metrics as metrics_module
+from panoseti_daq.service.monitor import metrics as metrics_module
 from panoseti_daq.service.server import Server
-from panoseti_daq.sources.faults import Faults
+from panoseti_daq.simulator.faults import Faults
 
 pytestmark = pytest.mark.anyio
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import recording
+from support.rig import recording
 
 from panoseti_daq import AioDaqDataClient
-from panoseti_daq.client.targets import targets_of
-from panoseti_daq.config import RunProbe
-from panoseti_daq.config_file import load_settings
+from panoseti_daq.config.load import load_settings
+from panoseti_daq.config.nodes import targets_of
+from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
 from panoseti_daq.service.server import running_server

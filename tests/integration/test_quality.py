@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rig import Recorder, recording, serving
+from support.rig import Recorder, recording, serving
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock, image_dict, received_frame
 from panoseti_daq.pff import DataProduct, Quality
-from panoseti_daq.sources.faults import Faults
+from panoseti_daq.simulator.faults import Faults
 
 pytestmark = pytest.mark.anyio
 

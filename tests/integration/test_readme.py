@@ -103,7 +103,7 @@ def test_every_command_of_the_readme_table_exists() -> None:
 
 
 def test_every_setting_of_the_readme_table_exists_with_its_default() -> None:
-    from panoseti_daq.config import ServerSettings
+    from panoseti_daq.config.settings import ServerSettings
 
     rows = re.findall(r"^\| `(\w+)`.*?\| ([^|]+) \|", README[README.index("| key |") :], re.MULTILINE)
     documented = {

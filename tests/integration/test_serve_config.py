@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import recording, run_command, serving, serving_process
+from support.rig import recording, run_command, serving, serving_process
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct

@@ -10,19 +10,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from deaf import Deaf
-from frames import append, wait_until
-from pseudo_terminal import in_terminal
-from rig import recording, run_command, serving_in_thread, started
+from support.deaf import Deaf
+from support.frames import append, wait_until
+from support.pseudo_terminal import in_terminal
+from support.rig import recording, run_command, serving_in_thread, started
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.cli.status import status as show_status
 from panoseti_daq.client import DaqDataClient
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.simulator.faults import Faults
+from panoseti_daq.simulator.schedule import Simulation
+from panoseti_daq.simulator.simulator import Simulator
 from panoseti_daq.sources import watch as watch_module
-from panoseti_daq.sources.faults import Faults
-from panoseti_daq.sources.schedule import Simulation
-from panoseti_daq.sources.simulate import Simulator
 
 DEAD = "127.0.0.1:1"  # nobody listens there
 

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from rig import Recorder, image_of, recording, serving, until
+from support.rig import Recorder, image_of, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError, image_dict, received_frame
@@ -18,7 +18,7 @@ from panoseti_daq.client.nodes import SERVICE
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.server import Server
-from panoseti_daq.sources.writer import Buffering
+from panoseti_daq.simulator.writer import Buffering
 
 pytestmark = pytest.mark.anyio
 

@@ -17,10 +17,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from rig import recording, run_command, until
+from support.rig import recording, run_command, until
 
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.notify import notify, notifying, watchdog_interval_s
+from panoseti_daq.service.monitor.notify import notify, notifying, watchdog_interval_s
 
 pytestmark = pytest.mark.timeout(30)
 

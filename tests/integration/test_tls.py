@@ -9,11 +9,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from certificates import Authority, Pair
-from rig import serving, serving_in_thread, until
+from support.certificates import Authority, Pair
+from support.rig import serving, serving_in_thread, until
 
 from panoseti_daq.client import AioDaqDataClient, Credentials, DaqDataClient
-from panoseti_daq.config import ServerSettings
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, HostError
 from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server

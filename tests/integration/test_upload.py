@@ -12,14 +12,14 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from frames import block_of, each_product, wait_until
-from rig import serving, serving_in_thread, until
+from support.frames import block_of, each_product, wait_until
+from support.rig import serving, serving_in_thread, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, RpcError
 from panoseti_daq.pff import DataProduct, Frame
 from panoseti_daq.service.hp_io import HpIoConfig
-from panoseti_daq.wire import as_raw, as_struct
+from panoseti_daq.wire.image import as_raw, as_struct
 
 pytestmark = pytest.mark.anyio
 

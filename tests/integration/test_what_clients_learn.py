@@ -12,8 +12,8 @@ from typing import Any
 
 import grpc
 import pytest
-from frames import block_of
-from rig import RUN, recording, serving, until
+from support.frames import block_of
+from support.rig import RUN, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rig import Recorder, recording, run_command, serving
+from support.rig import Recorder, recording, run_command, serving
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct, TimeStatus
 from panoseti_daq.service.server import Server
-from panoseti_daq.sources.faults import End, Faults
-from panoseti_daq.sources.schedule import Simulation
-from panoseti_daq.sources.simulate import Simulator
+from panoseti_daq.simulator.faults import End, Faults
+from panoseti_daq.simulator.schedule import Simulation
+from panoseti_daq.simulator.simulator import Simulator
+from panoseti_daq.simulator.writer import Buffering
 from panoseti_daq.sources.source import SourceStatus
-from panoseti_daq.sources.writer import Buffering
 
 pytestmark = pytest.mark.anyio
 

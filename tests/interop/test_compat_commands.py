@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 from interop.table import Table
-from rig import serving_process
+from support.rig import serving_process
 
 from panoseti_daq import DaqDataClient
 

@@ -17,9 +17,9 @@ from typing import Final
 import pytest
 from interop.peers import Peer
 from interop.table import Table
-from rig import serving_process
+from support.rig import serving_process
 
-from panoseti_daq.data import packaged_config
+from panoseti_daq.config.packaged import packaged_config
 
 pytestmark = [
     pytest.mark.timeout(60),

@@ -17,11 +17,11 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from interop.peers import CheckImage, Peer
 from interop.table import Table
-from rig import run_command, serving_process
+from support.rig import run_command, serving_process
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import FrameBlock, PffName
-from panoseti_daq.wire import as_struct
+from panoseti_daq.wire.image import as_struct
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from rig import recording, run_command, serving_process
+from support.rig import recording, run_command, serving_process
 
 from panoseti_daq.pff import DataProduct, FrameBlock, open_file
 from panoseti_daq.pff.frame import QUABO_FIELDS

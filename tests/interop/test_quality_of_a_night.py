@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rig import serving_process, started
+from support.rig import serving_process, started
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct, FrameBlock, Quality
 from panoseti_daq.pff.quality import names_of
-from panoseti_daq.sources.writer import Buffering
+from panoseti_daq.simulator.writer import Buffering
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import serving_process, started
+from support.rig import serving_process, started
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct, FrameBlock
-from panoseti_daq.sources.writer import Buffering
+from panoseti_daq.simulator.writer import Buffering
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from rig import command
+from support.rig import command
 
 TESTS: Final = Path(__file__).parent.parent
 _PAGE_BYTES: Final = resource.getpagesize()

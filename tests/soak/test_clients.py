@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from proxy import proxying
-from rig import Recorder, recording
 from soak.clients import take_first
 from soak.processes import Actor, Counts, patiently, program, running, running_server
 from soak.scale import N_VANISHING, STALLED_PHASE_S, note
+from support.proxy import proxying
+from support.rig import Recorder, recording
 
 from panoseti_daq.client import DaqDataClient
 from panoseti_daq.pff import DataProduct

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rig import RUN, recording, serving
+from support.rig import RUN, recording, serving
 
 from panoseti_daq.cli.live import age_s
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock

@@ -6,10 +6,10 @@ import resource
 from pathlib import Path
 
 import pytest
-from rig import RUN, recording
 from soak.processes import Actor, Counts, patiently, program, running, running_server
 from soak.scale import note
 from soak.test_disk import wait_for_newest
+from support.rig import RUN, recording
 
 from panoseti_daq.pff import DataProduct
 

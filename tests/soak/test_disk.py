@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from frames import wait_until
-from rig import RUN, Recorder, command, recording
 from soak.collected import whole_bytes
 from soak.processes import patiently, running_server
 from soak.scale import note
+from support.frames import wait_until
+from support.rig import RUN, Recorder, command, recording
 
 from panoseti_daq.client import DaqDataClient
 from panoseti_daq.pff import DataProduct

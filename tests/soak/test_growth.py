@@ -15,16 +15,16 @@ from typing import Any, Final
 
 import grpc
 import pytest
-from rig import RUN, recording, serving
 from soak.clients import call_of
 from soak.processes import Counts, patiently, running_server
 from soak.scale import N_CONNECTIONS, N_FRAMES, note
+from support.rig import RUN, recording, serving
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.sources.sky import ModuleSky
-from panoseti_daq.sources.writer import RunWriter
+from panoseti_daq.simulator.sky import ModuleSky
+from panoseti_daq.simulator.writer import RunWriter
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300 + N_FRAMES / 200 + N_CONNECTIONS / 5)]
 

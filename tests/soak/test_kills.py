@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from rig import command
 from soak.collected import Copy, differences, strangers, wrong_gaps
 from soak.processes import Actor, Counts, program, running_server, server_of
 from soak.scale import MINUTES, SEED, note
+from support.rig import command
 
 from panoseti_daq.client import AioDaqDataClient
 

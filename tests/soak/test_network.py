@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rig import recording
 from soak.processes import Counts, running_server
 from soak.scale import note
+from support.rig import recording
 
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock, nodes
 from panoseti_daq.pff import DataProduct

@@ -9,7 +9,7 @@ import sys
 from daq_data.client import AioDaqDataClient, hp_io_config_simulate_path
 from daq_data.config_paths import existing
 from panoseti_daq.cli.options import LogLevel, log_to_stderr
-from panoseti_daq.client.targets import load_json
+from panoseti_daq.config.nodes import load_json
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, TypeVar
 
-from panoseti_daq.data import packaged_config, packaged_configs
+from panoseti_daq.config.packaged import packaged_config, packaged_configs
 
 CONFIG_DIR: Final = Path("daq_data/config")
 

@@ -10,7 +10,7 @@ import typer
 from panoseti_daq.cli.options import LogFormat, LogLevel, LogLevelOption, ModuleIdOption, log_to_stderr
 
 if TYPE_CHECKING:
-    from panoseti_daq.config import ServerSettings
+    from panoseti_daq.config.settings import ServerSettings
 
 SETTINGS_OPTIONS: Final = {
     "run_probe": "--run-probe",
@@ -179,8 +179,8 @@ def serve(
 
 def _settings(file: Path | None, options: dict[str, Any]) -> ServerSettings:
     """Settings of all sources; a bad option is a usage error, any other a ConfigError."""
-    from panoseti_daq.config import ServerSettings
-    from panoseti_daq.config_file import check_values, load_settings
+    from panoseti_daq.config.load import check_values, load_settings
+    from panoseti_daq.config.settings import ServerSettings
     from panoseti_daq.errors import ConfigError
 
     try:

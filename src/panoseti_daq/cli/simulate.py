@@ -84,10 +84,10 @@ def simulate(
         raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
 
     from panoseti_daq.pff import DataProduct
-    from panoseti_daq.sources.faults import End, Faults
-    from panoseti_daq.sources.schedule import DEFAULT_MODULE_ID, DEFAULT_PRODUCTS, Simulation
-    from panoseti_daq.sources.simulate import Simulator
-    from panoseti_daq.sources.writer import Buffering
+    from panoseti_daq.simulator.faults import End, Faults
+    from panoseti_daq.simulator.schedule import DEFAULT_MODULE_ID, DEFAULT_PRODUCTS, Simulation
+    from panoseti_daq.simulator.simulator import Simulator
+    from panoseti_daq.simulator.writer import Buffering
 
     log_to_stderr(log_level)
     if buffering not in set(Buffering):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 if TYPE_CHECKING:
-    from panoseti_daq.config import ServerSettings
+    from panoseti_daq.config.settings import ServerSettings
 
 NAME: Final = "panoseti-daq"
 WATCHDOG_S: Final = 30  # the event loop answers within milliseconds; a machine that swaps deserves patience
@@ -54,7 +54,7 @@ def _current_user() -> str:
 def _warn_of_what_it_will_not_see(paths: Iterable[Path]) -> None:
     import os
 
-    from panoseti_daq.environment import CLIENT_KEYS, ENV_PREFIX
+    from panoseti_daq.config.variables import CLIENT_KEYS, ENV_PREFIX
 
     for name in sorted(os.environ):
         key = name.upper().removeprefix(ENV_PREFIX).lower()
@@ -68,7 +68,7 @@ def _warn_of_what_it_will_not_see(paths: Iterable[Path]) -> None:
 def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
     """Options of ``serve`` that were given, what the server must be able to read, the settings they make."""
     from panoseti_daq.cli.serve import SETTINGS_OPTIONS, serve
-    from panoseti_daq.config_file import load_settings
+    from panoseti_daq.config.load import load_settings
 
     app = typer.Typer(add_completion=False)
     app.command("serve")(serve)
@@ -99,7 +99,7 @@ def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
 
 def _absolute(value: Any) -> Any:
     """`value`, if it is a path an absolute one; the name of a packaged file stays."""
-    from panoseti_daq.data import packaged_configs
+    from panoseti_daq.config.packaged import packaged_configs
 
     if not isinstance(value, Path) or (str(value) in packaged_configs() and not value.exists()):
         return value
@@ -132,7 +132,7 @@ def _unit(user: str, command: list[str], paths: Iterable[Path], settings: Server
     settings
         Of the server.
     """
-    from panoseti_daq.config import RunProbe
+    from panoseti_daq.config.settings import RunProbe
 
     sees_processes = settings.run_probe in (RunProbe.PROCESS, RunProbe.PID_FILE)
     return _TEMPLATE.format(

@@ -25,7 +25,7 @@ def token(
     ] = None,
 ) -> None:
     """Make a token: prints it, this once, and below it the line for the file of serve --allowed-tokens."""
-    from panoseti_daq.service.tokens import Role, make_token
+    from panoseti_daq.service.access.tokens import Role, make_token
 
     secret, allowed = make_token(name, Role(role))
     if append_to is not None:

@@ -27,12 +27,12 @@ from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
 from panoseti_daq.client.merge import Feed, HostChange, ImageFeed, MergedStream, StreamCall
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet, Nodes
 from panoseti_daq.client.stream import BlockStream, ImageStream
-from panoseti_daq.client.targets import ConfigSource, Target, address_of, load_json, targets_of
 from panoseti_daq.client.upload import Images, upload
-from panoseti_daq.data import packaged_config
+from panoseti_daq.config.nodes import ConfigSource, Target, address_of, load_json, targets_of
+from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Gap
-from panoseti_daq.wire_blocks import BlockMessage
+from panoseti_daq.wire.blocks import BlockMessage
 
 _log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from panoseti_daq.client.merge import HostChange
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
-from panoseti_daq.client.targets import ConfigSource
 from panoseti_daq.client.upload import Images
+from panoseti_daq.config.nodes import ConfigSource
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Frame, Gap
 

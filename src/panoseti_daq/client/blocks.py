@@ -14,7 +14,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position
 from panoseti_daq.pff.codec import MAX_HEADER_BYTES
-from panoseti_daq.wire_blocks import BlockMessage
+from panoseti_daq.wire.blocks import BlockMessage
 
 BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]
 

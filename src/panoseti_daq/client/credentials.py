@@ -11,8 +11,8 @@ from typing import Any, Final, Self
 
 import grpc
 
-from panoseti_daq.addresses import is_local
-from panoseti_daq.environment import ENV_PREFIX
+from panoseti_daq.config.addresses import is_local
+from panoseti_daq.config.variables import ENV_PREFIX
 from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, Header, Quality, TimeStatus
 from panoseti_daq.pff.quality import ALL_FLAGS, NAMES, names_of
-from panoseti_daq.wire import pixels_and_header, product_of
+from panoseti_daq.wire.image import pixels_and_header, product_of
 
 _QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
 _TIME_NAMES: Final = ("wr_unix_timestamp", "pandas_unix_timestamp", "pkt_unix_timestamp", "time_status")

@@ -19,7 +19,7 @@ from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.wire import quabo_of
+from panoseti_daq.wire.image import quabo_of
 
 _log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from panoseti_daq.client.blocks import BlockCall
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.merge import StreamCall
-from panoseti_daq.client.targets import Target
+from panoseti_daq.config.nodes import Target
 from panoseti_daq.errors import ConfigError, HostError
-from panoseti_daq.wire_blocks import BlockMessage
+from panoseti_daq.wire.blocks import BlockMessage
 
 _log = logging.getLogger(__name__)
 

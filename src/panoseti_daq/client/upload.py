@@ -9,7 +9,7 @@ from typing import Final
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.nodes import Node
 from panoseti_daq.pff import Frame
-from panoseti_daq.wire import as_struct
+from panoseti_daq.wire.image import as_struct
 
 READ_AHEAD: Final = 16  # frames that are taken from the caller before the slowest server took them
 

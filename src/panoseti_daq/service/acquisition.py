@@ -17,7 +17,7 @@ from typing import Final
 
 from grpc import StatusCode
 
-from panoseti_daq.config import RunProbe, ServerSettings
+from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError, DataDirError
 from panoseti_daq.hub import Filter, Hub
 from panoseti_daq.service.choose_source import source_of

@@ -18,7 +18,7 @@ from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct, Gap, Key, ModuleProduct, PffName, Position, RunName
 from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
 from panoseti_daq.sources.runs import active_run, active_run_name, module_dirs
-from panoseti_daq.wire_blocks import BlockMessage
+from panoseti_daq.wire.blocks import BlockMessage
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from grpc import StatusCode
 
-from panoseti_daq.config import HpIoFile, ServerSettings
-from panoseti_daq.config_file import check_values, read_mapping
-from panoseti_daq.data import packaged_config
+from panoseti_daq.config.load import check_values, read_mapping
+from panoseti_daq.config.packaged import packaged_config
+from panoseti_daq.config.settings import HpIoFile, ServerSettings
 from panoseti_daq.errors import DaqError, DataDirError
 from panoseti_daq.pff.product import MAX_MODULE_ID
 from panoseti_daq.sources.probe import why_inactive

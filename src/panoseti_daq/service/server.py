@@ -17,18 +17,18 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from panoseti_daq.addresses import is_local
-from panoseti_daq.config import ServerSettings
+from panoseti_daq.config.addresses import is_local
+from panoseti_daq.config.files import keep_up_to_date
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError
-from panoseti_daq.service.access import Access
+from panoseti_daq.service.access.access import Access
+from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
-from panoseti_daq.service.notify import notifying
-from panoseti_daq.service.reload import keep_up_to_date
+from panoseti_daq.service.monitor.notify import notifying
+from panoseti_daq.service.monitor.run_health import watch_growth
+from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
-from panoseti_daq.service.stalls import watch_growth
-from panoseti_daq.service.status import StatusReport
-from panoseti_daq.service.tls import TlsFiles
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ async def running_server(
             watching.append(tasks.create_task(keep_up_to_date(reloadables), name="reload certificates and tokens"))
         metrics_address = ""
         if settings.metrics_port is not None:
-            from panoseti_daq.service.metrics import serving_metrics
+            from panoseti_daq.service.monitor.metrics import serving_metrics
 
             metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
             metrics_address = await beside.enter_async_context(metrics)

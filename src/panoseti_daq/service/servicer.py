@@ -19,13 +19,13 @@ from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.errors import PffError
 from panoseti_daq.hub import Filter, Growth
 from panoseti_daq.pff import Kind, ModuleProduct
-from panoseti_daq.service.access import address_of_peer, caller_name
+from panoseti_daq.service.access.access import address_of_peer, caller_name
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
-from panoseti_daq.service.encoder import StreamEncoder
 from panoseti_daq.service.frames import FrameReader, message_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
-from panoseti_daq.service.status import StatusReport
-from panoseti_daq.wire import frame_of
+from panoseti_daq.service.monitor.status import StatusReport
+from panoseti_daq.wire.image import frame_of
+from panoseti_daq.wire.newest import StreamEncoder
 
 _log = logging.getLogger(__name__)
 

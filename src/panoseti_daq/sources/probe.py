@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from panoseti_daq.config import RunProbe
+from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff.names import FILE_SUFFIX
 from panoseti_daq.sources.runs import module_dirs

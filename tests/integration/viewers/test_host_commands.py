@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from distributions import EXAMPLE_VIEWER, VIEWER_PLUGIN, install, with_path
-from rig import command, serving_process
+from support.distributions import EXAMPLE_VIEWER, VIEWER_PLUGIN, install, with_path
+from support.rig import command, serving_process
 
 pytestmark = pytest.mark.timeout(60)  # each command imports gRPC and Qt, two at a time on a small machine
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frames import block_of
-from viewers_qt import application, process_events
+from support.frames import block_of
+from support.viewers_qt import application, process_events
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key

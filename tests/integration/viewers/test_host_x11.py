@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rig import command, serving_process
+from support.rig import command, serving_process
 
 pytestmark = [
     pytest.mark.timeout(120),

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from pseudo_terminal import PseudoTerminal, in_terminal
-from rig import run_command, serving_process
+from support.pseudo_terminal import PseudoTerminal, in_terminal
+from support.rig import run_command, serving_process
 
 pytestmark = pytest.mark.timeout(60)  # each command imports gRPC, and the machine may be busy
 

@@ -8,7 +8,7 @@ import pytest
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress, blocks_request
-from panoseti_daq.wire_blocks import BlockMessage
+from panoseti_daq.wire.blocks import BlockMessage
 
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from frames import block_of
+from support.frames import block_of
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import RpcError, image_dict, received_frame

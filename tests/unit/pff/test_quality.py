@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from frames import each_product
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.frames import each_product
 
 from panoseti_daq.pff import DataProduct, FrameBlock, Header, Layout, Quality, encode_frame
 from panoseti_daq.pff.block import FEW_FRAMES

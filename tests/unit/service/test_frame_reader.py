@@ -7,15 +7,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from frames import append, frame_bytes
+from support.frames import append, frame_bytes
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct, Gap, Kind, PffName, Position
 from panoseti_daq.service.frames import FrameReader
+from panoseti_daq.simulator.faults import write_snapshot
 from panoseti_daq.sources.cursor import Stretch
-from panoseti_daq.sources.faults import write_snapshot
 from panoseti_daq.sources.runs import RUN_NAME_FILE
 
 IMG8, IMG16, PH256, PH1024 = DataProduct

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from frames import append as append_to
-from frames import frame_bytes
 from hypothesis import given
 from hypothesis import strategies as st
+from support.frames import append as append_to
+from support.frames import frame_bytes
 
 from panoseti_daq.pff import DataProduct, Gap, Position, open_file
 from panoseti_daq.sources import cursor as cursor_module

@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from deaf import Deaf
-from frames import append, contents, frame_bytes, numbers
+from support.deaf import Deaf
+from support.frames import append, contents, frame_bytes, numbers
 
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName
 from panoseti_daq.sources import files as files_module

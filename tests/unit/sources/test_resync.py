@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from frames import append, contents, each_product, frame_bytes, layout_of, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.frames import append, contents, each_product, frame_bytes, layout_of, numbers
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, PffName

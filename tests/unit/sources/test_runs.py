@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from frames import append, contents, each_product, frame_bytes, numbers, wait_until
+from support.frames import append, contents, each_product, frame_bytes, numbers, wait_until
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName

@@ -8,9 +8,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from frames import append, contents, each_product, frame_bytes, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.frames import append, contents, each_product, frame_bytes, numbers
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, PffName

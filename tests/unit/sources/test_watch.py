@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frames import append
+from support.frames import append
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from frames import wait_until
-from rig import recording
+from support.frames import wait_until
+from support.rig import recording
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
-from panoseti_daq.config import RunProbe, ServerSettings
+from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import HostError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.hp_io import HpIoConfig

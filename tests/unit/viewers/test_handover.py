@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from frames import block_of
+from support.frames import block_of
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Frame

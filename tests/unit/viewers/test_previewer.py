@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frames import block_of
-from viewers_qt import application
+from support.frames import block_of
+from support.viewers_qt import application
 
 from panoseti_daq.client import image_dict
 from panoseti_daq.errors import PffError, ViewerError
@@ -158,7 +158,7 @@ def test_without_a_display_it_says_once_how_to_save(
 def test_a_script_without_a_display_ends_well_and_leaves_its_picture(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from frames import block_of\n"
+        "from support.frames import block_of\n"
         "from panoseti_daq.client import image_dict\n"
         "from panoseti_daq.viewers.previewer import PanoImagePreviewer\n"
         "previewer = PanoImagePreviewer(stream_movie_data=True, stream_pulse_height_data=True)\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from frames import each_product
 from rich.console import Console
+from support.frames import each_product
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Header, Kind

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from view_frames import NOW_S, frame_of
+from support.view_frames import NOW_S, frame_of
 
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.images.titles import (

@@ -1,0 +1,1 @@
+"""Settings, nodes, configuration files: what users write down."""

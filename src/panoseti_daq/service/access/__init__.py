@@ -1,0 +1,1 @@
+"""Access: TLS, tokens and roles."""

@@ -1,0 +1,116 @@
+"""The server's certificate, its key and who signs the clients' certificates: PEM files that may be replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+
+from panoseti_daq.config.files import Signature, read_config, signature_of
+from panoseti_daq.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+_ALLOWED: Final = "allowed: a PEM file"
+
+
+class TlsFiles:
+    """Certificates from files, checked before they are used.
+
+    New connections get what the files hold; those that are open keep what they have, so nothing is dropped.
+
+    Parameters
+    ----------
+    certificate
+        Chain of the server, its own certificate first.
+    key
+        Private key of the first certificate, without a passphrase.
+    client_ca
+        Certificates one of which must have signed that of a client; None to ask clients for none.
+
+    Raises
+    ------
+    ConfigError
+        A file is missing or bad, or the key is not that of the certificate.
+    """
+
+    def __init__(self, certificate: Path | None, key: Path | None, client_ca: Path | None = None) -> None:
+        if certificate is None or key is None:
+            there = "tls_certificate" if certificate else "tls_key" if key else "tls_client_ca"
+            missing = "tls_key" if certificate else "tls_certificate"
+            raise ConfigError(f"{there} is set and {missing} is not; TLS needs tls_certificate and tls_key")
+        self._certificate, self._key, self._client_ca = certificate, key, client_ca
+        self._signature = self._sign()
+        self._configuration = self._load()
+        self._replacement: Any = None
+
+    @property
+    def wants_client_certificates(self) -> bool:
+        """Whether only clients with a certificate may connect."""
+        return self._client_ca is not None
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """What a port is opened with; it takes what `reload` finds."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration, self._take_replacement, self.wants_client_certificates
+        )
+
+    def _take_replacement(self) -> Any:
+        """Called by gRPC in a thread of its own before each handshake; None when nothing is new."""
+        replacement, self._replacement = self._replacement, None
+        return replacement
+
+    async def reload(self) -> None:
+        """Take the files as they are now if they changed; when they cannot be used, keep what there is."""
+        await asyncio.to_thread(self._reload)
+
+    def _reload(self) -> None:
+        signature = self._sign()
+        if signature == self._signature:
+            return
+        self._signature = signature
+        try:
+            self._replacement = self._load()
+        except ConfigError as error:
+            _log.error("new TLS files are not used, the old ones stay in force: %s", error)
+        else:
+            _log.info("new connections get the new certificate of %s", self._certificate)
+
+    def _sign(self) -> Signature:
+        return signature_of(self._certificate, self._key, *([self._client_ca] if self._client_ca else ()))
+
+    def _load(self) -> Any:
+        certificate = read_config(self._certificate, "tls_certificate", _ALLOWED)
+        key = read_config(self._key, "tls_key", _ALLOWED)
+        client_ca = read_config(self._client_ca, "tls_client_ca", _ALLOWED) if self._client_ca else None
+        _check_certificates(certificate, f"tls_certificate: {self._certificate}")
+        if client_ca is not None:
+            _check_certificates(client_ca, f"tls_client_ca: {self._client_ca}")
+        self._check_key()
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca)
+
+    def _check_key(self) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            # An empty passphrase, lest OpenSSL ask for one at the terminal.
+            context.load_cert_chain(self._certificate, self._key, password="")
+        except ssl.SSLError as error:
+            if error.reason == "KEY_VALUES_MISMATCH":
+                text = f"tls_key: {self._key} is not the key of the certificate in {self._certificate}"
+                raise ConfigError(text) from None
+            raise ConfigError(
+                f"tls_key: {self._key} holds no private key that can be read; {_ALLOWED}, without a passphrase"
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"tls_key: {self._key} cannot be read: {error.strerror}; {_ALLOWED}") from None
+
+
+def _check_certificates(pem: bytes, what: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=pem.decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        raise ConfigError(f"{what} holds no certificate, or one that is damaged; {_ALLOWED}") from None

@@ -1,0 +1,1 @@
+"""Monitoring: status, metrics, disks, run health, notification of systemd."""

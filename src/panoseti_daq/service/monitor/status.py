@@ -1,0 +1,146 @@
+"""What the server is doing, as the answer of the Status RPC."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq._version import __version__
+from panoseti_daq.errors import PffError
+from panoseti_daq.hub import Hub, KeyState
+from panoseti_daq.pff import Key, PffName
+from panoseti_daq.pff.quality import NAMES
+from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.monitor.disks import Disk, Disks
+from panoseti_daq.service.streams import Following, Stream
+from panoseti_daq.sources.resync import Damage
+from panoseti_daq.sources.source import SourceStatus
+
+
+class StatusReport:
+    """Makes the status of a server, which started when this was made; for the Status RPC and the metrics.
+
+    Parameters
+    ----------
+    acquisition
+        What the server follows.
+    """
+
+    def __init__(self, acquisition: Acquisition) -> None:
+        self._acquisition = acquisition
+        self._started_at = asyncio.get_running_loop().time()
+        self._disks = Disks()
+
+    async def __call__(self) -> pb.StatusResponse:
+        """Status now; waits for nothing but a short look at the disks."""
+        following = self._acquisition.following
+        source = following.source.status() if following else None
+        disks: list[Disk] = []
+        if following and source and following.config.data_dir:
+            disks = await self._disks.look(Path(following.config.data_dir), source.modules)
+        acquisition, now, now_ns = self._acquisition, asyncio.get_running_loop().time(), time.time_ns()
+        response = pb.StatusResponse(
+            version=__version__,
+            uptime_seconds=now - self._started_at,
+            now_unix_ns=now_ns,
+            streams=[_stream(stream, now) for stream in acquisition.streams],
+            sent=acquisition.n_sent,
+            dropped=acquisition.n_dropped,
+            max_streams=acquisition.max_streams,
+            stalled=acquisition.stalled,
+        )
+        if following is not None and source is not None:
+            hub = following.hub
+            response.followed.CopyFrom(_followed(following, source, now))
+            response.keys.extend(_keys(hub, source, now, now_ns))
+            response.disks.extend(_disk(disk, response.keys) for disk in disks)
+            response.bad_frames = hub.n_bad_frames + source.n_bad_frames
+            response.skipped_bytes = source.n_skipped_bytes
+        return response
+
+
+def _followed(following: Following, source: SourceStatus, now: float) -> pb.Followed:
+    return pb.Followed(
+        description=source.description,
+        watching=source.watching,
+        update_interval_seconds=following.config.update_interval_s,
+        module_ids=following.config.module_ids,
+        modules=source.modules,
+        files=source.n_files,
+        set_by=following.set_by,
+        since_seconds=now - following.since,
+        missed_events=source.n_missed_events,
+    )
+
+
+def _keys(hub: Hub, source: SourceStatus, now: float, now_ns: int) -> list[pb.KeyStatus]:
+    def in_order(item: tuple[Key, KeyState]) -> tuple[int, str, int]:
+        key, _ = item
+        return key.module_id, key.product.token, key.quabo or 0
+
+    found = []
+    for key, state in sorted(hub.keys.items(), key=in_order):
+        damage = source.damage.get((key.module_id, key.product), Damage())
+        status = _key(key, state, now, now_ns)
+        status.bad_frames = damage.n_frames + hub.bad_frames[key.module_id, key.product]
+        status.skipped_bytes = damage.n_bytes
+        found.append(status)
+    return found
+
+
+def _key(key: Key, state: KeyState, now: float, now_ns: int) -> pb.KeyStatus:
+    frame, rate_hz = state.newest, state.rate.per_second(now)
+    unix_ns = frame.time.unix_ns
+    return pb.KeyStatus(
+        module_id=key.module_id,
+        product=key.product.token,
+        quabo=key.quabo,
+        frames=state.n_frames,
+        frames_per_second=rate_hz,
+        bytes_per_second=rate_hz * state.frame_size_bytes,
+        file=frame.file,
+        frame_number=frame.frame_number,
+        unix_ns=unix_ns,
+        time_status=pb.TimeStatus.Name(frame.time.status),
+        detected_unix_ns=frame.detected_unix_ns,
+        seqno=_seqno(frame.file),
+        age_seconds=(now_ns - unix_ns) / 1e9 if unix_ns else None,
+        frame_size_bytes=state.frame_size_bytes,
+        flawed_frames=state.n_flawed,
+        quality={NAMES[flag]: n_frames for flag, n_frames in sorted(state.quality.items())},
+    )
+
+
+def _seqno(file: str) -> int | None:
+    try:
+        return PffName.parse(file).seqno
+    except PffError:
+        return None
+
+
+def _disk(disk: Disk, keys: Iterable[pb.KeyStatus]) -> pb.Disk:
+    rate = sum(key.bytes_per_second for key in keys if key.module_id in disk.modules)
+    return pb.Disk(
+        path=str(disk.path),
+        modules=disk.modules,
+        free_bytes=disk.free_bytes,
+        total_bytes=disk.total_bytes,
+        bytes_per_second=rate,
+        hours_left=disk.free_bytes / rate / 3600 if rate >= 1 else None,
+    )
+
+
+def _stream(stream: Stream, now: float) -> pb.StreamStatus:
+    subscription = stream.subscription
+    return pb.StreamStatus(
+        peer=stream.peer,
+        kind="newest" if subscription else "all",
+        sent=subscription.n_taken if subscription else stream.n_sent,
+        dropped=stream.n_dropped,
+        since_seconds=now - stream.since,
+        idle_seconds=now - stream.last_frame_at,
+        messages_per_second=stream.rate.per_second(now),
+    )

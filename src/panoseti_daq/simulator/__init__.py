@@ -1,0 +1,1 @@
+"""Simulator of Hashpipe: writes files as the real writer does."""

@@ -1,0 +1,122 @@
+"""Which frame is to be written when: simulated, or as it was recorded (SPEC 7)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.pff import DataProduct, FrameBlock, Kind
+from panoseti_daq.pff.product import MAX_MODULE_ID
+from panoseti_daq.simulator.sky import ModuleSky
+from panoseti_daq.simulator.writer import Buffering
+
+DEFAULT_MODULE_ID: Final = 224  # the published simulation's, which scripts expect
+DEFAULT_PRODUCTS: Final = (DataProduct.IMG16, DataProduct.PH256)
+_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What to write.
+
+    Attributes
+    ----------
+    module_ids
+        Modules, 0-255.
+    products
+        Data products.
+    rate_hz
+        Movie frames per second, module and product.
+    pulse_height_rate_hz
+        Mean rate of triggers per module and product; they come at random.
+    buffering
+        When a frame reaches the file.
+    max_file_frames
+        Frames per file before it rotates; None for never.
+    keep_files
+        Files of a product to keep at rotation; None for all.
+    seed
+        Of the random numbers.
+    """
+
+    module_ids: tuple[int, ...] = (DEFAULT_MODULE_ID,)
+    products: tuple[DataProduct, ...] = DEFAULT_PRODUCTS
+    rate_hz: float = 20.0
+    pulse_height_rate_hz: float = 8.0
+    buffering: Buffering = Buffering.FRAME
+    max_file_frames: int | None = None
+    keep_files: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for module_id in self.module_ids:
+            if not 0 <= module_id <= MAX_MODULE_ID:
+                raise ConfigError(f"module_id {module_id} is not within 0-{MAX_MODULE_ID}")
+        if not self.module_ids or not self.products:
+            raise ConfigError("a simulation needs at least one module and one data product")
+        for name in ("rate_hz", "pulse_height_rate_hz"):
+            if not 0 < getattr(self, name) <= 1e6:
+                raise ConfigError(f"{name} {getattr(self, name):g} is not within 0-1000000 frames/s")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One frame to write: when, where, and what."""
+
+    at_ns: int  # since the run began
+    module_id: int
+    product: DataProduct
+    frame: bytes
+
+
+def synthetic(simulation: Simulation, start_ns: int) -> Iterator[Due]:
+    """Frames of a simulation in the order of their time, without end; `start_ns` is the UTC time of the first."""
+    skies = {module_id: ModuleSky(module_id, simulation.seed) for module_id in simulation.module_ids}
+    random = np.random.default_rng(simulation.seed)
+    # One heap entry per module and product: its next frame.
+    streams = [(0, m, i) for m in skies for i in range(len(simulation.products))]
+    while True:
+        at_ns, module_id, i = streams[0]
+        product = simulation.products[i]
+        yield Due(at_ns, module_id, product, skies[module_id].frame(product, start_ns + at_ns))
+        if product.kind is Kind.MOVIE:
+            pause_s = 1 / simulation.rate_hz
+        else:
+            pause_s = random.exponential(1 / simulation.pulse_height_rate_hz)
+        heapq.heapreplace(streams, (at_ns + max(1, round(pause_s * _NS)), module_id, i))
+
+
+def _never_earlier(unix_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Times at which to write frames one after the other; one without a time goes with its neighbour."""
+    unix_ns = np.maximum.accumulate(unix_ns)
+    known = unix_ns[unix_ns > 0]
+    return np.maximum(unix_ns, known[0]) if len(known) else unix_ns
+
+
+def recorded(files: Collection[FrameBlock], speed: float) -> Iterator[Due]:
+    """Frames of recorded files, byte for byte, in the order of their time.
+
+    Parameters
+    ----------
+    files
+        Files of one run, see `open_file`.
+    speed
+        How much faster than they were taken; infinite for as fast as possible.
+    """
+    times = [_never_earlier(f.times[0]) for f in files]
+    begin_ns = min((int(t[0]) for t in times if t[0]), default=0)
+
+    def one(block: FrameBlock, unix_ns: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Due]:
+        size = block.layout.frame_size_bytes
+        for i, at_ns in enumerate(((unix_ns - begin_ns).clip(0) / speed).astype(np.int64)):
+            frame = bytes(block.data[i * size : (i + 1) * size])
+            yield Due(int(at_ns), block.module_id, block.product, frame)
+
+    streams = [one(f, t) for f, t in zip(files, times, strict=True)]
+    return heapq.merge(*streams, key=lambda due: due.at_ns)

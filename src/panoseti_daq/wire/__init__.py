@@ -1,0 +1,1 @@
+"""Frames, selections and states as protobuf messages, and back: one file per message."""

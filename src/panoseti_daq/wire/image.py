@@ -1,0 +1,156 @@
+"""Frames as protobuf messages and back: the one place that knows both (proto/daq_data.proto)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import numpy as np
+from google.protobuf.struct_pb2 import Struct
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import DataProduct, Frame, Header, Kind
+from panoseti_daq.pff.codec import format_header
+from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff.quabos import N_QUABOS
+from panoseti_daq.wire.header import pack, unpack
+from panoseti_daq.wire.header import quabo_of as quabo_of_packed
+
+_TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
+_KINDS: Final = {number: kind for kind, number in _TYPES.items()}
+_NUMBERS: Final = {product: getattr(pb, product.name) for product in DataProduct}
+_PRODUCT_OF: Final = {number: product for product, number in _NUMBERS.items()}
+_PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
+
+
+def as_struct(frame: Frame) -> pb.PanoImage:
+    """The predecessor's message: exactly its fields."""
+    product = frame.product
+    unsigned = np.frombuffer(frame.pixels, f"<u{product.bytes_per_pixel}")  # pulse heights: never sign-extended
+    image = pb.PanoImage(
+        type=_TYPES[product.kind],
+        image_array=unsigned.tolist(),
+        shape=product.shape,
+        bytes_per_pixel=product.bytes_per_pixel,
+        file=frame.file,
+        frame_number=frame.frame_number,
+        module_id=frame.module_id,
+    )
+    image.header.update(frame.header.as_dict())
+    return image
+
+
+def as_raw(frame: Frame) -> pb.PanoImage:
+    """Our message: pixels as in the file and a header of some 50 bytes."""
+    product, header = frame.product, frame.header
+    packed = pack(header) if header.other is None else b""
+    return pb.PanoImage(
+        product=_NUMBERS[product],
+        file=frame.file,
+        frame_number=frame.frame_number,
+        module_id=frame.module_id,
+        pixels=frame.pixels,
+        packed_header=packed,
+        header_json="" if packed else format_header(header).decode(),
+        time_status=pb.TimeStatus.Name(frame.time.status),
+        quality=frame.quality,
+    )
+
+
+def product_of(image: pb.PanoImage) -> DataProduct:
+    """Data product of a message.
+
+    Raises
+    ------
+    PffError
+        There is none of its type, shape and bytes per pixel.
+    """
+    product = _PRODUCT_OF.get(image.product)
+    if product is not None:
+        return product
+    kind, shape = _KINDS.get(image.type), tuple(image.shape)
+    product = _PRODUCTS.get((kind, shape, image.bytes_per_pixel))  # type: ignore[arg-type]
+    if product is None:
+        raise PffError(f"no data product is {kind}, {shape}, {image.bytes_per_pixel} bytes per pixel")
+    return product
+
+
+def pixels_and_header(image: pb.PanoImage, product: DataProduct) -> tuple[bytes, Header]:
+    """Pixels as in a file, and header, of a message in either encoding.
+
+    Raises
+    ------
+    PffError
+        The image is not one of `product`, or the header does not parse.
+    """
+    try:
+        pixels = image.pixels
+        if pixels:
+            header = _header_of(image)
+        else:
+            # values of unsigned pixels; pulse heights become signed by wrapping
+            unsigned = np.array(image.image_array, np.uint32).astype(f"<u{product.bytes_per_pixel}")
+            pixels, header = unsigned.tobytes(), Header.from_dict(_as_dict(image.header))
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise PffError(f"header of a {product.token} message does not parse: {error}") from error
+    if len(pixels) != product.image_size_bytes:
+        raise PffError(f"{product.token} images have {product.image_size_bytes} bytes, this one {len(pixels)}")
+    if len(header.tv_sec) != (1 if product.one_quabo else 4):
+        raise PffError(f"not a header of {product.token}: it has {len(header.tv_sec)} quabos")
+    return pixels, header
+
+
+def frame_of(image: pb.PanoImage) -> Frame:
+    """Frame of a message in either encoding, from anybody: what cannot stand in a file is refused.
+
+    Raises
+    ------
+    PffError
+        The message is not a frame of a data product.
+    """
+    product = product_of(image)
+    pixels, header = pixels_and_header(image, product)
+    for name in QUABO_FIELDS:
+        column = getattr(header, name)
+        if len(column) != len(header.tv_sec) or not all(0 <= value < 2**32 for value in column):
+            raise PffError(f"{name} of a {product.token} header is {list(column)}; it has 32 bits for each quabo")
+    if product.one_quabo and header.quabo_num not in range(N_QUABOS):
+        raise PffError(
+            f"quabo_num of a {product.token} header is {header.quabo_num}; it is within 0-{N_QUABOS - 1}"
+        )
+    return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
+
+
+def _header_of(image: pb.PanoImage) -> Header:
+    if packed := image.packed_header:
+        return unpack(packed)
+    return Header.from_dict(json.loads(image.header_json))
+
+
+def quabo_of(image: pb.PanoImage) -> float | None:
+    """Quabo of a ph256 message in either encoding; None of the others. Does not check anything."""
+    if packed := image.packed_header:
+        return quabo_of_packed(packed)
+    fields = image.header.fields
+    return fields["quabo_num"].number_value if "quabo_num" in fields else None
+
+
+def _as_dict(struct: Struct) -> dict[str, Any]:
+    """A Struct as Python values; numbers, which it holds as float64, become whole where they are."""
+    return {name: _as_value(value) for name, value in struct.fields.items()}
+
+
+def _as_value(value: Any) -> Any:
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return _as_dict(value.struct_value)
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() else number
+        case "list_value":
+            return [_as_value(item) for item in value.list_value.values]
+        case "null_value" | None:
+            return None
+        case kind:
+            return getattr(value, kind)

@@ -1,0 +1,1 @@
+"""Doubles and rigs that the tests share."""

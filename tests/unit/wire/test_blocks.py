@@ -1,0 +1,63 @@
+"""Messages of many frames, in two parts."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.wire.blocks import BlockMessage
+
+HEADS = st.builds(
+    pb.StreamFramesResponse,
+    sequence=st.integers(0, 2**64 - 1),
+    first=st.builds(pb.Position, module_id=st.integers(0, 255), file=st.text(max_size=80)),
+    frames=st.integers(0, 2**64 - 1),
+    gap=st.text(max_size=20),
+    detected_unix_ns=st.integers(0, 2**64 - 1),
+)
+
+
+@given(HEADS, st.binary(max_size=300))
+def test_a_message_is_what_protobuf_would_make_of_it(head: pb.StreamFramesResponse, data: bytes) -> None:
+    whole = pb.StreamFramesResponse()
+    whole.CopyFrom(head)
+    whole.data = data
+    assert pb.StreamFramesResponse.FromString(BlockMessage(head, data).serialize()) == whole
+
+
+@given(HEADS, st.binary(max_size=300))
+def test_both_parts_of_a_message_are_found_again(head: pb.StreamFramesResponse, data: bytes) -> None:
+    parsed = BlockMessage.parse(BlockMessage(head, data).serialize())
+    assert (parsed.head, bytes(parsed.data)) == (head, data)
+
+
+def test_frames_are_not_copied() -> None:
+    message = BlockMessage(pb.StreamFramesResponse(sequence=3), b"x" * 1000).serialize()
+    data = BlockMessage.parse(message).data
+    assert isinstance(data, memoryview) and data.obj is message
+
+
+def test_frames_that_do_not_stand_last_are_found() -> None:
+    """Protobuf lets a sender write fields in any order."""
+    first, second = pb.StreamFramesResponse(data=b"frames"), pb.StreamFramesResponse(sequence=5, gap="later")
+    parsed = BlockMessage.parse(first.SerializeToString() + second.SerializeToString())
+    assert (parsed.data, parsed.head.sequence, parsed.head.gap) == (b"frames", 5, "later")
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_message_or_a_decode_error(garbage: bytes) -> None:
+    try:
+        parsed = BlockMessage.parse(garbage)
+    except DecodeError:
+        return
+    assert parsed.head == pb.StreamFramesResponse.FromString(parsed.head.SerializeToString())
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_a_message_that_was_cut_is_a_decode_error(cut: int) -> None:
+    message = BlockMessage(pb.StreamFramesResponse(sequence=3), b"x" * 1000).serialize()
+    with pytest.raises(DecodeError):
+        BlockMessage.parse(message[:-cut])

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.images import received_frame
+from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout, Quality
+from panoseti_daq.simulator.sky import ModuleSky
+from panoseti_daq.wire.image import as_raw
+from panoseti_daq.wire.newest import MAX_BATCH, StreamEncoder, delivery
+
+START_NS = 1_767_225_600_123_456_789
+ALL_PRODUCTS = pytest.mark.parametrize("product", DataProduct, ids=lambda p: p.token)
+
+
+def frame_of(product: DataProduct) -> Frame:
+    data = ModuleSky(3).frame(product, START_NS)
+    layout = Layout.discover(data, product)
+    assert layout is not None
+    name = f"start_2026-01-01T00:00:00Z.dp_{product.token}.bpp_2.module_3.seqno_0.pff"
+    return FrameBlock(data, layout, 3, name, 41, detected_unix_ns=START_NS + 5)[0]
+
+
+ENCODINGS = (pb.STRUCT, pb.RAW)
+
+
+def message_of(*frames: Frame, encoding: pb.Encoding, n_dropped: int = 0) -> pb.StreamImagesResponse:
+    encode = StreamEncoder(pb.StreamImagesRequest(encoding=encoding))
+    return pb.StreamImagesResponse.FromString(encode(frames, n_dropped))
+
+
+@ALL_PRODUCTS
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_frame_survives_the_wire_in_either_encoding(product: DataProduct, encoding: pb.Encoding) -> None:
+    frame = frame_of(product)
+    received = received_frame(message_of(frame, encoding=encoding), "host")
+    assert received.header == frame.header
+    assert received.time == frame.time
+    assert received.pixels == frame.pixels
+    assert (received.file, received.frame_number, received.module_id) == (frame.file, 41, 3)
+    assert received.key == frame.key
+
+
+def test_a_frame_is_encoded_once_per_encoding() -> None:
+    frame = frame_of(DataProduct.IMG16)
+    for n_encodings, encoding in enumerate(ENCODINGS, 1):
+        first = message_of(frame, encoding=encoding)
+        known = list(frame.memo.values())
+        assert message_of(frame, encoding=encoding).pano_image == first.pano_image
+        assert len(known) == n_encodings
+        assert all(
+            bytes_now is bytes_then for bytes_now, bytes_then in zip(frame.memo.values(), known, strict=True)
+        )
+
+
+def test_a_batch_holds_what_would_come_one_by_one() -> None:
+    frames = [frame_of(product) for product in DataProduct]
+    batch = message_of(*frames, encoding=pb.RAW, n_dropped=3)
+    assert batch.ListFields() == [(batch.DESCRIPTOR.fields_by_name["batch"], batch.batch)]
+    for i, (response, frame) in enumerate(zip(batch.batch, frames, strict=True)):
+        assert response.pano_image == message_of(frame, encoding=pb.RAW).pano_image
+        assert (response.delivery.sequence, response.delivery.dropped) == (i, 3)
+
+
+@pytest.mark.parametrize(("encoding", "n_most"), [(pb.RAW, MAX_BATCH), (pb.STRUCT, 1)])
+def test_only_who_asks_for_it_in_our_encoding_gets_batches(encoding: pb.Encoding, n_most: int) -> None:
+    assert StreamEncoder(pb.StreamImagesRequest(encoding=encoding)).n_most == 1
+    assert StreamEncoder(pb.StreamImagesRequest(encoding=encoding, batches=True)).n_most == n_most
+
+
+def test_delivery_after_the_frame_is_one_message_with_both() -> None:
+    image = pb.StreamImagesResponse(pano_image=as_raw(frame_of(DataProduct.IMG16))).SerializeToString()
+    response = pb.StreamImagesResponse.FromString(image + delivery(7, 2, START_NS, START_NS + 9_000))
+    assert response.pano_image.frame_number == 41
+    assert (response.delivery.sequence, response.delivery.dropped, response.delivery.queued_us) == (7, 2, 9)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**63))
+def test_delivery_is_what_protobuf_reads_back(
+    sequence: int, dropped: int, detected_ns: int, later_ns: int
+) -> None:
+    read = pb.StreamImagesResponse.FromString(delivery(sequence, dropped, detected_ns, detected_ns + later_ns))
+    queued_us = min(later_ns // 1000, 2**32 - 1)
+    expected = pb.Delivery(sequence=sequence, dropped=dropped, detected_unix_ns=detected_ns, queued_us=queued_us)
+    assert read == pb.StreamImagesResponse(delivery=expected)
+
+
+def test_negative_pulse_heights_travel_unsigned_in_the_old_encoding() -> None:
+    frame = frame_of(DataProduct.PH256)
+    response = message_of(frame, encoding=pb.STRUCT)
+    sent = np.array(response.pano_image.image_array).reshape(16, 16)
+    assert sent.max() > 60_000
+    np.testing.assert_array_equal(sent.astype(np.uint16).astype(np.int16), frame.image)
+
+
+def test_a_raw_img16_frame_takes_little_more_than_its_pixels() -> None:
+    assert as_raw(frame_of(DataProduct.IMG16)).ByteSize() < 2048 + 130
+
+
+def test_missing_quabos_and_black_images_are_marked() -> None:
+    product = DataProduct.IMG8
+    good = frame_of(product)
+    header = type(good.header).from_dict(
+        {
+            **good.header.as_dict(),
+            "quabo_2": dict.fromkeys(("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec"), 0),
+        }
+    )
+    bad = Frame(product, 3, "f", 0, bytes(product.image_size_bytes), header)
+    assert as_raw(good).quality == pb.PanoImage.GOOD
+    assert as_raw(bad).quality == pb.PanoImage.MISSING_QUABO_2 | pb.PanoImage.ZERO_IMAGE
+
+
+def test_the_flags_of_quality_have_the_numbers_of_the_wire() -> None:
+    assert {flag.name: flag.value for flag in Quality} | {"GOOD": 0} == dict(pb.PanoImage.Quality.items())
+
+
+def test_a_header_with_other_fields_travels_as_text() -> None:
+    product = DataProduct.PH256
+    good = frame_of(product)
+    fields = {**good.header.as_dict(), "trigger": 5}
+    frame = Frame(product, 3, "f", 0, good.pixels, type(good.header).from_dict(fields))
+    for encoding in ENCODINGS:
+        received = received_frame(message_of(frame, encoding=encoding), "host")
+        assert received.header.as_dict() == fields
+        assert received.time == good.time
