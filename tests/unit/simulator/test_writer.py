@@ -7,8 +7,8 @@ import pytest
 from support.frames import each_product, frame_bytes
 
 from panoseti_daq.pff import DataProduct, PffName
-from panoseti_daq.simulator.writer import Buffering, RunWriter
 from panoseti_daq.simulator import writer as writer_module
+from panoseti_daq.simulator.writer import Buffering, RunWriter
 
 IMG8, IMG16, PH256, PH1024 = DataProduct
 
