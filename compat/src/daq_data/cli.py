@@ -9,7 +9,7 @@ import sys
 from daq_data.client import AioDaqDataClient, hp_io_config_simulate_path
 from daq_data.config_paths import existing
 from panoseti_daq.cli.options import LogLevel, log_to_stderr
-from panoseti_daq.config.nodes import load_json
+from panoseti_daq.config.files import content_of
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
 
 
@@ -40,7 +40,7 @@ async def _run(args: argparse.Namespace) -> None:
     if args.ping and args.host is None:
         raise ConfigError("--ping needs --host")
     init_path = hp_io_config_simulate_path if args.init_sim else args.cfg_path
-    hp_io_cfg = None if init_path is None else load_json(existing(init_path), "hp_io_cfg")
+    hp_io_cfg = None if init_path is None else content_of(existing(init_path), "hp_io_cfg")
     async with AioDaqDataClient(args.daq_config_path, args.net_config_path) as client:
         if args.ping:
             print(f"ping {args.host}: {'success' if await client.ping(args.host) else 'failed'}")

@@ -9,7 +9,8 @@ from typing import ClassVar
 import panoseti_daq.client as ours
 from daq_data.config_paths import existing
 from panoseti_daq.client.nodes import Hosts
-from panoseti_daq.config.nodes import DEFAULT_PORT, ConfigSource, Target, address_of
+from panoseti_daq.config.files import ConfigSource
+from panoseti_daq.config.nodes import DEFAULT_PORT, Target, address_of
 from panoseti_daq.config.packaged import packaged_config
 
 __all__ = ["AioDaqDataClient", "DaqDataClient", "hp_io_config_simulate_path"]

@@ -28,7 +28,8 @@ from panoseti_daq.client.merge import Feed, HostChange, ImageFeed, MergedStream,
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet, Nodes
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.client.upload import Images, upload
-from panoseti_daq.config.nodes import ConfigSource, Target, address_of, load_json, targets_of
+from panoseti_daq.config.files import ConfigSource, content_of
+from panoseti_daq.config.nodes import Target, address_of, targets_of
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Gap
@@ -230,7 +231,7 @@ class AioDaqDataClient:
         HostError
             A host is unknown or does not answer.
         """
-        config = load_json(hp_io_cfg, "hp_io_cfg")  # type: ignore[arg-type]  # None is refused with a message
+        config = content_of(hp_io_cfg, "hp_io_cfg")
         chosen = await self.validate_daq_hosts(hosts)
         return all(await asyncio.gather(*(self._init_one(host, config, timeout) for host in chosen)))
 
@@ -258,7 +259,7 @@ class AioDaqDataClient:
         ConfigError
             The configuration does not say ``simulate_daq``.
         """
-        config = load_json(hp_io_sim_cfg_path, "hp_io_sim_cfg_path")
+        config = content_of(hp_io_sim_cfg_path, "hp_io_sim_cfg_path")
         if config.get("simulate_daq") is not True:
             raise ConfigError(f"{hp_io_sim_cfg_path} for init_sim must have simulate_daq=True")
         return await self.init_hp_io(hosts, config, timeout)

@@ -22,7 +22,7 @@ from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
 from panoseti_daq.client.upload import Images
-from panoseti_daq.config.nodes import ConfigSource
+from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Frame, Gap
 

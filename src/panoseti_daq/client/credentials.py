@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 
 import grpc
 
-from panoseti_daq.config.addresses import is_local
+from panoseti_daq.config.files import read_bytes, read_pem
+from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.variables import ENV_PREFIX
 from panoseti_daq.errors import ConfigError
 
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 _YES: Final = ("1", "true", "yes", "on")
 _NO: Final = ("0", "false", "no", "off")
-_MAX_FILE_BYTES: Final = 1 << 20
+_TOKEN: Final = "one line without spaces, as panoseti-daq token prints it"
 
 ChannelOptions = tuple[tuple[str, int | str], ...]
 
@@ -102,9 +103,9 @@ class Credentials:
         channel = None
         if self.uses_tls:
             channel = grpc.ssl_channel_credentials(
-                _read_pem("tls_ca", self.tls_ca, b"CERTIFICATE"),
-                _read_pem("tls_key", self.tls_key, b"PRIVATE KEY"),
-                _read_pem("tls_certificate", self.tls_certificate, b"CERTIFICATE"),
+                _pem("tls_ca", self.tls_ca, "CERTIFICATE"),
+                _pem("tls_key", self.tls_key, "PRIVATE KEY"),
+                _pem("tls_certificate", self.tls_certificate, "CERTIFICATE"),
             )
         name = (("grpc.ssl_target_name_override", self.tls_server_name),) if self.tls_server_name else ()
         return LoadedCredentials(channel, name, _metadata(self._token()))
@@ -113,7 +114,7 @@ class Credentials:
         if not self.token_file:
             return _checked(self.token, "token")
         try:
-            text = _read("token_file", self.token_file).decode("ascii")
+            text = read_bytes(Path(self.token_file), _TOKEN, "token_file").decode("ascii")
         except UnicodeDecodeError:
             text = "\n"
         return _checked(text.strip(), f"token_file: {self.token_file}", allow_empty=False)
@@ -187,9 +188,7 @@ def _checked(token: str, what: str, *, allow_empty: bool = True) -> str:
     if not token and allow_empty:
         return ""
     if not token or len(token) > 512 or not all("!" <= character <= "~" for character in token):
-        raise ConfigError(
-            f"{what} is not a token; allowed: one line without spaces, as panoseti-daq token prints it"
-        )
+        raise ConfigError(f"{what} is not a token; allowed: {_TOKEN}")
     return token
 
 
@@ -197,18 +196,5 @@ def _metadata(token: str) -> tuple[tuple[str, str], ...] | None:
     return (("authorization", f"Bearer {token}"),) if token else None
 
 
-def _read(what: str, file: str | Path) -> bytes:
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(_MAX_FILE_BYTES)
-    except OSError as error:
-        raise ConfigError(f"{what}: {file} cannot be read: {error.strerror}") from None
-
-
-def _read_pem(what: str, file: str | Path | None, kind: bytes) -> bytes | None:
-    if not file:
-        return None
-    pem = _read(what, file)
-    if b"-----BEGIN " not in pem or kind + b"-----" not in pem:
-        raise ConfigError(f"{what}: {file} holds no {kind.decode().lower()}; allowed: a PEM file")
-    return pem
+def _pem(key: str, file: str | Path | None, kind: str) -> bytes | None:
+    return read_pem(Path(file), kind, key) if file else None

@@ -1,74 +1,112 @@
-"""Files that may be replaced while the server runs."""
+"""Reader of small files (JSON, TOML, PEM, tokens): one size limit, one style of errors, no byte order mark."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+import codecs
+import json
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final
 
 from panoseti_daq.errors import ConfigError
 
-LOOK_EVERY_S: Final = 1.0
-# Two to four stat calls: cheaper than an inotify instance, and they see a renamed link (as Kubernetes and certbot
-# replace files) and NFS as well.
-MAX_FILE_BYTES: Final = 1 << 20  # a bundle of all public authorities has a quarter of it
+MAX_FILE_BYTES: Final = 1 << 20  # a bundle of all public certificate authorities has a quarter of it
 
-Signature = tuple[tuple[int, int, int] | None, ...]
-"""What changes when files are replaced or rewritten."""
+ConfigSource = str | Path | Mapping[str, Any]
+"""A path of a JSON or TOML file, or its content."""
 
 
-class Reloadable(Protocol):
-    """Something made from files."""
-
-    async def reload(self) -> None:
-        """Take the files as they are now if they changed; keep what there is when they are bad, and log it."""
-        ...
-
-
-def signature_of(*files: Path) -> Signature:
-    """Signature of files; a file that is not there has one, too."""
-    return tuple(map(_sign, files))
-
-
-def _sign(file: Path) -> tuple[int, int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def read_config(file: Path, key: str, allowed: str) -> bytes:
-    """Content of a small file.
+def read_bytes(file: Path, allowed: str, key: str = "") -> bytes:
+    """Return the content of a small file.
 
     Parameters
     ----------
     file
         What to read.
-    key
-        Setting that names it, for the error.
     allowed
         What the file may be, for the error.
+    key
+        Setting or argument that names the file, for the error; empty if the user gave the file itself.
 
     Raises
     ------
     ConfigError
-        It cannot be read, or is far too large.
+        The file cannot be read or has more than `MAX_FILE_BYTES`.
     """
     try:
         with file.open("rb") as opened:
             content = opened.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{key}: {file} cannot be read: {error.strerror}; {allowed}") from None
+    except (OSError, ValueError) as error:  # ValueError: the path has a NUL
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{_where(file, key)} cannot be read: {why}; allowed: {allowed}") from None
     if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"{key}: {file} has more than {MAX_FILE_BYTES} bytes; {allowed}")
-    return content
+        raise ConfigError(f"{_where(file, key)} has more than {MAX_FILE_BYTES} bytes; allowed: {allowed}")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
-async def keep_up_to_date(reloadables: Sequence[Reloadable]) -> None:
-    """Look at the files again and again until it is cancelled."""
-    while True:
-        await asyncio.sleep(LOOK_EVERY_S)
-        for reloadable in reloadables:
-            await reloadable.reload()
+def read_pem(file: Path, kind: str, key: str = "") -> bytes:
+    """Return the content of a PEM file that holds a ``CERTIFICATE`` or ``PRIVATE KEY``; errors as `read_bytes`."""
+    pem = read_bytes(file, "a PEM file", key)
+    if b"-----BEGIN " not in pem or f"{kind}-----".encode() not in pem:
+        raise ConfigError(f"{_where(file, key)} holds no {kind.lower()}; allowed: a PEM file")
+    return pem
+
+
+def read_object(file: Path, key: str = "") -> dict[str, Any]:
+    """Return the content of a TOML or JSON file: by its suffix, else by its first character.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is neither, or does not hold an object.
+    """
+    kind = {".json": "JSON", ".toml": "TOML"}.get(file.suffix, "TOML or JSON")
+    content = read_bytes(file, f"a {kind} file", key)
+    is_json = kind == "JSON" or (kind != "TOML" and content.lstrip().startswith(b"{"))
+    try:
+        text = content.decode("utf-8")
+        values = json.loads(text) if is_json else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # not UTF-8 either, or too deep
+        raise ConfigError(f"{_where(file, key)} is not {kind}: {error}; allowed: a {kind} file") from error
+    if not isinstance(values, dict):
+        text = f"{_where(file, key)} {short(values)} is not an object; allowed: an object with keys and values"
+        raise ConfigError(text)
+    return values
+
+
+def content_of(source: ConfigSource | None, key: str) -> Mapping[str, Any]:
+    """Return the content of a configuration: `source` itself, or that of the file that it names.
+
+    Parameters
+    ----------
+    source
+        A path, or the content itself.
+    key
+        Argument that it was given for, for the error.
+
+    Raises
+    ------
+    ConfigError
+        `source` is of another type, or the file cannot be read or does not hold an object.
+    FileNotFoundError
+        The file does not exist.
+    """
+    if isinstance(source, Mapping):
+        return source
+    if not isinstance(source, str | Path):
+        raise ConfigError(f"{key} is not a str, Path, or dict: {source!r}")
+    path = Path(source)
+    if "\0" not in str(path) and not path.exists():
+        raise FileNotFoundError(f"{key} {str(path.absolute())!r} does not exist")
+    return read_object(path, key)
+
+
+def short(value: Any) -> str:
+    """Return `value` as errors quote it."""
+    text = repr(str(value) if isinstance(value, Path) else value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _where(file: Path, key: str) -> str:
+    return f"{key}: {file}" if key else f"{file}:"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from panoseti_daq.config.files import read_object, short
 from panoseti_daq.config.packaged import packaged_configs
 from panoseti_daq.config.settings import SIMULATION, ServerSettings
 from panoseti_daq.config.variables import ENV_PREFIX
@@ -82,28 +82,6 @@ def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -
     return check_values(ServerSettings, merged, "settings of all sources together")
 
 
-def read_mapping(file: Path) -> dict[str, Any]:
-    """Content of a TOML or JSON file: by its suffix, else by its first character.
-
-    Raises
-    ------
-    ConfigError
-        It cannot be read, or is neither.
-    """
-    try:
-        text = file.read_text("utf-8")
-        is_json = file.suffix == ".json" or (file.suffix != ".toml" and text.lstrip().startswith("{"))
-        values = json.loads(text) if is_json else tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}; allowed: a TOML or JSON file") from error
-    except (ValueError, RecursionError) as error:  # not UTF-8 either, or too deep
-        kind = "JSON" if file.suffix == ".json" else "TOML" if file.suffix == ".toml" else "TOML or JSON"
-        raise ConfigError(f"{file}: is not {kind}: {error}; allowed: a {kind} file") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{file}: {_short(values)} is not an object; allowed: an object with keys and values")
-    return values
-
-
 def check_values(
     model: type[_Model],
     values: Mapping[str, Any],
@@ -145,7 +123,7 @@ def check_values(
 
 
 def _describe(model: type[BaseModel], error: ErrorDetails, spell: Callable[[tuple[str | int, ...]], str]) -> str:
-    kind, value, key = error["type"], _short(error["input"]), error["loc"]
+    kind, value, key = error["type"], short(error["input"]), error["loc"]
     if kind == "extra_forbidden":
         owner = _model_at(model, key[:-1])
         return f"{spell(key)}: {value} is under an unknown key; allowed: {', '.join(owner.model_fields)}"
@@ -191,13 +169,8 @@ def _dotted(key: tuple[str | int, ...]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
 
 
-def _short(value: Any) -> str:
-    text = repr(str(value) if isinstance(value, os.PathLike) else value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def _from_file(file: Path) -> dict[str, Any]:
-    values = _without_ignored(read_mapping(file), str(file))
+    values = _without_ignored(read_object(file), str(file))
     checked = check_values(ServerSettings, values, str(file), strict=True)
     return _rebased(checked.model_dump(exclude_unset=True), file.absolute().parent)
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import ipaddress
 import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
+from panoseti_daq.config.files import ConfigSource, content_of
 from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_PORT: Final = 50051
-
-ConfigSource = str | Path | Mapping[str, Any]
-"""A path of a JSON file, or its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,16 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
     if not name or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise ConfigError(f"host {host!r} is not HOST, HOST:PORT, [IPV6]:PORT or unix:///PATH")
     return f"{name}:{port}"
+
+
+def is_local(host: str) -> bool:
+    """Return whether what is sent to a host name, an IP address or a ``unix:`` path stays on this machine."""
+    if host.startswith("unix:") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def targets_of(daq_config: ConfigSource | None, network_config: ConfigSource | None = None) -> dict[str, Target]:
@@ -109,7 +116,7 @@ def _gateways(network_config: ConfigSource) -> dict[str, tuple[str, str]]:
 
 
 def _nodes(source: ConfigSource, name: str) -> list[dict[str, Any]]:
-    config = load_json(source, name)
+    config = content_of(source, name)
     nodes = config.get("daq_nodes")
     if not isinstance(nodes, list) or not nodes:
         raise ConfigError(f"{name}: daq_nodes is empty; it is a list of nodes with an 'ip_addr' each")
@@ -117,36 +124,3 @@ def _nodes(source: ConfigSource, name: str) -> list[dict[str, Any]]:
         if not isinstance(node, Mapping) or not isinstance(node.get("ip_addr"), str) or not node["ip_addr"]:
             raise ConfigError(f"{name}: daq_node {node!r} does not have an 'ip_addr' key with a host name")
     return nodes
-
-
-def load_json(source: ConfigSource, name: str) -> Mapping[str, Any]:
-    """Content of a JSON configuration.
-
-    Parameters
-    ----------
-    source
-        A path, or the content itself.
-    name
-        What errors call it.
-
-    Raises
-    ------
-    ConfigError
-        `source` is of another type, or the file does not hold a JSON object.
-    FileNotFoundError
-        The file does not exist.
-    """
-    if isinstance(source, Mapping):
-        return source
-    if not isinstance(source, str | Path):
-        raise ConfigError(f"{name} is not a str, Path, or dict: {source!r}")
-    path = Path(source)
-    if not path.exists():
-        raise FileNotFoundError(f"{name} {str(path.absolute())!r} does not exist")
-    try:
-        config = json.loads(path.read_text())
-    except (ValueError, RecursionError, OSError) as error:
-        raise ConfigError(f"{name} {str(path)!r} is not a JSON file: {error}") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"{name} {str(path)!r} does not hold a JSON object")
-    return config

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from grpc import StatusCode
 
-from panoseti_daq.config.load import check_values, read_mapping
+from panoseti_daq.config.files import read_object
+from panoseti_daq.config.load import check_values
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.config.settings import HpIoFile, ServerSettings
 from panoseti_daq.errors import DaqError, DataDirError
@@ -84,7 +85,7 @@ def read_hp_io_file(file: Path) -> HpIoConfig:
         It cannot be read or holds what is not allowed.
     """
     path = packaged_config(str(file)) if file.parent == Path() else file
-    content = check_values(HpIoFile, read_mapping(path), str(path), strict=True)
+    content = check_values(HpIoFile, read_object(path), str(path), strict=True)
     module_ids = tuple(sorted(set(content.module_ids)))
     return HpIoConfig(content.data_dir, content.update_interval_seconds, module_ids, content.simulate_daq)
 

@@ -17,11 +17,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from panoseti_daq.config.addresses import is_local
-from panoseti_daq.config.files import keep_up_to_date
+from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.service.access.access import Access
+from panoseti_daq.service.access.reload import keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from panoseti_daq.config.load import check_values, load_settings, read_mapping
+from panoseti_daq.config.files import read_object
+from panoseti_daq.config.load import check_values, load_settings
 from panoseti_daq.config.nodes import targets_of
 from panoseti_daq.config.packaged import packaged_config, packaged_configs
 from panoseti_daq.config.settings import HpIoFile, RunProbe, ServerSettings
@@ -373,7 +374,7 @@ def test_the_packaged_files_are_usable_from_any_directory(tmp_path: Path, monkey
     )
     assert [node.address for node in nodes.values()] == ["localhost:50051"]
     for name in ("hp_io_config_lick.json", "hp_io_config_simulate.json"):
-        content = read_mapping(packaged_config(name))
+        content = read_object(packaged_config(name))
         assert check_values(HpIoFile, content, name, strict=True).simulate_daq == ("simulate" in name)
         assert content.keys() == HpIoFile.model_fields.keys() | {"comments"}
 

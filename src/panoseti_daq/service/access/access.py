@@ -17,8 +17,8 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.config.files import signature_of
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.access.reload import fingerprint_of
 from panoseti_daq.service.access.tokens import AllowedToken, Role, find, read_tokens
 
 _log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Access(grpc.aio.ServerInterceptor):
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._signature = signature_of(file)
+        self._fingerprint = fingerprint_of(file)
         self._allowed = read_tokens(file)
         self._open: set[_OpenCall] = set()
         self._n_refused = 0
@@ -146,10 +146,10 @@ class Access(grpc.aio.ServerInterceptor):
 
     async def reload(self) -> None:
         """Take the file as it is now if it changed; when it cannot be used, keep what there is."""
-        signature = await asyncio.to_thread(signature_of, self._file)
-        if signature == self._signature:
+        fingerprint = await asyncio.to_thread(fingerprint_of, self._file)
+        if fingerprint == self._fingerprint:
             return
-        self._signature = signature
+        self._fingerprint = fingerprint
         try:
             self._allowed = await asyncio.to_thread(read_tokens, self._file)
         except ConfigError as error:

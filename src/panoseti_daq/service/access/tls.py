@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import grpc
 
-from panoseti_daq.config.files import Signature, read_config, signature_of
+from panoseti_daq.config.files import read_bytes
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.access.reload import Fingerprint, fingerprint_of
 
 _log = logging.getLogger(__name__)
 
-_ALLOWED: Final = "allowed: a PEM file"
+_ALLOWED: Final = "a PEM file"
 
 
 class TlsFiles:
@@ -44,7 +45,7 @@ class TlsFiles:
             missing = "tls_key" if certificate else "tls_certificate"
             raise ConfigError(f"{there} is set and {missing} is not; TLS needs tls_certificate and tls_key")
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
-        self._signature = self._sign()
+        self._fingerprint = self._sign()
         self._configuration = self._load()
         self._replacement: Any = None
 
@@ -69,10 +70,10 @@ class TlsFiles:
         await asyncio.to_thread(self._reload)
 
     def _reload(self) -> None:
-        signature = self._sign()
-        if signature == self._signature:
+        fingerprint = self._sign()
+        if fingerprint == self._fingerprint:
             return
-        self._signature = signature
+        self._fingerprint = fingerprint
         try:
             self._replacement = self._load()
         except ConfigError as error:
@@ -80,13 +81,13 @@ class TlsFiles:
         else:
             _log.info("new connections get the new certificate of %s", self._certificate)
 
-    def _sign(self) -> Signature:
-        return signature_of(self._certificate, self._key, *([self._client_ca] if self._client_ca else ()))
+    def _sign(self) -> Fingerprint:
+        return fingerprint_of(self._certificate, self._key, *([self._client_ca] if self._client_ca else ()))
 
     def _load(self) -> Any:
-        certificate = read_config(self._certificate, "tls_certificate", _ALLOWED)
-        key = read_config(self._key, "tls_key", _ALLOWED)
-        client_ca = read_config(self._client_ca, "tls_client_ca", _ALLOWED) if self._client_ca else None
+        certificate = read_bytes(self._certificate, _ALLOWED, "tls_certificate")
+        key = read_bytes(self._key, _ALLOWED, "tls_key")
+        client_ca = read_bytes(self._client_ca, _ALLOWED, "tls_client_ca") if self._client_ca else None
         _check_certificates(certificate, f"tls_certificate: {self._certificate}")
         if client_ca is not None:
             _check_certificates(client_ca, f"tls_client_ca: {self._client_ca}")
@@ -103,14 +104,16 @@ class TlsFiles:
                 text = f"tls_key: {self._key} is not the key of the certificate in {self._certificate}"
                 raise ConfigError(text) from None
             raise ConfigError(
-                f"tls_key: {self._key} holds no private key that can be read; {_ALLOWED}, without a passphrase"
+                f"tls_key: {self._key} holds no private key; allowed: {_ALLOWED}, without a passphrase"
             ) from None
         except OSError as error:
-            raise ConfigError(f"tls_key: {self._key} cannot be read: {error.strerror}; {_ALLOWED}") from None
+            raise ConfigError(
+                f"tls_key: {self._key} cannot be read: {error.strerror}; allowed: {_ALLOWED}"
+            ) from None
 
 
 def _check_certificates(pem: bytes, what: str) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=pem.decode("ascii"))
     except (ssl.SSLError, ValueError):
-        raise ConfigError(f"{what} holds no certificate, or one that is damaged; {_ALLOWED}") from None
+        raise ConfigError(f"{what} holds no certificate, or one that is damaged; allowed: {_ALLOWED}") from None

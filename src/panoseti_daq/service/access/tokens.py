@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from panoseti_daq.config.files import read_config
+from panoseti_daq.config.files import read_bytes
 from panoseti_daq.errors import ConfigError
 
 TOKEN_BYTES: Final = 32  # nobody guesses 256 random bits, so their hash needs neither salt nor time
@@ -31,7 +31,7 @@ class Role(enum.StrEnum):
     """The same, and InitHpIo and UploadImages."""
 
 
-_ALLOWED: Final = f"allowed: lines NAME {'|'.join(Role)} sha256:HEX, as panoseti-daq token prints them"
+_ALLOWED: Final = f"lines NAME {'|'.join(Role)} sha256:HEX, as panoseti-daq token prints them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,21 @@ def read_tokens(file: Path) -> tuple[AllowedToken, ...]:
     ConfigError
         It cannot be read, or a line is not one; the line itself is not shown, it might be a token.
     """
-    lines = read_config(file, _KEY, _ALLOWED).decode("utf-8", "replace").splitlines()
+    lines = read_bytes(file, _ALLOWED, _KEY).decode("utf-8", "replace").splitlines()
     parts = ((number, line.partition("#")[0].split()) for number, line in enumerate(lines, 1))
     return tuple(_parse(words, f"{file}, line {number}") for number, words in parts if words)
 
 
 def _parse(words: list[str], where: str) -> AllowedToken:
     if len(words) != 3:
-        raise ConfigError(f"{_KEY}: {where} has {len(words)} words; {_ALLOWED}")
+        raise ConfigError(f"{_KEY}: {where} has {len(words)} words; allowed: {_ALLOWED}")
     name, role, digest = words
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{_KEY}: {where} begins with what is not a name; {_ALLOWED}")
+        raise ConfigError(f"{_KEY}: {where} begins with what is not a name; allowed: {_ALLOWED}")
     if role not in list(Role):
-        raise ConfigError(f"{_KEY}: {where} has no such role; {_ALLOWED}")
+        raise ConfigError(f"{_KEY}: {where} has no such role; allowed: {_ALLOWED}")
     if not (match := _HASH.fullmatch(digest)):
-        raise ConfigError(f"{_KEY}: {where} does not end with a hash; {_ALLOWED}")
+        raise ConfigError(f"{_KEY}: {where} does not end with a hash; allowed: {_ALLOWED}")
     return AllowedToken(name, Role(role), bytes.fromhex(match[1]))
 
 

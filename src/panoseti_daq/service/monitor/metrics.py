@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.config.addresses import is_local
+from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)
