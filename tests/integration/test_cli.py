@@ -37,7 +37,7 @@ def test_the_path_of_the_readme_from_writer_to_json_lines(tmp_path: Path) -> Non
     assert all(0 <= image["age_s"] < 20 for image in images)
 
 
-def test_the_table_is_printed_once_without_colour_when_stdout_is_no_terminal(tmp_path: Path) -> None:
+def test_the_table_is_printed_once_without_color_when_stdout_is_no_terminal(tmp_path: Path) -> None:
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.IMG16)
         recorder.write(DataProduct.IMG8)

@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-TESTS_DIR = Path(__file__).parent
+TESTS_DIR = Path(__file__).parents[1]
 VIEWER_PLUGIN = TESTS_DIR / "viewer_plugin"
 EXAMPLE_VIEWER = TESTS_DIR.parent / "examples" / "brightest_viewer"
 

@@ -58,7 +58,7 @@ def picture(view: View) -> npt.NDArray[np.uint32]:
 
 
 def name_of(color: int) -> str:
-    """A colour as ``#rrggbb``."""
+    """A color as ``#rrggbb``."""
     return f"#{color:06x}"
 
 
@@ -74,13 +74,13 @@ def place_of(image: Box, row: int, column: int) -> tuple[int, int]:
 
 
 def colors_in(view: View, box: Box) -> set[str]:
-    """All colours of a part of the wall, as ``#rrggbb``."""
+    """All colors of a part of the wall, as ``#rrggbb``."""
     part = picture(view)[box.y : box.y + box.height, box.x : box.x + box.width]
     return {name_of(color) for color in np.unique(part)}
 
 
 def seen_pixels(view: View, cell: Cell) -> npt.NDArray[np.str_]:
-    """Colour in the middle of each pixel of an image, as ``#rrggbb``: shape (32, 32), as it lies on the screen."""
+    """Color in the middle of each pixel of an image, as ``#rrggbb``: shape (32, 32), as it lies on the screen."""
     seen = picture(view)
     names = [[name_of(seen[place_of(cell.image, row, column)[::-1]]) for column in range(32)] for row in range(32)]
     return np.array(names)

@@ -103,7 +103,7 @@ def takes_credentials(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def log_to_stderr(level: LogLevel, log_format: LogFormat = LogFormat.TEXT, *, limit_repeats: bool = False) -> None:
-    """Log in colour on a terminal, as plain lines elsewhere, or as JSON; `limit_repeats` as in `cli.logs`."""
+    """Log in color on a terminal, as plain lines elsewhere, or as JSON; `limit_repeats` as in `cli.logs`."""
     if log_format is LogFormat.JSON:
         from panoseti_daq.cli.logs import JsonFormatter
 

@@ -137,7 +137,7 @@ def _in_window(
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     log_to_stderr(log_level)
-    from panoseti_daq.viewers.show import Snapshot, show
+    from panoseti_daq.viewers.show import Screenshot, show
 
     show(
         [(spec, options)],
@@ -145,7 +145,7 @@ def _in_window(
         hosts=host or (),
         module_ids=module_id or (),
         refresh_period_s=refresh_period,
-        snapshot=None if snapshot is None else Snapshot(snapshot, after),
+        snapshot=None if snapshot is None else Screenshot(snapshot, after),
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import timedelta
 
 from rich.table import Table
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.viewers.times import age_text
 
 
 def page(host: str, answer: pb.StatusResponse | str) -> Iterator[str | Table]:
@@ -16,7 +16,7 @@ def page(host: str, answer: pb.StatusResponse | str) -> Iterator[str | Table]:
     if isinstance(answer, str):
         yield f"{host}: no answer: {answer}"
         return
-    yield f"{host}: panoseti-daq {answer.version}, up {_duration(answer.uptime_seconds)}"
+    yield f"{host}: panoseti-daq {answer.version}, up {age_text(answer.uptime_seconds)}"
     if not answer.HasField("followed"):
         yield "follows nothing yet: see panoseti-daq init"
         return
@@ -35,7 +35,7 @@ def _lines(answer: pb.StatusResponse) -> Iterator[str]:
     yield f"changes noticed by: {followed.watching}"
     wanted = f"modules {', '.join(map(str, followed.module_ids))}" if followed.module_ids else "all modules"
     limits = f"{wanted}, at most one frame per key and {followed.update_interval_seconds:g} s"
-    yield f"set by {followed.set_by} {_duration(followed.since_seconds)} ago: {limits}"
+    yield f"set by {followed.set_by} {age_text(followed.since_seconds)} ago: {limits}"
     if answer.stalled:
         yield f"NOT SERVING: {answer.stalled}"
     if answer.skipped_bytes or answer.bad_frames:
@@ -89,7 +89,7 @@ def _streams(answer: pb.StatusResponse) -> Table:
     for name in ("sent", "per s", "drops", "open for", "last"):
         table.add_column(name, justify="right", no_wrap=True)
     for stream in answer.streams:
-        opened, idle = _duration(stream.since_seconds), f"{stream.idle_seconds:.1f} s ago"
+        opened, idle = age_text(stream.since_seconds), f"{age_text(stream.idle_seconds)} ago"
         rate = f"{stream.messages_per_second:.1f}"
         table.add_row(stream.peer, stream.kind, str(stream.sent), rate, str(stream.dropped), opened, idle)
     return table
@@ -101,7 +101,3 @@ def _count(n: int, what: str) -> str:
 
 def _hours(hours: float) -> str:
     return f"{math.floor(hours / 24)} days left" if hours >= 100 else f"{hours:.1f} hours left"
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

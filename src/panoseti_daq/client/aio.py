@@ -24,7 +24,7 @@ from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
-from panoseti_daq.client.merge import Feed, HostChange, ImageFeed, MergedStream, StreamCall
+from panoseti_daq.client.merge import HostChange, HostFeed, ImageFeed, MergedStream, StreamCall
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet, Nodes
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.client.upload import Images, upload
@@ -410,7 +410,7 @@ class AioDaqDataClient:
     async def _begin(
         self,
         hosts: Hosts,
-        make_feed: Callable[[str], Feed[Any]],
+        make_feed: Callable[[str], HostFeed[Any]],
         on_host_change: Callable[[HostChange], object] | None,
         wait_for_ready: bool,
     ) -> MergedStream[Any]:

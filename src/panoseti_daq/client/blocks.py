@@ -20,8 +20,6 @@ BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]
 
 Since = Literal["run"] | datetime | float | None
 
-ModuleProduct = tuple[int, str]
-
 
 @dataclass(frozen=True, eq=False)
 class ReceivedBlock(FrameBlock):
@@ -200,7 +198,7 @@ class Progress:
     """How far the consumer of a stream of all frames is: what a resume token says."""
 
     def __init__(self, token: str | None = None) -> None:
-        self._positions: dict[str, dict[ModuleProduct, pb.Position]] = {}
+        self._positions: dict[str, dict[tuple[int, str], pb.Position]] = {}
         for host, positions in _read_token(token).items():
             self._positions[host] = {(p.module_id, p.product): p for p in positions}
 

@@ -44,7 +44,7 @@ StreamCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, pb.StreamImagesRes
 _Response = TypeVar("_Response")
 
 
-class Feed(Protocol[_Response]):
+class HostFeed(Protocol[_Response]):
     """What is asked of one host, and asked again when it was lost.
 
     Attributes
@@ -182,7 +182,7 @@ class MergedStream(Generic[_Response]):
     def __init__(
         self,
         tasks: asyncio.TaskGroup,
-        feeds: Mapping[str, Feed[_Response]],
+        feeds: Mapping[str, HostFeed[_Response]],
         on_host_change: Callable[[HostChange], object] | None = None,
     ) -> None:
         self._responses: deque[tuple[str, _Response]] = deque()
@@ -199,7 +199,7 @@ class MergedStream(Generic[_Response]):
         for reader in self._readers:
             reader.add_done_callback(self._reader_done)
 
-    async def _read(self, host: str, feed: Feed[_Response]) -> None:
+    async def _read(self, host: str, feed: HostFeed[_Response]) -> None:
         """Read from one host until it is gone for good."""
         n_failures = 0
         was_there = False
@@ -232,7 +232,7 @@ class MergedStream(Generic[_Response]):
             feed.lost()
             await asyncio.sleep(retry_delay_s(n_failures))
 
-    def _may_come_back(self, lost: RpcError, was_there: bool, feed: Feed[_Response]) -> bool:
+    def _may_come_back(self, lost: RpcError, was_there: bool, feed: HostFeed[_Response]) -> bool:
         code = lost.code()
         if code is StatusCode.UNAVAILABLE:  # it answered a moment ago, or the caller said to wait for it
             return True

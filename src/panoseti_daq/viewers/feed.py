@@ -80,7 +80,7 @@ class HostState:
     was_connected: bool
 
 
-class FrameSource(Protocol):
+class WindowFeed(Protocol):
     """Where a window takes its frames from: a `Feed`, or a script that has a loop of its own."""
 
     @property

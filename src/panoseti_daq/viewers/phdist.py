@@ -28,9 +28,9 @@ def make(
     context: ViewerContext, *, window: WindowOption = None, log: LogOption = True, log_adc: LogAdcOption = True
 ) -> Viewer:
     """Make the viewer."""
-    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
 
-    return PulseHeightDistribution(tuple(sorted(set(window or WINDOWS_S))), log=log, log_adc=log_adc)
+    return PulseHeightChart(tuple(sorted(set(window or WINDOWS_S))), log=log, log_adc=log_adc)
 
 
 SPEC = ViewerSpec(

@@ -111,7 +111,7 @@ class ViewerSpec:
         One line.
     make
         Makes the viewer, given a `ViewerContext` and the values of its options. Its keyword-only parameters are
-        the options of the command: ``colour: Annotated[str, "What it is for."] = "red"``, or what else typer
+        the options of the command: ``color: Annotated[str, "What it is for."] = "red"``, or what else typer
         takes. The place to import Qt.
     movie, pulse_height
         Which frames it wants.

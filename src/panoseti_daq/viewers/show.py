@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Screenshot:
     """A picture to be taken instead of a window to be shown.
 
     Attributes
@@ -53,7 +53,7 @@ def show(
     hosts: Sequence[str] = (),
     module_ids: Iterable[int] = (),
     refresh_period_s: float = 1.0,
-    snapshot: Snapshot | None = None,
+    snapshot: Screenshot | None = None,
 ) -> None:
     """Show viewers, each in a window with a stream of its own, until the last one is closed or SIGTERM comes.
 
@@ -208,7 +208,7 @@ def _failing_in_events(windows: Sequence[HostWindow]) -> Iterator[None]:
         sys.excepthook = before
 
 
-def _take_later(window: HostWindow, feed: Feed, snapshot: Snapshot) -> None:
+def _take_later(window: HostWindow, feed: Feed, snapshot: Screenshot) -> None:
     from PySide6.QtCore import QTimer
 
     def take() -> None:

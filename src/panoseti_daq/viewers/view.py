@@ -10,7 +10,7 @@ import typer
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Kind
 from panoseti_daq.viewers.images.arrays import load_darks
-from panoseti_daq.viewers.images.board import Layout, Settings
+from panoseti_daq.viewers.images.board import Arrangement, Settings
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode
 from panoseti_daq.viewers.images.orientation import Orientation
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 def make(
     context: ViewerContext,
     *,
-    layout: Annotated[Layout, typer.Option(help="A row per module, or a grid; auto: rows up to 4.")] = Layout.AUTO,
-    colormap: Annotated[ColorMap, typer.Option(help="Colours.")] = ColorMap.PLASMA,
+    layout: Annotated[
+        Arrangement, typer.Option(help="A row per module, or a grid; auto: rows up to 4.")
+    ] = Arrangement.AUTO,
+    colormap: Annotated[ColorMap, typer.Option(help="Colors.")] = ColorMap.PLASMA,
     levels: Annotated[
-        LevelsMode | None, typer.Option(help="Values of the first and last colour. [default: rolling quantiles]")
+        LevelsMode | None, typer.Option(help="Values of the first and last color. [default: rolling quantiles]")
     ] = None,
     movie_levels: Annotated[
         tuple[float, float] | None, typer.Option(metavar="MIN MAX", help="Fixed levels of movies, ADC.")

@@ -15,8 +15,9 @@ from typing import Any, Final
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.viewers.feed import FrameSource, HostState
+from panoseti_daq.viewers.feed import HostState, WindowFeed
 from panoseti_daq.viewers.plugin import Viewer, describe
+from panoseti_daq.viewers.times import age_text
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class HostWindow(QtWidgets.QMainWindow):
 
     closed = QtCore.Signal()
 
-    def __init__(self, name: str, viewer: Viewer, feed: FrameSource, refresh_period_s: float) -> None:
+    def __init__(self, name: str, viewer: Viewer, feed: WindowFeed, refresh_period_s: float) -> None:
         super().__init__()
         self.error: BaseException | None = None
         self.is_closed = False
@@ -161,7 +162,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._connection.setToolTip("\n".join(texts))
         self._connection.setStyleSheet(_ALERT if missing else "")
         age_s = time.time() - self._newest_unix_ns / 1e9
-        self._age.setText(f"newest frame {duration_text(age_s)} old" if self._newest_unix_ns else "no frame yet")
+        self._age.setText(f"newest frame {age_text(age_s)} old" if self._newest_unix_ns else "no frame yet")
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")
         if self._feed.error is not None and not self.is_closed:
             self.fail(self._feed.error)
@@ -212,15 +213,4 @@ def _missing_text(host: str, state: HostState) -> str:
     ago_s = time.monotonic() - state.since
     since = datetime.fromtimestamp(time.time() - ago_s, UTC)
     what = "lost" if state.was_connected else "not connected"
-    return f"{host} {what} since {since:%H:%M:%S} UTC ({ago_s:.0f} s): {state.reason}"
-
-
-def duration_text(duration_s: float) -> str:
-    """A duration as an observer reads it: tenths of a second first, days last."""
-    if duration_s < 60:
-        return f"{max(0.0, duration_s):.1f} s"
-    if duration_s < 3600:
-        return f"{duration_s // 60:.0f} min {duration_s % 60:.0f} s"
-    if duration_s < 86_400:
-        return f"{duration_s // 3600:.0f} h {duration_s % 3600 // 60:.0f} min"
-    return f"{duration_s / 86_400:.0f} days"
+    return f"{host} {what} since {since:%H:%M:%S} UTC ({age_text(ago_s)}): {state.reason}"

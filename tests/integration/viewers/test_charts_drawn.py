@@ -26,8 +26,8 @@ __all__ = ["application"]
 PH1024, IMG16 = DataProduct.PH1024, DataProduct.IMG16
 
 
-def colours_in(widget: QWidget, path: Path) -> set[tuple[int, int, int]]:
-    """Colours of the picture, and the picture for whoever wants to look."""
+def colors_in(widget: QWidget, path: Path) -> set[tuple[int, int, int]]:
+    """Colors of the picture, and the picture for whoever wants to look."""
     widget.resize(1100, 750)
     image = widget.grab().toImage()
     assert image.save(str(path))
@@ -38,10 +38,10 @@ def colours_in(widget: QWidget, path: Path) -> set[tuple[int, int, int]]:
 
 @pytest.mark.parametrize("log", [True, False])
 def test_histograms_hold_the_events_of_their_window(application: QApplication, tmp_path: Path, log: bool) -> None:
-    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
 
     clock = Clock()
-    chart = PulseHeightDistribution(
+    chart = PulseHeightChart(
         (10, 60), log=log, log_adc=log, pulses=PulseHeights(60, clock.monotonic, clock.wall_ns)
     )
     random = np.random.default_rng(5)
@@ -64,13 +64,13 @@ def test_histograms_hold_the_events_of_their_window(application: QApplication, t
         ("3", "11", "1.1", "40", "1.0"),
         ("14", "11", "1.1", "40", "1.0"),
     ]
-    assert {theme.module_colour(3), theme.module_colour(14)} <= colours_in(chart.widget, tmp_path / "phdist.png")
+    assert {theme.module_color(3), theme.module_color(14)} <= colors_in(chart.widget, tmp_path / "phdist.png")
 
 
 def test_many_modules_are_drawn_below_their_sum(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
 
-    chart = PulseHeightDistribution((10,), log=False)
+    chart = PulseHeightChart((10,), log=False)
     chart.update(by_key(*(received(PH1024, 100 + m % 2, module_id=m) for m in range(64))))
     chart.redraw()
     (panel,) = chart.panels
@@ -80,10 +80,10 @@ def test_many_modules_are_drawn_below_their_sum(application: QApplication) -> No
 
 
 def test_a_window_without_events_says_so(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.phdist import PulseHeightDistribution
+    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
 
     clock = Clock()
-    chart = PulseHeightDistribution((10, 60), pulses=PulseHeights(60, clock.monotonic, clock.wall_ns))
+    chart = PulseHeightChart((10, 60), pulses=PulseHeights(60, clock.monotonic, clock.wall_ns))
     chart.redraw()
     assert "No pulse-height frames yet" in chart.widget.text
     chart.update(by_key(received(PH1024, 100)))
@@ -115,7 +115,7 @@ def test_light_curves_are_the_means_with_a_gap_where_nothing_came(
         _, y = panel.curves[Key(224, IMG16, None)]
         assert np.flatnonzero(np.isnan(y)).tolist() == [4]
         assert y[~np.isnan(y)] == pytest.approx(expected)
-    assert theme.module_colour(224) in colours_in(chart.widget, tmp_path / "lightcurve.png")
+    assert theme.module_color(224) in colors_in(chart.widget, tmp_path / "lightcurve.png")
 
 
 def test_a_viewer_of_frames_without_time_says_why_it_is_empty(application: QApplication) -> None:
@@ -157,7 +157,7 @@ def test_old_keys_stand_first_and_in_red(application: QApplication, tmp_path: Pa
         ("4 img16", False),
         ("1 img16", False),
     ]
-    assert theme.ALARM_RGB in colours_in(chart.widget, tmp_path / "rates.png")
+    assert theme.ALARM_RGB in colors_in(chart.widget, tmp_path / "rates.png")
 
 
 def test_rates_are_drawn_as_the_server_said_them(application: QApplication) -> None:

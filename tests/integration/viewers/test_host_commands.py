@@ -52,7 +52,7 @@ def test_viewers_lists_those_of_other_packages_with_version_and_those_that_are_b
     result = run("viewers", plugins=plugins)
     assert result.returncode == 0, result.stderr
     lines = {tuple(line.split()[:3]): line for line in result.stdout.splitlines()}
-    assert "One colour" in lines["flat", "panoseti-viewer-plugin", "3.2.1"]
+    assert "One color" in lines["flat", "panoseti-viewer-plugin", "3.2.1"]
     assert "The brightest pixel" in lines["brightest", "brightest-viewer", "1.0"]
     broken = lines["broken", "panoseti-viewer-plugin", "3.2.1"]
     assert "cannot be loaded: ImportError: the telescope is not installed" in broken
@@ -71,8 +71,8 @@ def test_the_help_of_plot_lists_the_viewers_that_can_be_loaded(plugins: Path) ->
 def test_a_viewer_has_its_own_options_in_its_help(plugins: Path) -> None:
     result = run("plot", "flat", "--help", plugins=plugins)
     assert result.returncode == 0, result.stderr
-    assert "--colour" in result.stdout
-    assert "Colour of the window." in result.stdout
+    assert "--color" in result.stdout
+    assert "Color of the window." in result.stdout
     assert "--refresh-period" in result.stdout
 
 
@@ -129,7 +129,7 @@ def test_a_viewer_of_another_package_draws_a_picture_without_a_display(
     server: str, plugins: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.png"
-    options = ("--snapshot", file, "--after", 1, "--colour", "blue")
+    options = ("--snapshot", file, "--after", 1, "--color", "blue")
     result = run("plot", "flat", "--host", server, *options, plugins=plugins)
     assert (result.returncode, result.stderr) == (0, "")
     from PySide6.QtGui import QImage

@@ -15,7 +15,7 @@ from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.errors import ConfigError, HostError, ViewerError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
-from panoseti_daq.viewers.show import Snapshot, show
+from panoseti_daq.viewers.show import Screenshot, show
 
 __all__ = ["application"]
 
@@ -113,7 +113,7 @@ def test_a_viewer_that_raises_in_an_event_of_its_own_is_closed_with_its_tracebac
 def test_a_picture_is_taken_of_what_was_drawn(address: str, tmp_path: Path) -> None:
     seen: set[str] = set()
     nothing: Then = lambda viewer: None  # noqa: E731
-    show([(spec(seen, nothing), {})], client_of(address), snapshot=Snapshot(tmp_path / "a.png", 0.3))
+    show([(spec(seen, nothing), {})], client_of(address), snapshot=Screenshot(tmp_path / "a.png", 0.3))
     assert seen == {"img16", "ph1024"}
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 

@@ -11,7 +11,7 @@ from support.view_window import cell_of, colors_in, name_of, now_s, picture, pla
 from support.viewers_qt import application
 
 from panoseti_daq.pff import DataProduct, Kind
-from panoseti_daq.viewers.images.board import Layout
+from panoseti_daq.viewers.images.board import Arrangement
 from panoseti_daq.viewers.images.geometry import Box
 from panoseti_daq.viewers.images.orientation import Orientation
 
@@ -26,9 +26,9 @@ each_corner = pytest.mark.parametrize(("row", "column"), CORNERS)
 
 @each_corner
 @pytest.mark.parametrize("product", [DataProduct.IMG8, DataProduct.IMG16, DataProduct.PH1024])
-@pytest.mark.parametrize("layout", [Layout.ROWS, Layout.GRID])
+@pytest.mark.parametrize("layout", [Arrangement.ROWS, Arrangement.GRID])
 def test_a_corner_of_the_array_is_the_same_corner_on_the_screen(
-    row: int, column: int, product: DataProduct, layout: Layout
+    row: int, column: int, product: DataProduct, layout: Arrangement
 ) -> None:
     levels: Any = {"movie_levels": (0, 200), "pulse_height_levels": (0, 200)}
     view = shown(frame_of(corner(row, column, 200), product), layout=layout, **levels)
@@ -107,8 +107,8 @@ def test_text_turns_grey_while_nothing_comes() -> None:
     assert OLD in colors_in(view, cell_of(view, 7, Kind.MOVIE).text)
 
 
-@pytest.mark.parametrize("layout", [Layout.ROWS, Layout.GRID])
-def test_a_frame_dated_by_the_host_clock_is_framed_and_told_in_orange(layout: Layout) -> None:
+@pytest.mark.parametrize("layout", [Arrangement.ROWS, Arrangement.GRID])
+def test_a_frame_dated_by_the_host_clock_is_framed_and_told_in_orange(layout: Arrangement) -> None:
     view = shown(frame_of(5, unix_s=now_s(), clocks_differ_s=300), layout=layout)
     cell = cell_of(view, 7, Kind.MOVIE)
 
@@ -116,8 +116,8 @@ def test_a_frame_dated_by_the_host_clock_is_framed_and_told_in_orange(layout: La
     assert WARNING in colors_in(view, cell.text)
 
 
-@pytest.mark.parametrize("layout", [Layout.ROWS, Layout.GRID])
-def test_a_frame_without_time_is_framed_and_told_in_red(layout: Layout) -> None:
+@pytest.mark.parametrize("layout", [Arrangement.ROWS, Arrangement.GRID])
+def test_a_frame_without_time_is_framed_and_told_in_red(layout: Arrangement) -> None:
     view = shown(frame_of(5, unix_s=0), layout=layout)
     cell = cell_of(view, 7, Kind.MOVIE)
 

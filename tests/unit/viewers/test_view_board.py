@@ -6,7 +6,7 @@ from support.view_frames import NOW_S, by_key, corner, frame_of
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Kind, TimeStatus
-from panoseti_daq.viewers.images.board import Board, Layout, Settings
+from panoseti_daq.viewers.images.board import Arrangement, Board, Settings
 from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels, LevelsMode
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
@@ -115,9 +115,9 @@ def test_many_modules_stand_in_a_grid(n_modules: int, is_grid: bool) -> None:
     assert board_with(*(frame_of(1, module_id=i) for i in range(n_modules))).is_grid is is_grid
 
 
-@pytest.mark.parametrize(("layout", "is_grid"), [(Layout.ROWS, False), (Layout.GRID, True)])
-def test_a_layout_that_was_chosen_stays(layout: Layout, is_grid: bool) -> None:
-    frames = [frame_of(1, module_id=i) for i in range(5 if layout is Layout.ROWS else 1)]
+@pytest.mark.parametrize(("layout", "is_grid"), [(Arrangement.ROWS, False), (Arrangement.GRID, True)])
+def test_a_layout_that_was_chosen_stays(layout: Arrangement, is_grid: bool) -> None:
+    frames = [frame_of(1, module_id=i) for i in range(5 if layout is Arrangement.ROWS else 1)]
 
     assert board_with(*frames, settings=Settings(layout=layout)).is_grid is is_grid
 

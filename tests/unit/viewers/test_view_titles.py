@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from support.view_frames import NOW_S, frame_of
 
 from panoseti_daq.pff import DataProduct
@@ -9,42 +8,16 @@ from panoseti_daq.viewers.images.titles import (
     Span,
     Stamp,
     Tone,
-    age_text,
     file_text,
     frame_lines,
     head_line,
     quabo_line,
-    time_text,
     tone_of,
 )
 
 
 def text(line: Line) -> str:
     return " ".join(span.text for span in line)
-
-
-@pytest.mark.parametrize(
-    ("age_s", "expected"),
-    [
-        (0.04, "0.0 s"),
-        (0.31, "0.3 s"),
-        (9.96, "10 s"),
-        (99, "99 s"),
-        (420, "7 min"),
-        (7300, "2 h"),
-        (1e6, "12 d"),
-        (-0.3, "-0.3 s"),
-        (-4, "-4.0 s"),
-        (-400, "-7 min"),
-    ],
-)
-def test_an_age_is_short(age_s: float, expected: str) -> None:
-    assert age_text(age_s) == expected
-
-
-def test_a_time_has_milliseconds() -> None:
-    assert time_text(1_767_225_600_987_654_321) == "2026-01-01 00:00:00.987"
-    assert time_text(1_767_225_600_987_654_321, date=False) == "00:00:00.987"
 
 
 def test_a_file_is_told_by_its_seqno_and_start() -> None:

@@ -11,9 +11,10 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers import theme
 from panoseti_daq.viewers.charts.light import LightCurves, Pixel
-from panoseti_daq.viewers.charts.panels import ChartPage, Panel, duration, show_time, utc_axis
+from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import thinned, with_gaps
 from panoseti_daq.viewers.charts.table import LegendTable, Row
+from panoseti_daq.viewers.times import age_text, span_text
 
 _LEAST_GAP_S: Final = 1.0  # shorter ones are jitter of the network
 _N_POINTS: Final = 40_000  # in one panel: as many as are drawn in some 50 ms
@@ -35,11 +36,11 @@ class LightCurveChart:
         names = ["mean", *(f"{row},{column}" for row, column in pixels)]
         self.table = LegendTable(["module", *names, "age"], [58] * (len(names) + 1))
         self.widget = ChartPage(self.table, min(440, 190 + 60 * len(names)))
-        self.panels: list[Panel] = []
+        self.panels: list[ChartPanel] = []
         for i, name in enumerate(names):
             above = self.panels[-1] if self.panels else None
             last = i == len(names) - 1
-            panel = Panel(
+            panel = ChartPanel(
                 self.widget.layout_, "ADC counts", "UTC" if last else "", axes={"bottom": utc_axis()}, above=above
             )
             panel.title("mean of the image" if i == 0 else f"pixel: row {name.replace(',', ', column ')}")
@@ -65,9 +66,9 @@ class LightCurveChart:
                 if len(times_s):
                     x, y = with_gaps(*thinned(times_s, values[:, i], _N_POINTS // len(curves)), _LEAST_GAP_S)
                     dashed = key.product is DataProduct.IMG8
-                    panel.draw(key, x, y, theme.module_colour(key.module_id), dashed=dashed, connect="finite")
+                    panel.draw(key, x, y, theme.module_color(key.module_id), dashed=dashed, connect="finite")
             nothing = not any(len(times_s) for times_s, _ in curves.values())
-            panel.nothing(f"no movie frames in the last {duration(self._light.span_s)}" if nothing else "")
+            panel.nothing(f"no movie frames in the last {span_text(self._light.span_s)}" if nothing else "")
         began_s = min((float(times_s[0]) for times_s, _ in curves.values() if len(times_s)), default=0.0)
         show_time(self.panels, began_s, now_s, self._light.span_s)
         self._tabulate(curves, now_s)
@@ -77,10 +78,10 @@ class LightCurveChart:
         rows = []
         for key, (times_s, values) in curves.items():
             name = f"{key.module_id} {key.product.token}"
-            colour = theme.module_colour(key.module_id)
+            color = theme.module_color(key.module_id)
             if len(times_s):
-                texts = (name, *(f"{value:.1f}" for value in values[-1]), duration(max(0.0, now_s - times_s[-1])))
-                rows.append(Row(texts, colour))
+                texts = (name, *(f"{value:.1f}" for value in values[-1]), age_text(max(0.0, now_s - times_s[-1])))
+                rows.append(Row(texts, color))
             else:
-                rows.append(Row((name, *["-"] * len(self.panels), f"> {duration(self._light.span_s)}"), colour))
+                rows.append(Row((name, *["-"] * len(self.panels), f"> {span_text(self._light.span_s)}"), color))
         self.table.show_rows(rows)

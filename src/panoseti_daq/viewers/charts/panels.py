@@ -43,7 +43,7 @@ class LogAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
         ]
 
 
-class Panel:
+class ChartPanel:
     """One pair of axes with a title, and a text in it where there is nothing.
 
     Parameters
@@ -65,7 +65,7 @@ class Panel:
         bottom: str = "",
         *,
         axes: dict[str, Any] | None = None,
-        above: Panel | None = None,
+        above: ChartPanel | None = None,
     ) -> None:
         self.plot = layout.addPlot(row=layout.ci.layout.rowCount(), col=0, axisItems=axes or {})
         if above is not None:
@@ -94,14 +94,14 @@ class Panel:
         self._nothing.setText(text)
 
     def draw(
-        self, name: object, x: Any, y: Any, colour: Any, *, width: int = 1, dashed: bool = False, **options: Any
+        self, name: object, x: Any, y: Any, color: Any, *, width: int = 1, dashed: bool = False, **options: Any
     ) -> None:
         """Draw a curve through points; the one of the same name is replaced."""
         if name in self._curves:
             self._curves[name].setData(x, y, **options)
             return
         style = QtCore.Qt.PenStyle.DashLine if dashed else QtCore.Qt.PenStyle.SolidLine
-        self._curves[name] = pg.PlotCurveItem(x, y, pen=pg.mkPen(colour, width=width, style=style), **options)
+        self._curves[name] = pg.PlotCurveItem(x, y, pen=pg.mkPen(color, width=width, style=style), **options)
         self.plot.addItem(self._curves[name])
 
     @property
@@ -178,7 +178,7 @@ class ChartPage(QtWidgets.QStackedWidget):
         self.setCurrentIndex(1)
 
 
-def show_time(panels: Sequence[Panel], began_s: float, now_s: float, span_s: float) -> None:
+def show_time(panels: Sequence[ChartPanel], began_s: float, now_s: float, span_s: float) -> None:
     """Show the last `span_s` of panels with the same UTC axis; at first less, so that a young curve is no dash.
 
     Parameters
@@ -193,10 +193,3 @@ def show_time(panels: Sequence[Panel], began_s: float, now_s: float, span_s: flo
     shown_s = min(span_s, max(_SHORTEST_AXIS_S, now_s - began_s))
     panels[0].plot.setXRange(now_s - shown_s, now_s, padding=0)
     panels[-1].bottom.setLabel(time.strftime("UTC, %Y-%m-%d", time.gmtime(now_s)))
-
-
-def duration(seconds: float) -> str:
-    """A time span as one says it: '45 s', '10 min', '3.2 h', '2.1 d'."""
-    units = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (math.inf, 86_400, "d"))
-    value, unit = next((seconds / unit_s, unit) for below_s, unit_s, unit in units if seconds < below_s)
-    return f"{value:.0f} {unit}" if value >= 10 or value == int(value) else f"{value:.1f} {unit}"

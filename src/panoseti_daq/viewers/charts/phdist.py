@@ -10,17 +10,18 @@ import numpy as np
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key
 from panoseti_daq.viewers import theme
-from panoseti_daq.viewers.charts.panels import ChartPage, LogAxis, Panel, duration
+from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis
 from panoseti_daq.viewers.charts.pulses import PulseHeights, Window, bin_edges, histogram
 from panoseti_daq.viewers.charts.series import Floats
 from panoseti_daq.viewers.charts.table import LegendTable, Row
+from panoseti_daq.viewers.times import span_text
 
 _FEW: Final = 8  # modules whose curves are drawn two pixels wide; more would cover each other
 _FAINT: Final = 130  # opacity of the others, 0-255; above them stands their sum
 _FLOOR: Final = 0.5  # events: where log curves of empty bins lie, below what is shown
 
 
-class PulseHeightDistribution:
+class PulseHeightChart:
     """Histograms of the largest pixel of each pulse-height frame, one curve per module and one panel per window.
 
     Parameters
@@ -45,16 +46,16 @@ class PulseHeightDistribution:
         self._log = log
         self._log_adc = log_adc
         self._pulses = pulses or PulseHeights(max(self._windows_s))
-        headings = ["module", *(text for w in self._windows_s for text in (duration(w), "Hz"))]
+        headings = ["module", *(text for w in self._windows_s for text in (span_text(w), "Hz"))]
         self.table = LegendTable(headings, [58, 54] * len(self._windows_s))
         self.widget = ChartPage(self.table, min(480, 110 + 112 * len(self._windows_s)))
-        self.panels: list[Panel] = []
+        self.panels: list[ChartPanel] = []
         for i in range(len(self._windows_s)):
             label = "largest pixel of a pulse-height frame (ADC counts)" if i == len(self._windows_s) - 1 else ""
             axes = {"left": LogAxis("left")} if log else {}
             axes |= {"bottom": LogAxis("bottom")} if log_adc else {}
             above = self.panels[-1] if self.panels else None
-            self.panels.append(Panel(self.widget.layout_, "events per bin", label, axes=axes, above=above))
+            self.panels.append(ChartPanel(self.widget.layout_, "events per bin", label, axes=axes, above=above))
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames."""
@@ -79,26 +80,26 @@ class PulseHeightDistribution:
             rate_hz = sum(window.rate_hz for window in by_module.values())
             seen = {module_id: window.max_adc for module_id, window in by_module.items() if len(window.max_adc)}
             modules = "1 module" if len(seen) == 1 else f"{len(seen)} modules"
-            panel.title(f"last {duration(window_s)}: {n_events:.0f} events, {rate_hz:.1f} Hz, {modules}")
-            panel.nothing("" if seen else f"no pulse-height frames in the last {duration(window_s)}")
+            panel.title(f"last {span_text(window_s)}: {n_events:.0f} events, {rate_hz:.1f} Hz, {modules}")
+            panel.nothing("" if seen else f"no pulse-height frames in the last {span_text(window_s)}")
             self._draw_panel(panel, seen, edges)
         if len(edges):
             x = self._x(edges)
             self.panels[0].plot.setXRange(x[0], x[-1], padding=0.01)
 
-    def _draw_panel(self, panel: Panel, seen: dict[int, Floats], edges: Floats) -> None:
+    def _draw_panel(self, panel: ChartPanel, seen: dict[int, Floats], edges: Floats) -> None:
         counts = {module_id: histogram(max_adc, edges).astype(float) for module_id, max_adc in seen.items()}
         few = len(counts) <= _FEW
         styles: dict[tuple[int | str, bool], tuple[Floats, tuple[int, ...]]] = {
-            (module_id, few): (y, (*theme.module_colour(module_id), 255 if few else _FAINT))
+            (module_id, few): (y, (*theme.module_color(module_id), 255 if few else _FAINT))
             for module_id, y in counts.items()
         }
         if not few:
             styles["all", True] = np.sum(list(counts.values()), axis=0), (255, 255, 255, 255)
         panel.keep(set(styles))
-        for name, (y, colour) in styles.items():
+        for name, (y, color) in styles.items():
             steps = np.log10(y.clip(_FLOOR)) if self._log else y
-            panel.draw(name, self._x(edges), steps, colour, width=2 if name[1] else 1, stepMode="center")
+            panel.draw(name, self._x(edges), steps, color, width=2 if name[1] else 1, stepMode="center")
         highest = max((float(y.max()) for y, _ in styles.values()), default=1.0)
         if self._log:
             panel.y_range(np.log10(0.7), np.log10(max(10.0, 1.5 * highest)))
@@ -114,7 +115,7 @@ class PulseHeightDistribution:
             return (name, *(text for n, hz in sums for text in (f"{n:.0f}", f"{hz:.1f}")))
 
         rows = [
-            Row(texts(str(m), [[by_module[m]] for by_module in windows]), theme.module_colour(m))
+            Row(texts(str(m), [[by_module[m]] for by_module in windows]), theme.module_color(m))
             for m in module_ids
         ]
         if len(module_ids) > 1:

@@ -12,9 +12,10 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers import theme
 from panoseti_daq.viewers.charts.book import SPAN_S, Group, KeyRate, RateBook, known_sum
-from panoseti_daq.viewers.charts.panels import ChartPage, LogAxis, Panel, show_time, utc_axis
+from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, with_gaps
 from panoseti_daq.viewers.charts.table import LegendTable, Row
+from panoseti_daq.viewers.times import age_text
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
@@ -24,7 +25,7 @@ OLD_AFTER_S: Final = 1.0  # but never sooner: nobody sees shorter ones
 OLD_PULSE_AFTER_S: Final = 30.0  # triggers come when they come: a quabo has one or two a second, or fewer
 _FEW: Final = 12  # curves of modules; more cannot be told apart, so products are drawn
 _LEAST_GAP_S: Final = 3.0  # without samples: the window was suspended
-_PRODUCT_COLOURS: Final = {"img16": 10, "img8": 3, "ph256": 7, "ph1024": 1}  # as those of these modules
+_PRODUCT_COLORS: Final = {"img16": 10, "img8": 3, "ph256": 7, "ph1024": 1}  # as those of these modules
 _FLOORS: Final = (0.1, 0.0001, 0.01)  # frames/s, MB/s, s: where lines of nothing lie
 _FRAMES, _BYTES, _AGE, _LEAST, _MIDDLE = range(5)  # columns of the samples
 
@@ -51,14 +52,14 @@ class RateChart:
         self._wall_ns = wall_ns
         self.table = LegendTable(["key", "frames/s", "kB/s", "age s", "drops"], [74, 74, 66, 60])
         self.widget = ChartPage(self.table, 450)
-        self.panels: list[Panel] = []
+        self.panels: list[ChartPanel] = []
         for label in ("frames/s", "MB/s", "age (s)", "drops/s"):
             axes: dict[str, Any] = {"bottom": utc_axis()}
             if label != "drops/s":
                 axes["left"] = LogAxis("left")
             above = self.panels[-1] if self.panels else None
             bottom = "UTC" if label == "drops/s" else ""
-            self.panels.append(Panel(self.widget.layout_, label, bottom, axes=axes, above=above))
+            self.panels.append(ChartPanel(self.widget.layout_, label, bottom, axes=axes, above=above))
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames."""
@@ -106,18 +107,18 @@ class RateChart:
                     highest = max(highest, float(np.nanmax(values, initial=0.0)))
                     y = np.log10(np.maximum(values, floor))
                     kept.add((group, which))
-                    self._line(panel, (group, which), series, y, _colour(group), which != column, few)
+                    self._line(panel, (group, which), series, y, _color(group), which != column, few)
             panel.keep(kept)
             panel.y_range(np.log10(0.8 * floor), np.log10(2 * highest))
 
     @staticmethod
     def _line(
-        panel: Panel, name: Any, series: TimeSeries, y: Floats, colour: Any, second: bool, few: bool
+        panel: ChartPanel, name: Any, series: TimeSeries, y: Floats, color: Any, second: bool, few: bool
     ) -> None:
         (_, token), _ = name
         dashed = second or (few and token.startswith("ph"))
         x, y = with_gaps(series.times_s, y, _LEAST_GAP_S)
-        panel.draw(name, x, y, colour, width=1 if second else 2, dashed=dashed, connect="finite")
+        panel.draw(name, x, y, color, width=1 if second else 2, dashed=dashed, connect="finite")
 
     def _draw_drops(self) -> None:
         highest = 1.0
@@ -127,7 +128,7 @@ class RateChart:
                 per_s = np.diff(book.drops.values[:, 0]).clip(0) / np.maximum(np.diff(times_s), 1e-3)
                 highest = max(highest, float(per_s.max()))
                 x, y = with_gaps(times_s[1:], per_s, _LEAST_GAP_S)
-                self.panels[3].draw(host, x, y, theme.module_colour(i), width=2, connect="finite")
+                self.panels[3].draw(host, x, y, theme.module_color(i), width=2, connect="finite")
         self.panels[3].y_range(-0.05 * highest, 1.1 * highest)
 
     def _write_titles(self, rates: list[KeyRate], few: bool) -> None:
@@ -139,7 +140,7 @@ class RateChart:
         self.panels[0].title("no server answers" if unknown else f"{frames:.1f} frames/s{sums}{dashed}")
         self.panels[1].title("" if unknown else f"{sizes / 1e6:.3g} MB/s{sums}")
         median = "" if few else "; dashed: median"
-        self.panels[2].title(f"oldest: module {oldest.name}, {_age(oldest.age_s(self._wall_ns()))} s{median}")
+        self.panels[2].title(f"oldest: module {oldest.name}, {age_text(oldest.age_s(self._wall_ns()))}{median}")
         n_dropped = sum(book.n_dropped for book in self._book.hosts.values())
         self.panels[3].title(f"{n_dropped} frames dropped because a client was slow")
 
@@ -152,17 +153,17 @@ class RateChart:
         if not few:
             for token in sorted({rate.product.token for rate in rates}):
                 some = [rate for rate in rates if rate.product.token == token]
-                rows.append(self._sum_row(f"all {token}", some, _colour((None, token)), "", now_ns))
+                rows.append(self._sum_row(f"all {token}", some, _color((None, token)), "", now_ns))
         for rate in sorted(rates, key=lambda rate: (not self._is_old(rate, now_ns), -rate.age_s(now_ns))):
-            colour = theme.module_colour(rate.module_id) if few else None
-            rows.append(self._sum_row(rate.name, [rate], colour, "", now_ns))
+            color = theme.module_color(rate.module_id) if few else None
+            rows.append(self._sum_row(rate.name, [rate], color, "", now_ns))
         self.table.show_rows(rows)
 
     def _is_old(self, rate: KeyRate, now_ns: int) -> bool:
         least_s = OLD_PULSE_AFTER_S if rate.product.kind is Kind.PULSE_HEIGHT else OLD_AFTER_S
         return rate.age_s(now_ns) > max(least_s, OLD_AFTER_PERIODS * self._period_s)
 
-    def _sum_row(self, name: str, rates: list[KeyRate], colour: Any, drops: str, now_ns: int) -> Row:
+    def _sum_row(self, name: str, rates: list[KeyRate], color: Any, drops: str, now_ns: int) -> Row:
         frames, sizes = (known_sum(column) for column in _columns(rates))
         age_s = max((rate.age_s(now_ns) for rate in rates), default=0.0)
         alarm = {3} if any(self._is_old(rate, now_ns) for rate in rates) else set()
@@ -172,15 +173,15 @@ class RateChart:
             name,
             _or_dash(f"{frames:.1f}", frames),
             _or_dash(f"{sizes / 1e3:.1f}", sizes),
-            _age(age_s),
+            f"{age_s:,.1f}",
             drops,
         )
-        return Row(texts, colour, frozenset(alarm))
+        return Row(texts, color, frozenset(alarm))
 
 
-def _colour(group: Group) -> theme.RgbColour:
+def _color(group: Group) -> theme.RgbColor:
     module_id, token = group
-    return theme.module_colour(_PRODUCT_COLOURS[token] if module_id is None else module_id)
+    return theme.module_color(_PRODUCT_COLORS[token] if module_id is None else module_id)
 
 
 def _columns(rates: list[KeyRate]) -> tuple[list[float], list[float]]:
@@ -189,7 +190,3 @@ def _columns(rates: list[KeyRate]) -> tuple[list[float], list[float]]:
 
 def _or_dash(text: str, value: float) -> str:
     return "-" if np.isnan(value) else text
-
-
-def _age(age_s: float) -> str:
-    return f"{age_s:.1f}" if age_s < 1000 else f"{age_s:,.0f}"

@@ -1,4 +1,4 @@
-"""The legend of a chart window: a table with the colour of each row. Imports Qt."""
+"""The legend of a chart window: a table with the color of each row. Imports Qt."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Row:
     ----------
     texts
         One per column.
-    colour
+    color
         Of its curve, shown before the first text; None for no curve.
     alarm
-        Columns that are shown in the colour of an alarm.
+        Columns that are shown in the color of an alarm.
     """
 
     texts: tuple[str, ...]
-    colour: theme.RgbColour | None = None
+    color: theme.RgbColor | None = None
     alarm: frozenset[int] = frozenset()
 
 
@@ -60,8 +60,8 @@ class _Rows(QtCore.QAbstractTableModel):
         row, column = self.rows[index.row()], index.column()
         if role == _Role.DisplayRole:
             return row.texts[column]
-        if role == _Role.DecorationRole and column == 0 and row.colour:
-            return QtGui.QColor(*row.colour)
+        if role == _Role.DecorationRole and column == 0 and row.color:
+            return QtGui.QColor(*row.color)
         if role == _Role.ForegroundRole and column in row.alarm:
             return QtGui.QColor(theme.ALARM)
         if role == _Role.TextAlignmentRole:

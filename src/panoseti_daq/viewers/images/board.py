@@ -21,7 +21,7 @@ KINDS: Final = (Kind.PULSE_HEIGHT, Kind.MOVIE)  # from left to right
 _STEADY: Final = 0.02  # common levels stay until they would move by this part of their range
 
 
-class Layout(Choice):
+class Arrangement(Choice):
     """How modules are arranged."""
 
     AUTO = "auto"
@@ -46,7 +46,7 @@ class Settings:
         Whether lines between the quabos are drawn.
     """
 
-    layout: Layout = Layout.AUTO
+    layout: Arrangement = Arrangement.AUTO
     colormap: ColorMap = ColorMap.PLASMA
     orientation: Orientation = Orientation.AS_STORED
     levels: LevelsMode = LevelsMode.ROLLING
@@ -109,10 +109,10 @@ class Board:
     def is_grid(self) -> bool:
         """Whether the modules stand in a grid, with common levels."""
         layout = self.settings.layout
-        return len(self.modules) > MOST_ROWS if layout is Layout.AUTO else layout is Layout.GRID
+        return len(self.modules) > MOST_ROWS if layout is Arrangement.AUTO else layout is Arrangement.GRID
 
     def refresh(self) -> list[Panel]:
-        """Compose and colour what is new.
+        """Compose and color what is new.
 
         Returns
         -------
@@ -125,13 +125,13 @@ class Board:
         return self.recolor() if self.is_grid is not self._was_grid else self._color(new)
 
     def recolor(self) -> list[Panel]:
-        """Colour everything anew: what decides the levels was changed."""
+        """Color everything anew: what decides the levels was changed."""
         self._was_grid = self.is_grid
         self._common.clear()
         return self._color(list(self.panels.values()))
 
     def recompose(self) -> list[Panel]:
-        """Compose and colour everything anew: the pedestal was changed."""
+        """Compose and color everything anew: the pedestal was changed."""
         for panel in self.panels.values():
             panel.rolling.clear()
             panel.compose(self.pedestals, self.histories)

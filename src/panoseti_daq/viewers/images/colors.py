@@ -1,4 +1,4 @@
-"""Colour maps as tables; the values are those of matplotlib (public domain, CC0), sampled at 17 places."""
+"""Color maps as tables; the values are those of matplotlib (public domain, CC0), sampled at 17 places."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOTHING: Final = 0x2B2B36  # pixels that nobody measured
 
 
 class ColorMap(Choice):
-    """Colour maps; all but gray are even to the eye, cividis also to the colour-blind."""
+    """Color maps; all but gray are even to the eye, cividis also to the color-blind."""
 
     PLASMA = "plasma"
     VIRIDIS = "viridis"
@@ -37,7 +37,7 @@ class ColorMap(Choice):
 
 @functools.cache
 def color_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
-    """Red, green and blue of every colour: shape (`N_COLORS`, 3), from low to high."""
+    """Red, green and blue of every color: shape (`N_COLORS`, 3), from low to high."""
     samples = np.array([list(bytes.fromhex(text)) for text in _SAMPLES[colormap].split()])
     at = np.linspace(0, len(samples) - 1, N_COLORS)
     table = np.stack([np.interp(at, np.arange(len(samples)), channel) for channel in samples.T], axis=1)
@@ -46,6 +46,6 @@ def color_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
 
 @functools.cache
 def rgb_table(colormap: ColorMap) -> npt.NDArray[np.uint32]:
-    """``0xffRRGGBB`` of every index that `color_indices` gives: the colours, and at last that of `NO_DATA`."""
+    """``0xffRRGGBB`` of every index that `color_indices` gives: the colors, and at last that of `NO_DATA`."""
     red, green, blue = color_table(colormap).T.astype(np.uint32)
     return np.append(red << 16 | green << 8 | blue, np.uint32(NOTHING)) | np.uint32(0xFF000000)

@@ -1,4 +1,4 @@
-"""Where images, titles and colour bars go in a window of a given size."""
+"""Where images, titles and color bars go in a window of a given size."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE
 
 GAP_PX: Final = 8
-BAR_PX: Final = 12  # width of the colours of a colour bar
+BAR_PX: Final = 12  # width of the colors of a color bar
 TITLE_LINES: Final = 6  # head, four quabos, file
 TITLE_CHARS: Final = 34  # the longest of them that all is well with
-LABEL_CHARS: Final = 6  # of a colour bar
+LABEL_CHARS: Final = 6  # of a color bar
 LEAST_SIDE_PX: Final = {False: 128, True: 60}  # rows, grid; the grid's is nine letters wide
 
 
@@ -29,7 +29,7 @@ class Box(NamedTuple):
 class Cell(NamedTuple):
     """Room for one kind of one module.
 
-    The colour bar, when there is one, stands right of the image.
+    The color bar, when there is one, stands right of the image.
     """
 
     module_id: int
@@ -60,7 +60,7 @@ class Plan:
     cells
         Row by row; in a row from left to right.
     legends
-        Room for the common colour bar of each product; none in rows.
+        Room for the common color bar of each product; none in rows.
     """
 
     height: int
@@ -109,7 +109,7 @@ def plan_grid(
     height: int,
     metrics: Metrics,
 ) -> Plan:
-    """The modules side by side, in as many columns as make the images largest; common colour bars on top."""
+    """The modules side by side, in as many columns as make the images largest; common color bars on top."""
     n, n_kinds = max(1, len(modules)), max(1, len(kinds))
     top = metrics.line + 2 * GAP_PX if products else 0
 

@@ -1,4 +1,4 @@
-"""Which pixel values get the first and the last colour."""
+"""Which pixel values get the first and the last color."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LevelsMode(Choice):
 
 
 class Levels(NamedTuple):
-    """Pixel values of the first and the last colour, ADC counts."""
+    """Pixel values of the first and the last color, ADC counts."""
 
     low: float
     high: float
@@ -94,14 +94,14 @@ def common_levels(levels: Iterable[tuple[float, float]]) -> Levels:
 def color_indices(
     image: npt.NDArray[Any], levels: Levels, valid: npt.NDArray[np.bool_] | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Index of the colour of each pixel.
+    """Index of the color of each pixel.
 
     Parameters
     ----------
     image
         Any shape.
     levels
-        What gets colour 0 and colour `N_COLORS` - 1; beyond them it is the same.
+        What gets color 0 and color `N_COLORS` - 1; beyond them it is the same.
     valid
         Where there is data, of the same shape; None for everywhere. Elsewhere the index is `NO_DATA`.
     """

@@ -31,7 +31,7 @@ _N_STOPS: Final = 17
 
 
 class Brush:
-    """Letters and colours for one size of the wall.
+    """Letters and colors for one size of the wall.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Brush:
             y += self.metrics.line
 
     def image(self, painter: QPainter, box: Box, picture: QImage, status: TimeStatus) -> None:
-        """An image, with a coloured frame when its time is in doubt."""
+        """An image, with a colored frame when its time is in doubt."""
         painter.drawImage(QRect(*box), picture)
         if status in _FRAMES:
             painter.setPen(QPen(COLORS[_FRAMES[status]], 2))
@@ -139,7 +139,7 @@ class Brush:
             painter.drawRect(square.adjusted(-grow, -grow, grow - 1, grow - 1))
 
     def bar(self, painter: QPainter, image: Box, levels: Levels, colormap: ColorMap) -> None:
-        """The colour bar right of an image."""
+        """The color bar right of an image."""
         rect = QRectF(image.x + image.width + GAP_PX, image.y, BAR_PX, image.height)
         painter.fillRect(rect, _gradient(colormap, rect.bottomLeft(), rect.topLeft()))
         painter.setFont(self._font)
@@ -154,7 +154,7 @@ class Brush:
     def legend(
         self, painter: QPainter, box: Box, product: DataProduct, levels: Levels, colormap: ColorMap
     ) -> None:
-        """The common colour bar of a product: name, lowest value, colours, highest value."""
+        """The common color bar of a product: name, lowest value, colors, highest value."""
         low, high = number_text(levels.low), number_text(levels.high)
         char = self.metrics.char
         name = f"{KIND_NAMES[product.kind]} {product.token}"

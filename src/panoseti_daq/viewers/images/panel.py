@@ -14,6 +14,7 @@ from panoseti_daq.viewers.images.history import History
 from panoseti_daq.viewers.images.levels import Levels, RollingLevels, color_indices
 from panoseti_daq.viewers.images.pedestal import Pedestals
 from panoseti_daq.viewers.images.titles import Line, Span, Stamp, Tone
+from panoseti_daq.viewers.times import age_text
 
 _SHORT: Final = {Tone.WARNING: Span("clock", Tone.WARNING), Tone.BAD: Span("time", Tone.BAD)}
 
@@ -45,9 +46,9 @@ class Panel:
     valid
         Where there is data; None for everywhere.
     levels
-        Of the colours in `indices`.
+        Of the colors in `indices`.
     indices
-        Colour of each pixel: shape (32, 32), as stored.
+        Color of each pixel: shape (32, 32), as stored.
     is_new
         Whether a frame came since `compose`.
     """
@@ -136,7 +137,7 @@ class Panel:
         newest = self.newest
         head = (Span(f"{self.module_id}", Tone.HEAD),) if with_module else ()
         tone = titles.tone_of(newest, now_unix_s, refresh_period_s)
-        age = Span(titles.age_text(newest.age_s(now_unix_s)), tone)
+        age = Span(age_text(newest.age_s(now_unix_s)), tone)
         said = titles.warning(self.status)
         full = (*head, Span(self.product.token, Tone.NORMAL), age)
         if said is None:

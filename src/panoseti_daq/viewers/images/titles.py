@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import enum
 import functools
-import time
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import Frame, Kind, PffName, TimeStatus
+from panoseti_daq.viewers.times import age_text, time_text
 
 OLD_AFTER_PERIODS: Final = 5
 KIND_NAMES: Final = {Kind.MOVIE: "movie", Kind.PULSE_HEIGHT: "pulse height"}
 
 
 class Tone(enum.Enum):
-    """How important a piece of text is; a viewer gives it a colour."""
+    """How important a piece of text is; a viewer gives it a color."""
 
     HEAD = "head"
     NORMAL = "normal"
@@ -50,28 +50,6 @@ class Stamp(NamedTuple):
     def age_s(self, now_unix_s: float) -> float:
         """How old it is, s."""
         return now_unix_s - self.unix_s
-
-
-def age_text(age_s: float) -> str:
-    """An age in few characters: ``0.3 s``, ``42 s``, ``7 min``, ``3 h``, ``12 d``; negative in the future."""
-    if age_s <= -0.05:
-        return f"-{age_text(-age_s)}"
-    age_s = max(age_s, 0.0)
-    for limit, divisor, unit in ((9.95, 1, "s"), (99.5, 1, "s"), (5970, 60, "min"), (172_800, 3600, "h")):
-        if age_s < limit:
-            return f"{age_s / divisor:.{1 if limit < 10 else 0}f} {unit}"
-    return f"{age_s / 86_400:.0f} d"
-
-
-def time_text(unix_ns: int, *, date: bool = True) -> str:
-    """UTC to the millisecond; ``--:--:--`` when there is no time."""
-    if not unix_ns:
-        return "--:--:--"
-    seconds, ns = divmod(unix_ns, 1_000_000_000)
-    return (
-        time.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S", time.gmtime(seconds))
-        + f".{ns // 1_000_000:03d}"
-    )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -121,7 +99,7 @@ def frame_lines(stamp: Stamp, silent: Iterable[int], now_unix_s: float, refresh_
 
 
 def quabo_line(quabo: int, stamp: Stamp | None, now_unix_s: float, refresh_period_s: float) -> Line:
-    """Line about a ph256 frame: quabo, in the colour of its warning, time, frame number, age."""
+    """Line about a ph256 frame: quabo, in the color of its warning, time, frame number, age."""
     if stamp is None:
         return (Span(f"Q{quabo}", Tone.OLD), Span("nothing yet", Tone.OLD))
     frame, tone = stamp.frame, tone_of(stamp, now_unix_s, refresh_period_s)

@@ -24,9 +24,9 @@ from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.titles import Line
 
 Place = tuple[int, Kind]
-Pixel = tuple[Place, int, int]
+WallPixel = tuple[Place, int, int]
 """A place, and row and column as stored."""
-Picture = tuple[QImage, npt.NDArray[np.uint32]]
+ImageAndPixels = tuple[QImage, npt.NDArray[np.uint32]]
 """An image and its pixels, which it does not keep alive."""
 
 
@@ -63,12 +63,12 @@ class Wall(QWidget):
         super().__init__()
         self.now_unix_s = 0.0
         self.waiting_text = "waiting for the first frame"
-        self.chosen: Pixel | None = None
+        self.chosen: WallPixel | None = None
         self.plan = Plan(0, ())
         self._board = board
         self._refresh_period_s = refresh_period_s
         self._view_size = QSize(0, 0)
-        self._pictures: dict[Place, Picture] = {}
+        self._pictures: dict[Place, ImageAndPixels] = {}
         self._texts: dict[Place, list[Line]] = {}
         self._cells: dict[Place, Cell] = {}
         self._brush = Brush(is_grid=False)
@@ -133,7 +133,7 @@ class Wall(QWidget):
         fitting = (caption for caption in captions if self._brush.width_of(caption) <= cell.text.width)
         return [next(fitting, captions[-1])]
 
-    def _picture(self, panel: Panel) -> Picture:
+    def _picture(self, panel: Panel) -> ImageAndPixels:
         settings = self._board.settings
         pixels = rgb_table(settings.colormap).take(settings.orientation.shown(panel.indices))
         image = QImage(pixels.data, MODULE_SIZE, MODULE_SIZE, 4 * MODULE_SIZE, QImage.Format.Format_RGB32)
@@ -175,7 +175,7 @@ class Wall(QWidget):
                 return cell
         return None
 
-    def pixel_at(self, x: float, y: float) -> Pixel | None:
+    def pixel_at(self, x: float, y: float) -> WallPixel | None:
         """The pixel at a place of the widget."""
         cell = self.cell_at(x, y)
         seen = None if cell is None else geometry.pixel_at(cell.image, x, y)

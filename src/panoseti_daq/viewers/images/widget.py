@@ -28,7 +28,7 @@ from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.curve import LightCurve
 from panoseti_daq.viewers.images.levels import LevelsMode
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
-from panoseti_daq.viewers.images.wall import Pixel, Wall
+from panoseti_daq.viewers.images.wall import Wall, WallPixel
 from panoseti_daq.viewers.plugin import ViewerContext
 from panoseti_daq.viewers.theme import BACKGROUND, FOREGROUND
 
@@ -70,7 +70,7 @@ class View:
         if context.module_ids:
             self.wall.waiting_text += f" of module {', '.join(map(str, context.module_ids))}"
         self._curve: LightCurve | None = None
-        self._hovered: Pixel | None = None
+        self._hovered: WallPixel | None = None
         self._message_until_s = 0.0
         self._info, self._setup = QLabel(), QLabel()
         self._splitter = QSplitter(Qt.Orientation.Vertical)
@@ -105,7 +105,7 @@ class View:
 
     def _add_actions(self) -> None:
         self._action("Save arrays (.npy)", "N", self.save_arrays)
-        self._action("Next colour map", "C", self.next_colormap)
+        self._action("Next color map", "C", self.next_colormap)
         self._action("Next orientation", "O", self.next_orientation)
         self._action("Quabo boundaries", "B", self.toggle_boundaries)
         self._action("Next levels: rolling, per frame, fixed", "L", self.next_levels)
@@ -149,7 +149,7 @@ class View:
         self._info.setText(text)
         self._info.setToolTip(text)
 
-    def _hover(self, pixel: Pixel | None) -> None:
+    def _hover(self, pixel: WallPixel | None) -> None:
         self._hovered = pixel
         self._show_info()
 
@@ -162,7 +162,7 @@ class View:
         if text != self._info.text():
             self._info.setText(text)
 
-    def pixel_text(self, pixel: Pixel) -> str:
+    def pixel_text(self, pixel: WallPixel) -> str:
         """Where a pixel is, and its value."""
         place, row, column = pixel
         panel = self.board.panels[place]
@@ -193,7 +193,7 @@ class View:
         self._show_setup()
 
     def next_colormap(self) -> None:
-        """Use the next colour map."""
+        """Use the next color map."""
         self.board.settings.colormap = self.board.settings.colormap.next
         self._show()
 
@@ -250,7 +250,7 @@ class View:
         else:
             self.say(f"{what} saved in {directory.absolute()}")
 
-    def click(self, pixel: Pixel) -> None:
+    def click(self, pixel: WallPixel) -> None:
         """Show the light curve of a pixel; that of the pixel which is shown is closed."""
         found = self.board.panels[pixel[0]].stamp_at(*pixel[1:])
         if pixel == self.wall.chosen or found is None:

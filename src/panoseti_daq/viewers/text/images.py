@@ -21,7 +21,7 @@ from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import Pedestals
 from panoseti_daq.viewers.images.titles import Stamp
 from panoseti_daq.viewers.text.halfblocks import TextLine
-from panoseti_daq.viewers.text.panels import Look, empty_lines, panel_lines
+from panoseti_daq.viewers.text.panels import PanelStyle, empty_lines, panel_lines
 
 _BETWEEN_KINDS: Final = 2  # columns
 _BETWEEN_MODULES: Final = 4
@@ -63,7 +63,7 @@ class Grid:
         Rows of modules that fit, at least one.
     """
 
-    look: Look
+    look: PanelStyle
     per_row: int
     n_rows: int
 
@@ -183,7 +183,7 @@ class TermImages:
     def _grid(self, columns: int, rows: int, n_modules: int, n_kinds: int, *, in_color: bool) -> Grid:
         grids = []
         for scale in self._zoom.value:
-            look = Look(scale, self._colormap if in_color else None, self._levels, self._period_s)
+            look = PanelStyle(scale, self._colormap if in_color else None, self._levels, self._period_s)
             width = n_kinds * (look.n_columns + _BETWEEN_KINDS) - _BETWEEN_KINDS + _BETWEEN_MODULES
             per_row = max(1, (columns + _BETWEEN_MODULES) // width)
             grids.append(Grid(look, per_row, max(1, (rows + 1) // (look.n_lines + 1))))
@@ -204,7 +204,7 @@ class TermImages:
             lines += self._row(seen[begin : begin + grid.per_row], kinds, grid.look)
         return lines
 
-    def _row(self, modules: list[int], kinds: list[Kind], look: Look) -> Iterator[TextLine]:
+    def _row(self, modules: list[int], kinds: list[Kind], look: PanelStyle) -> Iterator[TextLine]:
         panels = [self._panel_lines(module_id, kind, look) for module_id in modules for kind in kinds]
         for pieces in zip(*panels, strict=True):
             line: TextLine = []
@@ -213,7 +213,7 @@ class TermImages:
                 line += [*piece, Segment(" " * gap)]
             yield line[:-1]
 
-    def _panel_lines(self, module_id: int, kind: Kind, look: Look) -> list[TextLine]:
+    def _panel_lines(self, module_id: int, kind: Kind, look: PanelStyle) -> list[TextLine]:
         panel = self._panels.get((module_id, kind))
         return empty_lines(module_id, kind, look) if panel is None else panel_lines(panel, look)
 

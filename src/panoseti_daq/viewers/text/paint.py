@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 
-Cell = tuple[str, Style]
+Character = tuple[str, Style]
 
 _PLAIN: Final = Style.null()
 _SYSTEMS: Final = {system.name.lower(): system for system in ColorSystem} | {"256": ColorSystem.EIGHT_BIT}
@@ -34,7 +34,7 @@ class Painter:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._system = None if console.no_color else _SYSTEMS.get(console.color_system or "")
-        self._seen: list[list[Cell]] = []
+        self._seen: list[list[Character]] = []
 
     def forget(self) -> None:
         """Write everything next time, for what is on the terminal is not known any more."""
@@ -58,8 +58,8 @@ class Painter:
             self._console.file.write(text)
             self._console.file.flush()
 
-    def _changes(self, rows: list[list[Cell]]) -> Iterator[str]:
-        seen: list[list[Cell]] = self._seen
+    def _changes(self, rows: list[list[Character]]) -> Iterator[str]:
+        seen: list[list[Character]] = self._seen
         if [len(row) for row in rows] != [len(row) for row in seen]:
             yield "\x1b[0m\x1b[2J"
             seen = [[(" ", _PLAIN)] * len(row) for row in rows]
@@ -79,9 +79,9 @@ class Painter:
             yield "\x1b[0m"
 
 
-def _cells(line: Sequence[Segment], system: ColorSystem | None) -> list[Cell]:
+def _cells(line: Sequence[Segment], system: ColorSystem | None) -> list[Character]:
     """One element per column; the second column of a wide character is empty."""
-    cells: list[Cell] = []
+    cells: list[Character] = []
     for text, style, control in line:
         if control:
             continue

@@ -16,8 +16,9 @@ from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, color_indices, frame_levels
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.titles import KIND_NAMES, Tone, age_text, time_text, tone_of, warning
+from panoseti_daq.viewers.images.titles import KIND_NAMES, Tone, tone_of, warning
 from panoseti_daq.viewers.text.halfblocks import TextLine, color_scale, half_blocks, ramp
+from panoseti_daq.viewers.times import age_text, short_age_text, time_text
 
 _STYLES: Final = {
     Tone.HEAD: Style(bold=True),
@@ -29,7 +30,7 @@ _STYLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PanelStyle:
     """How panels are drawn.
 
     Attributes
@@ -65,7 +66,7 @@ class Look:
         return self.n_columns // 2 + (2 if self.is_small else 4)
 
 
-def panel_lines(panel: Panel, look: Look) -> list[TextLine]:
+def panel_lines(panel: Panel, look: PanelStyle) -> list[TextLine]:
     """A panel as `look.n_lines` lines of `look.n_columns` columns; its levels stay when they are fixed."""
     match look.levels:
         case LevelsMode.ROLLING:
@@ -81,7 +82,7 @@ def panel_lines(panel: Panel, look: Look) -> list[TextLine]:
     return lines
 
 
-def empty_lines(module_id: int, kind: Kind, look: Look) -> list[TextLine]:
+def empty_lines(module_id: int, kind: Kind, look: PanelStyle) -> list[TextLine]:
     """The place of a panel that has no frame."""
     text = f"{module_id}: no {KIND_NAMES[kind]} yet"
     return [_words(look, (text, Tone.OLD)), *[_words(look)] * (look.n_lines - 1)]
@@ -94,7 +95,7 @@ def _indices(panel: Panel, scale: int) -> npt.NDArray[np.uint8]:
     return color_indices(means, panel.levels, None if panel.valid is None else panel.valid[::scale, ::scale])
 
 
-def _title(panel: Panel, look: Look) -> list[TextLine]:
+def _title(panel: Panel, look: PanelStyle) -> list[TextLine]:
     stamp, now_s = panel.newest, time.time()
     frame, tone = stamp.frame, tone_of(stamp, now_s, look.refresh_period_s)
     quabo = "" if frame.key.quabo is None else f" Q{frame.key.quabo}"
@@ -114,38 +115,31 @@ def _title(panel: Panel, look: Look) -> list[TextLine]:
     return [_words(look, (f"module {panel.module_id}", Tone.HEAD), (what, tone)), _words(look, *second)]
 
 
-def _scale(levels: Levels, look: Look) -> TextLine:
+def _scale(levels: Levels, look: PanelStyle) -> TextLine:
     low, high = f"{levels.low:.0f}", f"{levels.high:.0f}"
     n_columns = look.n_columns - len(f"{low}  {high} ADC")
     return [Segment(f"{low} "), *color_scale(n_columns, look.colormap), Segment(f" {high} ADC")]
 
 
-def _about_quabos(panel: Panel, look: Look) -> TextLine:
+def _about_quabos(panel: Panel, look: PanelStyle) -> TextLine:
     """Age of each quabo."""
     now_s = time.time()
     words = []
     for quabo in range(N_QUABOS):
         stamp = panel.stamps.get(quabo)
-        text = "-" if stamp is None else _short_age(stamp.age_s(now_s))
+        text = "-" if stamp is None else short_age_text(stamp.age_s(now_s))
         tone = Tone.OLD if stamp is None else tone_of(stamp, now_s, look.refresh_period_s)
         words.append((f"Q{quabo} {text}", tone))
     return _words(look, *words)
 
 
-def _short_age(age_s: float) -> str:
-    """An age in four characters at most: ``0.3s``, ``7m``; ``-7s`` of what comes from the future."""
-    if age_s < -0.95:
-        return f"-{min(-age_s, 99):.0f}s"
-    return age_text(age_s).replace(" ", "").replace("min", "m")
-
-
-def _about_pixels(panel: Panel, look: Look) -> TextLine:
+def _about_pixels(panel: Panel, look: PanelStyle) -> TextLine:
     pixels = panel.measured
     text = f"min {pixels.min()}  mean {pixels.mean():.1f}  max {pixels.max()}"
     return _words(look, (text, Tone.NORMAL))
 
 
-def _words(look: Look, *words: tuple[str, Tone]) -> TextLine:
+def _words(look: PanelStyle, *words: tuple[str, Tone]) -> TextLine:
     """A line of words with a blank between them, cut or filled to the width of a panel."""
     line: TextLine = []
     for text, tone in words:

@@ -23,6 +23,7 @@ from panoseti_daq.viewers.plugin import TerminalViewer, describe
 from panoseti_daq.viewers.text.keys import KeyReader, cbreak
 from panoseti_daq.viewers.text.paint import Painter, terminal_size
 from panoseti_daq.viewers.text.signals import Signals, log_held_back, noted_signals
+from panoseti_daq.viewers.times import age_text
 
 _log = logging.getLogger(__name__)
 
@@ -207,7 +208,9 @@ class _Session:
 def _connection(states: Mapping[str, HostState]) -> tuple[str, bool]:
     """How it stands with the hosts, and whether one is lost; the lost ones come first."""
     now = time.monotonic()
-    lost = [f"{host} lost {now - s.since:.0f} s ago: {s.reason}" for host, s in states.items() if not s.connected]
+    lost = [
+        f"{host} lost {age_text(now - s.since)} ago: {s.reason}" for host, s in states.items() if not s.connected
+    ]
     connected = [host for host, state in states.items() if state.connected]
     text = "; ".join([*lost, *([f"connected to {', '.join(connected)}"] if connected else [])])
     return " ".join(text.split()) or "connecting", bool(lost)

@@ -1,4 +1,4 @@
-"""``flat``: a window of one colour, once it has a frame; what it drew can be told by any pixel."""
+"""``flat``: a window of one color, once it has a frame; what it drew can be told by any pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from panoseti_daq.pff import Key
 
 
-def make(context: ViewerContext, *, colour: Annotated[str, "Colour of the window."] = "green") -> Viewer:
+def make(context: ViewerContext, *, color: Annotated[str, "Color of the window."] = "green") -> Viewer:
     from PySide6.QtGui import QColor, QPalette
     from PySide6.QtWidgets import QWidget
 
@@ -30,9 +30,9 @@ def make(context: ViewerContext, *, colour: Annotated[str, "Colour of the window
             self._has_frame = True
 
         def redraw(self) -> None:
-            self._widget.setPalette(QPalette(QColor(colour if self._has_frame else "black")))
+            self._widget.setPalette(QPalette(QColor(color if self._has_frame else "black")))
 
     return Flat()
 
 
-SPEC = ViewerSpec("flat", "One colour, once there are images.", make)
+SPEC = ViewerSpec("flat", "One color, once there are images.", make)
