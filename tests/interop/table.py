@@ -1,4 +1,4 @@
-"""The table of what works with which, filled in by the tests."""
+"""Table of compatibility, filled in by the tests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import defaultdict
 from typing import Final
 
 INTRODUCTION: Final = """\
-# What works with which
+# Compatibility
 
-Made by `nox -s interop` from what its tests have seen; do not edit. "peer" is `panoseti-grpc`, the predecessor.
-A cell that says "no" is a test as well: it asserts that it is so.
+Made by `nox -s interop` from what its tests observed; do not edit. *Peer* is `panoseti-grpc`, the predecessor. A
+cell that says "no" is a test as well: it asserts the limit.
 """
 
 

@@ -1,0 +1,183 @@
+"""Pages of the documentation: their code runs, their links and commands exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "compat" / "README.md"),
+    *sorted(ROOT.glob("examples/*/README.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
+PORT = "50123"
+# Of a python block, what it prints; blocks are recognized by a piece of them.
+PRINTED = {
+    "n_images == 5": r"(module [13] (MOVIE|PULSE_HEIGHT) at 20.*\n){5}",
+    "n_frames >= 50": r"(.* from frame \d+: \d+ frames\n)+next time: \{.*\}\n",
+    "import DaqDataClient\n": r"[13] \d+\n",
+    "import open_file": r"(.*\d+ frames, mean \d+.*\n){2}",
+    'print(image["module_id"], image["type"], image["image_array"].mean())': r"[13] (MOVIE|PULSE_HEIGHT) .*\n",
+}
+RUN_ELSEWHERE = ("ViewerSpec(",)  # the viewer: see the end
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+by_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+def blocks(page: Path, language: str, mentioning: str = "") -> list[str]:
+    found = re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+    return [block for block in found if mentioning in block]
+
+
+def scripts(page: Path) -> list[str]:
+    return [block for block in blocks(page, "python") if not any(mark in block for mark in RUN_ELSEWHERE)]
+
+
+@pytest.fixture
+def bash() -> Iterator[subprocess.Popen[str]]:
+    """A shell with our command on its path, as the leader of all that it starts."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    shell = subprocess.Popen(
+        ["bash"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    yield shell
+    os.killpg(shell.pid, signal.SIGTERM)
+    shell.communicate(timeout=10)
+
+
+@pytest.mark.timeout(180)
+def test_the_code_of_the_pages_runs_block_after_block(bash: subprocess.Popen[str], tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    [commands] = {block for page in PAGES for block in blocks(page, "sh", "panoseti-daq simulate")}
+    assert bash.stdin and bash.stdout
+    bash.stdin.write(f"cd {tmp_path}\n{commands.replace(PORT, port)}\necho done\n")
+    bash.stdin.flush()
+    lines = list(iter(bash.stdout.readline, "done\n"))
+    assert len(lines) == 20
+    assert all(line.startswith("{") for line in lines)
+
+    for script in dict.fromkeys(script for page in PAGES for script in scripts(page)):
+        printed = subprocess.run(
+            [sys.executable, "-c", script.replace(PORT, port), tmp_path / "run"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        ).stdout
+        [expected] = [pattern for mark, pattern in PRINTED.items() if mark in script]
+        assert re.fullmatch(expected, printed), printed
+
+
+@by_page
+def test_the_code_of_a_page_has_a_language_that_is_checked(page: Path) -> None:
+    opened = re.findall(r"^```(\S*)$", page.read_text(), re.MULTILINE)
+    assert set(opened) <= {"", "python", "sh", "console", "toml", "mermaid", "{toctree}"}
+    assert opened.count("") == len(opened) / 2  # what closes a block; no block is without a language
+
+
+@by_page
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@by_page
+def test_the_commands_of_a_page_and_their_options_exist(page: Path) -> None:
+    import typer
+
+    from panoseti_daq.cli.main import app
+
+    group = typer.main.get_command(app)
+    commands: dict[str, typer.core.TyperCommand] = group.commands  # type: ignore[attr-defined]
+    serve = {option for parameter in commands["serve"].params for option in parameter.opts}
+    text = page.read_text().replace("\\\n", " ")
+    code = "\n".join(re.findall(r"```.*?```|`[^`]+`", text, re.S))
+    for name, rest in re.findall(r"panoseti-daq ([a-z][a-z-]*)([^`\n>]*)", code):
+        assert name in commands, name
+        if hasattr(commands[name], "commands"):  # a group: its commands have options of their own
+            continue
+        options = {option for parameter in commands[name].params for option in parameter.opts}
+        known = options | serve if name == "systemd-unit" else options
+        for option in re.findall(r"--[a-z][a-z-]*", rest):
+            assert option in known, f"{name} {option}"
+
+
+def test_every_command_stands_in_the_table_of_the_readme_and_no_other() -> None:
+    from panoseti_daq.cli.main import app
+
+    names = {
+        command.name or command.callback.__name__.replace("_", "-")
+        for command in app.registered_commands
+        if command.callback
+    }
+    text = (ROOT / "README.md").read_text()
+    table = text[text.index("| command |") : text.index("Every command has")]
+    for name in re.findall(r"`([\w-]+)", "\n".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE))):
+        assert name in names | {"pff", "plot"}
+
+
+def test_every_setting_of_the_page_exists_with_its_default() -> None:
+    from panoseti_daq.config.settings import ServerSettings
+
+    table = (DOCS / "settings.md").read_text()
+    rows = re.findall(r"^\| `(\w+)`.*?\| ([^|]+) \|", table[table.index("| key |") :], re.MULTILINE)
+    documented = {
+        key
+        for row in re.findall(r"^\| (`\w+`[^|]*)\|", table[table.index("| key |") :], re.MULTILINE)
+        for key in re.findall(r"`(\w+)`", row)
+    }
+    assert set(ServerSettings.model_fields) <= documented
+    for key, default in rows:
+        if default.strip().replace(".", "").isdecimal():
+            assert ServerSettings.model_fields[key].default == float(default)
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    listed = set(re.findall(r"^[\w/-]+$", "\n".join(blocks(DOCS / "index.md", "{toctree}")), re.MULTILINE))
+    pages = {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.glob("*.md")} - {"index"}
+    assert listed == pages | {"api/index", "decisions/index"}
+
+
+def test_the_sections_that_the_code_refers_to_exist() -> None:
+    text = (DOCS / "specification.md").read_text()
+    sections = set(re.findall(r"^#{2,3} (\d+(?:\.\d+)?)\b", text, re.MULTILINE))
+    for path in (path for folder in ("src", "tests", "compat") for path in (ROOT / folder).rglob("*.py")):
+        for references in re.findall(r"SPEC ((?:\d+(?:\.\d+)?(?:, | and |-)?)+)", path.read_text()):
+            assert set(re.split(", | and |-", references)) <= sections, path
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
+def test_the_viewer_of_the_page_is_the_example() -> None:
+    [viewer] = blocks(DOCS / "viewers.md", "python", "ViewerSpec(")
+    [project] = blocks(DOCS / "viewers.md", "toml")
+    example = ROOT / "examples" / "brightest_viewer"
+    assert (example / "brightest.py").read_text().partition("\n\n")[2] == viewer
+    assert (example / "pyproject.toml").read_text() == project
