@@ -1,19 +1,21 @@
+"""What every test has: properties without a deadline, SIGINT as a terminal sends it, and nothing left behind."""
+
 from __future__ import annotations
 
-import threading
-import time
+import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from support.leaks import Watched, none_left
 
 # A busy machine must not fail a property: the only limit is the timeout of pytest.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-END_WITHIN_S = 2.0  # a thread that was told to end may take so long
-_NOT_OURS = ("pytest", "hypothesis")
-_OF_THE_PROCESS = ("_poll_wrapper",)  # gRPC's poller, started once
+# What a shell starts in the background ignores SIGINT, and its children inherit that: Ctrl-C would not reach them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -22,21 +24,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def watched() -> Iterator[Watched]:
+    """Loops and hubs of all tests."""
+    seen = Watched()
+    with seen.watching():
+        yield seen
+
+
 @pytest.fixture(autouse=True)
-def no_thread_left_behind() -> Iterator[None]:
-    """Fails a test that leaves a thread running."""
-    before = set(threading.enumerate())
-    yield
-    deadline = time.monotonic() + END_WITHIN_S
-    while left := _ours(set(threading.enumerate()) - before):
-        if time.monotonic() > deadline:
-            pytest.fail(f"threads left behind: {', '.join(sorted(left))}")
-        time.sleep(0.002)
-
-
-def _ours(threads: set[threading.Thread]) -> list[str]:
-    return [
-        thread.name
-        for thread in threads
-        if not (thread.name.startswith(_NOT_OURS) or any(name in thread.name for name in _OF_THE_PROCESS))
-    ]
+def nothing_left_behind(watched: Watched) -> Iterator[None]:
+    """Fail a test that leaves a thread, task, child process or subscription behind."""
+    with none_left(watched):
+        yield

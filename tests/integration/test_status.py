@@ -8,10 +8,11 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
-from support.deaf import Deaf
+from support.deaf import deaf_watch
 from support.frames import append, wait_until
 from support.pseudo_terminal import in_terminal
 from support.rig import recording, run_command, serving_in_thread, started
@@ -20,10 +21,11 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.cli.status import status as show_status
 from panoseti_daq.client import DaqDataClient
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.service import choose_source
 from panoseti_daq.simulator.faults import Faults
 from panoseti_daq.simulator.schedule import Simulation
 from panoseti_daq.simulator.simulator import Simulator
-from panoseti_daq.sources import watch as watch_module
+from panoseti_daq.sources.follow import RunSource
 
 DEAD = "127.0.0.1:1"  # nobody listens there
 
@@ -105,8 +107,7 @@ def test_status_says_that_it_polls_and_why(tmp_path: Path, capsys: pytest.Captur
 def test_status_tells_the_changes_that_inotify_missed_and_what_is_done_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(watch_module, "RustNotify", Deaf)
-    monkeypatch.setattr(watch_module, "LOOK_INTERVAL_S", 0.02)
+    monkeypatch.setattr(choose_source, "RunSource", partial(RunSource, make_watch=deaf_watch(0.02)))
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.IMG16)
         (path,) = (path for path in recorder.writer.last_files if path.stat().st_size)

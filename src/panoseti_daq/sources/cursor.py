@@ -19,7 +19,7 @@ from panoseti_daq.pff import DataProduct, FrameBlock, Gap, PffName, Position, Ru
 from panoseti_daq.sources.tail import Tail
 
 BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB unless told otherwise
-LOOK_AHEAD_EVERY_S: Final = 1.0  # a slow reader takes note of files that may be deleted before it comes to them
+LOOK_AHEAD_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,10 @@ class Cursor:
         Begin here; None for the beginning of the first run not before `from_run`.
     from_run
         Base name of a run; empty for any.
+    block_bytes
+        Read at most so much at once, but one frame at least.
+    look_ahead_every_s
+        Take note this often of files that may be deleted before the cursor comes to them.
     """
 
     def __init__(
@@ -98,10 +102,14 @@ class Cursor:
         product: DataProduct,
         at: Position | None = None,
         from_run: str = "",
+        block_bytes: int = BLOCK_BYTES,
+        look_ahead_every_s: float = LOOK_AHEAD_EVERY_S,
     ) -> None:
         self._module_dir = module_dir
         self._module_id = module_id
         self._product = product
+        self._block_bytes = block_bytes
+        self._look_ahead_every_s = look_ahead_every_s
         self._tail: Tail | None = None
         self._place = _Place.before(from_run) if from_run else _Place(-1.0, "", -1, "")
         self._next_frame = 0
@@ -113,7 +121,7 @@ class Cursor:
             self._open(_Place.of(at.run, at.file), at.frame_number)
 
     def read(self) -> Stretch | Gap | None:
-        """Next frames, at most `BLOCK_BYTES`, or what is missing; None when there is nothing more for now.
+        """Next frames, at most `block_bytes`, or what is missing; None when there is nothing more for now.
 
         Raises
         ------
@@ -145,7 +153,7 @@ class Cursor:
         if tail is None:
             return
         try:
-            for block in tail.read(BLOCK_BYTES):
+            for block in tail.read(self._block_bytes):
                 self._frame_size_bytes = block.layout.frame_size_bytes
                 if block.first_frame_number > self._next_frame:
                     n_missing = block.first_frame_number - self._next_frame
@@ -156,7 +164,7 @@ class Cursor:
                 first = self._position()
                 self._next_frame += len(block)
                 yield Stretch(first, block)
-                if time.monotonic() - self._looked_at > LOOK_AHEAD_EVERY_S:
+                if time.monotonic() - self._looked_at > self._look_ahead_every_s:
                     yield from self._look_ahead()
         except FileNotFoundError:
             yield self._gap(None, "the file was deleted before it was read")

@@ -22,7 +22,7 @@ from panoseti_daq.sources.tail import Tail, signature
 
 _log = logging.getLogger(__name__)
 
-SETTLED_AFTER_S: Final = 30.0  # a file that a later one replaced is closed when it did not grow for so long
+SETTLED_AFTER_S: Final = 30.0
 # When following begins, so many frames of a file are read back, to have the newest of every key at once:
 # one for the products that hold all quabos; ph256 mixes four quabos that trigger at different rates.
 _FRAMES_BACK: Final = {product: 256 if product.one_quabo else 1 for product in DataProduct}
@@ -90,6 +90,8 @@ class RunFiles:
         Modules to follow; empty for all, also those that come later.
     products
         Data products to follow.
+    settled_after_s
+        A file that a later one replaced is closed when it did not grow for so long.
 
     Attributes
     ----------
@@ -104,12 +106,14 @@ class RunFiles:
         data_dir: Path,
         module_ids: Collection[int] = (),
         products: Collection[DataProduct] = tuple(DataProduct),
+        settled_after_s: float = SETTLED_AFTER_S,
     ) -> None:
         self.data_dir = data_dir
         self.modules: tuple[int, ...] = ()
         self.directories: dict[str, tuple[int, int]] = {}
         self._module_ids = frozenset(module_ids)
         self._products = frozenset(products)
+        self._settled_after_s = settled_after_s
         self._damage: defaultdict[ModuleProduct, Damage] = defaultdict(Damage)
         self._tails: dict[str, Tail] = {}  # followed
         self._settled: dict[str, Tail] = {}  # complete, as far as we know; the cursor is kept
@@ -226,7 +230,7 @@ class RunFiles:
         """Close files that a later one replaced and that have settled."""
         now = time.monotonic()
         for path, tail in list(self._tails.items()):
-            if path not in present and now - tail.grew_at > SETTLED_AFTER_S and not tail.changed():
+            if path not in present and now - tail.grew_at > self._settled_after_s and not tail.changed():
                 self._settle(tail)
 
     def look(self) -> Look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -15,7 +16,7 @@ from panoseti_daq.sources.runs import RUN_NAME_FILE, module_dirs
 from panoseti_daq.sources.source import SourceStatus
 from panoseti_daq.sources.watch import Changes, DirectoryWatch
 
-MAX_BATCH_BYTES: Final = 32 << 20  # read at once; what is beyond stays on disk until it is asked for
+MAX_BATCH_BYTES: Final = 32 << 20
 
 _T = TypeVar("_T")
 
@@ -36,6 +37,10 @@ class RunSource:
         Data products to follow.
     polling_interval_s
         Look at the files this often instead of using inotify; None to use inotify where it works.
+    max_batch_bytes
+        Read at most so much at once; what is beyond stays on disk until it is asked for.
+    make_watch
+        Makes what notices changes.
     """
 
     def __init__(
@@ -45,9 +50,12 @@ class RunSource:
         module_ids: Collection[int] = (),
         products: Collection[DataProduct] = tuple(DataProduct),
         polling_interval_s: float | None = None,
+        max_batch_bytes: int = MAX_BATCH_BYTES,
+        make_watch: Callable[..., DirectoryWatch] = DirectoryWatch,
     ) -> None:
         self.data_dir = Path(data_dir)
-        self._polling_interval_s = polling_interval_s
+        self._make_watch = partial(make_watch, self.data_dir, polling_interval_s=polling_interval_s)
+        self._max_batch_bytes = max_batch_bytes
         self._files = RunFiles(self.data_dir, module_ids, products)
         self._watch: DirectoryWatch | None = None
         self._n_missed_events = 0
@@ -91,7 +99,7 @@ class RunSource:
 
     def _open(self) -> None:
         module_dirs(self.data_dir)  # raises when there is nothing to follow
-        self._watch = DirectoryWatch(self.data_dir, polling_interval_s=self._polling_interval_s)
+        self._watch = self._make_watch()
         self._scan(self._watch)
         self._reading = self._files.read()
 
@@ -106,14 +114,14 @@ class RunSource:
         self._files.close()
 
     def _next_blocks(self) -> list[FrameBlock] | None:
-        """Wait for changes and read what was appended, up to `MAX_BATCH_BYTES`; None at the end."""
+        """Wait for changes and read what was appended, up to `max_batch_bytes`; None at the end."""
         assert self._watch is not None
         while True:
             blocks, n_bytes = [], 0
             for block in self._reading:
                 blocks.append(block)
                 n_bytes += len(block.data)
-                if n_bytes >= MAX_BATCH_BYTES:
+                if n_bytes >= self._max_batch_bytes:
                     break
             if blocks:
                 return blocks

@@ -18,8 +18,8 @@ PID_FILE: Final = "daq_hashpipe_pid"  # written by the control software when it 
 GROWN_WITHIN_S: Final = 60.0  # pulse heights at 5 Hz fill one stdio buffer in a second or two
 
 
-def why_inactive(probe: RunProbe, data_dir: Path) -> str | None:
-    """Reason why no run is active in `data_dir` according to `probe`; None when one is.
+def why_inactive(probe: RunProbe, data_dir: Path, process_name: str = PROCESS_NAME) -> str | None:
+    """Return the reason why no run is active in `data_dir` according to `probe`; None when one is.
 
     Reads /proc or the directory tree: call it in a thread.
     """
@@ -27,8 +27,8 @@ def why_inactive(probe: RunProbe, data_dir: Path) -> str | None:
         case RunProbe.NONE:
             return None
         case RunProbe.PROCESS:
-            found = any(_process_name(pid) == PROCESS_NAME for pid in os.listdir("/proc") if pid.isdigit())
-            return None if found else f"no process is named {PROCESS_NAME!r}"
+            found = any(_process_name(pid) == process_name for pid in os.listdir("/proc") if pid.isdigit())
+            return None if found else f"no process is named {process_name!r}"
         case RunProbe.PID_FILE:
             return _why_pid_inactive(data_dir / PID_FILE)
         case RunProbe.GROWTH:

@@ -19,9 +19,7 @@ _log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory when much has to be caught up
 AFTER_DAMAGE_BYTES: Final = 1 << 16  # the next damage may be near, and what follows it is read again
-COMPARE_AFTER_S: Final = (
-    1.0  # a file that rested so long may have been written anew to the same size or a larger one
-)
+COMPARE_AFTER_S: Final = 1.0
 
 Signature = tuple[int, int, int, int]
 """Device, inode, size in bytes and mtime in ns: as long as they stay, a file has the same content."""
@@ -56,6 +54,8 @@ class Tail:
         Begin with this frame.
     damage
         Counts what is skipped; one of its own if None.
+    compare_after_s
+        A file that rested so long may have been written anew to the same size or a larger one.
 
     Attributes
     ----------
@@ -73,6 +73,7 @@ class Tail:
         last_frames: int | None = None,
         first_frame: int = 0,
         damage: Damage | None = None,
+        compare_after_s: float = COMPARE_AFTER_S,
     ) -> None:
         self.path = path
         self.name = name
@@ -82,6 +83,7 @@ class Tail:
         self.grew_at = time.monotonic()
         self._last_frames = last_frames
         self._first_frame = first_frame
+        self._compare_after_s = compare_after_s
         self._fd: int | None = None
         self._signature: Signature | None = None  # before the last read
         self._complained = False
@@ -189,7 +191,7 @@ class Tail:
         if self._layout is None:
             return
         is_shorter = size < self._offset
-        if not is_shorter and time.monotonic() - self.grew_at < COMPARE_AFTER_S:
+        if not is_shorter and time.monotonic() - self.grew_at < self._compare_after_s:
             return
         if size < len(self._beginning) or os.pread(fd, len(self._beginning), 0) != self._beginning:
             self._begin_anew()

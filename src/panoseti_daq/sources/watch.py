@@ -7,7 +7,7 @@ then cost 0.3 % of a core instead of 1.9 %).
 RustNotify says nothing when the kernel's queue of events overflows, when it may ignore errors and the limit of
 watches is reached, or when a directory that came later cannot be watched; inotify itself says nothing of what
 other hosts write to a network file system. So the directories are named one by one, no error is ignored, and a
-look at the followed files every `LOOK_INTERVAL_S` finds what no event told: see `DirectoryWatch.distrust`.
+look at the followed files every `WatchIntervals.look_s` finds what no event told: see `DirectoryWatch.distrust`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,13 +32,31 @@ STEP_BUSY_MS: Final = 1  # smallest that watchfiles takes; it returns after one 
 STEP_QUIET_MS: Final = 8  # an append after a quiet spell is seen after 8 to 16 ms; 64 modules: 0.3 % of a core
 DEBOUNCE_MS: Final = 1  # longest that a steady flow of changes is gathered
 QUIET_AFTER_S: Final = 1.0
-LOOK_INTERVAL_S: Final = 5.0  # bounds how late a change is seen that no event told
-RESCAN_INTERVAL_S: Final = 60.0  # guards against what a look does not see; takes 0.4 ms per module
-POLLING_INTERVAL_S: Final = 0.1  # instead of inotify: 64 modules of 4 files cost 1 % of a core
-DISTRUST_S: Final = 60.0  # inotify is tried again after so long, and after twice as long each further time
 MAX_DISTRUST_S: Final = 3600.0
 
 _MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
+
+
+@dataclass(frozen=True, slots=True)
+class WatchIntervals:
+    """When to look although no event says so.
+
+    Attributes
+    ----------
+    look_s
+        Compare the followed files this often: bounds how late a change is seen that no event told.
+    rescan_s
+        Look at everything this often: guards against what a comparison does not see; takes 0.4 ms per module.
+    polling_s
+        Compare this often where inotify fails: 64 modules of 4 files cost 1 % of a core.
+    distrust_s
+        Try inotify again after so long, and after twice as long each further time.
+    """
+
+    look_s: float = 5.0
+    rescan_s: float = 60.0
+    polling_s: float = 0.1
+    distrust_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +87,12 @@ class DirectoryWatch:
     ----------
     root
         Data directory.
-    rescan_interval_s
-        At least this often `wait` asks for a look at everything.
     polling_interval_s
         Look at the followed files this often and do not use inotify at all; None to use inotify where it works.
+    intervals
+        When to look although no event says so.
+    open_notify
+        Opens an inotify instance.
 
     Attributes
     ----------
@@ -89,8 +109,9 @@ class DirectoryWatch:
         self,
         root: Path,
         *,
-        rescan_interval_s: float = RESCAN_INTERVAL_S,
         polling_interval_s: float | None = None,
+        intervals: WatchIntervals = WatchIntervals(),
+        open_notify: Callable[..., RustNotify] = RustNotify,
     ) -> None:
         try:
             os.scandir(root).close()
@@ -102,10 +123,11 @@ class DirectoryWatch:
         self._may_use_events = polling_interval_s is None
         self._directories: list[str] = [str(root)]
         self._notify: RustNotify | None = None
-        self._rescan_interval_s = rescan_interval_s
+        self._intervals = intervals
+        self._open_notify = open_notify
         self._last_change = time.monotonic()
-        self._next_rescan = self._last_change + rescan_interval_s
-        self._distrust_s = DISTRUST_S
+        self._next_rescan = self._last_change + intervals.rescan_s
+        self._distrust_s = intervals.distrust_s
         self._is_distrusted = False
         self._open_again = math.inf  # without a reason to
         if polling_interval_s is not None:
@@ -129,17 +151,19 @@ class DirectoryWatch:
         while True:
             try:
                 there = [path for path in self._directories if os.path.isdir(path) and os.access(path, os.R_OK)]
-                self._notify = RustNotify(there, False, False, 0, False, False)
+                self._notify = self._open_notify(there, False, False, 0, False, False)
             except FileNotFoundError:  # it went just now
                 continue
             except (OSError, WatchfilesRustInternalError) as error:  # limits, or a file system without inotify
-                self._open_again = time.monotonic() + DISTRUST_S  # what is used up may be free by then
+                self._open_again = (
+                    time.monotonic() + self._intervals.distrust_s
+                )  # what is used up may be free by then
                 hint = "for limits see fs.inotify.max_user_watches and max_user_instances in sysctl"
-                self._poll(POLLING_INTERVAL_S, f"because inotify failed: {error} ({hint})", warn=True)
+                self._poll(self._intervals.polling_s, f"because inotify failed: {error} ({hint})", warn=True)
             else:
                 self.mode = "inotify"
                 self._open_again = math.inf
-                self._look_interval_s = min(LOOK_INTERVAL_S, self._rescan_interval_s)
+                self._look_interval_s = min(self._intervals.look_s, self._intervals.rescan_s)
                 self._next_look = time.monotonic() + self._look_interval_s
             break
         if old is not None:
@@ -162,7 +186,7 @@ class DirectoryWatch:
             self._notify.close()
             self._notify = None
         why = "its queue was too short (fs.inotify.max_queued_events) or the file system has no events"
-        self._poll(POLLING_INTERVAL_S, f"because inotify did not tell {what}: {why}", warn=True)
+        self._poll(self._intervals.polling_s, f"because inotify did not tell {what}: {why}", warn=True)
 
     def wait(self) -> Changes | None:
         """Block until something changed, or a look or rescan is due; None after `stop`."""
@@ -186,7 +210,7 @@ class DirectoryWatch:
             if look:
                 self._next_look = now + self._look_interval_s
             if rescan:
-                self._next_rescan = now + self._rescan_interval_s
+                self._next_rescan = now + self._intervals.rescan_s
             if modified or appeared or look or rescan:
                 return Changes(modified, appeared or rescan, look and not appeared)
         return None

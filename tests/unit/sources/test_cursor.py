@@ -11,7 +11,6 @@ from support.frames import append as append_to
 from support.frames import frame_bytes
 
 from panoseti_daq.pff import DataProduct, Gap, Position, open_file
-from panoseti_daq.sources import cursor as cursor_module
 from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
 
 PH256 = DataProduct.PH256
@@ -108,15 +107,11 @@ def test_a_file_that_is_deleted_while_it_is_open_is_read_to_its_end(tmp_path: Pa
     assert data_of(read_all(cursor)) == frames(1, 2)
 
 
-def test_files_deleted_before_a_slow_reader_comes_to_them_are_a_gap_with_their_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cursor_module, "BLOCK_BYTES", 700)  # a frame at a time
-    monkeypatch.setattr(cursor_module, "LOOK_AHEAD_EVERY_S", 0.0)
+def test_files_deleted_before_a_slow_reader_comes_to_them_are_a_gap_with_their_size(tmp_path: Path) -> None:
     append(tmp_path, RUN_1, 0, frames(0, 3))
     lost = append(tmp_path, RUN_1, 1, frames(3, 4))
     append(tmp_path, RUN_1, 2, frames(7, 1))
-    cursor = Cursor(tmp_path, 1, PH256)
+    cursor = Cursor(tmp_path, 1, PH256, block_bytes=700, look_ahead_every_s=0.0)  # a frame at a time
     first, second = cursor.read(), cursor.read()
     assert isinstance(first, Stretch)
     assert isinstance(second, Stretch)

@@ -1,61 +1,161 @@
-"""What the followed files may do, and what nobody tells of it."""
+"""Which files are followed, and from where they are read."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-from support.deaf import Deaf
-from support.frames import append, contents, frame_bytes, numbers
+from support.frames import append, each_product, frame_bytes, numbers
+from support.run_files import (
+    FRAME,
+    IMG8,
+    LATER_RUN,
+    LONG_AGO_NS,
+    PH256,
+    PH1024,
+    RUN,
+    file_of,
+    look,
+    recorded_long_ago,
+)
 
-from panoseti_daq.pff import DataProduct, FrameBlock, PffName
-from panoseti_daq.sources import files as files_module
-from panoseti_daq.sources import watch as watch_module
-from panoseti_daq.sources.files import RunFiles
-from panoseti_daq.sources.follow import RunSource
+from panoseti_daq.pff import DataProduct
+from panoseti_daq.sources.files import Look, RunFiles
 from panoseti_daq.sources.runs import RUN_NAME_FILE
-from panoseti_daq.sources.snapshot import snapshot_name
-
-IMG8, IMG16, PH256, PH1024 = DataProduct
-RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
-LATER_RUN = "obs_Test.start_2026-01-02T00:00:00Z.runtype_sci-data.pffd"
-FRAME = frame_bytes(IMG16)
-LONG_AGO_NS = 1_700_000_000_000_000_000
 
 
-def file_of(
-    data_dir: Path, module_id: int = 1, product: DataProduct = IMG16, seqno: int = 0, run: str = RUN
-) -> Path:
-    return data_dir / f"module_{module_id}" / run / PffName(product, module_id, seqno).format()
+def test_daq_run_name_is_obeyed(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path), FRAME)
+    append(file_of(tmp_path, run=LATER_RUN), FRAME * 2)
+    (tmp_path / RUN_NAME_FILE).write_text(RUN + "\n")
+    assert numbers(look(files)) == [0]
 
 
-def frames(*which: int) -> bytes:
-    return b"".join(frame_bytes(IMG16, i) for i in which)
+def test_daq_run_name_of_garbage_is_ignored(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path), FRAME)
+    (tmp_path / RUN_NAME_FILE).write_bytes(b"\xff\xfe\x00")
+    assert numbers(look(files)) == [0]
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[RunFiles]:
-    with closing(RunFiles(tmp_path)) as files:
-        yield files
+def test_module_whitelist_is_obeyed(tmp_path: Path) -> None:
+    for module_id in (1, 2, 3):
+        append(file_of(tmp_path, module_id), FRAME)
+    with closing(RunFiles(tmp_path, module_ids=[1, 3, 9])) as files:
+        assert {block.module_id for block in look(files)} == {1, 3}
+        assert files.modules == (1, 3)
 
 
-def look(files: RunFiles) -> list[FrameBlock]:
+def test_product_whitelist_is_obeyed(tmp_path: Path) -> None:
+    for product in DataProduct:
+        append(file_of(tmp_path, product=product), frame_bytes(product))
+    with closing(RunFiles(tmp_path, products=[PH256, IMG8])) as files:
+        assert {block.product for block in look(files)} == {PH256, IMG8}
+
+
+@each_product
+def test_first_look_gives_the_newest_frame(tmp_path: Path, files: RunFiles, product: DataProduct) -> None:
+    append(file_of(tmp_path, product=product), b"".join(frame_bytes(product, i) for i in range(300)))
+    assert numbers(look(files))[-1] == 299
+
+
+def test_first_look_does_not_read_the_past(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path, seqno=0), FRAME * 10)
+    append(file_of(tmp_path, seqno=1), FRAME * 10)
+    (block,) = look(files)
+    assert (block.file, numbers([block])) == (file_of(tmp_path, seqno=1).name, [9])
+
+
+def test_first_look_goes_back_far_enough_for_every_quabo(tmp_path: Path, files: RunFiles) -> None:
+    quabos = [3, 2, 1, *[0] * 40]
+    append(file_of(tmp_path, product=PH256), b"".join(frame_bytes(PH256, quabo=quabo) for quabo in quabos))
+    found = {key.quabo for block in look(files) for key in block.newest()}
+    assert found == {0, 1, 2, 3}
+
+
+def test_empty_file_of_the_first_look_loses_none_of_its_first_burst(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path), b"")
+    assert look(files) == []
+    append(file_of(tmp_path), FRAME * 413)
+    assert numbers(files.read()) == list(range(413))
+
+
+def test_only_what_was_appended_is_read(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path), FRAME)
+    assert numbers(look(files)) == [0]
+    append(file_of(tmp_path), FRAME * 2)
+    assert numbers(look(files)) == [1, 2]
+
+
+def test_only_the_paths_asked_for_are_read(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path, 1), FRAME)
+    append(file_of(tmp_path, 2), FRAME)
     files.scan()
-    return list(files.read())
+    paths = [str(file_of(tmp_path, 2)), str(tmp_path / "unknown.pff")]
+    assert [block.module_id for block in files.read(paths)] == [2]
 
 
-def recorded_long_ago(path: Path, data: bytes) -> None:
-    append(path, data)
-    for changed in (path, path.parent):
-        os.utime(changed, ns=(LONG_AGO_NS, LONG_AGO_NS))
+def test_new_file_is_read_from_its_beginning(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path), FRAME)
+    look(files)
+    append(file_of(tmp_path, product=PH1024), frame_bytes(PH1024) * 3)
+    assert numbers(look(files)) == [0, 1, 2]
 
 
-# What is news
+def test_new_module_is_followed(tmp_path: Path, files: RunFiles) -> None:
+    assert look(files) == []
+    append(file_of(tmp_path, 5), FRAME * 2)
+    assert numbers(look(files)) == [0, 1]
+    assert files.modules == (5,)
+
+
+def test_new_run_is_followed_and_the_rest_of_the_old_one_comes_first(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path), FRAME)
+    look(files)
+    append(file_of(tmp_path, run=LATER_RUN), FRAME * 2)
+    append(file_of(tmp_path), FRAME)
+    old, new = look(files)
+    assert (numbers([old]), numbers([new])) == ([1], [0, 1])
+    assert old.generation < new.generation
+
+
+def test_symlinked_module_is_followed(tmp_path: Path) -> None:
+    data_dir, disk = tmp_path / "data", tmp_path / "disk"
+    data_dir.mkdir()
+    append(file_of(disk), FRAME)
+    (data_dir / "module_1").symlink_to(disk / "module_1")
+    with closing(RunFiles(data_dir)) as files:
+        assert numbers(look(files)) == [0]
+
+
+def test_rest_of_the_old_file_comes_before_its_successor(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path, seqno=0), FRAME)
+    look(files)
+    append(file_of(tmp_path, seqno=4), FRAME)
+    append(file_of(tmp_path, seqno=0), FRAME * 2)
+    old, new = look(files)
+    assert (numbers([old]), numbers([new])) == ([1, 2], [0])
+
+
+def test_rest_of_the_old_file_that_comes_late_has_the_smaller_generation(tmp_path: Path, files: RunFiles) -> None:
+    append(file_of(tmp_path, seqno=0), FRAME)
+    look(files)
+    append(file_of(tmp_path, seqno=1), FRAME)
+    (new,) = look(files)
+    append(file_of(tmp_path, seqno=0), FRAME)
+    (rest,) = files.read([str(file_of(tmp_path, seqno=0))])
+    assert rest.generation < new.generation
+    assert numbers([rest]) == [1]
+
+
+def test_old_files_of_the_first_look_are_ordered_by_seqno(tmp_path: Path, files: RunFiles) -> None:
+    paths = [file_of(tmp_path, seqno=seqno) for seqno in (2, 10)]
+    for path in reversed(paths):
+        append(path, FRAME)
+    look(files)
+    for path in reversed(paths):
+        append(path, FRAME)
+    assert [block.file for block in files.read()] == [path.name for path in paths]
 
 
 def test_module_that_appears_with_old_files_begins_at_their_newest_frames(tmp_path: Path, files: RunFiles) -> None:
@@ -83,122 +183,12 @@ def test_file_that_comes_into_a_known_directory_is_new_whatever_its_times(tmp_pa
     assert numbers(look(files)) == [0, 1, 2]
 
 
-# What changes
-
-
-@pytest.fixture
-def settled(tmp_path: Path, files: RunFiles, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that was read, replaced by a later one, and closed."""
-    append(file_of(tmp_path, seqno=0), frames(0, 1))
-    append(file_of(tmp_path, seqno=1), FRAME)
-    look(files)
-    monkeypatch.setattr(files_module, "SETTLED_AFTER_S", 0.0)
-    files.scan()
-    assert len(files) == 1
-    return file_of(tmp_path, seqno=0)
-
-
-def test_settled_file_that_grows_is_found_by_a_scan(files: RunFiles, settled: Path) -> None:
-    append(settled, FRAME)
-    assert numbers(look(files)) == [2]
-
-
-def test_settled_file_that_is_replaced_is_read_from_its_beginning(files: RunFiles, settled: Path) -> None:
-    append(settled.with_suffix(".new"), frames(5, 6, 7))
-    settled.with_suffix(".new").rename(settled)
-    assert contents(look(files)) == frames(5, 6, 7)
-
-
-def test_file_that_grows_just_before_it_would_be_settled_loses_nothing(
-    tmp_path: Path, files: RunFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    append(file_of(tmp_path, seqno=0), FRAME)
-    append(file_of(tmp_path, seqno=1), FRAME)
-    look(files)
-    append(file_of(tmp_path, seqno=0), FRAME)
-    monkeypatch.setattr(files_module, "SETTLED_AFTER_S", 0.0)
-    assert numbers(look(files)) == [1]
-
-
-def test_damage_of_all_files_is_counted(tmp_path: Path, files: RunFiles) -> None:
-    files.scan()
-    for module_id in (1, 2):
-        append(file_of(tmp_path, module_id), frames(0) + b"\0" * 9 + frames(1))
-    assert contents(look(files)) == frames(0, 1) * 2
-    assert (files.damage.n_frames, files.damage.n_bytes) == (2, 18)
-
-
-# Snapshots
-
-
-@pytest.mark.parametrize(
-    ("file", "expected"),
-    [
-        ("start_2026-01-01T00:00:00Z.img16.seqno_0.pff", PffName(IMG16, 9)),
-        ("module_1.img8.seqno_0.pff", PffName(IMG8, 9)),
-        ("start_x.dp_img16.seqno_0.pff", None),
-        ("notes.pff", None),
-        ("img16.txt", None),
-    ],
-)
-def test_snapshots_are_known_by_name(file: str, expected: PffName | None) -> None:
-    assert snapshot_name(file, 9) == expected
-
-
-@pytest.fixture
-def snapshot(tmp_path: Path) -> Path:
-    path = tmp_path / "module_3" / "obs_snapshot" / "start_2026-01-01T00:00:00Z.img16.seqno_0.pff"
-    append(path, frames(1))
-    return path
-
-
-def rewrite(path: Path, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.write(data)
-
-
-def test_snapshot_is_read_whenever_it_has_other_content(snapshot: Path, files: RunFiles) -> None:
-    (first,) = look(files)
-    assert (contents([first]), first.module_id, first.product) == (frames(1), 3, IMG16)
-    assert look(files) == []
-    rewrite(snapshot, frames(2))
-    assert files.look().modified == {str(snapshot)}
-    (second,) = look(files)
-    assert (contents([second]), numbers([second]), second.file) == (frames(2), [0], snapshot.name)
-    assert second.generation > first.generation
-    os.utime(snapshot)
-    assert look(files) == []
-
-
-def test_half_written_snapshot_waits(snapshot: Path, files: RunFiles) -> None:
-    look(files)
-    snapshot.write_bytes(frames(2)[:100])
-    assert look(files) == []
-    snapshot.write_bytes(frames(2))
-    assert contents(look(files)) == frames(2)
-
-
-def test_snapshot_is_not_followed_once_the_run_has_data_of_its_product(
-    tmp_path: Path, snapshot: Path, files: RunFiles
-) -> None:
-    append(file_of(tmp_path, 3), b"")
-    append(file_of(tmp_path, 3, IMG8), frame_bytes(IMG8))
-    assert {block.product for block in look(files)} == {IMG16, IMG8}
-    append(file_of(tmp_path, 3), frames(5))
-    rewrite(snapshot, frames(2))
-    assert contents(look(files)) == frames(5)
-    assert len(files) == 2
-
-
-# What nobody tells
-
-
 def test_look_finds_what_changed_and_what_appeared(tmp_path: Path, files: RunFiles) -> None:
     append(file_of(tmp_path), FRAME)
     look(files)
-    assert files.look() == files_module.Look(frozenset(), False, frozenset())
+    assert files.look() == Look(frozenset(), False, frozenset())
     append(file_of(tmp_path), FRAME)
-    assert files.look() == files_module.Look(frozenset({str(file_of(tmp_path))}), False, frozenset())
+    assert files.look() == Look(frozenset({str(file_of(tmp_path))}), False, frozenset())
     os.utime(file_of(tmp_path), ns=(LONG_AGO_NS, LONG_AGO_NS))
     assert files.look().missed == {str(file_of(tmp_path))}
     append(file_of(tmp_path, 2), FRAME)
@@ -207,57 +197,3 @@ def test_look_finds_what_changed_and_what_appeared(tmp_path: Path, files: RunFil
     assert not files.look().rescan
     (tmp_path / RUN_NAME_FILE).write_text(RUN)
     assert files.look().rescan
-
-
-async def take(source: RunSource, n_frames: int) -> list[FrameBlock]:
-    blocks: list[FrameBlock] = []
-    async with asyncio.timeout(5):
-        async for block in source:
-            blocks.append(block)
-            if sum(map(len, blocks)) >= n_frames:
-                break
-    return blocks
-
-
-def test_changes_that_no_event_tells_are_seen_and_the_status_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch_module, "RustNotify", Deaf)
-    monkeypatch.setattr(watch_module, "LOOK_INTERVAL_S", 0.4)
-    append(file_of(tmp_path), frames(0))
-
-    async def main() -> None:
-        async with RunSource(tmp_path) as source:
-            await take(source, 1)
-            assert source.status().watching == "inotify"
-            append(file_of(tmp_path), frames(1))
-            os.utime(file_of(tmp_path), ns=(LONG_AGO_NS, LONG_AGO_NS))
-            assert contents(await take(source, 1)) == frames(1)
-            status = source.status()
-            assert "inotify did not tell a change of" in status.watching
-            assert status.n_missed_events == 1
-            append(file_of(tmp_path, 2), frames(2))  # where nothing was before
-            assert contents(await take(source, 1)) == frames(2)
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize("polling_interval_s", [None, 0.01], ids=["inotify", "polling"])
-def test_whole_life_of_a_run_is_followed(tmp_path: Path, polling_interval_s: float | None) -> None:
-    async def main() -> None:
-        async with RunSource(tmp_path, polling_interval_s=polling_interval_s) as source:
-            append(file_of(tmp_path), frames(0))
-            assert contents(await take(source, 1)) == frames(0)
-            append(file_of(tmp_path, seqno=3), frames(1))
-            append(file_of(tmp_path), frames(2))
-            assert {block.file[-11:] for block in await take(source, 2)} == {"seqno_0.pff", "seqno_3.pff"}
-            append(file_of(tmp_path, run=LATER_RUN), frames(4))
-            assert contents(await take(source, 1)) == frames(4)
-            append(file_of(tmp_path, seqno=3), frames(5))  # flushed when the run is over
-            assert contents(await take(source, 1)) == frames(5)
-            append(file_of(tmp_path, seqno=3), frames(6))
-            shutil.rmtree(tmp_path / "module_1" / RUN)
-            assert contents(await take(source, 1)) == frames(6)
-            assert source.status().n_bad_frames == 0
-
-    asyncio.run(main())

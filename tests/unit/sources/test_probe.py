@@ -9,8 +9,7 @@ import pytest
 from support.frames import append, wait_until
 
 from panoseti_daq.config.settings import RunProbe
-from panoseti_daq.sources import probe as probe_module
-from panoseti_daq.sources.probe import GROWN_WITHIN_S, PID_FILE, why_inactive
+from panoseti_daq.sources.probe import GROWN_WITHIN_S, PID_FILE, PROCESS_NAME, why_inactive
 
 
 def test_no_probe_finds_every_run_active(tmp_path: Path) -> None:
@@ -18,26 +17,24 @@ def test_no_probe_finds_every_run_active(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def process_name(monkeypatch: pytest.MonkeyPatch) -> str:
+def process_name() -> str:
     """Not the real one: another test may be playing Hashpipe on this machine."""
-    name = f"hashpipe-{os.getpid()}"[:15]  # the kernel keeps 15 characters
-    monkeypatch.setattr(probe_module, "PROCESS_NAME", name)
-    return name
+    return f"hashpipe-{os.getpid()}"[:15]  # the kernel keeps 15 characters
 
 
 def test_process_probe_looks_for_hashpipe() -> None:
-    assert probe_module.PROCESS_NAME == "hashpipe"
+    assert PROCESS_NAME == "hashpipe"
 
 
 def test_process_probe_says_which_process_is_missing(tmp_path: Path, process_name: str) -> None:
-    assert why_inactive(RunProbe.PROCESS, tmp_path) == f"no process is named {process_name!r}"
+    assert why_inactive(RunProbe.PROCESS, tmp_path, process_name) == f"no process is named {process_name!r}"
 
 
 def test_process_probe_finds_the_process(tmp_path: Path, process_name: str) -> None:
     program = shutil.copy(shutil.which("sleep") or "", tmp_path / process_name)
     process = subprocess.Popen([program, "60"])
     try:
-        wait_until(lambda: why_inactive(RunProbe.PROCESS, tmp_path) is None)
+        wait_until(lambda: why_inactive(RunProbe.PROCESS, tmp_path, process_name) is None)
     finally:
         process.kill()
         process.wait()

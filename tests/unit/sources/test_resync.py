@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,32 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.frames import append, contents, each_product, frame_bytes, layout_of, numbers
+from support.run_files import FRAME, IMG16, frames
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, PffName
 from panoseti_daq.sources.resync import n_in_step
 from panoseti_daq.sources.tail import Tail
 
-IMG16 = DataProduct.IMG16
-FRAME = frame_bytes(IMG16)
 FRAME_SIZE = len(FRAME)
 HEADER_SIZE = FRAME_SIZE - IMG16.image_size_bytes
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / PffName(IMG16, 7).format()
-
-
-@pytest.fixture
-def tail(path: Path) -> Iterator[Tail]:
-    path.touch()
-    with closing(Tail(path, PffName(IMG16, 7))) as tail:
-        yield tail
-
-
-def frames(*which: int) -> bytes:
-    return b"".join(frame_bytes(IMG16, i) for i in which)
 
 
 @each_product

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -11,26 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.frames import append, contents, each_product, frame_bytes, numbers
+from support.run_files import FRAME, IMG16
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, PffName
-from panoseti_daq.sources import tail as tail_module
 from panoseti_daq.sources.tail import MAX_BLOCK_BYTES, Tail
-
-IMG16 = DataProduct.IMG16
-FRAME = frame_bytes(IMG16)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / PffName(IMG16, 7).format()
-
-
-@pytest.fixture
-def tail(path: Path) -> Iterator[Tail]:
-    path.touch()
-    with closing(Tail(path, PffName(IMG16, 7))) as tail:
-        yield tail
 
 
 @each_product
@@ -125,12 +109,12 @@ def test_file_that_was_only_cut_repeats_nothing_and_goes_on_at_its_end(
 
 
 def test_file_written_anew_to_a_larger_size_is_read_from_its_beginning_once_it_rested(
-    path: Path, tail: Tail, monkeypatch: pytest.MonkeyPatch
+    path: Path,
 ) -> None:
+    tail = Tail(path, PffName(IMG16, 7), compare_after_s=0.0)
     append(path, FRAME * 2)
     assert numbers(tail.read()) == [0, 1]
     path.write_bytes(b"".join(frame_bytes(IMG16, i) for i in (7, 8, 9)))
-    monkeypatch.setattr(tail_module, "COMPARE_AFTER_S", 0.0)
     assert numbers(tail.read()) == [0, 1, 2]
     assert list(tail.read()) == []
 

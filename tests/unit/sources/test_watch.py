@@ -9,22 +9,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from support.frames import append
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
-from panoseti_daq.sources import watch as watch_module
-from panoseti_daq.sources.watch import Changes, DirectoryWatch
+from panoseti_daq.sources.watch import Changes, DirectoryWatch, WatchIntervals
 
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[DirectoryWatch]:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "a.pff").touch()
-    with closing(DirectoryWatch(tmp_path, rescan_interval_s=60)) as watch:
+    with closing(DirectoryWatch(tmp_path, intervals=WatchIntervals(rescan_s=60))) as watch:
         watch.watch([str(tmp_path), str(tmp_path / "run")])
         yield watch
 
@@ -72,27 +71,25 @@ def test_symlinked_directory_is_watched(tmp_path: Path) -> None:
     append(disk / "a.pff", b"x")
     root.mkdir()
     (root / "module_1").symlink_to(disk)
-    with closing(DirectoryWatch(root, rescan_interval_s=60)) as watch:
+    with closing(DirectoryWatch(root, intervals=WatchIntervals(rescan_s=60))) as watch:
         watch.watch([str(root / "module_1")])
         append(disk / "a.pff", b"x")
         wait_for(watch, lambda changes: str(root / "module_1" / "a.pff") in changes.modified)
 
 
 def test_rescan_is_asked_for_when_nothing_happens(tmp_path: Path) -> None:
-    with closing(DirectoryWatch(tmp_path, rescan_interval_s=0.02)) as watch:
+    with closing(DirectoryWatch(tmp_path, intervals=WatchIntervals(rescan_s=0.02))) as watch:
         assert wait_for(watch, lambda changes: changes.rescan).modified == frozenset()
 
 
-def test_look_is_asked_for_when_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_module, "LOOK_INTERVAL_S", 0.02)
-    with closing(DirectoryWatch(tmp_path)) as watch:
+def test_look_is_asked_for_when_nothing_happens(tmp_path: Path) -> None:
+    with closing(DirectoryWatch(tmp_path, intervals=WatchIntervals(look_s=0.02))) as watch:
         assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
 
 
-def test_look_is_asked_for_while_events_never_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_module, "LOOK_INTERVAL_S", 0.05)
+def test_look_is_asked_for_while_events_never_end(tmp_path: Path) -> None:
     append(tmp_path / "a.pff", b"x")
-    with closing(DirectoryWatch(tmp_path)) as watch:
+    with closing(DirectoryWatch(tmp_path, intervals=WatchIntervals(look_s=0.05))) as watch:
         while True:
             append(tmp_path / "a.pff", b"x")
             if wait_for(watch, lambda _: True).look:
@@ -101,7 +98,9 @@ def test_look_is_asked_for_while_events_never_end(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("polling_interval_s", [None, 60.0], ids=["inotify", "polling"])
 def test_stop_ends_a_wait_promptly(tmp_path: Path, polling_interval_s: float | None) -> None:
-    with closing(DirectoryWatch(tmp_path, rescan_interval_s=60, polling_interval_s=polling_interval_s)) as watch:
+    with closing(
+        DirectoryWatch(tmp_path, intervals=WatchIntervals(rescan_s=60), polling_interval_s=polling_interval_s)
+    ) as watch:
         found: list[Changes | None] = []
         waiting = threading.Thread(target=lambda: found.append(watch.wait()))
         waiting.start()
@@ -151,7 +150,9 @@ def test_unreadable_directory_does_not_keep_others_from_being_watched(
 
 
 def test_polling_asks_for_a_look_every_interval_and_seldom_for_a_rescan(tmp_path: Path) -> None:
-    with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01, rescan_interval_s=0.045)) as watch:
+    with closing(
+        DirectoryWatch(tmp_path, polling_interval_s=0.01, intervals=WatchIntervals(rescan_s=0.045))
+    ) as watch:
         begin = time.monotonic()
         found = [watch.wait() for _ in range(6)]
         assert time.monotonic() - begin >= 0.05
@@ -160,9 +161,11 @@ def test_polling_asks_for_a_look_every_interval_and_seldom_for_a_rescan(tmp_path
         assert watch.mode == "polling every 0.01 s, as configured"
 
 
-def test_polling_does_not_touch_inotify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_module, "RustNotify", None)
-    with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01)) as watch:
+def test_polling_does_not_touch_inotify(tmp_path: Path) -> None:
+    def never(*_: object) -> NoReturn:
+        raise AssertionError("inotify was opened")
+
+    with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01, open_notify=never)) as watch:
         watch.watch([str(tmp_path)])
         assert watch.wait() is not None
         assert not watch.uses_events
@@ -177,20 +180,19 @@ def test_polling_does_not_touch_inotify(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_failing_inotify_leads_to_polling_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(watch_module, "RustNotify", fail)
-    with closing(DirectoryWatch(tmp_path, rescan_interval_s=60)) as watch:
+    with closing(DirectoryWatch(tmp_path, open_notify=fail)) as watch:
         assert watch.mode.startswith(f"polling every 0.1 s, because inotify failed: {error}")
         watch.watch([str(tmp_path)])
         assert caplog.text.count("max_user_watches") == 1
         assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
 
 
-def test_inotify_is_tried_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inotify_is_tried_again_after_a_while(tmp_path: Path) -> None:
     n_tries = 0
 
     def fail_twice(*args: Any) -> RustNotify:
@@ -200,29 +202,28 @@ def test_inotify_is_tried_again_after_a_while(tmp_path: Path, monkeypatch: pytes
             raise OSError(errno.EMFILE, "Too many open files")
         return RustNotify(*args)
 
-    monkeypatch.setattr(watch_module, "RustNotify", fail_twice)
-    monkeypatch.setattr(watch_module, "DISTRUST_S", 0.05)
-    with closing(DirectoryWatch(tmp_path)) as watch:
+    intervals = WatchIntervals(distrust_s=0.05)
+    with closing(DirectoryWatch(tmp_path, intervals=intervals, open_notify=fail_twice)) as watch:
         assert "Too many open files" in watch.mode
         wait_for(watch, lambda changes: changes.rescan and watch.uses_events)
         assert (watch.mode, n_tries) == ("inotify", 3)
 
 
 def test_events_that_did_not_come_lead_to_polling_for_a_while(
-    watch: DirectoryWatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(watch_module, "POLLING_INTERVAL_S", 0.01)
-    watch._distrust_s = 0.1
-    watch.distrust("a change of a.pff")
-    assert not watch.uses_events
-    assert watch.mode.startswith("polling every 0.01 s, because inotify did not tell a change of a.pff")
-    assert "max_queued_events" in caplog.text
-    watch.watch([str(tmp_path)])  # is no reason to trust it
-    assert not watch.uses_events
-    wait_for(watch, lambda changes: changes.rescan)  # for what came before it is watched again
-    assert watch.mode == "inotify"
-    append(tmp_path / "b.pff", b"x")
-    wait_for(watch, lambda changes: changes.rescan)
+    intervals = WatchIntervals(polling_s=0.01, distrust_s=0.1)
+    with closing(DirectoryWatch(tmp_path, intervals=intervals)) as watch:
+        watch.distrust("a change of a.pff")
+        assert not watch.uses_events
+        assert watch.mode.startswith("polling every 0.01 s, because inotify did not tell a change of a.pff")
+        assert "max_queued_events" in caplog.text
+        watch.watch([str(tmp_path)])  # is no reason to trust it
+        assert not watch.uses_events
+        wait_for(watch, lambda changes: changes.rescan)  # for what came before it is watched again
+        assert watch.mode == "inotify"
+        append(tmp_path / "b.pff", b"x")
+        wait_for(watch, lambda changes: changes.rescan)
 
 
 _UNDER_A_LIMIT = """
