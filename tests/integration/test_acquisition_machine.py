@@ -93,15 +93,15 @@ class Client:
 
     async def _run(self, acquisition: Acquisition, name: str) -> None:
         try:
-            async with acquisition.stream(Filter(), 0.0, name) as stream:
+            async with acquisition.admit(name) as stream:
                 self.opened, self.hub = acquisition.config, acquisition.hub
-                assert stream.subscription is not None
-                async for frame in stream.subscription:
-                    self.modules.append(frame.module_id)
-                    self.numbers.append(frame.frame_number)
-                    await self.may_take.acquire()
-                    if self.leaves.is_set():
-                        break
+                with stream.subscribe(Filter(), 0.0) as subscription:
+                    async for frame in subscription:
+                        self.modules.append(frame.module_id)
+                        self.numbers.append(frame.frame_number)
+                        await self.may_take.acquire()
+                        if self.leaves.is_set():
+                            break
         except Refused as refused:
             self.refused = refused
 
@@ -293,7 +293,7 @@ class AcquisitionMachine(RuleBasedStateMachine):
         if self.shutting_down is None:
             self.call_to_the_end()
         assert not self.acquisition.streams
-        assert not self.acquisition._streams
+        assert not self.acquisition.all_streams
         assert not any(client.hub.subscriptions for client in self.clients if client.hub)
         assert not any(source.is_running for source in self.sources)
         self.done.set()

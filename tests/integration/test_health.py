@@ -30,8 +30,10 @@ class Run:
 
     def __init__(self) -> None:
         self.why_inactive: str | None = None
+        self.n_asked = 0
 
     def __call__(self, probe: RunProbe, data_dir: Path) -> str | None:
+        self.n_asked += 1
         return self.why_inactive
 
 
@@ -39,7 +41,6 @@ class Run:
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     run = Run()
     monkeypatch.setattr(stalls, "why_inactive", run)
-    monkeypatch.setattr(stalls, "PROBE_INTERVAL_S", 0.05)
     return run
 
 
@@ -71,7 +72,7 @@ async def test_a_run_that_is_active_and_does_not_grow_is_not_serving_until_frame
             async with AioDaqDataClient.connect(server.address) as client:
                 stalled = (await client.get_status(server.address)).stalled
             assert stalled == "a run is active (process), but no frame came for 0.2 s or more"
-            while server.acquisition.stalled:
+            while server.run_health.stalled:
                 recorder.write(IMG16)
                 await asyncio.sleep(0.02)  # frames come for as long as the look takes
             await until_health(server, SERVING)
@@ -92,28 +93,16 @@ async def test_a_run_that_ends_is_serving_again(tmp_path: Path, run: Run) -> Non
         await until_health(server, SERVING)
 
 
-@pytest.mark.parametrize("settings", [{"run_probe": RunProbe.NONE}, {"stalled_run_seconds": None}])
-async def test_without_a_probe_or_a_limit_nothing_is_stalled(
-    tmp_path: Path, run: Run, settings: dict[str, object]
-) -> None:
+async def test_without_a_probe_nothing_is_stalled(tmp_path: Path, run: Run) -> None:
     (tmp_path / "module_1").mkdir()
-    async with serving(tmp_path, **(SOON | settings)) as server:
-        await until(lambda: "watch growth" not in {task.get_name() for task in asyncio.all_tasks()})
+    async with serving(tmp_path, **(SOON | {"run_probe": RunProbe.NONE})) as server:
+        await until(lambda: "watch the run" not in {task.get_name() for task in asyncio.all_tasks()})
         assert await health(server) == SERVING
 
 
-async def test_a_run_that_is_not_active_may_be_quiet(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_that_is_not_active_may_be_quiet(tmp_path: Path, run: Run) -> None:
     (tmp_path / "module_1").mkdir()
-    asked = 0
-
-    def inactive(probe: RunProbe, data_dir: Path) -> str:
-        nonlocal asked
-        asked += 1
-        return "no process"
-
-    monkeypatch.setattr(stalls, "why_inactive", inactive)
+    run.why_inactive = "no process"
     async with serving(tmp_path, **SOON) as server:
-        await until(lambda: asked >= 2)
+        await until(lambda: run.n_asked >= 2)
         assert await health(server) == SERVING

@@ -53,7 +53,7 @@ class Gate:
 async def acquiring(gate: Gate | None = None, **settings: object) -> AsyncIterator[Acquisition]:
     chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
     async with asyncio.timeout(8), asyncio.TaskGroup() as tasks:
-        acquisition = Acquisition(chosen, tasks, gate.make_source if gate else None)
+        acquisition = Acquisition(chosen, tasks, gate.make_source if gate else source_of)
         try:
             yield acquisition
         finally:
@@ -117,17 +117,17 @@ async def test_a_whitelisted_module_that_is_not_there_yet_is_a_message_and_is_fo
         message = await acquisition.configure(HpIoConfig(str(tmp_path), module_ids=(7,)), force=False)
         assert "module 7" in message
         with recording(tmp_path, 7) as seven, recording(tmp_path, 8) as eight:
-            async with acquisition.stream(Filter(), 0.0, "me") as stream:
-                assert stream.subscription is not None
-                eight.write(DataProduct.IMG16)
-                seven.write(DataProduct.IMG16)
-                assert (await anext(stream.subscription)).module_id == 7
+            async with acquisition.admit("me") as stream:
+                with stream.subscribe(Filter(), 0.0) as subscription:
+                    eight.write(DataProduct.IMG16)
+                    seven.write(DataProduct.IMG16)
+                    assert (await anext(subscription)).module_id == 7
 
 
 async def test_without_force_active_streams_are_named_and_go_on(tmp_path: Path) -> None:
     async with acquiring() as acquisition:
         await acquisition.configure(HpIoConfig(str(tmp_path)), force=False)
-        async with acquisition.stream(Filter(), 0.0, "ipv4:1.2.3.4:5"):
+        async with acquisition.admit("ipv4:1.2.3.4:5"):
             error = await refused(acquisition, HpIoConfig(simulate=True), force=False)
             assert error.code is StatusCode.FAILED_PRECONDITION
             assert "1 streams are active (ipv4:1.2.3.4:5)" in str(error)
@@ -164,7 +164,7 @@ async def test_streams_and_inits_wait_in_order_while_one_is_handled(tmp_path: Pa
             order.append(name)
 
         async def stream(name: str) -> None:
-            async with acquisition.stream(Filter(), 0.0, name):
+            async with acquisition.admit(name):
                 order.append(name)
 
         async with asyncio.TaskGroup() as calls:
@@ -189,14 +189,14 @@ async def test_a_source_that_fails_to_start_leaves_the_streams_and_the_old_confi
         before = HpIoConfig(str(tmp_path))
         await acquisition.configure(before, force=False)
         with recording(tmp_path) as recorder:
-            async with acquisition.stream(Filter(), 0.0, "me") as stream:
-                gate.fails = True
-                error = await refused(acquisition, HpIoConfig(simulate=True), force=True)
-                assert "on fire" in str(error)
-                assert acquisition.config is before
-                recorder.write(DataProduct.IMG16)
-                assert stream.subscription is not None
-                assert (await anext(stream.subscription)).frame_number == 0
+            async with acquisition.admit("me") as stream:
+                with stream.subscribe(Filter(), 0.0) as subscription:
+                    gate.fails = True
+                    error = await refused(acquisition, HpIoConfig(simulate=True), force=True)
+                    assert "on fire" in str(error)
+                    assert acquisition.config is before
+                    recorder.write(DataProduct.IMG16)
+                    assert (await anext(subscription)).frame_number == 0
 
 
 async def test_a_caller_that_gives_up_during_init_leaves_everything_as_it_was(tmp_path: Path) -> None:

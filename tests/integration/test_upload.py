@@ -250,6 +250,23 @@ async def test_an_upload_to_a_server_that_goes_away_ends_with_an_error() -> None
         await client.__aexit__(None, None, None)
 
 
+async def test_shutdown_ends_an_upload_at_once_and_says_so() -> None:
+    async def one_and_no_more() -> AsyncIterator[Frame]:
+        yield frame_of()
+        await asyncio.get_running_loop().create_future()
+
+    async with asyncio.TaskGroup() as tasks:
+        async with serving(accept_uploads=True, shutdown_grace_period=60) as server:
+            client = AioDaqDataClient.connect(server.address)
+            await client.__aenter__()
+            upload = tasks.create_task(_error_of(client.upload_images(None, one_and_no_more())))
+            await until(lambda: server.acquisition.hub is not None and bool(server.acquisition.hub.keys))
+        error = await upload
+        await client.__aexit__(None, None, None)
+    assert error.code() is grpc.StatusCode.CANCELLED
+    assert "shutting down" in str(error)
+
+
 async def _error_of(upload: object) -> RpcError:
     with pytest.raises(RpcError) as error:
         await upload  # type: ignore[misc]

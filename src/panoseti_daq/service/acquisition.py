@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from grpc import StatusCode
 
-from panoseti_daq.config.settings import RunProbe, ServerSettings
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError, DataDirError
-from panoseti_daq.hub import Filter, Hub
+from panoseti_daq.hub import Hub
+from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_config
-from panoseti_daq.service.streams import Following, Stream
-from panoseti_daq.sources.probe import why_inactive
+from panoseti_daq.service.streams import Following, Stream, Streams
 from panoseti_daq.sources.source import FrameSource
 
 _log = logging.getLogger(__name__)
 
-PROBE_INTERVAL_S: Final = 10.0
+MakeSource = Callable[[HpIoConfig, ServerSettings], FrameSource]
+"""Makes the source of a configuration."""
+
 AT_START: Final = "the server's start"  # who asks then, beside the peers
 SHUTTING_DOWN: Final = "the server is shutting down"
 NOT_INITIALISED: Final = (
@@ -53,41 +53,25 @@ class Acquisition:
 
     Attributes
     ----------
-    stalled
-        Why what is followed seems not to be what is recorded, see `stalls`; empty when all is well.
+    all_streams
+        The streams and their counts.
     """
 
     def __init__(
         self,
         settings: ServerSettings,
         tasks: asyncio.TaskGroup,
-        make_source: Callable[[HpIoConfig, ServerSettings], FrameSource] | None = None,
+        make_source: MakeSource = source_of,
     ) -> None:
         self._settings = settings
         self._tasks = tasks
-        self._make_source = make_source or source_of
+        self._make_source = make_source
         self._gate = asyncio.Lock()  # first come, first served
-        self._streams: dict[Stream, None] = {}
+        self._calls: set[CallScope] = set()  # streams, also those at the gate, and uploads
         self._following: Following | None = None
         self._starting: asyncio.Task[None] | None = None
         self._shut_down: Refused | None = None
-        self._n_sent = self._n_dropped = 0  # of streams that ended
-        self.stalled = ""
-
-    @property
-    def n_sent(self) -> int:
-        """Frames (StreamImages) and messages (StreamFrames) to all streams, also those that ended."""
-        return self._n_sent + sum(stream.n_sent for stream in self._streams)
-
-    @property
-    def n_dropped(self) -> int:
-        """Frames that streams would have got, had they been fast enough; also those that ended."""
-        return self._n_dropped + sum(stream.n_dropped for stream in self._streams)
-
-    @property
-    def max_streams(self) -> int:
-        """Streams that there may be."""
-        return self._settings.max_concurrent_rpcs
+        self.all_streams: Final = Streams(settings)
 
     @property
     def following(self) -> Following | None:
@@ -105,27 +89,13 @@ class Acquisition:
         return self._following.hub if self._following else None
 
     @property
-    def accepts_uploads(self) -> bool:
-        """Whether clients may push frames."""
-        return self._settings.accept_uploads
-
-    @property
     def streams(self) -> list[Stream]:
         """Streams that get frames now, oldest first."""
-        return [stream for stream in self._streams if stream.following is not None]
-
-    @asynccontextmanager
-    async def stream(self, wanted: Filter, interval_s: float, peer: str) -> AsyncIterator[Stream]:
-        """Open a stream of newest frames; see `admit`."""
-        async with self.admit(peer) as stream:
-            assert stream.following is not None
-            shortest_s = stream.following.config.update_interval_s
-            with stream.following.hub.subscribe(wanted, max(interval_s, shortest_s)) as stream.subscription:
-                yield stream
+        return self.all_streams.open
 
     @asynccontextmanager
     async def admit(self, peer: str) -> AsyncIterator[Stream]:
-        """Open a stream; waits while a configuration is being made.
+        """Open a stream; wait while a configuration is being made.
 
         Raises
         ------
@@ -133,24 +103,39 @@ class Acquisition:
             There is nothing to follow, there are too many streams, or, raised out of the ``async with`` block,
             the stream was ended.
         """
-        limit = self._settings.max_concurrent_rpcs
-        if len(self._streams) >= limit:
-            raise Refused(StatusCode.RESOURCE_EXHAUSTED, f"all {limit} streams are taken; try again later")
-        stream = Stream(peer)
-        self._streams[stream] = None
+        with self.all_streams.place():
+            async with self._call() as scope:
+                following = await self._pass_gate()
+                with self.all_streams.counted(Stream(peer, following, scope)) as stream:
+                    yield stream
+
+    @asynccontextmanager
+    async def upload(self) -> AsyncIterator[None]:
+        """Accept an upload.
+
+        Raises
+        ------
+        Refused
+            Clients may not push frames, or, raised out of the ``async with`` block, the server shuts down.
+        """
+        if not self._settings.accept_uploads:
+            text = "this server takes no uploads; start it with --accept-uploads"
+            raise Refused(StatusCode.PERMISSION_DENIED, text)
+        async with self._call():
+            yield
+
+    @asynccontextmanager
+    async def _call(self) -> AsyncIterator[CallScope]:
+        """Open a call that the shutdown ends."""
+        if self._shut_down:
+            raise self._shut_down
+        scope = CallScope()
+        self._calls.add(scope)
         try:
-            async with stream._scope:
-                stream.following = await self._pass_gate()
-                stream.last_frame_at = asyncio.get_running_loop().time()
-                yield stream
-        except TimeoutError:
-            if stream._refused is None:
-                raise
-            raise stream._refused from None
+            async with scope:
+                yield scope
         finally:
-            del self._streams[stream]
-            self._n_sent += stream.n_sent
-            self._n_dropped += stream.n_dropped
+            self._calls.discard(scope)
 
     async def _pass_gate(self) -> Following:
         """Configuration in force; nothing else runs before the caller goes on."""
@@ -200,7 +185,7 @@ class Acquisition:
             if self._shut_down:
                 raise self._shut_down
             following = await self._start(config, peer)
-            self._end_streams(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
+            self.all_streams.end(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
             old, self._following = self._following, following
             if old is not None:
                 await old.stop()
@@ -237,48 +222,11 @@ class Acquisition:
             self._starting = None
         return Following(config, peer, asyncio.get_running_loop().time(), source, hub, task)
 
-    def _end_streams(self, refused: Refused) -> None:
-        for stream in self.streams:
-            stream.end(refused)
-
-    async def watch(self) -> None:
-        """End streams that stall or starve, and warn when the run ends; runs until it is cancelled."""
-        stalled_s, starved_s = (
-            self._settings.stalled_client_timeout_seconds,
-            self._settings.quiet_stream_timeout_seconds,
-        )
-        interval_s = min(PROBE_INTERVAL_S, stalled_s / 4, (starved_s or math.inf) / 4)
-        loop = asyncio.get_running_loop()
-        next_probe, was_inactive = loop.time() + PROBE_INTERVAL_S, None
-        while True:
-            await asyncio.sleep(interval_s)
-            now = loop.time()
-            for stream in self.streams:
-                if stream.writing_since is not None and now - stream.writing_since > stalled_s:
-                    text = f"this client took nothing for {stalled_s:g} s"
-                    stream.end(Refused(StatusCode.RESOURCE_EXHAUSTED, text))
-                elif starved_s and stream.writing_since is None and now - stream.last_frame_at > starved_s:
-                    text = f"there was no frame for {starved_s:g} s"
-                    stream.end(Refused(StatusCode.DEADLINE_EXCEEDED, text))
-            if now >= next_probe and self.config and self.config.data_dir:
-                next_probe = now + PROBE_INTERVAL_S
-                was_inactive = await self._probe(Path(self.config.data_dir), was_inactive)
-
-    async def _probe(self, data_dir: Path, was_inactive: str | None) -> str | None:
-        if self._settings.run_probe is RunProbe.NONE:
-            return None
-        inactive = await asyncio.to_thread(why_inactive, self._settings.run_probe, data_dir)
-        if inactive and not was_inactive:
-            _log.warning("no run is active in %s: %s; following it all the same", data_dir, inactive)
-        elif was_inactive and not inactive:
-            _log.info("a run is active in %s", data_dir)
-        return inactive
-
     async def shut_down(self) -> None:
-        """End all streams, refuse new calls and stop following."""
+        """End all streams and uploads, refuse new calls and stop following."""
         self._shut_down = Refused(StatusCode.CANCELLED, SHUTTING_DOWN)
-        for stream in self._streams:
-            stream.end(self._shut_down)
+        for scope in self._calls:
+            scope.end(self._shut_down)
         if self._starting is not None:
             self._starting.cancel()  # it may never start
         async with self._gate:

@@ -1,4 +1,25 @@
-"""The server put together: acquisition, RPCs, health, reflection, signals."""
+"""The server put together, in four steps on one exit stack: secure, acquire, register, monitor.
+
+Service tasks
+-------------
+Stopping is the reverse of starting. Each step leaves on the stack what undoes it:
+
+========  ===============================================================  ====================================
+Step      Start                                                            Stop
+========  ===============================================================  ====================================
+secure    read certificates and tokens, make the gRPC server, bind         wait for calls, then close
+..        open the task group                                              wait for the tasks
+acquire   follow what was asked for                                        end streams and uploads, let go of it
+register  add DaqData, health and reflection, accept calls                 health says NOT_SERVING
+monitor   watch streams and the run, reload files, serve metrics           cancel these tasks, close the metrics
+========  ===============================================================  ====================================
+
+Every task belongs to the one task group and has a name: ``follow ...`` (a source to its hub), ``watch streams``,
+``watch the run`` and ``reload certificates and tokens``. A task that fails cancels the block of `running_server`;
+the server stops in this order, and an ExceptionGroup is raised. A task that has nothing to do ends: ``follow``
+when its source has no more frames, ``watch the run`` without a probe, ``reload ...`` without such files.
+Cancelling the caller stops the server in the same order.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +32,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,12 +42,13 @@ from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.service.access.access import Access
-from panoseti_daq.service.access.reload import keep_up_to_date
+from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
-from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.acquisition import Acquisition, MakeSource
+from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
 from panoseti_daq.service.monitor.notify import notifying
-from panoseti_daq.service.monitor.run_health import watch_growth
+from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
 
@@ -64,12 +86,15 @@ class Server:
         ``HOST:PORT`` or ``unix:///PATH`` at which it listens.
     acquisition
         What it follows.
+    run_health
+        Whether that is what is recorded.
     metrics_address
         URL of its metrics; empty when there are none.
     """
 
     address: str
     acquisition: Acquisition
+    run_health: RunHealth
     metrics_address: str = ""
 
 
@@ -80,6 +105,7 @@ async def running_server(
     host: str = "127.0.0.1",
     port: int = 0,
     follow: HpIoConfig | None = None,
+    make_source: MakeSource = source_of,
 ) -> AsyncIterator[Server]:
     """Run a server as long as the ``async with`` block.
 
@@ -93,6 +119,8 @@ async def running_server(
         TCP port; 0 for any that is free.
     follow
         Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
+    make_source
+        Makes the source of a configuration.
 
     Raises
     ------
@@ -103,7 +131,43 @@ async def running_server(
     ExceptionGroup
         A background task failed; the block was cancelled.
     """
-    tls, access = _tls_of(settings), _access_of(settings)
+    failure: Exception | None = None
+    metrics_address = ""
+    async with AsyncExitStack() as stack:
+        server, address, reloaded = _secure(settings, host, port)
+        stack.push_async_callback(server.stop, settings.shutdown_grace_period)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        acquisition = Acquisition(settings, tasks, make_source)
+        stack.push_async_callback(acquisition.shut_down)
+        await _acquire(acquisition, settings, follow)
+        run_health = RunHealth(acquisition, settings)
+        report = StatusReport(acquisition, run_health)
+        healthy = await _register(server, DaqDataServicer(acquisition, report))
+        stack.push_async_callback(healthy.enter_graceful_shutdown)
+        for name, watching in (
+            ("watch streams", acquisition.all_streams.watch()),
+            ("watch the run", run_health.watch(partial(_tell_health, healthy))),
+            ("reload certificates and tokens", keep_up_to_date(reloaded)),
+        ):
+            stack.callback(tasks.create_task(watching, name=name).cancel)
+        if settings.metrics_port is not None:
+            from panoseti_daq.service.monitor.metrics import serving_metrics
+
+            metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
+            metrics_address = await stack.enter_async_context(metrics)
+        try:
+            yield Server(address, acquisition, run_health, metrics_address)
+        except Exception as error:
+            failure = error  # of the caller's block: not for the task group to wrap
+    if failure is not None:
+        raise failure
+
+
+def _secure(settings: ServerSettings, host: str, port: int) -> tuple[grpc.aio.Server, str, list[Reloaded[Any]]]:
+    """Make the gRPC server; return it, where it listens, and what of it is in files that may be replaced."""
+    files = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
+    tls = TlsFiles(*files) if any(files) else None
+    access = Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
     n_streams = settings.max_concurrent_rpcs
     n_connections = CONNECTIONS_PER_STREAM * n_streams + OTHER_CONNECTIONS
     server = grpc.aio.server(
@@ -114,46 +178,30 @@ async def running_server(
     address = _bind(server, host, port, tls)
     if not is_local(host) and (danger := _danger(tls, access)):
         _log.warning("listening on %s %s", address, danger)
-    failure: Exception | None = None
-    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as beside:
-        acquisition = Acquisition(settings, tasks)
-        if follow is not None:
-            await acquisition.configure(follow, force=False, need_active_run=False)
-        elif settings.init_from_default:
-            await _init_from_default(acquisition, settings.default_hp_io_config_file)
-        if settings.accept_uploads and acquisition.following is None:
-            await acquisition.configure(HpIoConfig(uploads_only=True), force=False)
-        report = StatusReport(acquisition)
-        server.add_generic_rpc_handlers((DaqDataServicer(acquisition, report).rpc_handlers(),))
-        healthy = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-        reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-        watching = [tasks.create_task(acquisition.watch(), name="watch streams")]
-        if reloadables := [one for one in (tls, access) if one is not None]:
-            watching.append(tasks.create_task(keep_up_to_date(reloadables), name="reload certificates and tokens"))
-        metrics_address = ""
-        if settings.metrics_port is not None:
-            from panoseti_daq.service.monitor.metrics import serving_metrics
+    reloaded: list[Reloaded[Any]] = [tls.configuration] if tls else []
+    return server, address, [*reloaded, access.tokens] if access else reloaded
 
-            metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
-            metrics_address = await beside.enter_async_context(metrics)
-        await server.start()
-        for name in ("", SERVICE_NAME):
-            await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
-        growing = watch_growth(acquisition, settings, partial(_tell_health, healthy))
-        watching.append(tasks.create_task(growing, name="watch growth"))
-        try:
-            yield Server(address, acquisition, metrics_address)
-        except Exception as error:
-            failure = error  # of the caller's block: not for the task group to wrap
-        finally:
-            await healthy.enter_graceful_shutdown()
-            await acquisition.shut_down()
-            for task in watching:
-                task.cancel()
-            await server.stop(settings.shutdown_grace_period)
-    if failure is not None:
-        raise failure
+
+async def _acquire(acquisition: Acquisition, settings: ServerSettings, follow: HpIoConfig | None) -> None:
+    """Follow what was asked for, else what the settings say."""
+    if follow is not None:
+        await acquisition.configure(follow, force=False, need_active_run=False)
+    elif settings.init_from_default:
+        await _init_from_default(acquisition, settings.default_hp_io_config_file)
+    if settings.accept_uploads and acquisition.following is None:
+        await acquisition.configure(HpIoConfig(uploads_only=True), force=False)
+
+
+async def _register(server: grpc.aio.Server, servicer: DaqDataServicer) -> health.aio.HealthServicer:
+    """Add the services and accept calls; return the health service."""
+    server.add_generic_rpc_handlers((servicer.rpc_handlers(),))
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    await server.start()
+    for name in ("", SERVICE_NAME):
+        await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return healthy
 
 
 async def _tell_health(healthy: health.aio.HealthServicer, is_well: bool) -> None:
@@ -168,15 +216,6 @@ async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
         await acquisition.configure(read_hp_io_file(file), force=False, need_active_run=False)
     except (DaqError, OSError) as error:
         _log.error("init_from_default: %s; serving all the same, InitHpIo can choose what to follow", error)
-
-
-def _tls_of(settings: ServerSettings) -> TlsFiles | None:
-    files = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
-    return TlsFiles(*files) if any(files) else None
-
-
-def _access_of(settings: ServerSettings) -> Access | None:
-    return Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
 
 
 def _danger(tls: TlsFiles | None, access: Access | None) -> str:

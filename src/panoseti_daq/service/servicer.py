@@ -19,11 +19,11 @@ from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.errors import PffError
 from panoseti_daq.hub import Filter, Growth
 from panoseti_daq.pff import Kind, ModuleProduct
-from panoseti_daq.service.access.access import address_of_peer, caller_name
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.frames import FrameReader, message_of
 from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
 from panoseti_daq.service.monitor.status import StatusReport
+from panoseti_daq.service.peers import Context, PeerLog
 from panoseti_daq.wire.image import frame_of
 from panoseti_daq.wire.newest import StreamEncoder
 
@@ -36,7 +36,6 @@ RESCAN_INTERVAL_S: Final = 5.0  # a stream of all frames looks at the directorie
 _MAX_DETAILS: Final = 500  # characters; they travel in a header, and may repeat what a client sent
 
 _T = TypeVar("_T")
-_Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class DaqDataServicer:
@@ -76,38 +75,36 @@ class DaqDataServicer:
         }
         return grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)
 
-    async def ping(self, request: Empty, context: _Context) -> Empty:
+    async def ping(self, request: Empty, context: Context) -> Empty:
         """Answer."""
         return Empty()
 
-    async def stream_images(self, request: pb.StreamImagesRequest, context: _Context) -> None:
+    async def stream_images(self, request: pb.StreamImagesRequest, context: Context) -> None:
         """Write the newest frames that `request` asks for until the client or the server has enough."""
         wanted = _wanted(request)
         encode = StreamEncoder(request)
-        peer = _peer(context)
+        log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
-        async with self._acquisition.stream(wanted, request.update_interval_seconds, peer) as stream:
-            assert stream.subscription is not None
-            subscription = stream.subscription
-            _log.info("%s: streaming %s", peer, _describe(request), extra={"peer": peer})
-            await context.send_initial_metadata(())  # tells the client that it is in, though no frame may come yet
-            try:
-                while True:
-                    frames = await subscription.take(encode.n_most)
-                    message = encode(frames, subscription.n_dropped)
-                    stream.writing_since = loop.time()
-                    await context.write(message)
-                    stream.sent(len(frames), loop.time())
-            finally:
-                _log.info("%s: stream ends after %d frames", peer, stream.n_sent, extra={"peer": peer})
+        async with self._acquisition.admit(log.peer) as stream:
+            with stream.subscribe(wanted, request.update_interval_seconds) as subscription:
+                log.info("streaming %s", _describe(request))
+                await context.send_initial_metadata(())  # the client is in, though no frame may come yet
+                try:
+                    while True:
+                        frames = await subscription.take(encode.n_most)
+                        message = encode(frames, subscription.n_dropped)
+                        stream.writing_since = loop.time()
+                        await context.write(message)
+                        stream.sent(len(frames), loop.time())
+                finally:
+                    log.info("stream ends after %d frames", stream.n_sent)
 
-    async def stream_frames(self, request: pb.StreamFramesRequest, context: _Context) -> None:
+    async def stream_frames(self, request: pb.StreamFramesRequest, context: Context) -> None:
         """Write every frame that `request` asks for, in order, at the pace of the client."""
         wanted = _filter(request.movie, request.pulse_height, request.module_ids)
-        peer = _peer(context)
+        log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
-        async with self._acquisition.admit(peer) as stream:
-            assert stream.following is not None
+        async with self._acquisition.admit(log.peer) as stream:
             directory = stream.following.source.directory
             if directory is None:
                 raise Refused(
@@ -118,8 +115,7 @@ class DaqDataServicer:
                 reader = FrameReader(directory, wanted, request)
             except PffError as error:  # about what the client sent
                 raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
-            text = "%s: streaming all frames, resuming %d products"
-            _log.info(text, peer, len(request.resume), extra={"peer": peer})
+            log.info("streaming all frames, resuming %d products", len(request.resume))
             try:
                 with stream.following.hub.growth() as growth:
                     async for message in _messages(reader, growth):
@@ -128,10 +124,9 @@ class DaqDataServicer:
                         stream.sent(1, loop.time())
             finally:
                 await asyncio.to_thread(reader.close)  # it may be reading: not in the loop
-                text = "%s: stream of all frames ends after %d blocks"
-                _log.info(text, peer, stream.n_sent, extra={"peer": peer})
+                log.info("stream of all frames ends after %d blocks", stream.n_sent)
 
-    async def init_hp_io(self, request: pb.InitHpIoRequest, context: _Context) -> pb.InitHpIoResponse:
+    async def init_hp_io(self, request: pb.InitHpIoRequest, context: Context) -> pb.InitHpIoResponse:
         """Follow what `request` says."""
         config = HpIoConfig(
             request.data_dir,
@@ -139,36 +134,37 @@ class DaqDataServicer:
             tuple(sorted(set(request.module_ids))),
             request.simulate_daq,
         )
-        peer, how = _peer(context), ", by force" if request.force else ""
-        _log.info("%s: InitHpIo for %s%s", peer, config, how, extra={"peer": peer})
-        message = await self._acquisition.configure(config, force=request.force, peer=peer)
+        log = PeerLog(_log, context)
+        log.info("InitHpIo for %s%s", config, ", by force" if request.force else "")
+        message = await self._acquisition.configure(config, force=request.force, peer=log.peer)
         return pb.InitHpIoResponse(success=True, error_message=message)
 
-    async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], context: _Context) -> Empty:
+    async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], context: Context) -> Empty:
         """Hand out frames that a client pushes; nothing is kept but the newest of each key."""
-        if not self._acquisition.accepts_uploads:
-            raise Refused(
-                StatusCode.PERMISSION_DENIED, "this server takes no uploads; start it with --accept-uploads"
-            )
-        peer = _peer(context)
-        _log.info("%s: uploads", peer, extra={"peer": peer})
-        n_frames = 0
-        async for request in requests:
-            following = self._acquisition.following
-            if following is None:
-                raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
-            check_module_ids((request.pano_image.module_id,))
-            try:
-                frame, module_ids = frame_of(request.pano_image), following.config.module_ids
-            except PffError as error:  # about what the client sent
-                raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
-            if not module_ids or frame.module_id in module_ids:
-                following.hub.publish_frame(frame)
-            n_frames += 1
-        _log.info("%s: uploaded %d frames", peer, n_frames, extra={"peer": peer})
+        log = PeerLog(_log, context)
+        async with self._acquisition.upload():
+            log.info("uploads")
+            n_frames = 0
+            async for request in requests:
+                self._hand_out(request.pano_image)
+                n_frames += 1
+            log.info("uploaded %d frames", n_frames)
         return Empty()
 
-    async def status(self, request: pb.StatusRequest, context: _Context) -> pb.StatusResponse:
+    def _hand_out(self, image: pb.PanoImage) -> None:
+        """Hand out an uploaded frame, if it is of a module that is followed."""
+        following = self._acquisition.following
+        if following is None:
+            raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
+        check_module_ids((image.module_id,))
+        try:
+            frame, module_ids = frame_of(image), following.config.module_ids
+        except PffError as error:  # about what the client sent
+            raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
+        if not module_ids or frame.module_id in module_ids:
+            following.hub.publish_frame(frame)
+
+    async def status(self, request: pb.StatusRequest, context: Context) -> pb.StatusResponse:
         """Tell what the server is doing."""
         return await self._report()
 
@@ -220,35 +216,28 @@ def _describe(request: pb.StreamImagesRequest) -> str:
     return f"{' and '.join(kinds)}, {modules}, every {request.update_interval_seconds:g} s"
 
 
-def _peer(context: _Context) -> str:
-    name = caller_name()
-    return address_of_peer(context) + (f" ({name})" if name else "")
-
-
-async def _refuse(context: _Context, code: StatusCode, text: str) -> NoReturn:
+async def _refuse(context: Context, code: StatusCode, text: str) -> NoReturn:
     half = _MAX_DETAILS // 2
     await context.abort(code, text if len(text) <= _MAX_DETAILS else f"{text[:half]} ... {text[-half:]}")
     raise AssertionError("abort does not return")
 
 
-def _guarded(method: Callable[[Any, _Context], Awaitable[_T]]) -> Callable[[Any, _Context], Awaitable[_T]]:
+def _guarded(method: Callable[[Any, Context], Awaitable[_T]]) -> Callable[[Any, Context], Awaitable[_T]]:
     """The door of every RPC: a refusal becomes a status, a bug INTERNAL and a traceback in the log."""
 
-    async def rpc(request: Any, context: _Context) -> _T:
+    async def rpc(request: Any, context: Context) -> _T:
         try:
             return await method(request, context)
         except Refused as refused:
-            peer = _peer(context)
-            _log.info("%s: refused: %s", peer, refused, extra={"peer": peer})
+            PeerLog(_log, context).info("refused: %s", refused)
             await _refuse(context, refused.code, str(refused))
         except DecodeError as error:  # of what a client uploads: gRPC reads its messages one by one
             await _refuse(context, StatusCode.INVALID_ARGUMENT, f"a message cannot be read: {error}")
         except grpc.aio.InternalError:  # what a write to a client that is gone raises
-            _log.debug("%s: left while a message was written", _peer(context))
+            PeerLog(_log, context).debug("left while a message was written")
             raise asyncio.CancelledError from None
         except Exception:  # the text of any other error of ours may hold a path, or what a file holds
-            peer = _peer(context)
-            _log.exception("%s: unexpected error", peer, extra={"peer": peer})
+            PeerLog(_log, context).exception("unexpected error")
             await _refuse(context, StatusCode.INTERNAL, "unexpected error; the server's log has the details")
 
     return rpc

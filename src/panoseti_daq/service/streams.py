@@ -1,13 +1,27 @@
-"""What is followed now, and who gets its frames."""
+"""Open streams: their places, what each was sent, and the end of those that stall or stay quiet."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
-from panoseti_daq.hub import Hub, Rate, Subscription
+from grpc import StatusCode
+
+from panoseti_daq.config.settings import ServerSettings
+from panoseti_daq.hub import Filter, Hub, Rate, Subscription
+from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.hp_io import HpIoConfig, Refused
 from panoseti_daq.sources.source import FrameSource
+
+WATCH_INTERVAL_S: Final = 10.0  # at most; short limits are looked at four times as often as they last
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +44,7 @@ class Following:
 
     config: HpIoConfig
     set_by: str
-    since: float  # loop time
+    since: float
     source: FrameSource
     hub: Hub
     task: asyncio.Task[None]
@@ -43,16 +57,20 @@ class Following:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One StreamImages or StreamFrames call.
+    """One StreamImages or StreamFrames call that gets frames.
 
     Attributes
     ----------
     peer
         Who called.
+    following
+        Where its frames come from.
+    scope
+        Ends it.
     since
-        Loop time at which it did.
+        Loop time at which it began.
     subscription
-        Its newest frames; None while it waits at the gate, and for a stream of all frames.
+        Its newest frames; None for a stream of all frames.
     n_sent, rate
         Frames (StreamImages) or messages (StreamFrames) sent, and how many per second.
     writing_since
@@ -62,15 +80,22 @@ class Stream:
     """
 
     peer: str
-    since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    following: Following | None = None
+    following: Following
+    scope: CallScope
+    since: float = field(default_factory=_now)
     subscription: Subscription | None = None
     n_sent: int = 0
-    rate: Rate = field(default_factory=lambda: Rate(asyncio.get_running_loop().time()))
+    rate: Rate = field(default_factory=lambda: Rate(_now()))
     writing_since: float | None = None
-    last_frame_at: float = 0.0
-    _scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
-    _refused: Refused | None = None
+    last_frame_at: float = field(default_factory=_now)
+
+    @contextmanager
+    def subscribe(self, wanted: Filter, interval_s: float) -> Iterator[Subscription]:
+        """Get the newest frames, at most one per key and `interval_s` or what the configuration allows."""
+        shortest_s = self.following.config.update_interval_s
+        with self.following.hub.subscribe(wanted, max(interval_s, shortest_s)) as subscription:
+            self.subscription = subscription
+            yield subscription
 
     def sent(self, n: int, now: float) -> None:
         """Take note of `n` frames or messages that gRPC has sent, at loop time `now`."""
@@ -83,8 +108,92 @@ class Stream:
         """Frames that it would have got, had it been fast enough."""
         return self.subscription.n_dropped if self.subscription else 0
 
-    def end(self, refused: Refused) -> None:
-        """Make the call end with `refused`, whatever it is waiting for."""
-        if self._refused is None:
-            self._refused = refused
-            self._scope.reschedule(asyncio.get_running_loop().time())
+
+class Streams:
+    """The streams of a server. For one event loop.
+
+    Parameters
+    ----------
+    settings
+        How many there may be, and when a stalled or quiet one is ended.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._n_places = 0
+        self._open: dict[Stream, None] = {}
+        self._n_sent = self._n_dropped = 0  # of streams that ended
+
+    def __len__(self) -> int:
+        """Return the number of places taken: streams that get frames, and calls that wait to be one."""
+        return self._n_places
+
+    @property
+    def open(self) -> list[Stream]:
+        """Streams that get frames now, oldest first."""
+        return list(self._open)
+
+    @property
+    def limit(self) -> int:
+        """Streams that there may be."""
+        return self._settings.max_concurrent_rpcs
+
+    @property
+    def n_sent(self) -> int:
+        """Frames (StreamImages) and messages (StreamFrames) to all streams, also those that ended."""
+        return self._n_sent + sum(stream.n_sent for stream in self._open)
+
+    @property
+    def n_dropped(self) -> int:
+        """Frames that streams would have got, had they been fast enough; also those that ended."""
+        return self._n_dropped + sum(stream.n_dropped for stream in self._open)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take one of the places.
+
+        Raises
+        ------
+        Refused
+            All are taken.
+        """
+        if self._n_places >= self.limit:
+            text = f"all {self.limit} streams are taken; try again later"
+            raise Refused(StatusCode.RESOURCE_EXHAUSTED, text)
+        self._n_places += 1
+        try:
+            yield
+        finally:
+            self._n_places -= 1
+
+    @contextmanager
+    def counted(self, stream: Stream) -> Iterator[Stream]:
+        """Count `stream` among the open ones."""
+        self._open[stream] = None
+        try:
+            yield stream
+        finally:
+            del self._open[stream]
+            self._n_sent += stream.n_sent
+            self._n_dropped += stream.n_dropped
+
+    def end(self, reason: Refused) -> None:
+        """End the open ones."""
+        for stream in self._open:
+            stream.scope.end(reason)
+
+    async def watch(self) -> None:
+        """End streams whose client stalls, and quiet ones if the settings say so; run until cancelled."""
+        stalled_s = self._settings.stalled_client_timeout_seconds
+        quiet_s = self._settings.quiet_stream_timeout_seconds or math.inf
+        while True:
+            await asyncio.sleep(min(WATCH_INTERVAL_S, stalled_s / 4, quiet_s / 4))
+            now = _now()
+            for stream in self._open:
+                if stream.writing_since is None:
+                    if now - stream.last_frame_at > quiet_s:
+                        text = f"there was no frame for {quiet_s:g} s"
+                        stream.scope.end(Refused(StatusCode.DEADLINE_EXCEEDED, text))
+                elif now - stream.writing_since > stalled_s:
+                    text = f"this client took nothing for {stalled_s:g} s"
+                    stream.scope.end(Refused(StatusCode.RESOURCE_EXHAUSTED, text))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import urllib.parse
 from collections.abc import Awaitable, Callable, Iterable
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +14,11 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.errors import ConfigError
-from panoseti_daq.service.access.reload import fingerprint_of
+from panoseti_daq.service.access.reload import Reloaded
 from panoseti_daq.service.access.tokens import AllowedToken, Role, find, read_tokens
+from panoseti_daq.service.call_scope import CallScope
+from panoseti_daq.service.hp_io import Refused
+from panoseti_daq.service.peers import Context, PeerLog, caller_name
 
 _log = logging.getLogger(__name__)
 
@@ -30,33 +29,11 @@ _READ_SERVICES: Final = (f"/{health.SERVICE_NAME}/", f"/{reflection.SERVICE_NAME
 _NO_TOKEN: Final = "this server wants a token, and there is none with the call or not one that it accepts"
 _NO_LONGER: Final = "the token of this call is no longer accepted"
 
-_caller: ContextVar[str] = ContextVar("caller", default="")
-
-
-def caller_name() -> str:
-    """Name of the token of the call that is being handled; empty when the server asks for none."""
-    return _caller.get()
-
 
 def role_for(method: str) -> Role:
     """Role that a call needs; a call that is not known here needs the higher one."""
     may_read = method in _READ or method.startswith(_READ_SERVICES)
     return Role.READ if may_read else Role.CONTROL
-
-
-@dataclass(eq=False, slots=True)
-class _OpenCall:
-    """A call that may last, and can be ended when its token is no longer accepted."""
-
-    token: AllowedToken
-    method: str
-    scope: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
-    is_revoked: bool = False
-
-    def end(self) -> None:
-        if not self.is_revoked:
-            self.is_revoked = True
-            self.scope.reschedule(asyncio.get_running_loop().time())
 
 
 class Access(grpc.aio.ServerInterceptor):
@@ -69,6 +46,11 @@ class Access(grpc.aio.ServerInterceptor):
     file
         Lines ``NAME ROLE sha256:HEX``.
 
+    Attributes
+    ----------
+    tokens
+        The tokens of the file.
+
     Raises
     ------
     ConfigError
@@ -76,12 +58,10 @@ class Access(grpc.aio.ServerInterceptor):
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._fingerprint = fingerprint_of(file)
-        self._allowed = read_tokens(file)
-        self._open: set[_OpenCall] = set()
+        self.tokens: Final = Reloaded("tokens", (file,), partial(read_tokens, file), self._revoke)
+        self._open: dict[CallScope, tuple[AllowedToken, str]] = {}  # with its token and method
         self._n_refused = 0
-        if not self._allowed:
+        if not self.tokens.content:
             _log.warning("%s holds no token: nobody is let in before it does", file)
 
     async def intercept_service(
@@ -89,13 +69,13 @@ class Access(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Handler of a call, or one that refuses it."""
         method = handler_call_details.method
-        token = find(_bearer(handler_call_details.invocation_metadata or ()), self._allowed)
+        token = find(_bearer(handler_call_details.invocation_metadata or ()), self.tokens.content)
         if token is None:
             return self._refuse(StatusCode.UNAUTHENTICATED, _NO_TOKEN, method)
         if role_for(method) is Role.CONTROL and token.role is not Role.CONTROL:
             text = f"{method.rpartition('/')[2]} needs a token with the role control; this one has {token.role}"
             return self._refuse(StatusCode.PERMISSION_DENIED, text, f"{method} of {token.name}")
-        _caller.set(token.name)
+        caller_name.set(token.name)
         handler = await continuation(handler_call_details)
         if handler is None or not method.startswith(_SERVICE):
             return handler
@@ -110,56 +90,37 @@ class Access(grpc.aio.ServerInterceptor):
         return handler
 
     def _endable(self, behaviour: Callable[[Any, Any], Awaitable[Any]], token: AllowedToken, method: str) -> Any:
-        async def call(request: Any, context: Any) -> Any:
-            this = _OpenCall(token, method)
-            self._open.add(this)
+        async def call(request: Any, context: Context) -> Any:
+            scope = CallScope()
+            self._open[scope] = token, method
             try:
-                async with this.scope:
+                async with scope:
                     return await behaviour(request, context)
-            except TimeoutError:
-                if not this.is_revoked:
-                    raise
-                _log.info("%s: %s of %s ends: its token was revoked", address_of_peer(context), method, token.name)
-                await context.abort(StatusCode.UNAUTHENTICATED, _NO_LONGER)
+            except Refused as revoked:  # only the scope raises it: the handlers answer it themselves
+                PeerLog(_log, context).info("%s ends: its token was revoked", method)
+                await context.abort(revoked.code, str(revoked))
             finally:
-                self._open.discard(this)
+                del self._open[scope]
 
         return call
 
     def _refuse(self, code: StatusCode, text: str, what: str) -> Any:
-        async def refuse(requests: Any, context: Any) -> None:
+        async def refuse(requests: Any, context: Context) -> None:
             self._n_refused += 1
-            if (
-                self._n_refused & (self._n_refused - 1) == 0
-            ):  # the 1st, 2nd, 4th, 8th: whoever retries fills no disk
-                _log.warning(
-                    "%s: refused %s (%s); refused so far: %d",
-                    address_of_peer(context),
-                    what,
-                    code.name,
-                    self._n_refused,
-                )
+            if self._n_refused.bit_count() == 1:  # the 1st, 2nd, 4th, 8th: whoever retries fills no disk
+                log = PeerLog(_log, context)
+                log.warning("refused %s (%s); refused so far: %d", what, code.name, self._n_refused)
             await context.abort(code, text)
 
         make: Any = grpc.stream_stream_rpc_method_handler  # answers before anything of the request is read
         return make(refuse)
 
-    async def reload(self) -> None:
-        """Take the file as it is now if it changed; when it cannot be used, keep what there is."""
-        fingerprint = await asyncio.to_thread(fingerprint_of, self._file)
-        if fingerprint == self._fingerprint:
-            return
-        self._fingerprint = fingerprint
-        try:
-            self._allowed = await asyncio.to_thread(read_tokens, self._file)
-        except ConfigError as error:
-            _log.error("new tokens are not used, the old ones stay in force: %s", error)
-            return
-        _log.info("%d tokens are allowed now", len(self._allowed))
-        for call in self._open:
-            roles = [token.role for token in self._allowed if token.digest == call.token.digest]
-            if not roles or (role_for(call.method) is Role.CONTROL and Role.CONTROL not in roles):
-                call.end()
+    def _revoke(self, allowed: Iterable[AllowedToken]) -> None:
+        """End the open calls that `allowed` no longer allows."""
+        for scope, (token, method) in self._open.items():
+            roles = [one.role for one in allowed if one.digest == token.digest]
+            if not roles or (role_for(method) is Role.CONTROL and Role.CONTROL not in roles):
+                scope.end(Refused(StatusCode.UNAUTHENTICATED, _NO_LONGER))
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
@@ -169,8 +130,3 @@ def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
         return ""
     scheme, _, token = values[0].partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def address_of_peer(context: Any) -> str:
-    """Address of a caller as people write it."""
-    return urllib.parse.unquote(context.peer())

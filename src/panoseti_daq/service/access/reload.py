@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Generic, TypeVar
 
-LOOK_EVERY_S: Final = 1.0
+from panoseti_daq.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+LOOK_INTERVAL_S: Final = 1.0
 # Two to four stat calls: cheaper than an inotify instance, and they see a renamed link (as Kubernetes and certbot
 # replace files) and NFS as well.
 
 Fingerprint = tuple[tuple[int, int, int] | None, ...]
 """Changes when files are replaced or rewritten."""
 
-
-class Reloadable(Protocol):
-    """Something made from files."""
-
-    async def reload(self) -> None:
-        """Take the files as they are now if they changed; keep what there is when they are bad, and log it."""
-        ...
+_T = TypeVar("_T")
 
 
 def fingerprint_of(*files: Path) -> Fingerprint:
@@ -36,9 +35,60 @@ def _fingerprint(file: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-async def keep_up_to_date(reloadables: Sequence[Reloadable]) -> None:
-    """Look at the files every `LOOK_EVERY_S` until cancelled."""
-    while True:
-        await asyncio.sleep(LOOK_EVERY_S)
-        for reloadable in reloadables:
-            await reloadable.reload()
+class Reloaded(Generic[_T]):
+    """The content of files, which may be replaced while the server runs.
+
+    Parameters
+    ----------
+    name
+        What it is, for the log.
+    files
+        Where it stands.
+    load
+        Reads it, in a thread when it is read again.
+    changed
+        Called in the event loop with new content.
+
+    Attributes
+    ----------
+    content
+        What the files held when they were last good.
+
+    Raises
+    ------
+    ConfigError
+        A file is missing or bad.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Sequence[Path],
+        load: Callable[[], _T],
+        changed: Callable[[_T], None] = lambda content: None,
+    ) -> None:
+        self._name, self._files, self._load, self._changed = name, files, load, changed
+        self._fingerprint = fingerprint_of(*files)  # before they are read: a change meanwhile is seen
+        self.content = load()
+
+    async def reload(self) -> None:
+        """Read the files if they changed; when they are bad, log it and keep what there is."""
+        fingerprint = await asyncio.to_thread(fingerprint_of, *self._files)
+        if fingerprint == self._fingerprint:
+            return
+        self._fingerprint = fingerprint
+        try:
+            self.content = await asyncio.to_thread(self._load)
+        except ConfigError as error:
+            _log.error("new %s are not used, the old ones stay in force: %s", self._name, error)
+            return
+        _log.info("new %s are in force", self._name)
+        self._changed(self.content)
+
+
+async def keep_up_to_date(reloaded: Sequence[Reloaded[Any]], interval_s: float = LOOK_INTERVAL_S) -> None:
+    """Look at the files every `interval_s` until cancelled; return when there are none."""
+    while reloaded:
+        await asyncio.sleep(interval_s)
+        for one in reloaded:
+            await one.reload()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import ssl
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +10,7 @@ import grpc
 
 from panoseti_daq.config.files import read_bytes
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.service.access.reload import Fingerprint, fingerprint_of
-
-_log = logging.getLogger(__name__)
+from panoseti_daq.service.access.reload import Reloaded
 
 _ALLOWED: Final = "a PEM file"
 
@@ -33,6 +29,11 @@ class TlsFiles:
     client_ca
         Certificates one of which must have signed that of a client; None to ask clients for none.
 
+    Attributes
+    ----------
+    configuration
+        What gRPC takes, made of the files.
+
     Raises
     ------
     ConfigError
@@ -45,9 +46,9 @@ class TlsFiles:
             missing = "tls_key" if certificate else "tls_certificate"
             raise ConfigError(f"{there} is set and {missing} is not; TLS needs tls_certificate and tls_key")
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
-        self._fingerprint = self._sign()
-        self._configuration = self._load()
-        self._replacement: Any = None
+        files = [file for file in (certificate, key, client_ca) if file is not None]
+        self.configuration: Final = Reloaded("TLS files", files, self._load)
+        self._taken = self.configuration.content
 
     @property
     def wants_client_certificates(self) -> bool:
@@ -55,34 +56,18 @@ class TlsFiles:
         return self._client_ca is not None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """What a port is opened with; it takes what `reload` finds."""
+        """Return what a port is opened with; it takes new files, too."""
         return grpc.dynamic_ssl_server_credentials(
-            self._configuration, self._take_replacement, self.wants_client_certificates
+            self.configuration.content, self._take_replacement, self.wants_client_certificates
         )
 
     def _take_replacement(self) -> Any:
-        """Called by gRPC in a thread of its own before each handshake; None when nothing is new."""
-        replacement, self._replacement = self._replacement, None
-        return replacement
-
-    async def reload(self) -> None:
-        """Take the files as they are now if they changed; when they cannot be used, keep what there is."""
-        await asyncio.to_thread(self._reload)
-
-    def _reload(self) -> None:
-        fingerprint = self._sign()
-        if fingerprint == self._fingerprint:
-            return
-        self._fingerprint = fingerprint
-        try:
-            self._replacement = self._load()
-        except ConfigError as error:
-            _log.error("new TLS files are not used, the old ones stay in force: %s", error)
-        else:
-            _log.info("new connections get the new certificate of %s", self._certificate)
-
-    def _sign(self) -> Fingerprint:
-        return fingerprint_of(self._certificate, self._key, *([self._client_ca] if self._client_ca else ()))
+        """Return new content of the files, once; gRPC calls it before each handshake, in threads of its own."""
+        content = self.configuration.content
+        if content is self._taken:
+            return None
+        self._taken = content
+        return content
 
     def _load(self) -> Any:
         certificate = read_bytes(self._certificate, _ALLOWED, "tls_certificate")

@@ -172,22 +172,13 @@ async def serving_metrics(
     """
     connections: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        this = asyncio.current_task()
-        assert this is not None
-        connections.add(this)
-        try:
-            async with asyncio.timeout(REQUEST_WITHIN_S):
-                if len(connections) <= MAX_CONNECTIONS:
-                    writer.write(await _answer(reader, report))
-                    await writer.drain()
-        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # it left, or talks something else
-        except Exception:
-            _log.exception("metrics: unexpected error")
-        finally:
-            connections.discard(this)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(connections) >= MAX_CONNECTIONS:
             writer.close()
+            return
+        task = asyncio.create_task(_serve(reader, writer, report), name="answer a request for metrics")
+        connections.add(task)
+        task.add_done_callback(connections.discard)
 
     try:
         server = await asyncio.start_server(connected, host, port, limit=_MAX_HEAD_BYTES)
@@ -207,6 +198,22 @@ async def serving_metrics(
         for task in connections:
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+
+
+async def _serve(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    report: Callable[[], Awaitable[pb.StatusResponse]],
+) -> None:
+    """Answer the one request of a connection and close it."""
+    try:
+        async with asyncio.timeout(REQUEST_WITHIN_S):
+            writer.write(await _answer(reader, report))
+            await writer.drain()
+    except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        pass  # it left, or talks something else
+    finally:
+        writer.close()
 
 
 async def _answer(reader: asyncio.StreamReader, report: Callable[[], Awaitable[pb.StatusResponse]]) -> bytes:

@@ -1,32 +1,33 @@
-"""Whether what is followed grows while a run is active: what the health service tells.
+"""Run health: NOT_SERVING when a run is active but no frame arrives; for status, metrics and the health service.
 
-That no frame comes is no fault as long as nothing is recorded. When the probe (SPEC 4.1) says that a run is active
-and there is no frame, either the writer hangs or we follow the wrong place; both need somebody to look.
+That no frame arrives is no fault while nothing is recorded. When the probe (SPEC 4.1) says that a run is active
+and no frame arrives, either the writer hangs or the wrong place is followed; both need somebody to look.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from panoseti_daq.config.settings import RunProbe, ServerSettings
-from panoseti_daq.service.acquisition import PROBE_INTERVAL_S, Acquisition
+from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.streams import Following
 from panoseti_daq.sources.probe import why_inactive
 
 _log = logging.getLogger(__name__)
 
-_LOOK_INTERVAL_S: Final = 1.0  # compares two numbers
+LOOK_INTERVAL_S: Final = 1.0  # compares two numbers
+PROBE_INTERVAL_S: Final = 10.0  # reads /proc or the directory tree
 
 
-async def watch_growth(
-    acquisition: Acquisition, settings: ServerSettings, tell: Callable[[bool], Awaitable[None]]
-) -> None:
-    """Keep `acquisition.stalled` true to the facts; runs until it is cancelled.
+class RunHealth:
+    """Compares what is followed with what is recorded; the one place that probes for a run periodically.
 
-    Without a probe there is nothing to compare with, and nothing is ever stalled.
+    For one event loop; the probe runs in a thread, one at a time.
 
     Parameters
     ----------
@@ -34,27 +35,68 @@ async def watch_growth(
         What is followed.
     settings
         The probe and ``stalled_run_seconds``.
-    tell
-        Called with whether all is well, each time that this changes.
+    probe_interval_s
+        Time between two probes; less when ``stalled_run_seconds`` is short.
+
+    Attributes
+    ----------
+    stalled
+        Why what is followed seems not to be what is recorded; empty when all is well.
     """
-    limit_s, probe = settings.stalled_run_seconds, settings.run_probe
-    if limit_s is None or probe is RunProbe.NONE:
-        return
-    loop = asyncio.get_running_loop()
-    next_probe = loop.time()
-    while True:
-        await asyncio.sleep(min(_LOOK_INTERVAL_S, limit_s / 4))
-        now, following, stalled = loop.time(), acquisition.following, acquisition.stalled
-        if following is None or not following.config.data_dir or now - following.hub.last_frame_at < limit_s:
-            stalled, next_probe = "", now
-        elif now >= next_probe:
-            next_probe = now + PROBE_INTERVAL_S
-            inactive = await asyncio.to_thread(why_inactive, probe, Path(following.config.data_dir))
-            stalled = "" if inactive else f"a run is active ({probe}), but no frame came for {limit_s:g} s or more"
-        if bool(stalled) != bool(acquisition.stalled):
-            if stalled:
-                _log.warning("not serving: %s", stalled)
-            else:
-                _log.info("serving again")
-            acquisition.stalled = stalled
-            await tell(not stalled)
+
+    def __init__(
+        self, acquisition: Acquisition, settings: ServerSettings, probe_interval_s: float = PROBE_INTERVAL_S
+    ) -> None:
+        self._acquisition = acquisition
+        self._probe = settings.run_probe
+        self._limit_s = settings.stalled_run_seconds or math.inf
+        self._interval_s = min(probe_interval_s, self._limit_s / 4)
+        self._following: Following | None = None  # to which the next two belong
+        self._inactive: str | None = None  # why no run is active, by the last probe
+        self._next_probe = 0.0
+        self.stalled = ""
+
+    async def watch(self, tell: Callable[[bool], Awaitable[None]]) -> None:
+        """Keep `stalled` true to the facts, and log when a run begins or ends; run until cancelled.
+
+        Without a probe there is nothing to compare with: nothing is ever stalled, and this returns.
+
+        Parameters
+        ----------
+        tell
+            Called with whether all is well, each time that this changes.
+        """
+        if self._probe is RunProbe.NONE:
+            return
+        while True:
+            await asyncio.sleep(min(LOOK_INTERVAL_S, self._interval_s))
+            stalled, before = await self._look(), self.stalled
+            if bool(stalled) != bool(before):
+                if stalled:
+                    _log.warning("not serving: %s", stalled)
+                else:
+                    _log.info("serving again")
+                self.stalled = stalled
+                await tell(not stalled)
+
+    async def _look(self) -> str:
+        """Return why what is followed seems not to be what is recorded; probe when it is time."""
+        now, following = asyncio.get_running_loop().time(), self._acquisition.following
+        if following is not self._following:
+            self._following, self._inactive, self._next_probe = following, None, now + self._interval_s
+        if following is None or not following.config.data_dir:
+            return ""
+        if now >= self._next_probe:
+            self._next_probe = now + self._interval_s
+            await self._probe_run(Path(following.config.data_dir))
+        if self._inactive or now - following.hub.last_frame_at < self._limit_s:
+            return ""
+        return f"a run is active ({self._probe}), but no frame came for {self._limit_s:g} s or more"
+
+    async def _probe_run(self, data_dir: Path) -> None:
+        was_inactive = self._inactive
+        self._inactive = await asyncio.to_thread(why_inactive, self._probe, data_dir)
+        if self._inactive and not was_inactive:
+            _log.warning("no run is active in %s: %s; following it all the same", data_dir, self._inactive)
+        elif was_inactive and not self._inactive:
+            _log.info("a run is active in %s", data_dir)

@@ -15,6 +15,7 @@ from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.quality import NAMES
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.monitor.disks import Disk, Disks
+from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.streams import Following, Stream
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.source import SourceStatus
@@ -27,10 +28,13 @@ class StatusReport:
     ----------
     acquisition
         What the server follows.
+    run_health
+        Whether that is what is recorded.
     """
 
-    def __init__(self, acquisition: Acquisition) -> None:
+    def __init__(self, acquisition: Acquisition, run_health: RunHealth) -> None:
         self._acquisition = acquisition
+        self._run_health = run_health
         self._started_at = asyncio.get_running_loop().time()
         self._disks = Disks()
 
@@ -41,16 +45,16 @@ class StatusReport:
         disks: list[Disk] = []
         if following and source and following.config.data_dir:
             disks = await self._disks.look(Path(following.config.data_dir), source.modules)
-        acquisition, now, now_ns = self._acquisition, asyncio.get_running_loop().time(), time.time_ns()
+        streams, now, now_ns = self._acquisition.all_streams, asyncio.get_running_loop().time(), time.time_ns()
         response = pb.StatusResponse(
             version=__version__,
             uptime_seconds=now - self._started_at,
             now_unix_ns=now_ns,
-            streams=[_stream(stream, now) for stream in acquisition.streams],
-            sent=acquisition.n_sent,
-            dropped=acquisition.n_dropped,
-            max_streams=acquisition.max_streams,
-            stalled=acquisition.stalled,
+            streams=[_stream(stream, now) for stream in streams.open],
+            sent=streams.n_sent,
+            dropped=streams.n_dropped,
+            max_streams=streams.limit,
+            stalled=self._run_health.stalled,
         )
         if following is not None and source is not None:
             hub = following.hub

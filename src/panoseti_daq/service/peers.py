@@ -1,0 +1,48 @@
+"""Peers: the address of a caller, the name of its token, and log lines that begin with both."""
+
+from __future__ import annotations
+
+import logging
+import urllib.parse
+from contextvars import ContextVar
+from typing import Any, Final
+
+import grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+caller_name: Final[ContextVar[str]] = ContextVar("caller_name", default="")
+"""Name of the token of the call that is being handled; empty when the server asks for none."""
+
+
+def peer_of(context: Context) -> str:
+    """Return the address of the caller as people write it, and the name of its token if it has one."""
+    name = caller_name.get()
+    return urllib.parse.unquote(context.peer()) + (f" ({name})" if name else "")
+
+
+class PeerLog(logging.LoggerAdapter[logging.Logger]):
+    """Log lines of one call: each begins with the peer, and its record has the attribute ``peer``.
+
+    Parameters
+    ----------
+    logger
+        Where the lines go.
+    context
+        The call.
+
+    Attributes
+    ----------
+    peer
+        Address and name of the caller.
+    """
+
+    def __init__(self, logger: logging.Logger, context: Context) -> None:
+        self.peer: Final = peer_of(context)
+        super().__init__(logger, {"peer": self.peer})
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log `msg` after the peer, which is an argument of the line: an address may hold a ``%``."""
+        line = f"%s: {msg}"
+        # One level up from here is who logs; the limit on repeats asks for the place in the code.
+        self.logger.log(level, line, self.peer, *args, extra=self.extra, stacklevel=2, **kwargs)
