@@ -8,6 +8,7 @@
     ├── SourceError                  frames cannot be followed or written
     │   └── DataDirError             a data directory that is missing or unreadable
     ├── ConfigError (ValueError)     a configuration or an argument that cannot be used
+    │   └── ClientStateError         a client used before it was entered or after it was left, or entered twice
     ├── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
     └── ViewerError                  a viewer that cannot be loaded, opened or drawn
 
@@ -40,6 +41,10 @@ class DataDirError(SourceError):
 
 class ConfigError(DaqError, ValueError):
     """A configuration or an argument that cannot be used; says which key, which value and what is allowed."""
+
+
+class ClientStateError(ConfigError):
+    """A client that is used before it was entered or after it was left, or that is entered twice."""
 
 
 class HostError(DaqError, ValueError, ConnectionError):

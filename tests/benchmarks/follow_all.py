@@ -60,7 +60,7 @@ async def read(address: str, n_frames: int, go: Event) -> tuple[int, float]:
     n_received = 0
     begin = last = time.perf_counter()
     async with AioDaqDataClient.connect(address) as client:
-        stream = aiter(client.stream_frames(mode="all", since="run"))
+        stream = aiter(client.stream_blocks(since="run"))
         go.set()
         try:
             while n_received < n_frames:

@@ -49,7 +49,7 @@ async def ours(address: str, n_bytes: int) -> float:
     """Bytes per second of a stream of all frames."""
     async with AioDaqDataClient.connect(address) as client:
         begin, received = time.perf_counter(), 0
-        async for block in client.stream_frames(mode="all", since="run"):
+        async for block in client.stream_blocks(since="run"):
             assert isinstance(block, ReceivedBlock)
             received += len(block.data)
             if received >= n_bytes:

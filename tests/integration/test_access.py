@@ -78,7 +78,7 @@ async def _first(stream: Any) -> None:
 
 CALLS: dict[str, Callable[[AioDaqDataClient, str], Any]] = {
     "StreamImages": lambda client, host: _first(client.stream_images(host)),
-    "StreamFrames": lambda client, host: _first(client.stream_frames(host, mode="all", since="run")),
+    "StreamFrames": lambda client, host: _first(client.stream_blocks(host, since="run")),
     "Status": lambda client, host: client.get_status(host),
     "reflection": lambda client, host: client.reflect_services(host),
     "UploadImages": lambda client, host: client.upload_images(host, _frames()),
@@ -222,8 +222,8 @@ async def test_a_token_that_is_added_is_let_in_without_a_restart(tokens: Tokens)
                 await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("mode", ["newest", "all"])
-async def test_streams_of_a_token_that_is_removed_end_and_the_others_go_on(mode: Any, tokens: Tokens) -> None:
+@pytest.mark.parametrize("method", ["stream_frames", "stream_blocks"])
+async def test_streams_of_a_token_that_is_removed_end_and_the_others_go_on(method: str, tokens: Tokens) -> None:
     _, *others = tokens.file.read_text().splitlines()[1:]
     async with (
         serving(SIMULATION, allowed_tokens_file=tokens.file) as server,
@@ -233,7 +233,7 @@ async def test_streams_of_a_token_that_is_removed_end_and_the_others_go_on(mode:
         frames = aiter(kept.stream_frames())
         await anext(frames)
         with pytest.raises(RpcError) as error:
-            async for _ in removed.stream_frames(mode=mode):
+            async for _ in getattr(removed, method)():
                 tokens.write(*others)
         assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
         assert "no longer accepted" in str(error.value)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ async def test_all_frames_of_the_run_come_as_arrays_with_times_and_header_column
         recorder.write(DataProduct.IMG16, 700)
         async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
             blocks: list[ReceivedBlock] = []
-            async for block in client.stream_frames(mode="all", since="run"):
+            async for block in client.stream_blocks(since="run"):
                 assert isinstance(block, ReceivedBlock)
                 blocks.append(block)
                 if sum(map(len, blocks)) == 700:
@@ -58,7 +59,7 @@ async def test_without_since_only_the_frames_to_come_arrive(tmp_path: Path) -> N
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.PH256, 10)
         async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
-            stream = await client.stream_frames(mode="all")
+            stream = await client.stream_blocks()
             while not stream_began(server.acquisition.streams):
                 await asyncio.sleep(0.005)
             recorder.write(DataProduct.PH256, 5)
@@ -77,7 +78,7 @@ async def test_since_a_time_begins_with_the_first_frame_not_before_it(tmp_path: 
         recorder.write(DataProduct.IMG8, 50)
         unix_s = float(open_file(next(tmp_path.rglob("*dp_img8*"))).times[0][20]) / 1e9
         async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
-            async for block in client.stream_frames(mode="all", since=unix_s):
+            async for block in client.stream_blocks(since=unix_s):
                 assert isinstance(block, ReceivedBlock)
                 assert block.first_frame_number == 20
                 break
@@ -90,7 +91,7 @@ async def test_a_token_goes_on_after_the_last_block_that_was_taken(tmp_path: Pat
             n_frames, token = 0, None
             while n_frames < 1000:
                 async with AioDaqDataClient.connect(server.address) as client:
-                    stream = client.stream_frames(mode="all", since="run", resume=token)
+                    stream = client.stream_blocks(since="run", resume=token)
                     async for block in stream:
                         assert isinstance(block, ReceivedBlock)
                         assert block.first_frame_number == n_frames
@@ -111,7 +112,7 @@ async def test_a_module_that_appears_while_the_client_is_away_comes_from_its_fir
             proxying(server.address) as proxy,
             AioDaqDataClient.connect(f"127.0.0.1:{proxy.port}") as client,
         ):
-            stream = client.stream_frames(mode="all", since="run")
+            stream = client.stream_blocks(since="run")
             assert isinstance(await anext(stream), ReceivedBlock)
             proxy.flows.clear()
             proxy.cut()
@@ -121,10 +122,37 @@ async def test_a_module_that_appears_while_the_client_is_away_comes_from_its_fir
             proxy.flows.set()
             if come_back == "with a token":
                 await stream.aclose()
-                stream = client.stream_frames(mode="all", resume=stream.resume_token, wait_for_ready=True)
+                stream = client.stream_blocks(resume=stream.resume_token, wait_for_ready=True)
             blocks = [block for _ in range(3) if isinstance(block := await anext(stream), ReceivedBlock)]
             assert [(block.module_id, len(block)) for block in blocks] == [(3, 10), (3, 20), (3, 30)]
             await stream.aclose()
+
+
+async def test_the_old_form_with_a_mode_gives_blocks_and_warns_at_the_line_of_the_caller(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16, 3)
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            with pytest.warns(DeprecationWarning, match=r"use stream_blocks\(\)") as warned:
+                stream = client.stream_frames(mode="all", since="run")
+            block: Any = await anext(stream)
+            newest = await anext(client.stream_frames(mode="newest"))
+            with pytest.raises(ConfigError, match="stream_blocks"):
+                client.stream_frames(mode="some")
+            with pytest.raises(ConfigError, match="stream_blocks"):
+                client.stream_frames(since="run")
+
+        def read(address: str) -> int:
+            with DaqDataClient.connect(address) as client:
+                with pytest.warns(DeprecationWarning, match="stream_blocks") as warned:
+                    stream: Any = client.stream_frames(mode="all", since="run")
+                assert warned[0].filename == __file__
+                return len(next(stream))
+
+        async with serving(tmp_path) as server:
+            n_frames = await asyncio.to_thread(read, server.address)
+    assert warned[0].filename == __file__
+    assert newest.frame_number == 2
+    assert (len(block), n_frames) == (3, 3)
 
 
 async def test_the_blocking_client_gets_all_frames_too(tmp_path: Path) -> None:
@@ -133,7 +161,7 @@ async def test_the_blocking_client_gets_all_frames_too(tmp_path: Path) -> None:
 
         def read(address: str) -> int:
             with DaqDataClient.connect(address) as client:
-                for block in client.stream_frames(mode="all", since="run"):
+                for block in client.stream_blocks(since="run"):
                     return len(block) if isinstance(block, ReceivedBlock) else 0
             return 0
 
@@ -146,7 +174,7 @@ async def test_a_token_that_is_none_is_a_config_error(tmp_path: Path, resume: st
     (tmp_path / "module_1").mkdir()
     async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
         with pytest.raises(ConfigError, match="not a token"):
-            await client.stream_frames(mode="all", resume=resume)
+            await client.stream_blocks(resume=resume)
 
 
 async def test_a_position_that_leads_out_of_the_data_directory_is_refused(tmp_path: Path) -> None:
@@ -154,7 +182,7 @@ async def test_a_position_that_leads_out_of_the_data_directory_is_refused(tmp_pa
     async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
         token = json.dumps({server.address: [[1, "img16", "../../etc", "passwd", 0]]})
         with pytest.raises(RpcError, match="not the name of a run"):
-            async for _ in client.stream_frames(mode="all", resume=token):
+            async for _ in client.stream_blocks(resume=token):
                 pass
 
 
@@ -277,7 +305,7 @@ async def test_a_restart_of_the_only_server_ends_no_stream_of_all_frames(tmp_pat
         with server_on(port, tmp_path) as first:
             async with AioDaqDataClient.connect(f"127.0.0.1:{port}") as client:
                 numbers: list[int] = []
-                async for block in client.stream_frames(mode="all", since="run"):
+                async for block in client.stream_blocks(since="run"):
                     assert isinstance(block, ReceivedBlock)
                     numbers += block.frame_numbers.tolist()
                     if first.poll() is None:
@@ -291,7 +319,7 @@ async def test_a_restart_of_the_only_server_ends_no_stream_of_all_frames(tmp_pat
 
 
 async def steady(client: AioDaqDataClient, collected: Collected, pause_s: float = 0.0) -> None:
-    async for item in client.stream_frames(mode="all", since="run"):
+    async for item in client.stream_blocks(since="run"):
         collected.add(item)
         if collected.n_frames >= N_FRAMES:
             return
@@ -304,7 +332,7 @@ async def coming_and_going(address: str, collected: Collected) -> None:
     chance, token = random.Random(2), None
     while collected.n_frames < N_FRAMES:
         async with AioDaqDataClient.connect(address) as client:
-            stream = client.stream_frames(mode="all", since="run", resume=token, wait_for_ready=True)
+            stream = client.stream_blocks(since="run", resume=token, wait_for_ready=True)
             n_left = chance.randint(1, 40)
             async for item in stream:
                 collected.add(item)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -21,9 +23,9 @@ from support.frames import wait_until
 from support.rig import Recorder, image_of, recording, serving_in_thread
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client import DaqDataClient, RpcError, nodes
+from panoseti_daq.client import AioDaqDataClient, DaqDataClient, RpcError, nodes
 from panoseti_daq.client.merge import HostChange
-from panoseti_daq.errors import ConfigError, DaqError, HostError
+from panoseti_daq.errors import ClientStateError, ConfigError, HostError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server
@@ -171,6 +173,17 @@ class TestStreams:
             wait_until(lambda: n_streams(client, server.address) == 1)
         assert ended.result(5) == []
 
+    @pytest.mark.parametrize("name", ["stream_images", "stream_frames", "stream_blocks"])
+    def test_leaving_the_client_while_another_thread_opens_a_stream_ends_its_loop(self, name: str) -> None:
+        with socket.socket() as mute:
+            mute.bind(("127.0.0.1", 0))
+            mute.listen()
+            client = DaqDataClient.connect(f"127.0.0.1:{mute.getsockname()[1]}")
+            with ThreadPoolExecutor(1) as threads, client:
+                ended = threads.submit(lambda: list(getattr(client, name)(client.hosts)))
+                wait_until(lambda: bool(client._life._calls))
+            assert ended.result(5) == []
+
     def test_a_loop_that_goes_on_after_the_client_was_left_just_ends(
         self, server: Server, recorder: Recorder
     ) -> None:
@@ -258,11 +271,25 @@ class TestThreads:
             assert one.ping(server.address)
         assert len(loop_threads()) == before
 
-    def test_a_client_may_be_entered_again(self, server: Server) -> None:
+    def test_a_client_is_entered_once(self, server: Server) -> None:
         client = DaqDataClient.connect(server.address)
-        for _ in range(2):
-            with client:
-                assert client.ping(server.address)
+        with client:
+            with pytest.raises(ClientStateError, match="DaqDataClient is open already"):
+                client.__enter__()
+            assert client.ping(server.address, 5)
+        with pytest.raises(ClientStateError, match="DaqDataClient is closed"):
+            client.__enter__()
+
+    def test_a_call_that_waits_when_another_thread_leaves_the_client_ends_with_that(self) -> None:
+        with socket.socket() as mute:  # accepts connections and says nothing
+            mute.bind(("127.0.0.1", 0))
+            mute.listen()
+            client = DaqDataClient.connect(f"127.0.0.1:{mute.getsockname()[1]}")
+            with ThreadPoolExecutor(1) as threads, client:
+                waiting = threads.submit(client.ping, client.hosts[0], 60)
+                wait_until(lambda: bool(client._life._calls))
+            with pytest.raises(ClientStateError, match="closed"):
+                waiting.result(5)
 
     def test_an_exception_in_the_block_passes_through_unchanged(self, server: Server) -> None:
         mine = KeyError("mine")
@@ -333,6 +360,15 @@ _CALLS: dict[str, Callable[[DaqDataClient, Any], object]] = {
 }
 _each_call = pytest.mark.parametrize("call", _CALLS.values(), ids=_CALLS)
 
+_STATE_CALLS: dict[str, Callable[[DaqDataClient, Any], object]] = _CALLS | {
+    "stream_blocks": lambda client, hosts: client.stream_blocks(hosts),
+    "ping": lambda client, hosts: client.ping(hosts),
+    "is_daq_host_valid": lambda client, hosts: client.is_daq_host_valid(hosts),
+    "get_daq_host_status": lambda client, hosts: client.get_daq_host_status(),
+    "get_valid_daq_hosts": lambda client, hosts: client.get_valid_daq_hosts(),
+}
+_each_state_call = pytest.mark.parametrize("call", _STATE_CALLS.values(), ids=_STATE_CALLS)
+
 
 class TestHosts:
     @pytest.fixture(autouse=True)
@@ -380,10 +416,25 @@ class TestHosts:
         with DaqDataClient.connect(DEAD) as client, pytest.raises(ConnectionError, match="No valid daq hosts"):
             client.stream_images()
 
-    @_each_call
+    @_each_state_call
     def test_a_client_that_was_not_entered_says_so(self, call: Callable[[DaqDataClient, Any], object]) -> None:
-        with pytest.raises(DaqError, match=r"not open; use it as 'with"):
+        with pytest.raises(ClientStateError, match=r"not open; use it as 'with"):
             call(DaqDataClient.connect(DEAD), DEAD)
+
+    @_each_state_call
+    def test_a_client_that_was_left_says_so(self, call: Callable[[DaqDataClient, Any], object]) -> None:
+        with DaqDataClient.connect(DEAD) as client:
+            pass
+        with pytest.raises(ClientStateError, match="DaqDataClient is closed"):
+            call(client, DEAD)
+
+
+def test_every_method_has_the_signature_and_the_text_of_the_async_client() -> None:
+    for name, theirs in inspect.getmembers(AioDaqDataClient, inspect.isfunction):
+        if not name.startswith("_"):
+            ours = getattr(DaqDataClient, name)
+            assert inspect.signature(ours).parameters.keys() == inspect.signature(theirs).parameters.keys()
+            assert (ours.__doc__ or "").split(";")[0].split("\n")[0].rstrip(".") in (theirs.__doc__ or "")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ async def test_a_block_of_all_frames_tells_the_quality_of_each(tmp_path: Path) -
     with recording(tmp_path) as recorder:
         write_spoilt(recorder)
         async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
-            async for block in client.stream_frames(mode="all", since="run"):
+            async for block in client.stream_blocks(since="run"):
                 assert isinstance(block, ReceivedBlock)
                 if len(block) == 2:
                     break

@@ -184,7 +184,7 @@ def test_watch_draws_in_place_and_ctrl_c_gives_the_terminal_back(address: str) -
 
 def test_streams_of_both_kinds_are_told_with_their_rates(address: str) -> None:
     with DaqDataClient.connect(address) as client:
-        newest, every = client.stream_frames(), client.stream_frames(mode="all", since="run")
+        newest, every = client.stream_frames(), client.stream_blocks(since="run")
         next(newest), next(every)
         wait_until(lambda: len(client.get_status(address).streams) == 2)
         streams = {stream.kind: stream for stream in client.get_status(address).streams}

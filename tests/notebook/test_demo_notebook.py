@@ -57,7 +57,7 @@ def test_the_live_picture_the_pulse_heights_and_the_light_curve_are_there(cells:
 def test_the_dict_and_the_blocks_are_seen(cells: list[Any]) -> None:
     (image,) = outputs(cells, "anext(client.stream_images(")
     assert "'module_id': 224" in image["data"]["text/plain"]
-    (text,) = outputs(cells, 'mode="all"')
+    (text,) = outputs(cells, "stream_blocks")
     assert text["text"].startswith("(")
     assert "32, 32) uint16" in text["text"]
 

@@ -21,7 +21,7 @@ async def read_all(address: str, out_dir: Path) -> None:
     token = token_file.read_text() if token_file.exists() else None
     copy = Copy(out_dir)
     async with AioDaqDataClient.connect(address) as client:
-        stream = client.stream_frames(mode="all", since="run", resume=token, wait_for_ready=True)
+        stream = client.stream_blocks(since="run", resume=token, wait_for_ready=True)
         async for item in stream:
             copy.add(item)
             (out_dir / "token.new").write_text(stream.resume_token)

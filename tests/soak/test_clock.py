@@ -38,7 +38,7 @@ async def test_streams_go_on_when_the_clock_is_stepped(
         recorder.write(IMG16, 3)
         async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
             images = aiter(client.stream_frames())
-            blocks = aiter(client.stream_frames(mode="all", since="run"))
+            blocks = aiter(client.stream_blocks(since="run"))
             assert (await anext(images)).frame_number == 2
             assert len(await anext(blocks)) == 3  # type: ignore[arg-type]
             clock.stepped_ns = hours * HOUR_NS

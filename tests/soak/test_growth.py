@@ -96,7 +96,7 @@ async def follow(address: str, writer: Writing, counts: list[Counts], pid: int) 
     async with AioDaqDataClient.connect(address) as client:
         newest = asyncio.create_task(take_newest(client), name="newest")
         try:
-            stream = await client.stream_frames(mode="all", since="run")
+            stream = await client.stream_blocks(since="run")
             while not (await client.get_status(address)).streams:
                 await asyncio.sleep(0.02)
             writer.thread.start()

@@ -74,7 +74,7 @@ async def copying(address: str, copy: Copy) -> AsyncIterator[asyncio.Task[None]]
 
     async def run() -> None:
         async with AioDaqDataClient.connect(address) as client:
-            async for item in client.stream_frames(mode="all", since="run", wait_for_ready=True):
+            async for item in client.stream_blocks(since="run", wait_for_ready=True):
                 copy.add(item)
 
     task = asyncio.create_task(run(), name="copy")

@@ -92,7 +92,7 @@ async def test_a_cut_network_is_noticed_and_nothing_is_lost(
         server_in = {"host": network.host, "prefix": network.prefix}
         with running_server(data_dir, tmp_path / "log", **server_in) as (server, address):
             async with AioDaqDataClient.connect(address) as client:
-                stream = client.stream_frames(mode="all", since="run", on_host_change=changes.append)
+                stream = client.stream_blocks(since="run", on_host_change=changes.append)
 
                 async def read() -> None:
                     async for block in stream:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import panoseti_daq.client as ours
 from daq_data.config_paths import existing
+from panoseti_daq.client.base import ClientBase
 from panoseti_daq.client.nodes import Hosts
 from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.nodes import DEFAULT_PORT, Target, address_of
@@ -18,8 +19,8 @@ __all__ = ["AioDaqDataClient", "DaqDataClient", "hp_io_config_simulate_path"]
 hp_io_config_simulate_path = str(packaged_config("hp_io_config_simulate.json"))
 
 
-class AioDaqDataClient(ours.AioDaqDataClient):
-    """`panoseti_daq.AioDaqDataClient`; ``GRPC_PORT`` is the port of hosts that do not name one."""
+class _WithPort(ClientBase):
+    """A client with panoseti-grpc's arguments; ``GRPC_PORT`` is the port of hosts that do not name one."""
 
     GRPC_PORT: ClassVar[int] = DEFAULT_PORT
 
@@ -40,6 +41,10 @@ class AioDaqDataClient(ours.AioDaqDataClient):
         with_ports = {name: _with_port(target, self.GRPC_PORT) for name, target in targets.items()}
         super()._set_up(with_ports, log_level, credentials)
 
+
+class AioDaqDataClient(_WithPort, ours.AioDaqDataClient):
+    """`panoseti_daq.AioDaqDataClient`; ``GRPC_PORT`` is the port of hosts that do not name one."""
+
     async def init_hp_io(
         self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
     ) -> bool:
@@ -56,21 +61,10 @@ class AioDaqDataClient(ours.AioDaqDataClient):
         return await super().init_sim(hosts, existing(hp_io_sim_cfg_path), timeout)
 
 
-class DaqDataClient(ours.DaqDataClient):
+class DaqDataClient(_WithPort, ours.DaqDataClient):
     """`panoseti_daq.DaqDataClient`; ``GRPC_PORT`` is the port of hosts that do not name one."""
 
-    GRPC_PORT: ClassVar[int] = DEFAULT_PORT
-
-    def __init__(
-        self,
-        daq_config: ConfigSource | None,
-        network_config: ConfigSource | None = None,
-        log_level: int | None = None,
-    ) -> None:
-        class _Aio(AioDaqDataClient):
-            GRPC_PORT = self.GRPC_PORT
-
-        self._set_up(_Aio(daq_config, network_config, log_level))
+    _ASYNC_CLIENT = AioDaqDataClient
 
 
 def _with_port(target: Target, port: int) -> Target:

@@ -48,9 +48,8 @@ def record(
     async def run(recorder: Recorder) -> None:
         client, hosts = make_client(host, daq_config, net_config)
         async with client:
-            blocks = client.stream_frames(
+            blocks = client.stream_blocks(
                 hosts,
-                mode="all",
                 movie=movie,
                 pulse_height=pulse_height,
                 module_ids=module_id or (),

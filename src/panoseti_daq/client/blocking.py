@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, suppress
+from functools import partial, wraps
 from itertools import chain
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.aio import SIMULATION_CONFIG, AioDaqDataClient
-from panoseti_daq.client.blocks import ReceivedBlock, Since
-from panoseti_daq.client.credentials import Credentials
-from panoseti_daq.client.images import ReceivedFrame
-from panoseti_daq.client.merge import HostChange
-from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts
+from panoseti_daq.client.aio import AioDaqDataClient
+from panoseti_daq.client.base import ClientBase
+from panoseti_daq.client.lifetime import Lifetime
+from panoseti_daq.client.nodes import Hosts, Nodes
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
 from panoseti_daq.client.upload import Images
-from panoseti_daq.config.files import ConfigSource
-from panoseti_daq.errors import ConfigError
-from panoseti_daq.pff import Frame, Gap
+from panoseti_daq.errors import ClientStateError
+from panoseti_daq.pff import Frame
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 _A = TypeVar("_A")
 
@@ -57,7 +56,8 @@ class BlockingStream(Generic[_T]):
     @property
     def resume_token(self) -> str:
         """Of a stream of all frames: see `BlockStream.resume_token`."""
-        assert isinstance(self._stream, BlockStream)
+        if not isinstance(self._stream, BlockStream):
+            raise AttributeError("only a stream of blocks has a resume_token")
         return self._stream.resume_token
 
     def close(self) -> None:
@@ -67,6 +67,10 @@ class BlockingStream(Generic[_T]):
     def __del__(self) -> None:
         self.close()  # in the thread of the event loop, where the calls belong
 
+    def open(self) -> None:
+        """Open the calls, so that errors come here and not at the first image."""
+        self._call(_opened, self._stream)
+
     def _call(self, function: Callable[[_A], Awaitable[list[_T]]], argument: _A) -> list[_T]:
         """Run `function` in the event loop; nothing when the client was left."""
         try:
@@ -74,9 +78,9 @@ class BlockingStream(Generic[_T]):
         except RuntimeError:
             return []
         try:
-            return future.result()
-        finally:
-            future.cancel()  # nothing happens unless the wait was interrupted
+            return _result_of(future)
+        except ClientStateError:
+            return []
 
     def _soon(self, function: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the client was left, and the calls ended with it
@@ -91,6 +95,11 @@ async def _some_of(iterator: Iteration[_T]) -> list[_T]:
         return []
 
 
+async def _opened(stream: ImageStream[_T]) -> list[_T]:
+    await stream
+    return []
+
+
 async def _next_of(stream: ImageStream[_T]) -> list[_T]:
     try:
         return [await stream.__anext__()]
@@ -98,11 +107,41 @@ async def _next_of(stream: ImageStream[_T]) -> list[_T]:
         return []
 
 
-class DaqDataClient:
+def blocking(
+    method: Callable[Concatenate[AioDaqDataClient, _P], Awaitable[_T]],
+) -> Callable[Concatenate[DaqDataClient, _P], _T]:
+    """Make the method that waits for one of the async client, with its parameters and its documentation."""
+
+    @wraps(method)
+    def call(client: DaqDataClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return client._wait_for(client._own(method), *args, **kwargs)
+
+    return call
+
+
+def streaming(
+    method: Callable[Concatenate[AioDaqDataClient, _P], ImageStream[_T]],
+) -> Callable[Concatenate[DaqDataClient, _P], BlockingStream[_T]]:
+    """Make the method that opens a stream of the async client, with its parameters and its documentation."""
+
+    @wraps(method)
+    def call(client: DaqDataClient, /, *args: _P.args, **kwargs: _P.kwargs) -> BlockingStream[_T]:
+        stream = BlockingStream(client._running(), client._own(method)(*args, **kwargs))
+        stream.open()
+        return stream
+
+    return call
+
+
+class DaqDataClient(ClientBase):
     """Blocking client of the DaqData servers of one or more DAQ nodes; the same as `AioDaqDataClient`.
 
-    A context manager: leaving it ends every stream and connection. May be used from several threads. All clients
-    of a process share one thread that runs the event loop. Ctrl-C ends a call that waits.
+    A context manager, for one ``with``: leaving it ends every stream, call and connection. May be used from
+    several threads. All clients of a process share one thread that runs the event loop. Ctrl-C ends a call that
+    waits.
+
+    A stream begins when its method is called: a host that is unknown or does not answer is an error of that call,
+    one that refuses is an error of the first image. `on_host_change` is called in the thread of the event loop.
 
     Parameters
     ----------
@@ -110,32 +149,22 @@ class DaqDataClient:
         As for `AioDaqDataClient`.
     """
 
-    def __init__(
-        self,
-        daq_config: ConfigSource | None,
-        network_config: ConfigSource | None = None,
-        log_level: int | None = None,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self._set_up(AioDaqDataClient(daq_config, network_config, log_level, credentials))
+    _STATEMENT = "with"
+    _ASYNC_CLIENT: ClassVar[type[AioDaqDataClient]] = AioDaqDataClient
 
-    def _set_up(self, client: AioDaqDataClient) -> None:
-        self._client = client
+    def _share(self, nodes: Nodes, life: Lifetime) -> None:
+        super()._share(nodes, life)
+        self._client = self._ASYNC_CLIENT.__new__(self._ASYNC_CLIENT)
+        self._client._share(nodes, life)
         self._portal: BlockingPortal | None = None
         self._exits = ExitStack()
 
-    @classmethod
-    def connect(cls, *hosts: str, credentials: Credentials | None = None) -> Self:
-        """Client of these hosts, without configuration files; see `AioDaqDataClient.connect`."""
-        client = cls.__new__(cls)
-        client._set_up(AioDaqDataClient.connect(*hosts, credentials=credentials))
-        return client
-
     def __enter__(self) -> Self:
         with ExitStack() as exits:
-            self._portal = exits.enter_context(PORTALS)
-            entered: AbstractContextManager[Any] = self._portal.wrap_async_context_manager(self._client)
+            portal = exits.enter_context(PORTALS)
+            entered: AbstractContextManager[Any] = portal.wrap_async_context_manager(self._client)
             exits.enter_context(entered)
+            self._portal = portal
             self._exits = exits.pop_all()
         return self
 
@@ -143,154 +172,55 @@ class DaqDataClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._exits.close()
-        self._portal = None
 
-    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        if self._portal is None:
-            raise ConfigError(f"{type(self).__name__} is not open; use it as 'with ... as client'")
-        future = self._portal.start_task_soon(method, *arguments)
+    def _running(self) -> BlockingPortal:
+        self._life.check()
+        if self._portal is None:  # being entered, by another thread
+            raise ClientStateError(f"{type(self).__name__} is not open yet")
+        return self._portal
+
+    def _own(self, method: Callable[Concatenate[AioDaqDataClient, _P], _T]) -> Callable[_P, _T]:
+        """Return the method of that name of the client inside, which may be of a subclass."""
+        own: Callable[_P, _T] = getattr(self._client, method.__name__)
+        return own
+
+    def _start(self, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        portal = self._running()
         try:
-            return future.result()
-        finally:
-            future.cancel()  # nothing happens unless Ctrl-C ended the wait
+            return portal.start_task_soon(partial(call, *args, **kwargs))
+        except RuntimeError:  # left meanwhile, by another thread
+            raise self._life.error() from None
 
-    @property
-    def hosts(self) -> list[str]:
-        """Every configured host, whether it answers or not."""
-        return self._client.hosts
+    def _wait_for(self, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return _result_of(self._start(call, *args, **kwargs))
 
-    def get_valid_daq_hosts(self) -> set[str]:
-        """Hosts that answered when they were last asked."""
-        return set(self._client.get_valid_daq_hosts())
-
-    def get_daq_host_status(self) -> dict[str, bool]:
-        """Ping every node; whether it answers, by address (``host:port``)."""
-        status: dict[str, bool] = self._call(self._client.get_daq_host_status)
-        return status
-
-    def ping(self, host: str, timeout: float = PING_TIMEOUT_S) -> bool:
-        """Whether the server of `host` answers within `timeout` s; False for a host that is not configured."""
-        return bool(self._call(self._client.ping, host, timeout))
-
-    def is_daq_host_valid(self, host: str) -> bool:
-        """Whether `host` is configured and answers now."""
-        return bool(self._call(self._client.is_daq_host_valid, host))
-
-    def validate_daq_hosts(self, hosts: Hosts = None) -> list[str]:
-        """Hosts that an argument stands for; see `AioDaqDataClient.validate_daq_hosts`."""
-        chosen: list[str] = self._call(self._client.validate_daq_hosts, hosts)
-        return chosen
-
-    def reflect_services(self, hosts: Hosts = None) -> str:
-        """What services the servers of `hosts` have, as text."""
-        return str(self._call(self._client.reflect_services, hosts))
-
-    def get_status(self, host: str, timeout: float = 5.0) -> pb.StatusResponse:
-        """What the server of `host` is doing."""
-        status: pb.StatusResponse = self._call(self._client.get_status, host, timeout)
-        return status
-
-    def init_hp_io(
-        self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
-    ) -> bool:
-        """Choose what the servers of `hosts` follow; see `AioDaqDataClient.init_hp_io`."""
-        return bool(self._call(self._client.init_hp_io, hosts, hp_io_cfg, timeout))
-
-    def init_sim(
-        self, hosts: Hosts = None, hp_io_sim_cfg_path: ConfigSource = SIMULATION_CONFIG, timeout: float = 5.0
-    ) -> bool:
-        """Let the servers of `hosts` follow their own simulation."""
-        return bool(self._call(self._client.init_sim, hosts, hp_io_sim_cfg_path, timeout))
-
-    def stream_images(
-        self,
-        hosts: Hosts = None,
-        stream_movie_data: bool = True,
-        stream_pulse_height_data: bool = True,
-        update_interval_seconds: float = 0.0,
-        module_ids: Iterable[int] = (),
-        wait_for_ready: bool = False,
-        parse_pano_images: bool = True,
-        timeout: float | None = None,
-        on_host_change: Callable[[HostChange], object] | None = None,
-    ) -> BlockingStream[Any]:
-        """Newest images as they come, of all hosts merged; see `AioDaqDataClient.stream_images`.
-
-        `on_host_change` is called in the thread of the event loop. A host that is unknown or does not answer is an
-        error of this call, one that refuses is an error of the first image.
-        """
-
-        async def begin() -> ImageStream[Any]:
-            return await self._client.stream_images(
-                hosts,
-                stream_movie_data,
-                stream_pulse_height_data,
-                update_interval_seconds,
-                module_ids,
-                wait_for_ready,
-                parse_pano_images,
-                timeout,
-                on_host_change,
-            )
-
-        return self._stream(begin)
-
-    @overload
-    def stream_frames(
-        self,
-        hosts: Hosts = None,
-        *,
-        mode: Literal["newest"] = "newest",
-        movie: bool = True,
-        pulse_height: bool = True,
-        interval_s: float = 0.0,
-        module_ids: Iterable[int] = (),
-        wait_for_ready: bool = False,
-        on_host_change: Callable[[HostChange], object] | None = None,
-    ) -> BlockingStream[ReceivedFrame]: ...
-
-    @overload
-    def stream_frames(
-        self,
-        hosts: Hosts = None,
-        *,
-        mode: Literal["all"],
-        movie: bool = True,
-        pulse_height: bool = True,
-        module_ids: Iterable[int] = (),
-        since: Since = None,
-        resume: str | None = None,
-        wait_for_ready: bool = False,
-        on_host_change: Callable[[HostChange], object] | None = None,
-    ) -> BlockingStream[ReceivedBlock | Gap]: ...
-
-    def stream_frames(self, hosts: Hosts = None, **options: Any) -> BlockingStream[Any]:
-        """Frames with types, the newest of each key or all of them; see `AioDaqDataClient.stream_frames`."""
-
-        async def begin() -> ImageStream[Any]:
-            stream: ImageStream[Any] = self._client.stream_frames(hosts, **options)
-            return await stream
-
-        return self._stream(begin)
-
-    def _stream(self, begin: Callable[[], Any]) -> BlockingStream[Any]:
-        stream = self._call(begin)
-        assert self._portal is not None
-        return BlockingStream(self._portal, stream)
+    get_valid_daq_hosts = blocking(AioDaqDataClient.get_valid_daq_hosts)
+    get_daq_host_status = blocking(AioDaqDataClient.get_daq_host_status)
+    ping = blocking(AioDaqDataClient.ping)
+    is_daq_host_valid = blocking(AioDaqDataClient.is_daq_host_valid)
+    validate_daq_hosts = blocking(AioDaqDataClient.validate_daq_hosts)
+    reflect_services = blocking(AioDaqDataClient.reflect_services)
+    get_status = blocking(AioDaqDataClient.get_status)
+    init_hp_io = blocking(AioDaqDataClient.init_hp_io)
+    init_sim = blocking(AioDaqDataClient.init_sim)
+    stream_images = streaming(AioDaqDataClient.stream_images)
+    stream_frames = streaming(AioDaqDataClient.stream_frames)
+    stream_blocks = streaming(AioDaqDataClient.stream_blocks)
 
     def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:
-        """Send frames to the servers of `hosts`; see `AioDaqDataClient.upload_images`."""
+        """Send frames to the servers of `hosts`; see `AioDaqDataClient.upload_images`.
+
+        An iterable that is not asynchronous is iterated in the calling thread: it may block and use this client.
+        """
         if isinstance(image_iterator, AsyncIterable):
-            self._call(self._client.upload_images, hosts, image_iterator)
+            self._wait_for(self._client.upload_images, hosts, image_iterator)
             return
-        self._call(self._client.validate_daq_hosts, hosts)
-        assert self._portal is not None
-        start = self._portal.start_task_soon
+        self._wait_for(self._client.validate_daq_hosts, hosts)
         images: asyncio.Queue[pb.PanoImage | Frame | None] = asyncio.Queue(1)
-        calls: list[Future[Any]] = [start(self._client.upload_images, hosts, _taken_from(images))]
+        calls: list[Future[Any]] = [self._start(self._client.upload_images, hosts, _taken_from(images))]
         try:
-            for image in chain(image_iterator, [None]):  # here, so that it may block and use this client
-                calls[1:] = [start(images.put, image)]
+            for image in chain(image_iterator, [None]):
+                calls[1:] = [self._start(images.put, image)]
                 wait(calls, return_when=FIRST_COMPLETED)
                 if calls[0].done():
                     break
@@ -298,6 +228,13 @@ class DaqDataClient:
         finally:
             for call in calls:
                 call.cancel()  # nothing happens unless the server refused or the iterable failed
+
+
+def _result_of(future: Future[_T]) -> _T:
+    try:
+        return future.result()
+    finally:
+        future.cancel()  # nothing happens unless Ctrl-C ended the wait
 
 
 async def _taken_from(

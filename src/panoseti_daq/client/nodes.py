@@ -55,6 +55,8 @@ _WHY_NOT: Final = {
     "Socket closed": ": it closes the connection; does it want TLS, or a certificate of ours?",
 }
 
+_BROKEN_WRITE: Final = "execute_batch"  # grpc.aio: Failed "execute_batch": ...
+
 _OPTIONS: Final = (
     # Whoever looks at the sky wants a server back as soon as it is.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -160,7 +162,7 @@ class Node:
         try:
             await upload(images, metadata=self.metadata)
         except AioRpcError as error:
-            raise RpcError(self.target.host, error) from error
+            raise RpcError(self.target.host, _as_lost(error)) from error
 
     def _unary(self, name: str, response: type[Message]) -> Any:
         return self.channel.unary_unary(
@@ -263,6 +265,16 @@ class Nodes:
             f"daq_host={host!r} {why}; it does not have a valid gRPC server channel."
             f" Valid daq_hosts: {_listed(self.valid)}; configured: {_listed(self.targets)}"
         )
+
+
+def _as_lost(error: AioRpcError) -> AioRpcError:
+    """Return the error of a server that went away; gRPC makes a write that it interrupts an INTERNAL one."""
+    if error.code() is not grpc.StatusCode.INTERNAL or _BROKEN_WRITE not in (error.details() or ""):
+        return error
+    why = f"the server went away while frames were sent: {error.details()}"
+    return AioRpcError(
+        grpc.StatusCode.UNAVAILABLE, error.initial_metadata(), error.trailing_metadata(), details=why
+    )
 
 
 def _names_in(hosts: Hosts) -> list[str]:

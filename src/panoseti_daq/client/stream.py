@@ -27,16 +27,14 @@ class Iteration(Generic[_T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def begin(self) -> None:
+    async def begin(self) -> MergedStream[Any]:
         """Open the calls, once."""
         if self._merged is None:
             self._merged = await self._begin()
+        return self._merged
 
     async def __anext__(self) -> _T:
-        if self._merged is None:
-            await self.begin()
-            assert self._merged is not None
-        host, response = await self._merged.receive()
+        host, response = await (self._merged or await self.begin()).receive()
         return self._convert(response, host)
 
     def arrived(self) -> list[_T]:
@@ -56,11 +54,18 @@ class Iteration(Generic[_T]):
 
 
 class ImageStream(Generic[_T]):
-    """A stream of images from one or more hosts; iterate with ``async for``.
+    """A stream of images from one or more hosts.
 
-    ``await stream`` is allowed and opens it at once, so that errors come there and not at the first image; it
-    gives the stream back. The calls end when the loop is left, ``break`` and exceptions included, when the
-    stream is closed, and with the client. Each new ``async for`` begins anew. For one task at a time.
+    ::
+
+        async with client.stream_images() as stream:
+            async for image in stream:
+                ...
+
+    Entering it opens the calls, so that errors come there and not at the first image; leaving it ends them.
+    Without ``async with``, the first image opens them, or ``await stream``, which gives the stream back; they end
+    when the loop is left, ``break`` and exceptions included, and with the client in any case. Each new
+    ``async for`` begins a new stream. For one task at a time.
     """
 
     def __init__(

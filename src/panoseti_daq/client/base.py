@@ -1,0 +1,99 @@
+"""What both clients are made from: hosts, credentials, and the life of a client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
+
+from panoseti_daq.client.credentials import Credentials
+from panoseti_daq.client.lifetime import Lifetime
+from panoseti_daq.client.nodes import Nodes
+from panoseti_daq.config.files import ConfigSource
+from panoseti_daq.config.nodes import Target, address_of, targets_of
+from panoseti_daq.errors import ConfigError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class ClientBase:
+    """Client of the DaqData servers of one or more DAQ nodes.
+
+    Made and connected as `AioDaqDataClient` documents.
+    """
+
+    _STATEMENT: ClassVar[str]  # what enters it
+
+    def __init__(
+        self,
+        daq_config: ConfigSource | None,
+        network_config: ConfigSource | None = None,
+        log_level: int | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._set_up(targets_of(daq_config, network_config), log_level, credentials)
+
+    @classmethod
+    def connect(cls, *hosts: str, credentials: Credentials | None = None) -> Self:
+        """Client of these hosts, without configuration files.
+
+        Parameters
+        ----------
+        *hosts
+            ``host``, ``host:port``, ``[v6]:port`` or ``unix:///path``.
+        credentials
+            Token and certificates; None for those of the environment.
+
+        Examples
+        --------
+        >>> async with (                                        # doctest: +SKIP
+        ...     AioDaqDataClient.connect("daq1", "daq2:50052") as client,
+        ...     client.stream_images() as stream,
+        ... ):
+        ...     async for image in stream:
+        ...         print(image["module_id"], image["image_array"].mean())
+        """
+        if not hosts:
+            raise ConfigError("connect needs at least one host")
+        client = cls.__new__(cls)
+        client._set_up({host: Target(host, address_of(host)) for host in hosts}, credentials=credentials)
+        return client
+
+    def _set_up(
+        self,
+        targets: Mapping[str, Target],
+        log_level: int | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        if log_level is not None:
+            logging.getLogger("panoseti_daq.client").setLevel(log_level)
+        if credentials is None:
+            credentials = Credentials.from_environment()
+        self._share(Nodes(targets, credentials.load()), Lifetime(type(self).__name__, self._STATEMENT))
+
+    def _share(self, nodes: Nodes, life: Lifetime) -> None:
+        self._nodes = nodes
+        self._life = life
+
+    @property
+    def hosts(self) -> list[str]:
+        """Every configured host, whether it answers or not."""
+        return list(self._nodes.targets)
+
+
+_Client = TypeVar("_Client", bound=ClientBase)
+
+
+def while_open(
+    method: Callable[Concatenate[_Client, _P], Awaitable[_T]],
+) -> Callable[Concatenate[_Client, _P], Coroutine[Any, Any, _T]]:
+    """Make a method raise ClientStateError when its client is not open, or is left before it has ended."""
+
+    @wraps(method)
+    async def call(client: _Client, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        async with client._life.call():
+            return await method(client, *args, **kwargs)
+
+    return call

@@ -1,0 +1,156 @@
+"""The async client's calls beside frames: which hosts answer, status, reflection, what to follow."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.base import ClientBase, while_open
+from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.hp_io import init_request
+from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet
+from panoseti_daq.config.files import ConfigSource, content_of
+from panoseti_daq.config.packaged import packaged_config
+from panoseti_daq.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+SIMULATION_CONFIG = packaged_config("hp_io_config_simulate.json")
+
+
+class ControlClient(ClientBase):
+    """Calls that bring no frames."""
+
+    def get_valid_daq_hosts(self) -> HostSet:
+        """Return the hosts that answered when they were last asked; may be awaited."""
+        self._life.check()
+        return HostSet(self._nodes.valid)
+
+    @while_open
+    async def get_daq_host_status(self) -> dict[str, bool]:
+        """Ping every node; return whether it answers, by address (``host:port``)."""
+        targets = self._nodes.targets
+        answers = await asyncio.gather(*map(self._nodes.answers, targets))
+        return {target.address: answer for target, answer in zip(targets.values(), answers, strict=True)}
+
+    @while_open
+    async def ping(self, host: str, timeout: float = PING_TIMEOUT_S) -> bool:
+        """Return whether the server of `host` answers within `timeout` s; False for one that is not configured."""
+        return await self._nodes.ping(host, timeout)
+
+    @while_open
+    async def is_daq_host_valid(self, host: str) -> bool:
+        """Return whether `host` is configured and answers now."""
+        return await self._nodes.answers(host)
+
+    @while_open
+    async def validate_daq_hosts(self, hosts: Hosts = None) -> list[str]:
+        """Return the hosts that an argument stands for.
+
+        Parameters
+        ----------
+        hosts
+            One host, or a list, tuple or set of hosts; None or nothing for all that answer.
+
+        Raises
+        ------
+        HostError
+            A host is not configured or does not answer, or none does; a ValueError and a ConnectionError.
+        ConfigError
+            The argument is of another type.
+        """
+        return await self._nodes.choose(hosts)
+
+    @while_open
+    async def reflect_services(self, hosts: Hosts = None) -> str:
+        """Describe the services of the servers of `hosts`, as text.
+
+        Raises
+        ------
+        HostError
+            A host is unknown or does not answer.
+        RpcError
+            A server has no reflection.
+        """
+        from panoseti_daq.client.reflection import describe  # takes a while to import, and is rarely asked for
+
+        chosen = await self._nodes.choose(hosts)
+        return "".join(await asyncio.gather(*(describe(self._nodes[host]) for host in chosen)))
+
+    @while_open
+    async def get_status(self, host: str, timeout: float = 5.0) -> pb.StatusResponse:
+        """Return what the server of `host` is doing.
+
+        Raises
+        ------
+        HostError
+            The host is unknown or does not answer.
+        RpcError
+            The server has no Status, as those of panoseti-grpc (UNIMPLEMENTED).
+        """
+        [host] = await self._nodes.choose(host)
+        return await self._nodes[host].status(timeout)
+
+    @while_open
+    async def init_hp_io(
+        self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
+    ) -> bool:
+        """Choose what the servers of `hosts` follow.
+
+        Parameters
+        ----------
+        hosts
+            Which; None or nothing for all that answer.
+        hp_io_cfg
+            Path or content of ``hp_io_config.json``. An empty ``data_dir`` means that of the node in daq_config.
+        timeout
+            Seconds until a server must have done it.
+
+        Returns
+        -------
+        bool
+            Whether every server did it; the log names those that did not, and the reason.
+
+        Raises
+        ------
+        ConfigError, FileNotFoundError
+            `hp_io_cfg` cannot be used.
+        HostError
+            A host is unknown or does not answer.
+        """
+        config = content_of(hp_io_cfg, "hp_io_cfg")
+        chosen = await self._nodes.choose(hosts)
+        return all(await asyncio.gather(*(self._init_one(host, config, timeout) for host in chosen)))
+
+    async def _init_one(self, host: str, config: Mapping[str, Any], timeout_s: float) -> bool:
+        request = init_request(config, self._nodes[host].target.data_dir)
+        try:
+            response = await self._nodes[host].init_hp_io(request, timeout_s)
+        except RpcError as error:
+            _log.error("InitHpIo: %s", error)
+            return False
+        if response.error_message:
+            _log.warning("InitHpIo: %s: %s", host, response.error_message)
+        return response.success
+
+    @while_open
+    async def init_sim(
+        self,
+        hosts: Hosts = None,
+        hp_io_sim_cfg_path: ConfigSource = SIMULATION_CONFIG,
+        timeout: float = 5.0,
+    ) -> bool:
+        """Let the servers of `hosts` follow their own simulation; see `init_hp_io`.
+
+        Raises
+        ------
+        ConfigError
+            The configuration does not say ``simulate_daq``.
+        """
+        config = content_of(hp_io_sim_cfg_path, "hp_io_sim_cfg_path")
+        if config.get("simulate_daq") is not True:
+            raise ConfigError(f"{hp_io_sim_cfg_path} for init_sim must have simulate_daq=True")
+        return await self.init_hp_io(hosts, config, timeout)

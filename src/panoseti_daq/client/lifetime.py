@@ -1,0 +1,93 @@
+"""Life of a client: made, entered, left; one error for everything that is asked of it at another time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import Enum, auto
+
+from panoseti_daq.errors import ClientStateError
+
+
+class ClientState(Enum):
+    """Where a client is in its life; it goes one way."""
+
+    NEW = auto()  # made: it knows its hosts, and has neither channels nor tasks
+    OPEN = auto()  # entered: it has a channel per host, and a task group that its streams run in
+    CLOSED = auto()  # left, or entering failed: streams, calls, tasks and channels have ended, for good
+
+
+class Lifetime:
+    """State of a client and the calls that run in it.
+
+    Changed in the event loop of the client only; `state` may be read and `check` called from any thread.
+
+    Parameters
+    ----------
+    owner
+        Class of the client, for errors.
+    statement
+        What enters it: ``with`` or ``async with``.
+    """
+
+    def __init__(self, owner: str, statement: str) -> None:
+        self.state = ClientState.NEW
+        self._owner = owner
+        self._statement = statement
+        self._calls: set[asyncio.Timeout] = set()
+
+    def open(self) -> None:
+        """Take note that the client is entered.
+
+        Raises
+        ------
+        ClientStateError
+            It was entered before.
+        """
+        if self.state is not ClientState.NEW:
+            raise self.error()
+        self.state = ClientState.OPEN
+
+    def close(self) -> None:
+        """Take note that the client is left, and end its calls; may be called again."""
+        self.state = ClientState.CLOSED
+        for call in self._calls:
+            call.reschedule(asyncio.get_running_loop().time())
+
+    def check(self) -> None:
+        """Raise ClientStateError unless the client is open."""
+        if self.state is not ClientState.OPEN:
+            raise self.error()
+
+    def error(self) -> ClientStateError:
+        """Return what to raise in the state that the client is in."""
+        return ClientStateError(
+            {
+                ClientState.NEW: f"{self._owner} is not open; use it as '{self._statement} ... as client'",
+                ClientState.OPEN: f"{self._owner} is open already; each '{self._statement}' takes a new client",
+                ClientState.CLOSED: f"{self._owner} is closed; make a new one for each '{self._statement}'",
+            }[self.state]
+        )
+
+    @asynccontextmanager
+    async def call(self) -> AsyncIterator[None]:
+        """Run a call in the client.
+
+        Raises
+        ------
+        ClientStateError
+            The client is not open, or was left before the call had ended: its channels close then.
+        """
+        self.check()
+        end = asyncio.timeout(None)
+        try:
+            async with end:
+                self._calls.add(end)
+                yield
+        except TimeoutError:
+            if end.expired():
+                raise self.error() from None
+            raise
+        finally:
+            self._calls.discard(end)
