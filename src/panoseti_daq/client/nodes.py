@@ -163,6 +163,12 @@ class Node:
             await upload(images, metadata=self.metadata)
         except AioRpcError as error:
             raise RpcError(self.target.host, _as_lost(error)) from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled us: gRPC could not send that the frames are at an end.
+            raise RpcError(self.target.host, _lost("their end was not sent")) from error
 
     def _unary(self, name: str, response: type[Message]) -> Any:
         return self.channel.unary_unary(
@@ -271,10 +277,12 @@ def _as_lost(error: AioRpcError) -> AioRpcError:
     """Return the error of a server that went away; gRPC makes a write that it interrupts an INTERNAL one."""
     if error.code() is not grpc.StatusCode.INTERNAL or _BROKEN_WRITE not in (error.details() or ""):
         return error
-    why = f"the server went away while frames were sent: {error.details()}"
-    return AioRpcError(
-        grpc.StatusCode.UNAVAILABLE, error.initial_metadata(), error.trailing_metadata(), details=why
-    )
+    return _lost(error.details() or "")
+
+
+def _lost(why: str) -> AioRpcError:
+    details = f"the server went away while frames were sent: {why}"
+    return AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
 
 
 def _names_in(hosts: Hosts) -> list[str]:

@@ -44,7 +44,13 @@ async def _upload_one(node: Node, queue: asyncio.Queue[pb.UploadImageRequest | N
         while (request := await queue.get()) is not None:
             yield request
 
-    await node.upload_images(requests())
+    try:
+        await node.upload_images(requests())
+    finally:
+        # gRPC waits in a task of its own for the next frame, also when the server has ended the call.
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(None)
 
 
 async def _requests(images: Images) -> AsyncIterator[pb.UploadImageRequest]:
