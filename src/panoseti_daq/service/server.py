@@ -1,24 +1,7 @@
 """The server put together, in four steps on one exit stack: secure, acquire, register, monitor.
 
-Service tasks
--------------
-Stopping is the reverse of starting. Each step leaves on the stack what undoes it:
-
-========  ===============================================================  ====================================
-Step      Start                                                            Stop
-========  ===============================================================  ====================================
-secure    read certificates and tokens, make the gRPC server, bind         wait for calls, then close
-..        open the task group                                              wait for the tasks
-acquire   follow what was asked for                                        end streams and uploads, let go of it
-register  add DaqData, health and reflection, accept calls                 health says NOT_SERVING
-monitor   watch streams and the run, reload files, serve metrics           cancel these tasks, close the metrics
-========  ===============================================================  ====================================
-
-Every task belongs to the one task group and has a name: ``follow ...`` (a source to its hub), ``watch streams``,
-``watch the run`` and ``reload certificates and tokens``. A task that fails cancels the block of `running_server`;
-the server stops in this order, and an ExceptionGroup is raised. A task that has nothing to do ends: ``follow``
-when its source has no more frames, ``watch the run`` without a probe, ``reload ...`` without such files.
-Cancelling the caller stops the server in the same order.
+Stopping is the reverse of starting: each step leaves on the stack what undoes it. Every task belongs to the one
+task group and has a name; docs/architecture.md lists them under "Service tasks".
 """
 
 from __future__ import annotations
