@@ -127,8 +127,7 @@ class Acquisition:
     @asynccontextmanager
     async def _call(self) -> AsyncIterator[CallScope]:
         """Open a call that the shutdown ends."""
-        if self._shut_down:
-            raise self._shut_down
+        self._check_open()
         scope = CallScope()
         self._calls.add(scope)
         try:
@@ -137,11 +136,14 @@ class Acquisition:
         finally:
             self._calls.discard(scope)
 
+    def _check_open(self) -> None:
+        if self._shut_down:
+            raise self._shut_down
+
     async def _pass_gate(self) -> Following:
         """Configuration in force; nothing else runs before the caller goes on."""
         async with self._gate:
-            if self._shut_down:
-                raise self._shut_down
+            self._check_open()
             if self._following is None:
                 raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
             return self._following
@@ -173,23 +175,18 @@ class Acquisition:
             It cannot be followed; what was followed before still is.
         """
         async with self._gate:
-            if self._shut_down:
-                raise self._shut_down
+            self._check_open()
             if self.streams and not force:
                 peers = ", ".join(stream.peer for stream in self.streams)
-                raise Refused(
-                    StatusCode.FAILED_PRECONDITION,
-                    f"{len(self.streams)} streams are active ({peers}); use force=true to end them",
-                )
+                text = f"{len(self.streams)} streams are active ({peers}); use force=true to end them"
+                raise Refused(StatusCode.FAILED_PRECONDITION, text)
             message = await check_config(config, self._settings, need_active_run=need_active_run)
-            if self._shut_down:
-                raise self._shut_down
+            self._check_open()
             following = await self._start(config, peer)
             self.all_streams.end(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
             old, self._following = self._following, following
             if old is not None:
                 await old.stop()
-        _log.info("following %s", config)
         return message
 
     async def _start(self, config: HpIoConfig, peer: str) -> Following:
@@ -220,6 +217,7 @@ class Acquisition:
             raise
         finally:
             self._starting = None
+        _log.info("following %s", config)
         return Following(config, peer, asyncio.get_running_loop().time(), source, hub, task)
 
     async def shut_down(self) -> None:

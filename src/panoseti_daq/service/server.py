@@ -96,10 +96,8 @@ async def running_server(
     ----------
     settings
         Limits, and what to follow at start.
-    host
-        Address to listen at, or ``unix:///PATH``.
-    port
-        TCP port; 0 for any that is free.
+    host, port
+        Where to listen: an address or ``unix:///PATH``, and a TCP port, 0 for any that is free.
     follow
         Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
     make_source
@@ -109,41 +107,53 @@ async def running_server(
     ------
     ConfigError
         The address cannot be used.
-    Refused
-        `follow` cannot be followed.
     ExceptionGroup
-        A background task failed; the block was cancelled.
+        `follow` cannot be followed, or a service task failed and the block was cancelled.
     """
     failure: Exception | None = None
-    metrics_address = ""
     async with AsyncExitStack() as stack:
-        server, address, reloaded = _secure(settings, host, port)
-        stack.push_async_callback(server.stop, settings.shutdown_grace_period)
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        acquisition = Acquisition(settings, tasks, make_source)
-        stack.push_async_callback(acquisition.shut_down)
-        await _acquire(acquisition, settings, follow)
-        run_health = RunHealth(acquisition, settings)
-        report = StatusReport(acquisition, run_health)
-        healthy = await _register(server, DaqDataServicer(acquisition, report))
-        stack.push_async_callback(healthy.enter_graceful_shutdown)
-        for name, watching in (
-            ("watch streams", acquisition.all_streams.watch()),
-            ("watch the run", run_health.watch(partial(_tell_health, healthy))),
-            ("reload certificates and tokens", keep_up_to_date(reloaded)),
-        ):
-            stack.callback(tasks.create_task(watching, name=name).cancel)
-        if settings.metrics_port is not None:
-            from panoseti_daq.service.monitor.metrics import serving_metrics
-
-            metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
-            metrics_address = await stack.enter_async_context(metrics)
+        server = await _start(stack, settings, (host, port), follow, make_source)
         try:
-            yield Server(address, acquisition, run_health, metrics_address)
+            yield server
         except Exception as error:
             failure = error  # of the caller's block: not for the task group to wrap
     if failure is not None:
         raise failure
+
+
+async def _start(
+    stack: AsyncExitStack,
+    settings: ServerSettings,
+    listen_at: tuple[str, int],
+    follow: HpIoConfig | None,
+    make_source: MakeSource,
+) -> Server:
+    """Start a server in four steps; leave on `stack` what undoes each."""
+    server, address, reloaded = _secure(settings, *listen_at)
+    stack.push_async_callback(server.stop, settings.shutdown_grace_period)
+    tasks = await stack.enter_async_context(asyncio.TaskGroup())
+
+    acquisition = Acquisition(settings, tasks, make_source)
+    stack.push_async_callback(acquisition.shut_down)
+    await _acquire(acquisition, settings, follow)
+
+    run_health = RunHealth(acquisition, settings)
+    report = StatusReport(acquisition, run_health)
+    healthy = await _register(server, DaqDataServicer(acquisition, report))
+    stack.push_async_callback(healthy.enter_graceful_shutdown)
+
+    for name, watching in (
+        ("watch streams", acquisition.all_streams.watch()),
+        ("watch the run", run_health.watch(partial(_tell_health, healthy))),
+        ("reload certificates and tokens", keep_up_to_date(reloaded)),
+    ):
+        stack.callback(tasks.create_task(watching, name=name).cancel)
+    if settings.metrics_port is None:
+        return Server(address, acquisition, run_health)
+    from panoseti_daq.service.monitor.metrics import serving_metrics
+
+    metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
+    return Server(address, acquisition, run_health, await stack.enter_async_context(metrics))
 
 
 def _secure(settings: ServerSettings, host: str, port: int) -> tuple[grpc.aio.Server, str, list[Reloaded[Any]]]:

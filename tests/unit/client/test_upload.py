@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,11 +23,12 @@ INTERNAL, UNAVAILABLE = grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE
 class FailingChannel:
     """Ends every call with the same error."""
 
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
-        self._error = AioRpcError(code, Metadata(), Metadata(), details=details)
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
 
     def stream_unary(self, *args: object, **options: object) -> Any:
         async def call(*args: object, **options: object) -> None:
+            await asyncio.sleep(0)
             raise self._error
 
         return call
@@ -48,9 +50,25 @@ async def nothing() -> AsyncIterator[pb.UploadImageRequest]:
 async def test_a_write_that_breaks_off_says_that_the_server_is_unavailable(
     code: grpc.StatusCode, details: str, expected: grpc.StatusCode
 ) -> None:
-    channel: Any = FailingChannel(code, details)
+    channel: Any = FailingChannel(AioRpcError(code, Metadata(), Metadata(), details=details))
     with pytest.raises(RpcError) as error:
         await Node(Target("daq1", "daq1:50051"), channel, channel).upload_images(nothing())
     assert error.value.code() is expected
     assert details in str(error.value)
     assert error.value.host == "daq1"
+
+
+async def test_an_end_of_the_frames_that_cannot_be_sent_is_unavailable() -> None:
+    channel: Any = FailingChannel(asyncio.CancelledError())
+    with pytest.raises(RpcError) as error:
+        await Node(Target("daq1", "daq1:50051"), channel, channel).upload_images(nothing())
+    assert error.value.code() is UNAVAILABLE
+
+
+async def test_an_upload_that_is_cancelled_is_cancelled() -> None:
+    channel: Any = FailingChannel(asyncio.CancelledError())
+    upload = asyncio.create_task(Node(Target("daq1", "daq1:50051"), channel, channel).upload_images(nothing()))
+    await asyncio.sleep(0)
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload

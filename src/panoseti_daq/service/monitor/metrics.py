@@ -24,6 +24,8 @@ PATH: Final = "/metrics"
 MAX_CONNECTIONS: Final = 20  # at once; a Prometheus server needs one
 REQUEST_WITHIN_S: Final = 5.0
 _MAX_HEAD_BYTES: Final = 1 << 14
+_Report = Callable[[], Awaitable[pb.StatusResponse]]
+_Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 _PREFIX: Final = "panoseti_daq_"
 _KEY: Final = ("module", "product", "quabo")
@@ -151,9 +153,7 @@ def page(status: pb.StatusResponse, accept: str = "") -> tuple[bytes, str]:
 
 
 @asynccontextmanager
-async def serving_metrics(
-    report: Callable[[], Awaitable[pb.StatusResponse]], host: str, port: int
-) -> AsyncIterator[str]:
+async def serving_metrics(report: _Report, host: str, port: int) -> AsyncIterator[str]:
     """Answer GET /metrics as long as the ``async with`` block; gives the URL.
 
     The status is read when it is asked for. HTTP/1.1, one request per connection, without TLS or authentication.
@@ -180,14 +180,9 @@ async def serving_metrics(
         connections.add(task)
         task.add_done_callback(connections.discard)
 
-    try:
-        server = await asyncio.start_server(connected, host, port, limit=_MAX_HEAD_BYTES)
-    except OSError as error:
-        text = f"cannot serve metrics at {host}:{port}: {error.strerror or error}"
-        raise ConfigError(text) from error
+    server = await _listen(connected, host, port)
     bound_host, bound_port = server.sockets[0].getsockname()[:2]
-    shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-    url = f"http://{shown}:{bound_port}{PATH}"
+    url = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{PATH}"
     _log.info("metrics at %s", url)
     if not is_local(host):
         _log.warning("metrics at %s are for whoever reaches it: there is no TLS and no authentication", url)
@@ -200,11 +195,15 @@ async def serving_metrics(
         await asyncio.gather(*connections, return_exceptions=True)
 
 
-async def _serve(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    report: Callable[[], Awaitable[pb.StatusResponse]],
-) -> None:
+async def _listen(connected: _Connected, host: str, port: int) -> asyncio.Server:
+    try:
+        return await asyncio.start_server(connected, host, port, limit=_MAX_HEAD_BYTES)
+    except OSError as error:
+        text = f"cannot serve metrics at {host}:{port}: {error.strerror or error}"
+        raise ConfigError(text) from error
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, report: _Report) -> None:
     """Answer the one request of a connection and close it."""
     try:
         async with asyncio.timeout(REQUEST_WITHIN_S):
@@ -216,7 +215,7 @@ async def _serve(
         writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader, report: Callable[[], Awaitable[pb.StatusResponse]]) -> bytes:
+async def _answer(reader: asyncio.StreamReader, report: _Report) -> bytes:
     """Bytes of the response to the request that is read."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     request, *lines = head.split("\r\n")
