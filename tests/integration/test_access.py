@@ -26,7 +26,7 @@ from panoseti_daq.service.access.tokens import Role, make_token
 from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+pytestmark = pytest.mark.anyio
 
 SIMULATION = HpIoConfig(simulate=True)
 

@@ -319,7 +319,6 @@ class AcquisitionMachine(RuleBasedStateMachine):
         assert all(client.refused is not None and client.refused.code is StatusCode.CANCELLED for client in late)
 
 
-@pytest.mark.timeout(60)
 class TestAcquisitionMachine(AcquisitionMachine.TestCase):  # type: ignore[valid-type,misc]
     settings = settings(max_examples=150, stateful_step_count=30)
 

@@ -20,6 +20,7 @@ import grpc
 import numpy as np
 import pytest
 from support.frames import wait_until
+from support.patience import PATIENCE_S
 from support.rig import Recorder, image_of, recording, serving_in_thread
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -247,12 +248,12 @@ class TestThreads:
 
         def stream() -> int:
             for frame in client.stream_frames():
-                barrier.wait(5)
+                barrier.wait(PATIENCE_S)
                 return frame.frame_number
             raise AssertionError("no frame")
 
         def ask() -> int:
-            barrier.wait(5)
+            barrier.wait(PATIENCE_S)
             assert client.ping(server.address, 5)
             return 0
 
@@ -340,7 +341,7 @@ def test_ctrl_c_ends_a_call_that_waits_at_once(call: str) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == "waiting\n"
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=3)
+            _, errors = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
             process.communicate()

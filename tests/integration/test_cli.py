@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.rig import RUN, command, recording, run_command, serving_process, started
 
 from panoseti_daq.pff import DataProduct, open_file
-
-pytestmark = pytest.mark.timeout(30)
 
 
 def test_the_path_of_the_readme_from_writer_to_json_lines(tmp_path: Path) -> None:
@@ -52,7 +51,7 @@ def test_the_table_is_printed_once_without_color_when_stdout_is_no_terminal(tmp_
 def test_serve_ends_with_0_on_signals(number: signal.Signals) -> None:
     with serving_process("--simulate") as (process, _):
         process.send_signal(number)
-        assert process.wait(8) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_serve_ends_its_streams_when_it_is_stopped(tmp_path: Path) -> None:
@@ -66,8 +65,8 @@ def test_serve_ends_its_streams_when_it_is_stopped(tmp_path: Path) -> None:
         assert client.stdout is not None
         client.stdout.readline()
         server.terminate()
-        assert server.wait(8) == 0
-        _, errors = client.communicate(timeout=8)
+        assert server.wait(PATIENCE_S) == 0
+        _, errors = client.communicate(timeout=PATIENCE_S)
     assert client.returncode == 1
     assert "shutting down" in errors
     assert "Traceback" not in errors
@@ -84,7 +83,7 @@ def test_ctrl_c_ends_a_stream_with_130_and_no_traceback() -> None:
         assert client.stdout is not None
         client.stdout.readline()
         client.send_signal(signal.SIGINT)
-        _, errors = client.communicate(timeout=8)
+        _, errors = client.communicate(timeout=PATIENCE_S)
     assert client.returncode == 130
     assert "Traceback" not in errors
 

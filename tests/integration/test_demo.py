@@ -4,10 +4,9 @@ import os
 import subprocess
 
 import pytest
+from support.patience import PATIENCE_S
 from support.pseudo_terminal import in_terminal
 from support.rig import command
-
-pytestmark = pytest.mark.timeout(60)  # it imports gRPC and Qt, and the machine may be busy
 
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "QT_QPA_PLATFORM": ""}
 
@@ -17,7 +16,7 @@ def demo(**environment: str) -> subprocess.CompletedProcess[str]:
         command("demo", "--duration", 2),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PATIENCE_S,
         check=False,
         env={**os.environ, **NO_DISPLAY, **environment},
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from grpc import StatusCode
+from support.patience import PATIENCE_S
 from support.rig import recording, serving, until
 
 from panoseti_daq.client import AioDaqDataClient, RpcError
@@ -52,7 +53,7 @@ class Gate:
 @asynccontextmanager
 async def acquiring(gate: Gate | None = None, **settings: object) -> AsyncIterator[Acquisition]:
     chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
-    async with asyncio.timeout(8), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         acquisition = Acquisition(chosen, tasks, gate.make_source if gate else source_of)
         try:
             yield acquisition

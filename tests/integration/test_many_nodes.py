@@ -18,6 +18,7 @@ from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
 from support.frames import block_of
+from support.patience import PATIENCE_S
 from support.proxy import Proxy, proxying
 from support.rig import Recorder, command, recording, serving, until
 
@@ -58,7 +59,7 @@ class NodeProcess:
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
         assert self._process is not None
         self._process.send_signal(number)
-        self._process.wait(8)
+        self._process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ class Watcher:
         except RpcError as error:
             self.error = error
 
-    async def frames_from(self, hosts: list[str], timeout_s: float = 8.0) -> None:
+    async def frames_from(self, hosts: list[str], timeout_s: float = PATIENCE_S) -> None:
         """Wait for new frames of each of these hosts."""
         before = dict(self.n_frames)
         await until(lambda: all(self.n_frames.get(h, 0) > before.get(h, 0) for h in hosts), timeout_s)
@@ -123,7 +124,6 @@ def connected(processes: list[NodeProcess]) -> AioDaqDataClient:
     return AioDaqDataClient.connect(*(process.address for process in processes))
 
 
-@pytest.mark.timeout(60)
 async def test_a_node_that_dies_is_named_while_the_others_go_on_and_its_frames_come_back(
     five: list[NodeProcess], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,7 +140,6 @@ async def test_a_node_that_dies_is_named_while_the_others_go_on_and_its_frames_c
         assert [(c.host, c.connected) for c in watcher.changes[N_NODES:]] == [(hosts[2], False), (hosts[2], True)]
 
 
-@pytest.mark.timeout(60)
 async def test_a_node_that_ends_gracefully_comes_back_too(five: list[NodeProcess]) -> None:
     hosts = [process.address for process in five]
     async with watching(connected(five)) as watcher:
@@ -152,7 +151,6 @@ async def test_a_node_that_ends_gracefully_comes_back_too(five: list[NodeProcess
         await watcher.frames_from(hosts, START_S)
 
 
-@pytest.mark.timeout(90)
 async def test_nodes_that_are_killed_at_random_all_come_back(five: list[NodeProcess]) -> None:
     hosts = [process.address for process in five]
     order = random.Random(3).sample(five, N_NODES)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE_S
 from support.rig import recording
 
 from panoseti_daq import AioDaqDataClient
@@ -26,8 +27,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "observatory"
 HEAD = EXAMPLE / "head"
 MODULES = {"daq1": (1, 3), "daq2": (224, 225)}
-
-pytestmark = pytest.mark.timeout(30)
 
 
 def test_the_head_node_finds_both_nodes_the_second_behind_its_gateway() -> None:
@@ -119,7 +118,7 @@ async def test_a_client_with_the_files_of_the_head_node_sees_every_module_of_bot
             assert len(client.hosts) == 2
             assert await client.init_hp_io(None, HEAD / "hp_io_config.json")
             seen: set[int] = set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 async for image in client.stream_images():
                     seen.add(image["module_id"])
                     if len(seen) == 4:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -30,8 +31,6 @@ PRINTED = {
     'print(image["module_id"], image["type"], image["image_array"].mean())': r"[13] (MOVIE|PULSE_HEIGHT) .*\n",
 }
 RUN_ELSEWHERE = ("ViewerSpec(",)  # the viewer: see the end
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def name_of(page: Path) -> str:
@@ -65,10 +64,9 @@ def bash() -> Iterator[subprocess.Popen[str]]:
     )
     yield shell
     os.killpg(shell.pid, signal.SIGTERM)
-    shell.communicate(timeout=10)
+    shell.communicate(timeout=PATIENCE_S)
 
 
-@pytest.mark.timeout(180)
 def test_the_code_of_the_pages_runs_block_after_block(bash: subprocess.Popen[str], tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -87,7 +85,7 @@ def test_the_code_of_the_pages_runs_block_after_block(bash: subprocess.Popen[str
             capture_output=True,
             text=True,
             check=True,
-            timeout=30,
+            timeout=PATIENCE_S,
         ).stdout
         [expected] = [pattern for mark, pattern in PRINTED.items() if mark in script]
         assert re.fullmatch(expected, printed), printed

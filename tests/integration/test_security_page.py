@@ -29,7 +29,6 @@ def _free_ports(n: int) -> list[str]:
             probe.close()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the page uses openssl")
 def test_the_commands_of_the_page_run_one_after_the_other(tmp_path: Path) -> None:
     commands = "".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))

@@ -15,7 +15,7 @@ from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+pytestmark = pytest.mark.anyio
 
 
 async def _keys(server: Server, n_keys: int) -> set[tuple[int, DataProduct]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.deaf import deaf_watch
 from support.frames import append, wait_until
+from support.patience import PATIENCE_S
 from support.pseudo_terminal import in_terminal
 from support.rig import recording, run_command, serving_in_thread, started
 
@@ -149,7 +150,7 @@ def test_watch_as_json_is_a_line_per_refresh(address: str) -> None:
         assert process.stdout is not None
         first, second = (json.loads(process.stdout.readline()) for _ in range(2))
         process.send_signal(signal.SIGINT)
-        assert process.wait(8) == 130
+        assert process.wait(PATIENCE_S) == 130
     assert first["host"] == second["host"] == address
     assert second["status"]["uptime_seconds"] > first["status"]["uptime_seconds"]
 

@@ -17,12 +17,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.rig import recording, run_command, until
 
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.monitor.notify import notify, notifying, watchdog_interval_s
-
-pytestmark = pytest.mark.timeout(30)
 
 
 def unit_of(*options: object) -> dict[str, list[str]]:
@@ -55,7 +54,7 @@ def listening(address: str) -> Iterator[socket.socket]:
     """Where a service manager would listen."""
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as manager:
         manager.bind(address)
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE_S)
         yield manager
 
 
@@ -162,7 +161,7 @@ def test_systemd_is_told_when_calls_are_accepted_that_it_lives_and_that_it_stops
             while (said := manager.recv(4096)) == b"WATCHDOG=1":
                 pass
             assert said.startswith(b"STOPPING=1\n")
-            assert server.wait(10) == 0
+            assert server.wait(PATIENCE_S) == 0
         finally:
             server.kill()
             server.wait()
@@ -181,14 +180,14 @@ async def test_a_loop_that_hangs_pings_no_watchdog(tmp_path: Path, monkeypatch: 
     with listening(str(tmp_path / "notify")) as manager:
         manager.setblocking(False)
         async with notifying("here"):
-            await asyncio.wait_for(pings(manager, 3), 10)
+            await asyncio.wait_for(pings(manager, 3), PATIENCE_S)
             with pytest.raises(BlockingIOError):
                 while True:  # what had come before
                     manager.recv(100)
             time.sleep(0.1)  # noqa: ASYNC251 - the hang
             with pytest.raises(BlockingIOError):
                 manager.recv(100)
-            await asyncio.wait_for(pings(manager, 1), 10)
+            await asyncio.wait_for(pings(manager, 1), PATIENCE_S)
 
 
 @pytest.mark.anyio

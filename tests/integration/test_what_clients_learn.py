@@ -25,7 +25,7 @@ from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server
 from panoseti_daq.service.servicer import DaqDataServicer
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+pytestmark = pytest.mark.anyio
 
 INVALID, DENIED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED
 

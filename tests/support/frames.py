@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from panoseti_daq.pff import DataProduct, FrameBlock, Header, Layout, PffName, encode_frame
+from support.patience import PATIENCE_S
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
 
@@ -61,7 +62,7 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     """Wait for a condition that no event tells."""
     deadline = time.monotonic() + timeout_s
     while not condition():

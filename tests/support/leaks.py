@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from panoseti_daq.hub import Hub
+from support.patience import PATIENCE_S
 
-END_WITHIN_S = 5.0  # what was told to end may take so long on a busy machine
 _NOT_OURS = ("pytest", "hypothesis")
 _OF_THE_PROCESS = ("_poll_wrapper",)  # gRPC's poller, started once
 
@@ -85,7 +85,7 @@ def _is_of_pytest(task: asyncio.Task[Any]) -> bool:
 
 
 @contextmanager
-def none_left(watched: Watched, within_s: float = END_WITHIN_S) -> Iterator[None]:
+def none_left(watched: Watched, within_s: float = PATIENCE_S) -> Iterator[None]:
     """Fail when what runs inside leaves anything behind.
 
     Raises

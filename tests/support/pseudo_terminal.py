@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from support.patience import PATIENCE_S
 from support.rig import command
 
 # The terminal of stdout becomes the one whose Ctrl-C and size the process hears of.
@@ -63,7 +64,7 @@ class PseudoTerminal:
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
-    def read_until(self, condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
+    def read_until(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
         """Read until a condition holds."""
         deadline = time.monotonic() + timeout_s
         while not condition():

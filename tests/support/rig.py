@@ -21,6 +21,7 @@ from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.simulator.writer import Buffering, RunWriter
+from support.patience import PATIENCE_S
 
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 START_NS = 1_767_225_600_000_000_000
@@ -61,7 +62,7 @@ async def serving(follow: Path | HpIoConfig | None = None, **settings: object) -
     if isinstance(follow, Path):
         follow = HpIoConfig(str(follow))
     chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
-    async with asyncio.timeout(8), running_server(chosen, follow=follow) as server:
+    async with asyncio.timeout(PATIENCE_S), running_server(chosen, follow=follow) as server:
         yield server
 
 
@@ -74,7 +75,7 @@ def serving_in_thread(follow: Path | HpIoConfig | None = None, **settings: objec
             yield server
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     """Wait for a condition that no event tells."""
     async with asyncio.timeout(timeout_s):
         while not condition():
@@ -92,7 +93,7 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", code, *map(str, arguments)]
 
 
-def run_command(*arguments: object, timeout_s: float = 9.0) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: object, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
@@ -108,7 +109,7 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=8)
+            process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -20,7 +20,7 @@ from panoseti_daq.viewers.show import Screenshot, show
 __all__ = ["application"]
 
 # Qt is imported by the first one, on a machine that may be busy.
-pytestmark = [pytest.mark.usefixtures("application"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.usefixtures("application")
 
 Then = Callable[["OneFrame"], None]
 Viewers = list[tuple[ViewerSpec, dict[str, Any]]]

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["application"]
 
-pytestmark = pytest.mark.timeout(60)  # the first one imports Qt, on a machine that may be busy
-
 
 class StillFeed(Feed):
     """A feed without servers: its states and statuses are what the test says."""

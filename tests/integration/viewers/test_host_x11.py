@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.patience import PATIENCE_S
 from support.rig import command, serving_process
 
 pytestmark = [
-    pytest.mark.timeout(120),
     pytest.mark.skipif(
         not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="Xvfb and xdotool are not installed"
     ),
 ]
 
 LOADS_XCB = "from PySide6.QtWidgets import QApplication; QApplication([])"
-PATIENCE_S = 40.0  # Qt and gRPC are imported meanwhile, on a machine that may be busy
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def display() -> Iterator[dict[str, str]]:
         yield env
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(PATIENCE_S)
 
 
 class Window:
@@ -66,7 +65,7 @@ class Window:
 
     def _xdotool(self, *arguments: str) -> str:
         return subprocess.run(
-            ["xdotool", *arguments], env=self._env, capture_output=True, text=True, check=False, timeout=10
+            ["xdotool", *arguments], env=self._env, capture_output=True, text=True, check=False, timeout=PATIENCE_S
         ).stdout
 
     @property
@@ -124,7 +123,7 @@ def test_an_observer_pauses_goes_on_clicks_saves_and_closes(window: Window, tmp_
         time.sleep(0.05)
     assert saved[0].read_bytes().startswith(b"\x89PNG")
     window.press("q")
-    _, errors = window.process.communicate(timeout=10)
+    _, errors = window.process.communicate(timeout=PATIENCE_S)
     assert (window.process.returncode, errors) == (0, "")
 
 
@@ -133,4 +132,4 @@ def test_close_in_the_menu_ends_the_process(window: Window) -> None:
     window.click(20, 10)
     for key in ("Down", "Down", "Down", "Return"):  # Pause, Save as PNG, Close
         window.type(key)
-    assert window.process.wait(10) == 0
+    assert window.process.wait(PATIENCE_S) == 0

@@ -18,7 +18,6 @@ from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind
 
 ALL = Filter()
 
-pytestmark = pytest.mark.timeout(60)
 IMG8, IMG16, PH256, PH1024 = DataProduct
 
 

@@ -186,7 +186,6 @@ def test_frames_after_others_that_were_not_seen_are_compared_with_nothing() -> N
 
 
 @settings(max_examples=40)
-@pytest.mark.timeout(60)
 @given(st.data())
 def test_the_flags_do_not_depend_on_how_frames_come_in_blocks(data: st.DataObject) -> None:
     product = data.draw(st.sampled_from([IMG8, PH256]))

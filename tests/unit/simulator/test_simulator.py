@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.frames import append, each_product, frame_bytes, wait_until
+from support.patience import PATIENCE_S
 
 from panoseti_daq.errors import ConfigError, PffError, SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind, PffName, TimeStatus, open_file
@@ -154,7 +155,7 @@ def test_stop_ends_the_run_and_flushes_it(tmp_path: Path) -> None:
     wait_until(lambda: simulator.n_frames > 3)
     assert not blocks_in(tmp_path)
     simulator.stop()
-    writing.join(2)
+    writing.join(PATIENCE_S)
     assert len(blocks_in(tmp_path)[224, IMG16]) == simulator.n_frames
 
 
@@ -164,7 +165,7 @@ def test_stop_ends_a_long_wait(tmp_path: Path) -> None:
     writing.start()
     wait_until(lambda: simulator.n_frames == 1)
     simulator.stop()
-    writing.join(2)
+    writing.join(PATIENCE_S)
     assert not writing.is_alive()
 
 
@@ -294,7 +295,7 @@ def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def take(source: SimulatedSource, n_frames: int) -> list[FrameBlock]:
     blocks: list[FrameBlock] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         async for block in source:
             blocks.append(block)
             if sum(map(len, blocks)) >= n_frames:
@@ -368,7 +369,7 @@ def test_failing_simulator_ends_the_source_with_its_error(own_tmp: Path, monkeyp
     monkeypatch.setattr(RunWriter, "write", fail)
 
     async def main() -> None:
-        async with SimulatedSource(FAST) as source, asyncio.timeout(5):
+        async with SimulatedSource(FAST) as source, asyncio.timeout(PATIENCE_S):
             async for _ in source:
                 pass
 

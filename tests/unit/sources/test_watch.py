@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 from support.frames import append
+from support.patience import PATIENCE_S
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
@@ -105,7 +106,7 @@ def test_stop_ends_a_wait_promptly(tmp_path: Path, polling_interval_s: float | N
         waiting = threading.Thread(target=lambda: found.append(watch.wait()))
         waiting.start()
         watch.stop()
-        waiting.join(2)
+        waiting.join(PATIENCE_S)
         assert not waiting.is_alive()
         assert found == [None]
 
@@ -246,7 +247,7 @@ def modes_under_a_limit(root: Path, name: str, before: int, later: int) -> list[
     if unshare is None or subprocess.run([unshare, "-Ur", "true"], capture_output=True, check=False).returncode:
         pytest.skip("no user namespace can be made here")
     code = [sys.executable, "-c", _UNDER_A_LIMIT, str(root), name, str(before), str(later)]
-    done = subprocess.run([unshare, "-Ur", *code], capture_output=True, text=True, timeout=9, check=False)
+    done = subprocess.run([unshare, "-Ur", *code], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

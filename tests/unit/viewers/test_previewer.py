@@ -154,7 +154,6 @@ def test_without_a_display_it_says_once_how_to_save(
     close(previewer)
 
 
-@pytest.mark.timeout(30)
 def test_a_script_without_a_display_ends_well_and_leaves_its_picture(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

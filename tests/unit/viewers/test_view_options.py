@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE_S
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.viewers.images.levels import LevelsMode
@@ -35,4 +36,4 @@ def test_the_spec_and_what_the_terminal_uses_import_no_qt() -> None:
         "assert not {'PySide6', 'pyqtgraph'} & set(sys.modules)"
     )
 
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=9)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)

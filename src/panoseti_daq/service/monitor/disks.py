@@ -15,8 +15,8 @@ from panoseti_daq.sources.runs import module_dirs
 
 _log = logging.getLogger(__name__)
 
-MAX_AGE_S: Final = 2.0  # of an answer that is given again
-PATIENCE_S: Final = 1.0  # a mount that hangs must not hold up an answer: then it is told what was known
+MAX_AGE_S: Final = 2.0
+PATIENCE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,17 @@ class Disks:
     """The file systems of a data directory and its modules (`module_N` may be a symlink to another disk).
 
     For one event loop; it looks in a thread, one look at a time.
+
+    Parameters
+    ----------
+    max_age_s
+        Give an answer again until it is so old.
+    patience_s
+        Wait so long for a look; a mount that hangs must not hold up an answer: then it is what was known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_age_s: float = MAX_AGE_S, patience_s: float = PATIENCE_S) -> None:
+        self._max_age_s, self._patience_s = max_age_s, patience_s
         self._data_dir: Path | None = None
         self._looked_at = 0.0
         self._looking: asyncio.Future[list[Disk]] | None = None
@@ -56,11 +64,11 @@ class Disks:
         loop = asyncio.get_running_loop()
         if data_dir != self._data_dir:
             self._data_dir, self._known, self._looking = data_dir, [], None
-            self._looked_at = loop.time() - MAX_AGE_S
-        if self._looking is None and loop.time() - self._looked_at >= MAX_AGE_S:
+            self._looked_at = loop.time() - self._max_age_s
+        if self._looking is None and loop.time() - self._looked_at >= self._max_age_s:
             self._looking = loop.run_in_executor(None, _disks, data_dir, frozenset(module_ids))
         if (looking := self._looking) is not None:
-            await asyncio.wait((looking,), timeout=PATIENCE_S)
+            await asyncio.wait((looking,), timeout=self._patience_s)
             if looking is self._looking and looking.done():
                 self._known, self._looking, self._looked_at = looking.result(), None, loop.time()
         return self._known

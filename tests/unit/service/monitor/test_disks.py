@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patience import PATIENCE_S
 
-from panoseti_daq.service.monitor import disks as disks_module
 from panoseti_daq.service.monitor.disks import Disks
 
 pytestmark = pytest.mark.anyio
@@ -51,13 +51,11 @@ async def test_a_data_directory_that_is_gone_has_no_disk(tmp_path: Path) -> None
 
 
 async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disks_module, "PATIENCE_S", 0.05)
-    monkeypatch.setattr(disks_module, "MAX_AGE_S", 0.0)
-    disks, answers, real = Disks(), threading.Event(), os.statvfs
+    disks, answers, real = Disks(max_age_s=0.0, patience_s=0.05), threading.Event(), os.statvfs
     (known,) = await disks.look(tmp_path, ())
 
     def statvfs(path: Any) -> Any:
-        answers.wait(5)
+        answers.wait(PATIENCE_S)
         return real(path)
 
     monkeypatch.setattr("panoseti_daq.service.monitor.disks.os.statvfs", statvfs)
@@ -65,5 +63,5 @@ async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: py
         assert await disks.look(tmp_path, ()) == [known]
     finally:
         answers.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await disks.look(tmp_path, ())
