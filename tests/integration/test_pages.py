@@ -30,7 +30,7 @@ PRINTED = {
     "import open_file": r"(.*\d+ frames, mean \d+.*\n){2}",
     'print(image["module_id"], image["type"], image["image_array"].mean())': r"[13] (MOVIE|PULSE_HEIGHT) .*\n",
 }
-RUN_ELSEWHERE = ("ViewerSpec(",)  # the viewer: see the end
+RUN_ELSEWHERE = ("ViewerSpec(", "pytest_plugins", "def test_")  # the viewer: see the end; unit/test_testing.py
 
 
 def name_of(page: Path) -> str:

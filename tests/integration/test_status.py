@@ -8,7 +8,6 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,9 @@ from support.rig import recording, run_command, serving_in_thread, started
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.cli.status import status as show_status
 from panoseti_daq.client import DaqDataClient
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service import choose_source
+from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.simulator.faults import Faults
 from panoseti_daq.simulator.schedule import Simulation
 from panoseti_daq.simulator.simulator import Simulator
@@ -106,13 +106,16 @@ def test_status_says_that_it_polls_and_why(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_status_tells_the_changes_that_inotify_missed_and_what_is_done_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(choose_source, "RunSource", partial(RunSource, make_watch=deaf_watch(0.02)))
+    def make_source(config: HpIoConfig, _: ServerSettings) -> RunSource:
+        return RunSource(config.data_dir, make_watch=deaf_watch(0.02))
+
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.IMG16)
         (path,) = (path for path in recorder.writer.last_files if path.stat().st_size)
-        with serving_in_thread(tmp_path) as server, DaqDataClient.connect(server.address) as client:
+        serve = serving_in_thread(tmp_path, make_source=make_source)
+        with serve as server, DaqDataClient.connect(server.address) as client:
             recorder.write(DataProduct.IMG16)
             os.utime(path, (0, 0))  # so long ago that it ought to have been told
             wait_until(lambda: client.get_status(server.address).followed.missed_events > 0)

@@ -20,9 +20,9 @@ from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.nodes import SERVICE
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service import choose_source, server
+from panoseti_daq.service import server
 from panoseti_daq.service.hp_io import HpIoConfig
-from panoseti_daq.service.server import Server
+from panoseti_daq.service.server import ConnectionLimits, Server
 from panoseti_daq.service.servicer import DaqDataServicer
 
 pytestmark = pytest.mark.anyio
@@ -117,10 +117,9 @@ class _Broken:
     "error", [SourceError("/secret/file: damaged header: b'xyz'"), PermissionError(13, "no", "/secret/file")]
 )
 async def test_why_a_source_does_not_start_stands_in_the_log_only(
-    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(choose_source, "RunSource", lambda *args, **options: _Broken(error))
-    async with serving() as running, raw(running) as channel:
+    async with serving(make_source=lambda *_: _Broken(error)) as running, raw(running) as channel:
         code, text = await init(channel, tmp_path)
     assert code is INVALID
     assert "the server's log says why" in text
@@ -190,17 +189,18 @@ async def test_a_request_that_is_far_too_large_is_refused() -> None:
 
 
 async def test_calls_beyond_all_that_are_allowed_are_refused_and_the_next_served_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(server, "OTHER_CALLS", 1)
+    limits = ConnectionLimits(other_calls=1)
     never = asyncio.Event()
 
     async def wait_for_ever() -> AsyncIterator[Any]:
         await never.wait()
         yield
 
-    async with serving(accept_uploads=True, max_concurrent_rpcs=1) as running, raw(running) as channel:
+    serve = serving(accept_uploads=True, max_concurrent_rpcs=1, limits=limits)
+    async with serve as running, raw(running) as channel:
         upload, ping = (channel.stream_unary(f"{SERVICE}/UploadImages"), channel.unary_unary(f"{SERVICE}/Ping"))
         uploads = [upload(wait_for_ever()) for _ in range(2)]
         await until(lambda: caplog.text.count(": uploads") == 2)
@@ -216,12 +216,14 @@ async def test_calls_beyond_all_that_are_allowed_are_refused_and_the_next_served
                 assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_connections_beyond_the_allowed_ones_are_closed_and_those_there_are_go_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(server, "CONNECTIONS_PER_STREAM", 0)
-    monkeypatch.setattr(server, "OTHER_CONNECTIONS", 2)
-    async with serving() as running, raw(running) as first, raw(running) as second, raw(running) as third:
+async def test_connections_beyond_the_allowed_ones_are_closed_and_those_there_are_go_on() -> None:
+    limits = ConnectionLimits(connections_per_stream=0, other_connections=2)
+    async with (
+        serving(limits=limits) as running,
+        raw(running) as first,
+        raw(running) as second,
+        raw(running) as third,
+    ):
         for channel in (first, second):
             await channel.unary_unary(f"{SERVICE}/Ping")(b"")
         code, _ = await refused(third.unary_unary(f"{SERVICE}/Ping")(b""))
@@ -229,26 +231,17 @@ async def test_connections_beyond_the_allowed_ones_are_closed_and_those_there_ar
         await first.unary_unary(f"{SERVICE}/Ping")(b"")
 
 
-def _set(monkeypatch: pytest.MonkeyPatch, option: str, value: int) -> None:
-    assert option in dict(server._OPTIONS)
-    options = [(name, value if name == option else usual) for name, usual in server._OPTIONS]
-    monkeypatch.setattr(server, "_OPTIONS", options)
-
-
-async def test_who_connects_and_says_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, "grpc.server_handshake_timeout_ms", 200)
-    async with serving() as running:
+async def test_who_connects_and_says_nothing_is_sent_away() -> None:
+    async with serving(limits=ConnectionLimits(handshake_s=0.2)) as running:
         host, _, port = running.address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         await reader.read()  # until the server closes it
         writer.close()
 
 
-async def test_a_connection_without_calls_is_closed_and_comes_back_with_the_next_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    _set(monkeypatch, "grpc.max_connection_idle_ms", 200)
-    async with serving(HpIoConfig(simulate=True)) as running, raw(running) as channel:
+async def test_a_connection_without_calls_is_closed_and_comes_back_with_the_next_call() -> None:
+    limits = ConnectionLimits(idle_s=0.2)
+    async with serving(HpIoConfig(simulate=True), limits=limits) as running, raw(running) as channel:
         ping = channel.unary_unary(f"{SERVICE}/Ping")
         await ping(b"")
         while (state := channel.get_state()) is grpc.ChannelConnectivity.READY:
@@ -256,10 +249,10 @@ async def test_a_connection_without_calls_is_closed_and_comes_back_with_the_next
         await ping(b"")
 
 
-async def test_a_stream_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(monkeypatch, "grpc.max_connection_idle_ms", 100)
+async def test_a_stream_is_not_idle() -> None:
+    limits = ConnectionLimits(idle_s=0.1)
     async with (
-        serving(HpIoConfig(uploads_only=True), accept_uploads=True) as running,
+        serving(HpIoConfig(uploads_only=True), accept_uploads=True, limits=limits) as running,
         AioDaqDataClient.connect(running.address) as client,
         AioDaqDataClient.connect(running.address) as uploader,
     ):

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from anyio.from_thread import start_blocking_portal
@@ -57,17 +58,19 @@ def recording(
 
 
 @asynccontextmanager
-async def serving(follow: Path | HpIoConfig | None = None, **settings: object) -> AsyncIterator[Server]:
-    """A server in this process; follows `follow` if it is given."""
+async def serving(follow: Path | HpIoConfig | None = None, **settings: Any) -> AsyncIterator[Server]:
+    """A server in this process; follows `follow` if it is given. `make_source` and `limits` are no settings."""
+    arguments = {name: settings.pop(name) for name in ("make_source", "limits") if name in settings}
     if isinstance(follow, Path):
         follow = HpIoConfig(str(follow))
     chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
-    async with asyncio.timeout(PATIENCE_S), running_server(chosen, follow=follow) as server:
+    running = running_server(chosen, follow=follow, **arguments)
+    async with asyncio.timeout(PATIENCE_S), running as server:
         yield server
 
 
 @contextmanager
-def serving_in_thread(follow: Path | HpIoConfig | None = None, **settings: object) -> Iterator[Server]:
+def serving_in_thread(follow: Path | HpIoConfig | None = None, **settings: Any) -> Iterator[Server]:
     """The same for a test that is no coroutine: the server runs in a thread of its own."""
     with start_blocking_portal() as portal:
         running: AbstractContextManager[Server] = portal.wrap_async_context_manager(serving(follow, **settings))

@@ -38,10 +38,6 @@ from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
 _log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
-OTHER_CALLS: Final = 1000  # calls at once beside the streams: far more than there are clients, and memory for them
-# Connections at once: those of every client, a second one for its bulk data, and short commands.
-CONNECTIONS_PER_STREAM: Final = 4
-OTHER_CONNECTIONS: Final = 200
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
     # A client that vanished without a word is found out by pings, and clients may do the same with us.
@@ -51,12 +47,41 @@ _OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
-    # Who connects and says nothing, or has no call open for long, is sent away; a client connects again by itself.
-    ("grpc.server_handshake_timeout_ms", 10_000),
-    ("grpc.max_connection_idle_ms", 600_000),
     # There is no greatest age of a connection: it would end streams.
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many may call and connect at once, and for how long without a word.
+
+    Attributes
+    ----------
+    other_calls
+        Calls at once beside the streams: far more than there are clients, and memory for them.
+    connections_per_stream, other_connections
+        Connections at once: those of every client, a second one for its bulk data, and short commands.
+    handshake_s
+        Who connects and says nothing is sent away after this time.
+    idle_s
+        A connection without a call is closed after this time; a client connects again by itself.
+    """
+
+    other_calls: int = 1000
+    connections_per_stream: int = 4
+    other_connections: int = 200
+    handshake_s: float = 10.0
+    idle_s: float = 600.0
+
+    def options(self, n_streams: int) -> tuple[tuple[str, int], ...]:
+        """Return the options of a gRPC server that allows so many streams at once."""
+        n_connections = self.connections_per_stream * n_streams + self.other_connections
+        return (
+            ("grpc.max_allowed_incoming_connections", n_connections),
+            ("grpc.server_handshake_timeout_ms", round(self.handshake_s * 1000)),
+            ("grpc.max_connection_idle_ms", round(self.idle_s * 1000)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +114,7 @@ async def running_server(
     port: int = 0,
     follow: HpIoConfig | None = None,
     make_source: MakeSource = source_of,
+    limits: ConnectionLimits = ConnectionLimits(),
 ) -> AsyncIterator[Server]:
     """Run a server as long as the ``async with`` block.
 
@@ -102,6 +128,8 @@ async def running_server(
         Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
     make_source
         Makes the source of a configuration.
+    limits
+        Of calls and connections beside the streams.
 
     Raises
     ------
@@ -112,7 +140,7 @@ async def running_server(
     """
     failure: Exception | None = None
     async with AsyncExitStack() as stack:
-        server = await _start(stack, settings, (host, port), follow, make_source)
+        server = await _start(stack, settings, (host, port, limits), follow, make_source)
         try:
             yield server
         except Exception as error:
@@ -124,7 +152,7 @@ async def running_server(
 async def _start(
     stack: AsyncExitStack,
     settings: ServerSettings,
-    listen_at: tuple[str, int],
+    listen_at: tuple[str, int, ConnectionLimits],
     follow: HpIoConfig | None,
     make_source: MakeSource,
 ) -> Server:
@@ -156,17 +184,18 @@ async def _start(
     return Server(address, acquisition, run_health, await stack.enter_async_context(metrics))
 
 
-def _secure(settings: ServerSettings, host: str, port: int) -> tuple[grpc.aio.Server, str, list[Reloaded[Any]]]:
+def _secure(
+    settings: ServerSettings, host: str, port: int, limits: ConnectionLimits
+) -> tuple[grpc.aio.Server, str, list[Reloaded[Any]]]:
     """Make the gRPC server; return it, where it listens, and what of it is in files that may be replaced."""
     files = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
     tls = TlsFiles(*files) if any(files) else None
     access = Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
     n_streams = settings.max_concurrent_rpcs
-    n_connections = CONNECTIONS_PER_STREAM * n_streams + OTHER_CONNECTIONS
     server = grpc.aio.server(
-        options=(*_OPTIONS, ("grpc.max_allowed_incoming_connections", n_connections)),
+        options=(*_OPTIONS, *limits.options(n_streams)),
         interceptors=[access] if access else [],
-        maximum_concurrent_rpcs=n_streams + OTHER_CALLS,
+        maximum_concurrent_rpcs=n_streams + limits.other_calls,
     )
     address = _bind(server, host, port, tls)
     if not is_local(host) and (danger := _danger(tls, access)):

@@ -17,7 +17,6 @@ from support.viewers_qt import application
 from panoseti_daq.client import image_dict
 from panoseti_daq.errors import PffError, ViewerError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.viewers import previewer as module
 from panoseti_daq.viewers.previewer import PanoImagePreviewer, PulseHeightDistribution
 
 if TYPE_CHECKING:
@@ -143,7 +142,8 @@ def test_in_a_notebook_it_draws_below_the_cell(application: QApplication, monkey
 def test_without_a_display_it_says_once_how_to_save(
     application: QApplication, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "has_display", lambda: False)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
     previewer = PanoImagePreviewer(True, True)
     with caplog.at_level(logging.WARNING):
         previewer.update(image())
