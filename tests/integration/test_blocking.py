@@ -25,7 +25,7 @@ from support.rig import Recorder, image_of, recording, serving_in_thread
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, RpcError, nodes
-from panoseti_daq.client.merge import HostChange
+from panoseti_daq.client.retry import HostChange
 from panoseti_daq.errors import ClientStateError, ConfigError, HostError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.hp_io import HpIoConfig

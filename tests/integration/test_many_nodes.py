@@ -23,9 +23,10 @@ from support.proxy import Proxy, proxying
 from support.rig import Recorder, command, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client import AioDaqDataClient, RpcError, merge, nodes
+from panoseti_daq.client import AioDaqDataClient, RpcError, nodes, retry
+from panoseti_daq.client.image_feed import Seen
 from panoseti_daq.client.images import ReceivedFrame
-from panoseti_daq.client.merge import HostChange, retry_delay_s
+from panoseti_daq.client.retry import HostChange, retry_delay_s
 from panoseti_daq.client.stream import ImageStream
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.pff import DataProduct
@@ -267,7 +268,7 @@ def test_two_nodes_behind_one_gateway_port_are_reported(caplog: pytest.LogCaptur
 @given(st.integers(1, 10_000))
 def test_retries_wait_ever_longer_up_to_a_limit_and_never_in_step(n_failures: int) -> None:
     delays = [retry_delay_s(n_failures) for _ in range(20)]
-    longest = min(merge.LAST_RETRY_S, merge.FIRST_RETRY_S * merge.RETRY_FACTOR ** min(n_failures - 1, 100))
+    longest = min(retry.LAST_RETRY_S, retry.FIRST_RETRY_S * retry.RETRY_FACTOR ** min(n_failures - 1, 100))
     assert all(longest / 2 <= delay <= longest for delay in delays)
     assert len(set(delays)) > 1
 
@@ -280,7 +281,7 @@ class TestFramesSeenBeforeABreak:
 
     @pytest.mark.parametrize("raw", [True, False], ids=["raw", "struct"])
     def test_quabos_are_kept_apart(self, raw: bool) -> None:
-        seen = merge._Seen()
+        seen = Seen()
         assert not seen.before(self.image(9, quabo=1, raw=raw))
         assert not seen.before(self.image(3, quabo=0, raw=raw))
         seen.break_off()
@@ -288,13 +289,13 @@ class TestFramesSeenBeforeABreak:
         assert not seen.before(self.image(7, quabo=0, raw=raw))
 
     def test_older_ones_count_as_seen_until_the_last_comes(self) -> None:
-        seen = merge._Seen()
+        seen = Seen()
         seen.before(self.image(9))
         seen.break_off()
         assert [seen.before(self.image(number)) for number in (4, 9, 10)] == [True, True, False]
 
     def test_a_number_that_never_changes_is_not_muted_for_good(self) -> None:
-        seen = merge._Seen()
+        seen = Seen()
         seen.before(self.image(0))
         seen.break_off()
         assert [seen.before(self.image(0)) for _ in range(3)] == [True, False, False]
@@ -302,5 +303,5 @@ class TestFramesSeenBeforeABreak:
     def test_asking_does_not_change_the_message(self) -> None:
         image = self.image(3)
         before = image.SerializeToString()
-        merge._Seen().before(image)
+        Seen().before(image)
         assert image.SerializeToString() == before

@@ -7,8 +7,8 @@ from panoseti_daq.client.blocks import ReceivedBlock
 from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
-from panoseti_daq.client.merge import HostChange
 from panoseti_daq.client.nodes import HostSet
+from panoseti_daq.client.retry import HostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
 
 if TYPE_CHECKING:

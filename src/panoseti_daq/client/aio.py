@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
@@ -13,9 +13,7 @@ from weakref import WeakSet
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.base import while_open
 from panoseti_daq.client.blocks import (
-    BlockCall,
     BlockDecoder,
-    BlockFeed,
     Progress,
     ReceivedBlock,
     Since,
@@ -23,10 +21,12 @@ from panoseti_daq.client.blocks import (
 )
 from panoseti_daq.client.control import ControlClient
 from panoseti_daq.client.deprecated import warn
-from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
+from panoseti_daq.client.images import ReceivedFrame, received_frame
 from panoseti_daq.client.lifetime import Lifetime
-from panoseti_daq.client.merge import HostChange, HostFeed, ImageFeed, MergedStream, StreamCall
-from panoseti_daq.client.nodes import Hosts, Nodes
+from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.client.nodes import Hosts, Node, Nodes
+from panoseti_daq.client.opening import as_dict, as_it_is, images_request, open_blocks, open_images
+from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.client.upload import Images, upload
 from panoseti_daq.errors import ClientStateError, ConfigError
@@ -35,7 +35,7 @@ from panoseti_daq.wire.blocks import BlockMessage
 
 _T = TypeVar("_T")
 
-OnHostChange = Callable[[HostChange], object]
+_Open = Callable[[asyncio.TaskGroup, Mapping[str, Node]], MergedStream[Any]]
 
 
 class _ByMode(TypedDict, total=False):
@@ -145,11 +145,12 @@ class AioDaqDataClient(ControlClient):
             The server refused; at the first image.
         """
         encoding = pb.RAW if parse_pano_images else pb.STRUCT
-        request = _request(
+        request = images_request(
             stream_movie_data, stream_pulse_height_data, update_interval_seconds, module_ids, encoding
         )
-        convert: Callable[[pb.StreamImagesResponse, str], Any] = _as_dict if parse_pano_images else _as_it_is
-        return self._stream(hosts, request, convert, on_host_change, wait_for_ready, timeout)
+        convert: Callable[[pb.StreamImagesResponse, str], Any] = as_dict if parse_pano_images else as_it_is
+        asking = Asking(wait_for_ready, on_host_change=on_host_change)
+        return self._stream(hosts, request, convert, asking, timeout)
 
     def stream_frames(
         self,
@@ -160,6 +161,7 @@ class AioDaqDataClient(ControlClient):
         interval_s: float = 0.0,
         module_ids: Iterable[int] = (),
         wait_for_ready: bool = False,
+        persistent: bool = False,
         on_host_change: OnHostChange | None = None,
         **by_mode: Unpack[_ByMode],
     ) -> ImageStream[ReceivedFrame]:
@@ -173,6 +175,9 @@ class AioDaqDataClient(ControlClient):
             Which kinds; at least one.
         interval_s
             Least time between two frames of one key, s.
+        persistent
+            Ask a host again whatever its stream ended with, for ever, as displays do; `on_host_change` gets the
+            reason.
         **by_mode
             ``mode="all"`` with `since` and `resume` is `stream_blocks`; deprecated, for one version.
 
@@ -198,8 +203,8 @@ class AioDaqDataClient(ControlClient):
             return blocks  # type: ignore[no-any-return]  # types know the new method only
         if mode != "newest" or by_mode.keys() - {"mode"}:
             raise ConfigError(f"invalid {by_mode}; allowed: stream_blocks(since=..., resume=...)")
-        request = _request(movie, pulse_height, interval_s, module_ids, pb.RAW)
-        return self._stream(hosts, request, received_frame, on_host_change, wait_for_ready)
+        request = images_request(movie, pulse_height, interval_s, module_ids, pb.RAW)
+        return self._stream(hosts, request, received_frame, Asking(wait_for_ready, persistent, on_host_change))
 
     def stream_blocks(
         self,
@@ -236,63 +241,40 @@ class AioDaqDataClient(ControlClient):
         HostError, RpcError
             As for `stream_images`.
         """
+        asking = Asking(wait_for_ready, on_host_change=on_host_change)
         progress, decode = Progress(resume), BlockDecoder()
-        first_request = blocks_request(movie, pulse_height, module_ids, since)
-
-        def make_feed(host: str) -> BlockFeed:
-            request = pb.StreamFramesRequest(resume=progress.positions(host))
-            request.MergeFrom(first_request)
-
-            def call(request: pb.StreamFramesRequest, again: bool) -> BlockCall:
-                return self._nodes[host].stream_frames(request, wait_for_ready=again or wait_for_ready)
-
-            return BlockFeed(call, request, host, progress)
+        request = blocks_request(movie, pulse_height, module_ids, since)
 
         def convert(message: BlockMessage, host: str) -> ReceivedBlock | Gap:
             progress.note(message.head, host)
             return decode(message, host)
 
-        begin = partial(self._begin, hosts, make_feed, on_host_change, wait_for_ready)
-        return BlockStream(begin, convert, progress)
+        open_them = partial(open_blocks, first_request=request, asking=asking, progress=progress)
+        return BlockStream(partial(self._begin, hosts, asking, open_them), convert, progress)
 
     def _stream(
         self,
         hosts: Hosts,
         request: pb.StreamImagesRequest,
         convert: Callable[[pb.StreamImagesResponse, str], _T],
-        on_host_change: OnHostChange | None = None,
-        wait_for_ready: bool = False,
+        asking: Asking,
         timeout_s: float | None = None,
     ) -> ImageStream[_T]:
-        def make_feed(host: str) -> ImageFeed:
-            def call(again: bool) -> StreamCall:
-                node = self._nodes[host]
-                return node.stream_images(request, wait_for_ready=again or wait_for_ready, timeout_s=timeout_s)
-
-            return ImageFeed(call)
-
-        needs_pandas = convert is _as_dict
-        return ImageStream(
-            partial(self._begin, hosts, make_feed, on_host_change, wait_for_ready, needs_pandas), convert
-        )
+        open_them = partial(open_images, request=request, asking=asking, timeout_s=timeout_s)
+        return ImageStream(partial(self._begin, hosts, asking, open_them, convert is as_dict), convert)
 
     async def _begin(
-        self,
-        hosts: Hosts,
-        make_feed: Callable[[str], HostFeed[Any]],
-        on_host_change: OnHostChange | None,
-        wait_for_ready: bool,
-        needs_pandas: bool = False,
+        self, hosts: Hosts, asking: Asking, open_them: _Open, needs_pandas: bool = False
     ) -> MergedStream[Any]:
         self._life.check()
         try:
             async with self._life.call():
                 if needs_pandas:
                     await asyncio.to_thread(__import__, "pandas")  # takes longer than many images: not in the loop
-                chosen = await self._nodes.choose(hosts, wait=wait_for_ready)
+                chosen = await self._nodes.choose(hosts, wait=asking.wait_for_ready)
         except ClientStateError:  # left meanwhile: the stream ends like one that had begun
             chosen = []
-        merged = MergedStream(self._tasks, {host: make_feed(host) for host in chosen}, on_host_change)
+        merged = open_them(self._tasks, {host: self._nodes[host] for host in chosen})
         self._merged.add(merged)
         return merged
 
@@ -315,27 +297,3 @@ class AioDaqDataClient(ControlClient):
             A server refuses, for example because it was not started to accept uploads (PERMISSION_DENIED).
         """
         await upload([self._nodes[host] for host in await self._nodes.choose(hosts)], image_iterator)
-
-
-def _request(
-    movie: bool, pulse_height: bool, interval_s: float, module_ids: Iterable[int], encoding: pb.Encoding
-) -> pb.StreamImagesRequest:
-    try:
-        return pb.StreamImagesRequest(
-            stream_movie_data=movie,
-            stream_pulse_height_data=pulse_height,
-            update_interval_seconds=interval_s,
-            module_ids=module_ids,
-            encoding=encoding,
-            batches=encoding == pb.RAW,
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"a stream cannot be asked for that: {error}") from None
-
-
-def _as_dict(response: pb.StreamImagesResponse, host: str) -> dict[str, Any]:
-    return image_dict(received_frame(response, host))
-
-
-def _as_it_is(response: pb.StreamImagesResponse, host: str) -> pb.StreamImagesResponse:
-    return response

@@ -27,6 +27,7 @@ from panoseti_daq.pff import Frame
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _A = TypeVar("_A")
+_R = TypeVar("_R")
 
 
 class BlockingStream(Generic[_T]):
@@ -40,18 +41,18 @@ class BlockingStream(Generic[_T]):
         self._stream = stream
 
     def __iter__(self) -> Iterator[_T]:
-        iterator = self._stream.__aiter__()
+        iteration = aiter(self._stream)
         try:
-            while images := self._call(_some_of, iterator):
-                yield from images
+            while (image := self._next_of(iteration)) is not None:
+                yield image
         finally:
-            self._soon(iterator.close)
+            self._soon(iteration.close)
 
     def __next__(self) -> _T:
-        images = self._call(_next_of, self._stream)
-        if not images:
+        image = self._next_of(self._stream)
+        if image is None:
             raise StopIteration
-        return images[0]
+        return image
 
     @property
     def resume_token(self) -> str:
@@ -69,42 +70,38 @@ class BlockingStream(Generic[_T]):
 
     def open(self) -> None:
         """Open the calls, so that errors come here and not at the first image."""
-        self._call(_opened, self._stream)
+        self._run(_open, self._stream)
 
-    def _call(self, function: Callable[[_A], Awaitable[list[_T]]], argument: _A) -> list[_T]:
-        """Run `function` in the event loop; nothing when the client was left."""
+    def _next_of(self, images: Iteration[_T] | ImageStream[_T]) -> _T | None:
+        """Return the next image, None at the end; the event loop is asked only when none is there."""
+        image = images.take()
+        return self._run(_next_or_none, images) if image is None else image
+
+    def _run(self, function: Callable[[_A], Awaitable[_R | None]], argument: _A) -> _R | None:
+        """Run `function` in the event loop; return None when the client was left."""
         try:
             future = self._portal.start_task_soon(function, argument)
         except RuntimeError:
-            return []
+            return None
         try:
             return _result_of(future)
         except ClientStateError:
-            return []
+            return None
 
     def _soon(self, function: Callable[[], object]) -> None:
         with suppress(RuntimeError):  # the client was left, and the calls ended with it
             self._portal.start_task_soon(function)
 
 
-async def _some_of(iterator: Iteration[_T]) -> list[_T]:
-    """What is there, at least one image; nothing at the end. One crossing of threads serves them all."""
-    try:
-        return [await anext(iterator), *iterator.arrived()]
-    except StopAsyncIteration:
-        return []
-
-
-async def _opened(stream: ImageStream[_T]) -> list[_T]:
+async def _open(stream: ImageStream[Any]) -> None:
     await stream
-    return []
 
 
-async def _next_of(stream: ImageStream[_T]) -> list[_T]:
+async def _next_or_none(images: Iteration[_T] | ImageStream[_T]) -> _T | None:
     try:
-        return [await stream.__anext__()]
+        return await images.__anext__()
     except StopAsyncIteration:  # cannot cross into a Future
-        return []
+        return None
 
 
 def blocking(

@@ -18,7 +18,7 @@ from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client.blocks import BlockCall
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.merge import StreamCall
+from panoseti_daq.client.image_feed import StreamCall
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.errors import ConfigError, HostError
 from panoseti_daq.wire.blocks import BlockMessage

@@ -37,12 +37,12 @@ class Iteration(Generic[_T]):
         host, response = await (self._merged or await self.begin()).receive()
         return self._convert(response, host)
 
-    def arrived(self) -> list[_T]:
-        """Images that are there without waiting."""
-        images = []
-        while self._merged is not None and (arrived := self._merged.receive_nowait()) is not None:
-            images.append(self._convert(arrived[1], arrived[0]))
-        return images
+    def take(self) -> _T | None:
+        """Return the next image if it is there, without waiting; from any thread."""
+        if self._merged is None or (taken := self._merged.take()) is None:
+            return None
+        host, response = taken
+        return self._convert(response, host)
 
     def close(self) -> None:
         """End the calls."""
@@ -94,6 +94,10 @@ class ImageStream(Generic[_T]):
         if self._opened is None:
             self._opened = Iteration(self._begin, self._convert)
         return await self._opened.__anext__()
+
+    def take(self) -> _T | None:
+        """Return the next image if it is there, without waiting; from any thread."""
+        return None if self._opened is None else self._opened.take()
 
     async def aclose(self) -> None:
         """End the calls, if it is not ``async for`` that holds them."""

@@ -14,9 +14,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedFrame
-from panoseti_daq.client.merge import retry_delay_s
 from panoseti_daq.client.portal import PORTALS
-from panoseti_daq.errors import DaqError
+from panoseti_daq.errors import DaqError, PffError
 from panoseti_daq.pff import Key
 
 if TYPE_CHECKING:
@@ -146,9 +145,8 @@ class Wanted:
 class Feed:
     """Streams frames into a `Handover` from entering to leaving.
 
-    Entering enters `client` in an event loop of another thread; leaving ends all of it. Each host has a
-    stream of its own: one that refuses, ends its stream or is lost is asked again until it comes back, and the
-    others are not concerned.
+    Entering enters `client` in an event loop of another thread; leaving ends all of it. A host that refuses, ends
+    its stream or is lost is asked again until it comes back; the others are not concerned.
 
     Parameters
     ----------
@@ -178,6 +176,7 @@ class Feed:
         self._states: dict[str, HostState] = {}
         self._running: Future[Any] | None = None
         self._ended = threading.Event()
+        self._n_bad = 0
 
     def __enter__(self) -> Self:
         portal = PORTALS.__enter__()
@@ -220,45 +219,37 @@ class Feed:
             answering = client.get_valid_daq_hosts()
             if not answering.intersection(hosts) or not set(hosts) <= set(client.hosts):
                 await client.validate_daq_hosts(list(hosts))  # raises, and says which there are
+            for host in set(hosts) - answering:
+                self._note(HostChange(host, connected=False, reason="does not answer"))
             async with asyncio.TaskGroup() as tasks:
-                for host in hosts:
-                    if host not in answering:
-                        self._note(HostChange(host, connected=False, reason="does not answer"))
-                    tasks.create_task(self._stream(host, wait=host not in answering), name=f"frames of {host}")
-                    if self._wanted.status_period_s is not None:
+                tasks.create_task(self._stream(hosts), name="frames")
+                if self._wanted.status_period_s is not None:
+                    for host in hosts:
                         tasks.create_task(
                             self._ask_status(host, self._wanted.status_period_s), name=f"status of {host}"
                         )
                 task_status.started()
 
-    async def _stream(self, host: str, *, wait: bool) -> None:
-        """Stream from one host for ever."""
-        wanted, n_failures = self._wanted, 0
-        while True:
-            try:
-                async for frame in self._client.stream_frames(
-                    host,
-                    movie=wanted.movie,
-                    pulse_height=wanted.pulse_height,
-                    interval_s=wanted.interval_s,
-                    module_ids=wanted.module_ids,
-                    on_host_change=self._note,
-                    wait_for_ready=wait or n_failures > 0,
-                ):
-                    n_failures = 0
-                    self.frames.put(frame)
-                reason = "the server ended the stream"
-            except DaqError as error:
-                reason = str(error).removeprefix(f"{host}: ")
-            _log.log(
-                logging.DEBUG if n_failures else logging.WARNING,
-                "no frames from %s, asking again: %s",
-                host,
-                reason,
-            )
-            self._note(HostChange(host, connected=False, reason=reason))
-            n_failures += 1
-            await asyncio.sleep(retry_delay_s(n_failures))
+    async def _stream(self, hosts: tuple[str, ...]) -> None:
+        """Stream until the client is left."""
+        wanted = self._wanted
+        async with self._client.stream_frames(
+            hosts,
+            movie=wanted.movie,
+            pulse_height=wanted.pulse_height,
+            interval_s=wanted.interval_s,
+            module_ids=wanted.module_ids,
+            on_host_change=self._note,
+            wait_for_ready=True,
+            persistent=True,
+        ) as stream:
+            while True:
+                try:
+                    self.frames.put(await anext(stream))
+                except PffError as error:
+                    self._n_bad += 1
+                    level = logging.WARNING if self._n_bad == 1 else logging.DEBUG
+                    _log.log(level, "message %d without a frame, skipped: %s", self._n_bad, error)
 
     def _note(self, change: HostChange) -> None:
         before = self._states.get(change.host)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -16,7 +17,7 @@ from support.rig import recording
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.config.settings import RunProbe, ServerSettings
-from panoseti_daq.errors import HostError
+from panoseti_daq.errors import HostError, PffError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
@@ -125,6 +126,7 @@ def test_a_lost_server_shows_as_lost_and_comes_back(tmp_path: Path) -> None:
         assert lost.reason
         with serving_at(address, tmp_path):
             wait_until(lambda: feed.states[address].connected)
+            recorder.write(DataProduct.IMG16)
             assert first_frame(feed).module_id == 1
 
 
@@ -148,12 +150,48 @@ def test_one_host_of_two_is_enough_and_the_other_joins_when_it_comes(tmp_path: P
 def test_the_time_since_when_a_host_is_missing_is_that_of_the_first_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "panoseti_daq.viewers")
+    caplog.set_level(logging.DEBUG, "panoseti_daq.client")
     with serving_at(address_in(tmp_path)), feed_of(address_in(tmp_path)) as feed:
         wait_until(lambda: any(state.reason for state in feed.states.values()))
         since = feed.states[address_in(tmp_path)].since
         wait_until(lambda: caplog.text.count("asking again") >= 3)
         assert feed.states[address_in(tmp_path)].since == since
+
+
+class _Damaged:
+    """A stream that begins with a message that is no frame."""
+
+    def __init__(self, frame: ReceivedFrame) -> None:
+        self._items: list[ReceivedFrame | PffError] = [PffError("not a frame"), frame]
+
+    def __call__(self, *args: object, **options: object) -> Self:
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None: ...
+
+    async def __anext__(self) -> ReceivedFrame:
+        if not self._items:
+            await asyncio.Event().wait()
+        if isinstance(item := self._items.pop(0), PffError):
+            raise item
+        return item
+
+
+def test_a_message_that_is_no_frame_is_skipped_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with recording(tmp_path) as recorder, serving_at(address_in(tmp_path), tmp_path):
+        recorder.write(DataProduct.IMG16)
+        with feed_of(address_in(tmp_path)) as feed:
+            frame = first_frame(feed)
+        client: Any = AioDaqDataClient.connect(address_in(tmp_path))
+        client.stream_frames = _Damaged(frame)
+        with Feed(client, Wanted()) as feed:
+            assert first_frame(feed) is frame
+    assert "message 1 without a frame, skipped: not a frame" in caplog.text
 
 
 def test_the_statuses_of_the_servers_come_when_they_are_wanted(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""The newest frames of one host: the call, and which of its frames are new after a break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import grpc
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.wire.image import quabo_of
+
+StreamCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, pb.StreamImagesResponse]
+
+StreamKey = tuple[int, int, int, float | None]
+
+
+def key_of(image: pb.PanoImage) -> StreamKey:
+    """Return module, product (or kind and bytes per pixel) and quabo, each in order at the server."""
+    return image.module_id, image.product or image.type, image.bytes_per_pixel, quabo_of(image)
+
+
+class ImageFeed:
+    """The newest frames of one host.
+
+    Parameters
+    ----------
+    make_call
+        Makes the call, given whether the host was lost.
+    """
+
+    outlives_server = False
+
+    def __init__(self, make_call: Callable[[bool], StreamCall]) -> None:
+        self._make_call = make_call
+        self._seen = Seen()
+
+    def call(self, *, again: bool) -> StreamCall:
+        """Make the call."""
+        return self._make_call(again)
+
+    def new_in(self, message: pb.StreamImagesResponse) -> Iterable[pb.StreamImagesResponse]:
+        """Return its frames, one response each, but those that came before the host was lost."""
+        responses = message.batch or (message,)
+        return [response for response in responses if not self._seen.before(response.pano_image)]
+
+    def lost(self) -> None:
+        """Take note of a break."""
+        self._seen.break_off()
+
+
+class Seen:
+    """Which frames of a host came before its connection broke: a new stream begins with the newest known ones."""
+
+    def __init__(self) -> None:
+        self._last: dict[StreamKey, tuple[str, int]] = {}
+        self._before_break: dict[StreamKey, tuple[str, int]] = {}
+
+    def before(self, image: pb.PanoImage) -> bool:
+        """Return whether a frame came before the last break; takes note of it."""
+        key = key_of(image)
+        if (last := self._before_break.get(key)) is not None:
+            file, number = last
+            if image.file == file and image.frame_number < number:
+                return True
+            del self._before_break[key]  # what comes after the frame that was the last is new
+            if (image.file, image.frame_number) == last:
+                return True
+        self._last[key] = image.file, image.frame_number
+        return False
+
+    def break_off(self) -> None:
+        """Take note of a break."""
+        self._before_break |= self._last
+        self._last.clear()

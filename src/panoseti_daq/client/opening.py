@@ -1,0 +1,95 @@
+"""Streams put together: for each host what is asked of it, the inbox of the consumer, and the reading tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.blocks import BlockFeed, Progress
+from panoseti_daq.client.image_feed import ImageFeed
+from panoseti_daq.client.images import image_dict, received_frame
+from panoseti_daq.client.latest import LosslessInbox, NewestInbox
+from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.client.nodes import Node
+from panoseti_daq.client.retry import Asking
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.wire.blocks import BlockMessage
+
+READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is read then
+
+
+def open_images(
+    tasks: asyncio.TaskGroup,
+    nodes: Mapping[str, Node],
+    request: pb.StreamImagesRequest,
+    asking: Asking,
+    timeout_s: float | None,
+) -> MergedStream[pb.StreamImagesResponse]:
+    """Begin to stream the newest frames of hosts."""
+
+    def feed(node: Node) -> ImageFeed:
+        return ImageFeed(
+            lambda again: node.stream_images(
+                request, wait_for_ready=again or asking.wait_for_ready, timeout_s=timeout_s
+            )
+        )
+
+    return MergedStream(tasks, {host: feed(node) for host, node in nodes.items()}, NewestInbox(), asking)
+
+
+def open_blocks(
+    tasks: asyncio.TaskGroup,
+    nodes: Mapping[str, Node],
+    first_request: pb.StreamFramesRequest,
+    asking: Asking,
+    progress: Progress,
+) -> MergedStream[BlockMessage]:
+    """Begin to stream all frames of hosts, from where the consumer is."""
+
+    def feed(host: str, node: Node) -> BlockFeed:
+        request = pb.StreamFramesRequest(resume=progress.positions(host))
+        request.MergeFrom(first_request)
+        return BlockFeed(
+            lambda request, again: node.stream_frames(request, wait_for_ready=again or asking.wait_for_ready),
+            request,
+            host,
+            progress,
+        )
+
+    feeds = {host: feed(host, node) for host, node in nodes.items()}
+    return MergedStream(tasks, feeds, LosslessInbox[BlockMessage](READ_AHEAD * len(feeds)), asking)
+
+
+def images_request(
+    movie: bool, pulse_height: bool, interval_s: float, module_ids: Iterable[int], encoding: pb.Encoding
+) -> pb.StreamImagesRequest:
+    """Return the request for the newest frames.
+
+    Raises
+    ------
+    ConfigError
+        An argument is invalid.
+    """
+    try:
+        return pb.StreamImagesRequest(
+            stream_movie_data=movie,
+            stream_pulse_height_data=pulse_height,
+            update_interval_seconds=interval_s,
+            module_ids=module_ids,
+            encoding=encoding,
+            batches=encoding == pb.RAW,
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"a stream cannot be asked for that: {error}") from None
+
+
+def as_dict(response: pb.StreamImagesResponse, host: str) -> dict[str, Any]:
+    """Return the documented dict of a response."""
+    return image_dict(received_frame(response, host))
+
+
+def as_it_is(response: pb.StreamImagesResponse, host: str) -> pb.StreamImagesResponse:
+    """Return the response."""
+    return response

@@ -1,0 +1,208 @@
+"""Reading from one host: the one loop that asks again, how long it waits, what is final, who is notified."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import grpc
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.latest import Inbox
+
+_log = logging.getLogger(__name__)
+
+FIRST_RETRY_S: Final = 0.2
+LAST_RETRY_S: Final = 5.0
+RETRY_FACTOR: Final = 1.6
+
+# What asking again cannot change.
+_FINAL: Final = frozenset(
+    {
+        StatusCode.INVALID_ARGUMENT,
+        StatusCode.UNIMPLEMENTED,
+        StatusCode.UNAUTHENTICATED,
+        StatusCode.PERMISSION_DENIED,
+        StatusCode.DEADLINE_EXCEEDED,
+    }
+)
+
+_Response = TypeVar("_Response")
+
+
+@dataclass(frozen=True, slots=True)
+class HostChange:
+    """A host began to stream, was lost, came back, or is still lost for another reason.
+
+    Attributes
+    ----------
+    host
+        Which DAQ node.
+    connected
+        Whether it streams now.
+    reason
+        Why it was lost; empty when it streams.
+    """
+
+    host: str
+    connected: bool
+    reason: str = ""
+
+
+OnHostChange = Callable[[HostChange], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How hosts are asked for their frames.
+
+    Attributes
+    ----------
+    wait_for_ready
+        Wait for a host that is not there yet instead of failing.
+    persistent
+        Ask again whatever a stream ended with, for ever: nothing is final.
+    on_host_change
+        Called when a host begins to stream, is lost or comes back; in the event loop, so it must not block.
+    """
+
+    wait_for_ready: bool = False
+    persistent: bool = False
+    on_host_change: OnHostChange | None = None
+
+
+class HostFeed(Protocol[_Response]):
+    """What is asked of one host, and asked again when it was lost.
+
+    Attributes
+    ----------
+    outlives_server
+        Ask again also when the server ended the stream on purpose, as one does that is restarted.
+    """
+
+    outlives_server: bool
+
+    def call(self, *, again: bool) -> grpc.aio.UnaryStreamCall[Any, _Response]:
+        """Make the call; `again` when the host was lost."""
+        ...
+
+    def new_in(self, message: _Response) -> Iterable[_Response]:
+        """Return what of a message is to be handed on; takes note of it."""
+        ...
+
+    def lost(self) -> None:
+        """Take note that the host was lost."""
+        ...
+
+
+def retry_delay_s(n_failures: int) -> float:
+    """Return how long to wait after the n-th failure in a row: exponential, with jitter to spread clients out."""
+    n_longer = min(n_failures - 1, 100)  # more is past LAST_RETRY_S anyway, and in hours past what a float holds
+    longest = min(LAST_RETRY_S, FIRST_RETRY_S * RETRY_FACTOR**n_longer)
+    return longest * random.uniform(0.5, 1.0)
+
+
+class HostReader(Generic[_Response]):
+    """Reads the stream of one host into an inbox until the host is gone for good.
+
+    A host whose connection breaks is asked again, after delays that grow to `LAST_RETRY_S`. One that ends its
+    stream with a status is asked again while there are others, because it may only be restarting; of a single host
+    that is the end, unless the feed outlives its server. What it cannot serve however often it is asked ends it at
+    once. With `Asking.persistent` none of that is an end.
+
+    Parameters
+    ----------
+    host, feed
+        Who is asked, and for what.
+    inbox
+        Where responses go.
+    asking
+        How it is asked.
+    has_others
+        Whether there are other hosts left.
+
+    Attributes
+    ----------
+    n_read
+        Responses that came.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        feed: HostFeed[_Response],
+        inbox: Inbox[_Response],
+        asking: Asking,
+        has_others: Callable[[], bool],
+    ) -> None:
+        self.host = host
+        self.n_read = 0
+        self._feed = feed
+        self._inbox = inbox
+        self._asking = asking
+        self._has_others = has_others
+        self._n_failures = 0
+        self._was_there = False
+        self._told: StatusCode | None = None  # why it is lost; None while it streams
+
+    async def run(self) -> RpcError | None:
+        """Read; return the error that the host ended with, None when it has no more."""
+        while True:
+            try:
+                await self._read()
+                if not self._asking.persistent:
+                    return None
+                self._note_lost(StatusCode.OK, "the server ended the stream")
+            except AioRpcError as error:
+                lost = RpcError(self.host, error)
+                if not self._may_come_back(lost.code()):
+                    return lost
+                self._note_lost(lost.code(), str(lost))
+            self._feed.lost()
+            await asyncio.sleep(retry_delay_s(self._n_failures))
+
+    async def _read(self) -> None:
+        call = self._feed.call(again=self._n_failures > 0)
+        try:
+            await call.wait_for_connection()
+            self._note_connected()
+            async for message in call:
+                for response in self._feed.new_in(message):
+                    self.n_read += 1
+                    self._inbox.put(self.host, response)
+                await self._inbox.room()
+        finally:
+            call.cancel()
+
+    def _may_come_back(self, code: StatusCode) -> bool:
+        if self._asking.persistent:
+            return True
+        if code is StatusCode.UNAVAILABLE:  # it answered a moment ago, or the caller said to wait for it
+            return True
+        if code is StatusCode.CANCELLED and self._feed.outlives_server:
+            return True
+        return code not in _FINAL and self._was_there and self._has_others()
+
+    def _note_connected(self) -> None:
+        if self._told is not None and self._was_there:
+            _log.warning("stream from %s is back", self.host)
+        self._n_failures, self._was_there, self._told = 0, True, None
+        self._notify(HostChange(self.host, connected=True))
+
+    def _note_lost(self, code: StatusCode, reason: str) -> None:
+        self._n_failures += 1
+        is_news, self._told = code is not self._told, code
+        what = "stream from %s lost" if self._was_there else "no stream from %s"
+        _log.log(logging.WARNING if is_news else logging.DEBUG, what + ", asking again: %s", self.host, reason)
+        if is_news:
+            self._notify(HostChange(self.host, connected=False, reason=reason))
+
+    def _notify(self, change: HostChange) -> None:
+        if self._asking.on_host_change is not None:
+            self._asking.on_host_change(change)
