@@ -22,10 +22,10 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockDecoder, Progress
 from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.images import image_dict, received_frame
-from panoseti_daq.config.files import content_of, read_object
+from panoseti_daq.config.hp_io import read_hp_io
 from panoseti_daq.config.load import check_values, load_settings
 from panoseti_daq.config.nodes import address_of, targets_of
-from panoseti_daq.config.settings import HpIoFile, ServerSettings
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, HeaderError, PffError
 from panoseti_daq.pff import DataProduct, Layout, PffName, RunName
 from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES
@@ -166,9 +166,7 @@ def hp_io_config(data: bytes) -> None:
     for name in ("hp_io.json", "hp_io"):
         path = scratch(name, data)
         with suppress(ConfigError):
-            check_values(HpIoFile, read_object(path), str(path), strict=True)
-        with suppress(ConfigError):
-            init_request(content_of(path, "hp_io_cfg"), "/data")
+            init_request(read_hp_io(path), "/data")
 
 
 def daq_config(data: bytes) -> None:

@@ -19,11 +19,11 @@ from support.rig import run_command, serving, serving_in_thread, serving_process
 
 from panoseti_daq.client import AioDaqDataClient, Credentials, DaqDataClient, RpcError
 from panoseti_daq.client.nodes import SERVICE
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Frame
 from panoseti_daq.service.access.tokens import Role, make_token
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
 
 pytestmark = pytest.mark.anyio

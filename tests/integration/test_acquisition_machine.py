@@ -15,12 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.frames import block_of
 from support.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.hub import Filter, Hub
 from panoseti_daq.pff import FrameBlock
 from panoseti_daq.service.acquisition import Acquisition
-from panoseti_daq.service.hp_io import HpIoConfig, Refused
+from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource, SourceStatus
 
 MAX_STREAMS = 4

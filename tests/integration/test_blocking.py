@@ -26,9 +26,9 @@ from support.rig import Recorder, image_of, recording, serving_in_thread
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, RpcError, nodes
 from panoseti_daq.client.retry import HostChange
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import ClientStateError, ConfigError, HostError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server
 
 DEAD = "127.0.0.1:1"  # nobody listens there

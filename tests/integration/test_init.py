@@ -14,13 +14,14 @@ from support.patience import PATIENCE_S
 from support.rig import recording, serving, until
 
 from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.hub import Filter
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.choose_source import source_of
-from panoseti_daq.service.hp_io import HpIoConfig, Refused
+from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource
 
 pytestmark = pytest.mark.anyio

@@ -28,9 +28,9 @@ from panoseti_daq.client.image_feed import Seen
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.retry import HostChange, retry_delay_s
 from panoseti_daq.client.stream import ImageStream
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
 from panoseti_daq.wire.image import as_raw, as_struct
 

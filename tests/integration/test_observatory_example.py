@@ -16,11 +16,11 @@ from support.patience import PATIENCE_S
 from support.rig import recording
 
 from panoseti_daq import AioDaqDataClient
+from panoseti_daq.config.hp_io import HpIoConfig, read_hp_io
 from panoseti_daq.config.load import load_settings
 from panoseti_daq.config.nodes import targets_of
 from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
 from panoseti_daq.service.server import running_server
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def test_the_settings_of_a_node_allow_its_data_directory_and_no_other(node: str)
 
 
 def test_what_init_sends_leaves_the_data_directory_to_each_node() -> None:
-    config = read_hp_io_file(HEAD / "hp_io_config.json")
+    config = read_hp_io(HEAD / "hp_io_config.json")
     assert config.data_dir == ""
     assert config.module_ids == ()
 

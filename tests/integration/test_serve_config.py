@@ -11,8 +11,8 @@ import pytest
 from support.rig import recording, run_command, serving, serving_process
 
 from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server
 
 pytestmark = pytest.mark.anyio

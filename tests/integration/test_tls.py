@@ -13,9 +13,9 @@ from support.certificates import Authority, Pair
 from support.rig import serving, serving_in_thread, until
 
 from panoseti_daq.client import AioDaqDataClient, Credentials, DaqDataClient
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, HostError
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
 
 pytestmark = pytest.mark.anyio

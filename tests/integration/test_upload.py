@@ -17,8 +17,8 @@ from support.rig import serving, serving_in_thread, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, RpcError
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.pff import DataProduct, Frame
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.wire.image import as_raw, as_struct
 
 pytestmark = pytest.mark.anyio

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from anyio.from_thread import start_blocking_portal
 
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.simulator.writer import Buffering, RunWriter

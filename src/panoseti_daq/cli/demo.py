@@ -23,8 +23,8 @@ def demo(
     Until the window is closed, q is pressed, or Ctrl-C.
     """
     from panoseti_daq.client.portal import PORTALS
+    from panoseti_daq.config.hp_io import HpIoConfig
     from panoseti_daq.config.settings import ServerSettings
-    from panoseti_daq.service.hp_io import HpIoConfig
     from panoseti_daq.service.server import running_server
 
     log_to_stderr(log_level)

@@ -126,7 +126,7 @@ def serve(
     import sys
 
     from panoseti_daq.allocator import share_arenas
-    from panoseti_daq.service.hp_io import HpIoConfig
+    from panoseti_daq.config.hp_io import HpIoConfig
     from panoseti_daq.service.server import serve as serve_until_signal
 
     if sum((data_dir is not None, simulate, replay is not None)) > 1:

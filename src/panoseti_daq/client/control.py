@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.base import ClientBase, while_open
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet
-from panoseti_daq.config.files import ConfigSource, content_of
+from panoseti_daq.config.files import ConfigSource
+from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError
 
@@ -121,11 +120,13 @@ class ControlClient(ClientBase):
         HostError
             A host is unknown or does not answer.
         """
-        config = content_of(hp_io_cfg, "hp_io_cfg")
-        chosen = await self._nodes.choose(hosts)
-        return all(await asyncio.gather(*(self._init_one(host, config, timeout) for host in chosen)))
+        return await self._init(hosts, hp_io_of(hp_io_cfg, "hp_io_cfg"), timeout)
 
-    async def _init_one(self, host: str, config: Mapping[str, Any], timeout_s: float) -> bool:
+    async def _init(self, hosts: Hosts, config: HpIoConfig, timeout_s: float) -> bool:
+        chosen = await self._nodes.choose(hosts)
+        return all(await asyncio.gather(*(self._init_one(host, config, timeout_s) for host in chosen)))
+
+    async def _init_one(self, host: str, config: HpIoConfig, timeout_s: float) -> bool:
         request = init_request(config, self._nodes[host].target.data_dir)
         try:
             response = await self._nodes[host].init_hp_io(request, timeout_s)
@@ -150,7 +151,7 @@ class ControlClient(ClientBase):
         ConfigError
             The configuration does not say ``simulate_daq``.
         """
-        config = content_of(hp_io_sim_cfg_path, "hp_io_sim_cfg_path")
-        if config.get("simulate_daq") is not True:
+        config = hp_io_of(hp_io_sim_cfg_path, "hp_io_sim_cfg_path")
+        if not config.simulate:
             raise ConfigError(f"{hp_io_sim_cfg_path} for init_sim must have simulate_daq=True")
-        return await self.init_hp_io(hosts, config, timeout)
+        return await self._init(hosts, config, timeout)

@@ -161,20 +161,3 @@ class ServerSettings(BaseModel):
         SimulationSettings, Field(description="an object with do_movie or do_ph true, or both")
     ] = SimulationSettings()
     """What the server's own simulation plays."""
-
-
-class HpIoFile(BaseModel):
-    """Content of an ``hp_io_config`` file (SPEC 5.1); other keys are comments."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    data_dir: Annotated[str, Field(description="a path")] = ""
-    """Holds the ``module_N`` directories."""
-    update_interval_seconds: _Seconds = 0.001
-    """Shortest interval between two frames of one key."""
-    force: _Flag = False
-    """End the streams there are; there are none at start."""
-    simulate_daq: _Flag = False
-    """Follow the server's own simulation."""
-    module_ids: Annotated[_ModuleIds, Field(description=f"a list of integers, 0 to {MAX_MODULE_ID}")] = ()
-    """Modules to follow; empty for all."""

@@ -15,12 +15,13 @@ from typing import Final
 
 from grpc import StatusCode
 
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError, DataDirError
 from panoseti_daq.hub import Hub
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.choose_source import source_of
-from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_config
+from panoseti_daq.service.hp_io import Refused, check_config
 from panoseti_daq.service.streams import Following, Stream, Streams
 from panoseti_daq.sources.source import FrameSource
 

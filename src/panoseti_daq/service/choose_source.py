@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.simulator.schedule import Simulation
 from panoseti_daq.simulator.simulator import SimulatedSource
 from panoseti_daq.sources.follow import RunSource

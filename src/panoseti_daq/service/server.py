@@ -21,6 +21,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from panoseti_daq.config.hp_io import HpIoConfig, read_hp_io
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError
@@ -29,7 +30,6 @@ from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
 from panoseti_daq.service.choose_source import source_of
-from panoseti_daq.service.hp_io import HpIoConfig, read_hp_io_file
 from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
@@ -235,7 +235,7 @@ async def _tell_health(healthy: health.aio.HealthServicer, is_well: bool) -> Non
 async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
     """Follow what `file` says; when that fails, say why and leave it to InitHpIo (SPEC 4.9)."""
     try:
-        await acquisition.configure(read_hp_io_file(file), force=False, need_active_run=False)
+        await acquisition.configure(read_hp_io(file), force=False, need_active_run=False)
     except (DaqError, OSError) as error:
         _log.error("init_from_default: %s; serving all the same, InitHpIo can choose what to follow", error)
 

@@ -16,12 +16,13 @@ from grpc import StatusCode
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
-from panoseti_daq.errors import PffError
+from panoseti_daq.config.hp_io import HpIoConfig, check_module_ids
+from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.hub import Filter, Growth
 from panoseti_daq.pff import Kind, ModuleProduct
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.frames import FrameReader, message_of
-from panoseti_daq.service.hp_io import HpIoConfig, Refused, check_module_ids
+from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.peers import Context, PeerLog
 from panoseti_daq.wire.image import frame_of
@@ -133,6 +134,7 @@ class DaqDataServicer:
             request.update_interval_seconds,
             tuple(sorted(set(request.module_ids))),
             request.simulate_daq,
+            force=request.force,
         )
         log = PeerLog(_log, context)
         log.info("InitHpIo for %s%s", config, ", by force" if request.force else "")
@@ -156,10 +158,10 @@ class DaqDataServicer:
         following = self._acquisition.following
         if following is None:
             raise Refused(StatusCode.FAILED_PRECONDITION, NOT_INITIALISED)
-        check_module_ids((image.module_id,))
         try:
+            check_module_ids((image.module_id,))
             frame, module_ids = frame_of(image), following.config.module_ids
-        except PffError as error:  # about what the client sent
+        except (ConfigError, PffError) as error:  # about what the client sent
             raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
         if not module_ids or frame.module_id in module_ids:
             following.hub.publish_frame(frame)
@@ -206,7 +208,10 @@ def _filter(movie: bool, pulse_height: bool, modules: Iterable[int]) -> Filter:
             "stream_movie_data and stream_pulse_height_data are both false; at least one must be true",
         )
     module_ids = tuple(modules)
-    check_module_ids(module_ids)
+    try:
+        check_module_ids(module_ids)
+    except ConfigError as error:
+        raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
     return Filter(kinds, frozenset(module_ids))
 
 

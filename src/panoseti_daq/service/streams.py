@@ -11,10 +11,11 @@ from typing import Final
 
 from grpc import StatusCode
 
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.hub import Filter, Hub, Rate, Subscription
 from panoseti_daq.service.call_scope import CallScope
-from panoseti_daq.service.hp_io import HpIoConfig, Refused
+from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource
 
 WATCH_INTERVAL_S: Final = 10.0  # at most; short limits are looked at four times as often as they last

@@ -16,10 +16,10 @@ from support.frames import wait_until
 from support.rig import recording
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import HostError, PffError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import running_server
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
 from panoseti_daq.viewers.feed import Feed, Wanted
