@@ -20,9 +20,10 @@ import numpy.typing as npt
 import pytest
 
 from panoseti_daq.client.portal import PORTALS
-from panoseti_daq.config.settings import RunProbe, ServerSettings
+from panoseti_daq.config.hp_io import HpIoConfig
+from panoseti_daq.config.load import check_values
+from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct, RunName
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.simulator.writer import RunWriter
@@ -123,11 +124,11 @@ def serving(data_dir: Path | None = None, **settings: Any) -> Iterator[str]:
 
     Raises
     ------
-    pydantic.ValidationError
+    ConfigError
         A setting is invalid.
     """
     follow = HpIoConfig(simulate=True) if data_dir is None else HpIoConfig(str(data_dir))
-    chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
+    chosen = check_values({"run_probe": RunProbe.NONE, **settings})
     with PORTALS as portal:
         running: AbstractContextManager[Server] = portal.wrap_async_context_manager(
             running_server(chosen, follow=follow)

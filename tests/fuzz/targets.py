@@ -23,9 +23,9 @@ from panoseti_daq.client.blocks import BlockDecoder, Progress
 from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.images import image_dict, received_frame
 from panoseti_daq.config.hp_io import read_hp_io
+from panoseti_daq.config.keys import allowed_keys
 from panoseti_daq.config.load import check_values, load_settings
 from panoseti_daq.config.nodes import address_of, targets_of
-from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, HeaderError, PffError
 from panoseti_daq.pff import DataProduct, Layout, PffName, RunName
 from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES
@@ -157,9 +157,9 @@ def settings_values(data: bytes) -> None:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return
-    for key in ServerSettings.model_fields:
+    for key in allowed_keys():
         with suppress(ConfigError):
-            check_values(ServerSettings, {key: value}, "fuzz", strict=True)
+            check_values({key: value}, "fuzz", strict=True)
 
 
 def hp_io_config(data: bytes) -> None:

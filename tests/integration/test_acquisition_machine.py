@@ -16,6 +16,7 @@ from support.frames import block_of
 from support.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
 from panoseti_daq.config.hp_io import HpIoConfig
+from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.hub import Filter, Hub
@@ -127,7 +128,7 @@ class AcquisitionMachine(RuleBasedStateMachine):
         self.settle()
 
     async def _hold(self) -> None:
-        chosen = ServerSettings.model_validate({"max_concurrent_rpcs": MAX_STREAMS})
+        chosen = check_values({"max_concurrent_rpcs": MAX_STREAMS})
         async with asyncio.TaskGroup() as tasks:
             self.acquisition = Acquisition(chosen, tasks, self._make_source)
             await self.done.wait()

@@ -15,6 +15,7 @@ from support.rig import recording, serving, until
 
 from panoseti_daq.client import AioDaqDataClient, RpcError
 from panoseti_daq.config.hp_io import HpIoConfig
+from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.hub import Filter
@@ -53,7 +54,7 @@ class Gate:
 
 @asynccontextmanager
 async def acquiring(gate: Gate | None = None, **settings: object) -> AsyncIterator[Acquisition]:
-    chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
+    chosen = check_values({"run_probe": RunProbe.NONE, **settings})
     async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         acquisition = Acquisition(chosen, tasks, gate.make_source if gate else source_of)
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from panoseti_daq.client.credentials import _VARIABLES
-from panoseti_daq.config.variables import CLIENT_KEYS
+from panoseti_daq.config.environment import CLIENT_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
 

@@ -14,7 +14,7 @@ from support.rig import serving, serving_in_thread, until
 
 from panoseti_daq.client import AioDaqDataClient, Credentials, DaqDataClient
 from panoseti_daq.config.hp_io import HpIoConfig
-from panoseti_daq.config.settings import ServerSettings
+from panoseti_daq.config.load import check_values
 from panoseti_daq.errors import ConfigError, HostError
 from panoseti_daq.service.server import running_server
 
@@ -166,7 +166,7 @@ async def test_a_key_that_is_replaced_before_its_certificate_is_used_when_both_a
 
 async def _start_error(settings: dict[str, object]) -> str:
     with pytest.raises(ConfigError) as error:
-        async with running_server(ServerSettings.model_validate(settings)):
+        async with running_server(check_values(settings)):
             pass
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -211,7 +211,7 @@ async def test_a_unix_socket_is_for_its_user_only_and_plain(server_pair: Pair, t
     path = tmp_path / "daq.sock"
     umask = os.umask(0o022)
     try:
-        settings = ServerSettings.model_validate(tls(server_pair))
+        settings = check_values(tls(server_pair))
         async with running_server(settings, host=f"unix://{path}") as server:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert await answers(server.address, Credentials())
@@ -243,7 +243,7 @@ async def test_a_server_that_others_can_reach_warns_at_start_of_what_it_does_not
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(f"me read sha256:{'0' * 64}\n")
-    settings = ServerSettings.model_validate(
+    settings = check_values(
         (tls(server_pair) if has_tls else {})
         | ({"tls_client_ca": authority.file} if has_client_ca else {})
         | ({"allowed_tokens_file": tokens} if has_tokens else {})

@@ -17,7 +17,8 @@ import numpy as np
 from anyio.from_thread import start_blocking_portal
 
 from panoseti_daq.config.hp_io import HpIoConfig
-from panoseti_daq.config.settings import RunProbe, ServerSettings
+from panoseti_daq.config.load import check_values
+from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.simulator.sky import ModuleSky
@@ -63,7 +64,7 @@ async def serving(follow: Path | HpIoConfig | None = None, **settings: Any) -> A
     arguments = {name: settings.pop(name) for name in ("make_source", "limits") if name in settings}
     if isinstance(follow, Path):
         follow = HpIoConfig(str(follow))
-    chosen = ServerSettings.model_validate({"run_probe": RunProbe.NONE, **settings})
+    chosen = check_values({"run_probe": RunProbe.NONE, **settings})
     running = running_server(chosen, follow=follow, **arguments)
     async with asyncio.timeout(PATIENCE_S), running as server:
         yield server

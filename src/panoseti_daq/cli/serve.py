@@ -155,7 +155,7 @@ def serve(
     if data_dir is not None or simulate or replay is not None:
         interval_s = update_interval_seconds
         if interval_s is None:
-            interval_s = settings.min_hp_io_update_interval_seconds
+            interval_s = settings.limits.min_hp_io_update_interval_seconds
         follow = HpIoConfig(
             str(data_dir.absolute()) if data_dir else "",
             interval_s,
@@ -180,11 +180,10 @@ def serve(
 def _settings(file: Path | None, options: dict[str, Any]) -> ServerSettings:
     """Settings of all sources; a bad option is a usage error, any other a ConfigError."""
     from panoseti_daq.config.load import check_values, load_settings
-    from panoseti_daq.config.settings import ServerSettings
     from panoseti_daq.errors import ConfigError
 
     try:
-        check_values(ServerSettings, options, "", spell=lambda key: SETTINGS_OPTIONS[str(key[0])])
+        check_values(options, "", spell=lambda key: SETTINGS_OPTIONS[str(key[0])])
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from None
     return load_settings(file, options)

@@ -54,7 +54,7 @@ def _current_user() -> str:
 def _warn_of_what_it_will_not_see(paths: Iterable[Path]) -> None:
     import os
 
-    from panoseti_daq.config.variables import CLIENT_KEYS, ENV_PREFIX
+    from panoseti_daq.config.environment import CLIENT_KEYS, ENV_PREFIX
 
     for name in sorted(os.environ):
         key = name.upper().removeprefix(ENV_PREFIX).lower()
@@ -99,15 +99,18 @@ def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
 
 def _absolute(value: Any) -> Any:
     """`value`, if it is a path an absolute one; the name of a packaged file stays."""
-    from panoseti_daq.config.packaged import packaged_configs
+    from panoseti_daq.config.load import is_packaged
 
-    if not isinstance(value, Path) or (str(value) in packaged_configs() and not value.exists()):
+    if not isinstance(value, Path) or is_packaged(value, Path.cwd()):
         return value
     return value.absolute()
 
 
 def _paths_of(settings: ServerSettings) -> Iterator[Path]:
-    for value in dict(settings).values():
+    from panoseti_daq.config.keys import SETTINGS
+
+    for setting in SETTINGS:
+        value = setting.of(settings)
         values = value if isinstance(value, tuple) else (value,)
         yield from (one for one in values if isinstance(one, Path) and one.is_absolute())
 
@@ -141,7 +144,7 @@ def _unit(user: str, command: list[str], paths: Iterable[Path], settings: Server
         command=" ".join(map(_quoted, command)),
         back_off=_BACK_OFF if _systemd_version() >= BACK_OFF_SINCE else "",
         watchdog_s=WATCHDOG_S,
-        stop_s=round(settings.shutdown_grace_period) + STOP_MARGIN_S,
+        stop_s=round(settings.limits.shutdown_grace_period) + STOP_MARGIN_S,
         protect_home="read-only" if any(map(_is_below_home, paths)) else "true",
         protect_proc=_SEES_PROCESSES.format(probe=settings.run_probe) if sees_processes else _HIDES_PROCESSES,
     )

@@ -11,9 +11,9 @@ from typing import Any, Final, Self
 
 import grpc
 
+from panoseti_daq.config.environment import ENV_PREFIX
 from panoseti_daq.config.files import read_bytes, read_pem
 from panoseti_daq.config.nodes import is_local
-from panoseti_daq.config.variables import ENV_PREFIX
 from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)

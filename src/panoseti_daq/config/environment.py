@@ -1,52 +1,38 @@
-"""The server's settings in environment variables (SPEC 5.3)."""
+"""Environment variables: the server's settings and the clients' credentials have one prefix (SPEC 5.3)."""
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+ENV_PREFIX: Final = "PANOSETI_DAQ_"
+TABLE_SEPARATOR: Final = "__"  # PANOSETI_DAQ_TLS__KEY is key of the table tls
 
-from panoseti_daq.config.settings import SIMULATION, ServerSettings, SimulationSettings
-from panoseti_daq.config.variables import CLIENT_KEYS, ENV_PREFIX
+CLIENT_KEYS: Final = {
+    "token",
+    "token_file",
+    "tls",
+    "tls_ca",
+    "tls_client_certificate",
+    "tls_client_key",
+    "tls_server_name",
+}
+"""What `panoseti_daq.client.Credentials` reads, without the prefix; a server may have them in its environment."""
 
-_NESTED: Final = "__"
 _NOT_SETTINGS: Final = {"config", *CLIENT_KEYS}  # PANOSETI_DAQ_CONFIG is the file itself
 
 
-class _Fields(ServerSettings, BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter=_NESTED, env_ignore_empty=True)
+def server_variables() -> dict[str, str]:
+    """Return the texts of the variables that are for the server, by name without prefix; those not empty."""
+    variables = {
+        name[len(ENV_PREFIX) :].lower(): text
+        for name, text in os.environ.items()
+        if text and name.upper().startswith(ENV_PREFIX)
+    }
+    return {name: text for name, text in sorted(variables.items()) if name not in _NOT_SETTINGS}
 
 
-class _Environment(EnvSettingsSource):
-    """Variables by key; a list is JSON or its parts with commas between them."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        try:
-            return json.loads(value)
-        except ValueError:
-            if field.annotation is SimulationSettings:
-                return value
-            return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def from_environment() -> dict[str, Any]:
-    """What the variables say, by key, not yet checked; also those that are no setting."""
-    values = dict(_Environment(_Fields)())
-    known = _NOT_SETTINGS | ServerSettings.model_fields.keys()
-    for name, value in os.environ.items():
-        key = name[len(ENV_PREFIX) :].lower()
-        is_ours = value and name.upper().startswith(ENV_PREFIX)
-        if is_ours and key not in known and not key.startswith(SIMULATION + _NESTED):
-            if "token" in key:
-                value = "a value not shown here"  # it may be a token, the name of its variable mistyped
-            values[key] = value  # pydantic-settings leaves it out, but it is a mistake like any unknown key
-    return values
-
-
-def variable_of(key: tuple[str | int, ...]) -> str:
-    """Name of the variable of a key."""
-    variable = _NESTED.join(str(part) for part in key if isinstance(part, str))
-    return f"{ENV_PREFIX}{variable}".upper()
+def variable_of(key: Iterable[str | int]) -> str:
+    """Return the name of the variable of a key; of an item of a list, that of the list."""
+    return f"{ENV_PREFIX}{TABLE_SEPARATOR.join(part for part in key if isinstance(part, str))}".upper()

@@ -1,4 +1,4 @@
-"""Collects the server's settings: option before environment before file before default (SPEC 5.3).
+"""Settings of the server from all sources: option before environment before file before default (SPEC 5.3).
 
 Each source is checked by itself, so that an error names the file or variable it stands in, even where another
 source overrides it. Every error is one line: source, key, value, what is wrong, what is allowed.
@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from panoseti_daq.config.environment import TABLE_SEPARATOR, server_variables, variable_of
 from panoseti_daq.config.files import read_object, short
+from panoseti_daq.config.keys import BY_PATH, allowed_keys, allowed_of
 from panoseti_daq.config.packaged import packaged_configs
-from panoseti_daq.config.settings import SIMULATION, ServerSettings
-from panoseti_daq.config.variables import ENV_PREFIX
+from panoseti_daq.config.settings import FLAT_KEYS, ServerSettings, into_tables
 from panoseti_daq.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
-_FILES: Final = ("tls_certificate", "tls_key", "tls_client_ca", "allowed_tokens_file")
+KeyPath = tuple[str | int, ...]
+"""Table, key and, for an item of a list, its index."""
+
+_SIMULATION: Final = "simulate_daq_cfg"
 
 # Keys of the predecessor's server (0.1.1.1 and 0.3.5) about machinery that does not exist here: queues that fill
 # and mute a reader, a reader that is ended when the source is quiet (SPEC 3.6), recorded files that a simulation
@@ -51,18 +53,16 @@ _IGNORED_OF_SIMULATION: Final = {
     "strategies",
 }
 
-_Model = TypeVar("_Model", bound=BaseModel)
-
 
 def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -> ServerSettings:
-    """Settings from a file, the environment and options.
+    """Return the settings that a file, the environment and options make together.
 
     Parameters
     ----------
     file
         TOML or JSON, `ServerSettings` keys; None for none.
     options
-        Values that beat all others, by key; `check_values` has seen them.
+        Values that override all others, by key; `check_values` has seen them.
 
     Raises
     ------
@@ -71,33 +71,28 @@ def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -
     """
     merged: dict[str, Any] = {}
     if file is not None:
-        _merge(merged, _from_file(file))
-    if any(name.upper().startswith(ENV_PREFIX) for name in os.environ):  # else it need not be imported
-        from panoseti_daq.config.environment import from_environment, variable_of
-
-        values = _without_ignored(from_environment(), "environment")
-        checked = check_values(ServerSettings, values, "environment", spell=variable_of)
-        _merge(merged, _rebased(checked.model_dump(exclude_unset=True), Path.cwd()))
-    _merge(merged, _rebased(dict(options or {}), Path.cwd()))
-    return check_values(ServerSettings, merged, "settings of all sources together")
+        values = _without_ignored(read_object(file), str(file))
+        checked = check_values(values, str(file), strict=True)
+        _merge(merged, _rebased(_given(checked), file.absolute().parent))
+    values = _without_ignored(_from_environment(), "environment")
+    _merge(merged, _rebased(_given(check_values(values, "environment", spell=variable_of)), Path.cwd()))
+    _merge(merged, _rebased(into_tables(options or {}), Path.cwd()))
+    return check_values(merged, "settings of all sources together")
 
 
 def check_values(
-    model: type[_Model],
     values: Mapping[str, Any],
-    source: str,
+    source: str = "",
     *,
-    spell: Callable[[tuple[str | int, ...]], str] | None = None,
+    spell: Callable[[KeyPath], str] | None = None,
     strict: bool = False,
-) -> _Model:
-    """Values as a model.
+) -> ServerSettings:
+    """Return values as settings.
 
     Parameters
     ----------
-    model
-        Its field descriptions say what is allowed.
     values
-        By key.
+        By key, inside its table or outside.
     source
         What errors call their origin; empty for none.
     spell
@@ -110,23 +105,32 @@ def check_values(
     ConfigError
         The first value that is not allowed, in one line.
     """
+    where = f"{source}: " if source else ""
     try:
+        nested = into_tables(values)
         if strict:
-            return model.model_validate_json(json.dumps(values, default=str), strict=True)
-        return model.model_validate(values)
+            return ServerSettings.model_validate_json(json.dumps(nested, default=str), strict=True)
+        return ServerSettings.model_validate(nested)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        where = f"{source}: " if source else ""
         more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-        text = f"{where}{_describe(model, details[0], spell or _dotted)}{more}"
+        text = f"{where}{_describe(details[0], values, spell or _dotted)}{more}"
         raise ConfigError(" ".join(text.split())) from None
+    except ValueError as error:
+        raise ConfigError(f"{where}{error}") from None
 
 
-def _describe(model: type[BaseModel], error: ErrorDetails, spell: Callable[[tuple[str | int, ...]], str]) -> str:
+def is_packaged(path: Path, base: Path) -> bool:
+    """Return whether a path is the name of a file that comes with the package; one below `base` goes first."""
+    return str(path) in packaged_configs() and not (base / path).exists()
+
+
+def _describe(error: ErrorDetails, values: Mapping[str, Any], spell: Callable[[KeyPath], str]) -> str:
     kind, value, key = error["type"], short(error["input"]), error["loc"]
+    name = spell(_as_given(key, values))
+    path = tuple(part for part in key if isinstance(part, str))
     if kind == "extra_forbidden":
-        owner = _model_at(model, key[:-1])
-        return f"{spell(key)}: {value} is under an unknown key; allowed: {', '.join(owner.model_fields)}"
+        return f"{name}: {value} is under an unknown key; allowed: {', '.join(allowed_keys(path[:-1]))}"
     match kind:
         case "finite_number":
             what = "not a finite number"
@@ -140,49 +144,66 @@ def _describe(model: type[BaseModel], error: ErrorDetails, spell: Callable[[tupl
             what = "none of these"
         case _:
             what = "of the wrong type"
-    return f"{spell(key)}: {value} is {what}; allowed: {_allowed(model, key)}"
+    field = BY_PATH[path].field if path in BY_PATH else ServerSettings.model_fields[path[0]]
+    return f"{name}: {value} is {what}; allowed: {allowed_of(field)}"
 
 
-def _fields(model: type[BaseModel], key: tuple[str | int, ...]) -> Iterator[FieldInfo]:
-    for name in key:
-        field = model.model_fields.get(name) if isinstance(name, str) else None
-        if field is None:
-            return
-        yield field
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
+def _as_given(key: KeyPath, values: Mapping[str, Any]) -> KeyPath:
+    """`key` as it stands in `values`: inside its table or flat."""
+    for flat, path in FLAT_KEYS.items():
+        if key[:2] == path and flat in values:
+            return (flat, *key[2:])
+    return key
 
 
-def _model_at(model: type[BaseModel], key: tuple[str | int, ...]) -> type[BaseModel]:
-    for field in _fields(model, key):
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-    return model
-
-
-def _allowed(model: type[BaseModel], key: tuple[str | int, ...]) -> str:
-    texts = [field.description for field in _fields(model, key) if field.description]
-    return texts[-1] if texts else f"an object with {', '.join(model.model_fields)}"
-
-
-def _dotted(key: tuple[str | int, ...]) -> str:
+def _dotted(key: KeyPath) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
 
 
-def _from_file(file: Path) -> dict[str, Any]:
-    values = _without_ignored(read_object(file), str(file))
-    checked = check_values(ServerSettings, values, str(file), strict=True)
-    return _rebased(checked.model_dump(exclude_unset=True), file.absolute().parent)
+def _from_environment() -> dict[str, Any]:
+    """Values of the variables, by key, not yet checked; also those that are no setting, to be refused."""
+    values: dict[str, Any] = {}
+    for variable, text in server_variables().items():
+        path: tuple[str, ...] = (variable,)
+        table, separator, name = variable.partition(TABLE_SEPARATOR)
+        if separator and table in ServerSettings.model_fields:
+            path = (table, name)
+        into = values if len(path) == 1 else values.setdefault(table, {})
+        if isinstance(into, dict):  # else the variable of the whole table is no object, an error by itself
+            into[path[-1]] = _decoded(path, text)
+    return values
+
+
+def _decoded(path: tuple[str, ...], text: str) -> Any:
+    """Value of a variable: a table is JSON, a list JSON or its parts with commas between them, others text."""
+    setting = BY_PATH.get(FLAT_KEYS.get(path[0], path) if len(path) == 1 else path)
+    is_table = len(path) == 1 and path[0] in ServerSettings.model_fields and setting is None
+    if setting is None and not is_table:
+        # It may be a token, the name of its variable mistyped.
+        return "a value not shown here" if "token" in path[-1] else text
+    if setting is not None and not setting.is_list:
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    if is_table or isinstance(value, list):
+        return value
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _given(settings: ServerSettings) -> dict[str, Any]:
+    return settings.model_dump(exclude_unset=True)
 
 
 def _without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
-    """`values` but for keys of the predecessor that mean nothing here; one log line names them."""
+    """`values` without the predecessor's keys that mean nothing here; one log line names them."""
     ignored = sorted(values.keys() & _IGNORED)
     kept = {key: value for key, value in values.items() if key not in _IGNORED}
-    simulation = kept.get(SIMULATION)
+    simulation = kept.get(_SIMULATION)
     if isinstance(simulation, dict):
-        ignored += [f"{SIMULATION}.{key}" for key in sorted(simulation.keys() & _IGNORED_OF_SIMULATION)]
-        kept[SIMULATION] = {k: v for k, v in simulation.items() if k not in _IGNORED_OF_SIMULATION}
+        ignored += [f"{_SIMULATION}.{key}" for key in sorted(simulation.keys() & _IGNORED_OF_SIMULATION)]
+        kept[_SIMULATION] = {k: v for k, v in simulation.items() if k not in _IGNORED_OF_SIMULATION}
     if ignored:
         hint = (
             "; a quiet stream is not ended unless quiet_stream_timeout_seconds is set"
@@ -193,18 +214,13 @@ def _without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
     return kept
 
 
-def _rebased(values: dict[str, Any], base: Path) -> dict[str, Any]:
-    """`values` with relative paths below `base`; the bare name of a packaged file stays unless `base` has it."""
-    if "data_roots" in values:
-        values["data_roots"] = tuple(base / root for root in values["data_roots"])
-    for key in _FILES:
-        if values.get(key) is not None:
-            values[key] = base / values[key]
-    if (name := values.get("default_hp_io_config_file")) is not None:
-        beside = base / name
-        if beside.exists() or str(name) not in packaged_configs():
-            values["default_hp_io_config_file"] = beside
-    return values
+def _rebased(value: Any, base: Path) -> Any:
+    """`value` with every relative path in it below `base`; the name of a packaged file stays."""
+    if isinstance(value, Path):
+        return value if is_packaged(value, base) else base / value
+    if isinstance(value, Mapping):
+        return {key: _rebased(one, base) for key, one in value.items()}
+    return tuple(_rebased(one, base) for one in value) if isinstance(value, list | tuple) else value
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:

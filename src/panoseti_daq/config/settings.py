@@ -1,17 +1,22 @@
-"""Settings of the server and their checks; `panoseti_daq.config.load` collects them (SPEC 5)."""
+"""Settings of the server: the one place where a setting, its meaning, its default and its check are written.
+
+The options of ``serve``, the variables and ``docs/settings.md`` are made from these models by
+`panoseti_daq.config.keys`; `panoseti_daq.config.load` collects the values (SPEC 5).
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.pff.product import MAX_MODULE_ID
-
-SIMULATION: Final = "simulate_daq_cfg"  # key of the settings that are themselves an object
 
 
 class RunProbe(enum.StrEnum):
@@ -27,6 +32,20 @@ class RunProbe(enum.StrEnum):
     """Always."""
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Values that a setting may have, for errors and the documentation."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Name of the option of ``serve``, where it is not that of the key."""
+
+    name: str
+
+
 def _product(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -37,7 +56,7 @@ def _product(value: Any) -> Any:
 
 
 def _none(value: Any) -> Any:
-    """``none``, for TOML and variables have no null."""
+    """None for ``none``: TOML and variables have no null."""
     return None if value == "none" else value
 
 
@@ -54,46 +73,101 @@ def _tokens(*kinds: Kind) -> str:
     return ", ".join(p.token for p in DataProduct if p.kind in kinds)
 
 
-# The description of a field is what an error calls "allowed".
 _Product = Annotated[DataProduct, BeforeValidator(_product)]
-_MovieProduct = Annotated[_Product, _of_kind(Kind.MOVIE), Field(description=_tokens(Kind.MOVIE))]
-_PulseHeightProduct = Annotated[
-    _Product, _of_kind(Kind.PULSE_HEIGHT), Field(description=_tokens(Kind.PULSE_HEIGHT))
-]
+_MovieProduct = Annotated[_Product, _of_kind(Kind.MOVIE), Allowed(_tokens(Kind.MOVIE))]
+_PulseHeightProduct = Annotated[_Product, _of_kind(Kind.PULSE_HEIGHT), Allowed(_tokens(Kind.PULSE_HEIGHT))]
 _Products = Annotated[
-    tuple[_Product, ...], Field(min_length=1, description=f"a list of one or more of {_tokens(*Kind)}")
+    tuple[_Product, ...], Field(min_length=1), Allowed(f"a list of one or more of {_tokens(*Kind)}")
 ]
-_ModuleIds = tuple[Annotated[int, Field(ge=0, le=MAX_MODULE_ID)], ...]
-_Count = Annotated[int, Field(ge=1, description="an integer, 1 or more")]
-_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number of seconds above 0")]
+_ModuleIds = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=MAX_MODULE_ID)], ...],
+    Field(min_length=1),
+    Allowed(f"a list of one or more integers, 0 to {MAX_MODULE_ID}"),
+]
+_Count = Annotated[int, Field(ge=1), Allowed("an integer, 1 or more")]
+_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), Allowed("a number of seconds above 0")]
 _SecondsOrNone = Annotated[
     float | None,
-    Field(gt=0, allow_inf_nan=False, description="a number of seconds above 0, or none"),
+    Field(gt=0, allow_inf_nan=False),
     BeforeValidator(_none),
+    Allowed("a number of seconds above 0, or none"),
 ]
-_FileOrNone = Annotated[Path | None, Field(description="a path, or none"), BeforeValidator(_none)]
-_Flag = Annotated[bool, Field(description="true or false")]
+_GraceSeconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Allowed("a number of seconds, 0 or more")]
+_PortOrNone = Annotated[int | None, Field(ge=0, le=65535), BeforeValidator(_none), Allowed("a TCP port, or none")]
+_FileOrNone = Annotated[Path | None, BeforeValidator(_none), Allowed("a path, or none")]
+_Flag = Annotated[bool, Allowed("true or false")]
 
 
-class SimulationSettings(BaseModel):
+class _Table(BaseModel):
+    """Settings of one table; the docstring of a setting is its help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    flat: ClassVar[str | None] = None
+    """Prefix of the flat keys, which may stand outside the table, too; None where there are none."""
+
+
+class LimitSettings(_Table):
+    """How many, how often, how long."""
+
+    flat = ""
+
+    max_concurrent_rpcs: Annotated[_Count, Option("--max-streams")] = 100
+    """Streams at the same time."""
+    min_hp_io_update_interval_seconds: _Seconds = 0.001
+    """Shortest update interval that InitHpIo accepts."""
+    stalled_client_timeout_seconds: _Seconds = 60.0
+    """End a client that takes nothing for this time."""
+    quiet_stream_timeout_seconds: _SecondsOrNone = None
+    """End a stream without a frame for this time."""
+    shutdown_grace_period: _GraceSeconds = 5.0
+    """Time that calls have to end at shutdown, in seconds."""
+
+
+class TlsSettings(_Table):
+    """Certificates; connections are encrypted when there is one."""
+
+    flat = "tls_"
+
+    certificate: _FileOrNone = None
+    """Encrypt connections: PEM file of this server's certificate and its chain."""
+    key: _FileOrNone = None
+    """PEM file of the certificate's private key."""
+    client_ca: _FileOrNone = None
+    """Accept only clients with a certificate that one in this PEM file signed."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any of the files is given."""
+        return any((self.certificate, self.key, self.client_ca))
+
+
+class MetricsSettings(_Table):
+    """Where metrics for Prometheus are served, as http://HOST:PORT/metrics."""
+
+    flat = "metrics_"
+
+    port: _PortOrNone = None
+    """Serve metrics for Prometheus at this port; 0 for any that is free."""
+    host: Annotated[str, Field(min_length=1), Allowed("an address")] = "127.0.0.1"
+    """Address of the metrics."""
+
+
+class SimulationSettings(_Table):
     """What the server's own simulation plays; the predecessor's ``simulate_daq_cfg``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    movie_type: _MovieProduct = DataProduct.IMG16
-    """Data product of the movie images."""
-    ph_type: _PulseHeightProduct = DataProduct.PH256
-    """Data product of the pulse-height images."""
-    do_movie: _Flag = True
+    movie_type: Annotated[_MovieProduct, Option("--sim-movie-type")] = DataProduct.IMG16
+    """Data product of simulated movie images."""
+    ph_type: Annotated[_PulseHeightProduct, Option("--sim-ph-type")] = DataProduct.PH256
+    """Data product of simulated pulse-height images."""
+    do_movie: Annotated[_Flag, Option("--sim-movie")] = True
     """Simulate movie images."""
-    do_ph: _Flag = True
+    do_ph: Annotated[_Flag, Option("--sim-ph")] = True
     """Simulate pulse-height images."""
-    frames_per_pff: _Count = 1000
-    """Frames per file before the simulation goes on in the next one."""
-    sim_module_ids: Annotated[
-        _ModuleIds, Field(min_length=1, description=f"a list of one or more integers, 0 to {MAX_MODULE_ID}")
-    ] = (224,)
-    """Modules to simulate."""
+    frames_per_pff: Annotated[_Count, Option("--sim-frames-per-file")] = 1000
+    """Frames per file of the simulation."""
+    sim_module_ids: Annotated[_ModuleIds, Option("--sim-module-id")] = (224,)
+    """Simulated modules."""
 
     @model_validator(mode="after")
     def _has_products(self) -> Self:
@@ -108,56 +182,75 @@ class SimulationSettings(BaseModel):
         return tuple(product for product, wanted in chosen if wanted)
 
 
-class ServerSettings(BaseModel):
+class ServerSettings(_Table):
     """What the server may and must do; keys that the predecessor has keep its names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    flat = ""
 
-    run_probe: Annotated[RunProbe, Field(description=", ".join(RunProbe))] = RunProbe.PROCESS
-    """How an active run is recognised."""
-    max_concurrent_rpcs: _Count = 100
-    """Streams at the same time."""
-    min_hp_io_update_interval_seconds: _Seconds = 0.001
-    """Shortest interval that InitHpIo accepts."""
-    stalled_client_timeout_seconds: _Seconds = 60.0
-    """A client that takes nothing for so long is ended."""
-    quiet_stream_timeout_seconds: _SecondsOrNone = None
-    """A stream without a frame for so long is ended; None for never."""
-    shutdown_grace_period: Annotated[
-        float, Field(ge=0, allow_inf_nan=False, description="a number of seconds, 0 or more")
-    ] = 5.0
-    """Time that calls have to end at shutdown, s."""
+    run_probe: Annotated[RunProbe, Allowed(", ".join(RunProbe))] = RunProbe.PROCESS
+    """How an active run is recognized."""
+    limits: LimitSettings = LimitSettings()
+    """How many, how often, how long."""
     valid_data_products: _Products = tuple(DataProduct)
     """Data products to follow."""
-    data_roots: Annotated[tuple[Path, ...], Field(description="a list of directories")] = ()
-    """InitHpIo may follow these directories and what is below them; empty for any."""
+    data_roots: Annotated[tuple[Path, ...], Allowed("a list of directories")] = ()
+    """InitHpIo may follow only these directories and what is below them; none allows any."""
     polling_interval_seconds: _SecondsOrNone = None
-    """Look at the files this often instead of using inotify; None to use inotify where it works."""
-    accept_uploads: _Flag = False
-    """Take frames that clients push with UploadImages."""
+    """Check the files at this interval instead of using inotify."""
     stalled_run_seconds: _SecondsOrNone = 60.0
-    """A run that is active without a frame for so long makes the service NOT_SERVING; None for never."""
-    metrics_port: Annotated[
-        int | None, Field(ge=0, le=65535, description="a TCP port, or none"), BeforeValidator(_none)
-    ] = None
-    """Serve metrics for Prometheus at this port, 0 for any that is free; None for no metrics."""
-    metrics_host: Annotated[str, Field(min_length=1, description="an address")] = "127.0.0.1"
-    """Address at which they are served, to whoever reaches it."""
-    tls_certificate: _FileOrNone = None
-    """Certificate of the server and the chain above it, PEM; with it connections are encrypted."""
-    tls_key: _FileOrNone = None
-    """Private key of the certificate, PEM."""
-    tls_client_ca: _FileOrNone = None
-    """Only clients with a certificate that one of these signed may connect, PEM."""
+    """Report NOT_SERVING when a run is active and no frame arrived for this time."""
+    accept_uploads: _Flag = False
+    """Accept frames that clients push with UploadImages."""
     allowed_tokens_file: _FileOrNone = None
-    """Only calls with a token of this file are answered; ``panoseti-daq token`` makes its lines."""
+    """Answer only calls with a token of this file; panoseti-daq token makes its lines."""
+    tls: TlsSettings = TlsSettings()
+    """Certificates; connections are encrypted when there is one."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Metrics for Prometheus."""
     init_from_default: _Flag = False
-    """Follow what `default_hp_io_config_file` says as soon as the server starts."""
+    """Follow what default_hp_io_config_file says as soon as the server starts."""
     default_hp_io_config_file: Annotated[
-        Path, Field(description="a path of an hp_io_config file, or the name of one that comes with the package")
+        Path,
+        Allowed("a path of an hp_io_config file, or the name of one that comes with the package"),
+        Option("--hp-io-config"),
     ] = Path("hp_io_config_simulate.json")
-    """What to follow at start; a bare name is a file that comes with the package."""
-    simulate_daq_cfg: Annotated[
-        SimulationSettings, Field(description="an object with do_movie or do_ph true, or both")
-    ] = SimulationSettings()
+    """What init_from_default follows: an hp_io_config file, or the name of a packaged one."""
+    simulate_daq_cfg: Annotated[SimulationSettings, Allowed("an object with do_movie or do_ph true, or both")] = (
+        SimulationSettings()
+    )
     """What the server's own simulation plays."""
+
+
+def into_tables(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with each flat key, such as ``tls_key``, moved into its table.
+
+    Raises
+    ------
+    ValueError
+        A key stands both inside and outside its table.
+    """
+    nested = dict(values)
+    for flat, (table, name) in FLAT_KEYS.items():
+        if flat in nested:
+            inside = nested.get(table, {})
+            if not isinstance(inside, Mapping):
+                continue  # another error, which the model reports
+            if name in inside:
+                raise ValueError(f"{flat} and {table}.{name} are the same setting; allowed: one of them")
+            nested[table] = {**inside, name: nested.pop(flat)}
+    return nested
+
+
+def table_of(field: FieldInfo) -> type[_Table] | None:
+    """Return the model of a field that is a table itself; None for another."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, _Table) else None
+
+
+FLAT_KEYS: Final = {
+    f"{table.flat}{name}": (key, name)
+    for key, field in ServerSettings.model_fields.items()
+    if (table := table_of(field)) is not None and table.flat is not None
+    for name in table.model_fields
+}
+"""Table and name of each key that may also stand outside its table."""

@@ -47,7 +47,7 @@ async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_act
         It may not; says which field, which value and what is allowed.
     """
     try:
-        config.check(settings.min_hp_io_update_interval_seconds)
+        config.check(settings.limits.min_hp_io_update_interval_seconds)
     except ConfigError as error:
         raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
     if config.simulate or config.uploads_only or config.replay:

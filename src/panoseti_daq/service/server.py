@@ -158,7 +158,7 @@ async def _start(
 ) -> Server:
     """Start a server in four steps; leave on `stack` what undoes each."""
     server, address, reloaded = _secure(settings, *listen_at)
-    stack.push_async_callback(server.stop, settings.shutdown_grace_period)
+    stack.push_async_callback(server.stop, settings.limits.shutdown_grace_period)
     tasks = await stack.enter_async_context(asyncio.TaskGroup())
 
     acquisition = Acquisition(settings, tasks, make_source)
@@ -176,11 +176,11 @@ async def _start(
         ("reload certificates and tokens", keep_up_to_date(reloaded)),
     ):
         stack.callback(tasks.create_task(watching, name=name).cancel)
-    if settings.metrics_port is None:
+    if settings.metrics.port is None:
         return Server(address, acquisition, run_health)
     from panoseti_daq.service.monitor.metrics import serving_metrics
 
-    metrics = serving_metrics(report, settings.metrics_host, settings.metrics_port)
+    metrics = serving_metrics(report, settings.metrics.host, settings.metrics.port)
     return Server(address, acquisition, run_health, await stack.enter_async_context(metrics))
 
 
@@ -188,10 +188,10 @@ def _secure(
     settings: ServerSettings, host: str, port: int, limits: ConnectionLimits
 ) -> tuple[grpc.aio.Server, str, list[Reloaded[Any]]]:
     """Make the gRPC server; return it, where it listens, and what of it is in files that may be replaced."""
-    files = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
-    tls = TlsFiles(*files) if any(files) else None
+    files = settings.tls
+    tls = TlsFiles(files.certificate, files.key, files.client_ca) if files.is_used else None
     access = Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
-    n_streams = settings.max_concurrent_rpcs
+    n_streams = settings.limits.max_concurrent_rpcs
     server = grpc.aio.server(
         options=(*_OPTIONS, *limits.options(n_streams)),
         interceptors=[access] if access else [],

@@ -137,7 +137,7 @@ class Streams:
     @property
     def limit(self) -> int:
         """Streams that there may be."""
-        return self._settings.max_concurrent_rpcs
+        return self._settings.limits.max_concurrent_rpcs
 
     @property
     def n_sent(self) -> int:
@@ -185,8 +185,8 @@ class Streams:
 
     async def watch(self) -> None:
         """End streams whose client stalls, and quiet ones if the settings say so; run until cancelled."""
-        stalled_s = self._settings.stalled_client_timeout_seconds
-        quiet_s = self._settings.quiet_stream_timeout_seconds or math.inf
+        stalled_s = self._settings.limits.stalled_client_timeout_seconds
+        quiet_s = self._settings.limits.quiet_stream_timeout_seconds or math.inf
         while True:
             await asyncio.sleep(min(WATCH_INTERVAL_S, stalled_s / 4, quiet_s / 4))
             now = _now()

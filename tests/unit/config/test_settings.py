@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import operator
 import os
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 
 from panoseti_daq.config.files import read_object
 from panoseti_daq.config.hp_io import read_hp_io
-from panoseti_daq.config.load import load_settings
+from panoseti_daq.config.keys import allowed_keys
+from panoseti_daq.config.load import check_values, load_settings
 from panoseti_daq.config.nodes import targets_of
 from panoseti_daq.config.packaged import packaged_config, packaged_configs
-from panoseti_daq.config.settings import RunProbe, ServerSettings
+from panoseti_daq.config.settings import FLAT_KEYS, RunProbe, ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.choose_source import simulation_of
@@ -92,10 +94,10 @@ def test_an_option_beats_the_environment_which_beats_the_file_which_beats_the_de
     monkeypatch.setenv("PANOSETI_DAQ_MAX_CONCURRENT_RPCS", "2")
     monkeypatch.setenv("PANOSETI_DAQ_SHUTDOWN_GRACE_PERIOD", "2")
     settings = load_settings(file, {"max_concurrent_rpcs": 3})
-    assert settings.max_concurrent_rpcs == 3
-    assert settings.shutdown_grace_period == 2
+    assert settings.limits.max_concurrent_rpcs == 3
+    assert settings.limits.shutdown_grace_period == 2
     assert settings.run_probe is RunProbe.GROWTH
-    assert settings.stalled_client_timeout_seconds == 60
+    assert settings.limits.stalled_client_timeout_seconds == 60
 
 
 def test_sources_may_set_different_keys_of_the_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +110,7 @@ def test_sources_may_set_different_keys_of_the_simulation(tmp_path: Path, monkey
     assert simulation.sim_module_ids == (3, 4)
 
 
-@pytest.mark.parametrize("key", ServerSettings.model_fields)
+@pytest.mark.parametrize("key", allowed_keys())
 def test_every_key_is_an_environment_variable(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = {
         "run_probe": "none",
@@ -120,22 +122,91 @@ def test_every_key_is_an_environment_variable(key: str, monkeypatch: pytest.Monk
         "simulate_daq_cfg": '{"do_ph": false}',
     }
     monkeypatch.setenv(f"PANOSETI_DAQ_{key.upper()}", texts.get(key, "17"))
-    assert getattr(load_settings(None), key) != getattr(ServerSettings(), key)
-    assert load_settings(None).model_fields_set == {key}
+    path = FLAT_KEYS.get(key, (key,))
+    value_of = operator.attrgetter(".".join(path))
+    assert value_of(load_settings(None)) != value_of(ServerSettings())
+    assert load_settings(None).model_dump(exclude_unset=True).keys() == {path[0]}
+
+
+TABLES = """
+[limits]
+max_concurrent_rpcs = 7
+[tls]
+key = "server.key"
+[metrics]
+port = 9151
+"""
+FLAT = """
+max_concurrent_rpcs = 7
+tls_key = "server.key"
+metrics_port = 9151
+"""
+
+
+def test_a_table_is_the_same_as_its_flat_keys(tmp_path: Path) -> None:
+    settings = load_settings(_file(tmp_path, TABLES, "tables.toml"))
+    assert settings == load_settings(_file(tmp_path, FLAT, "flat.toml"))
+    assert (settings.limits.max_concurrent_rpcs, settings.metrics.port) == (7, 9151)
+    assert settings.tls.key == tmp_path / "server.key"
+
+
+def test_sources_may_write_a_key_inside_its_table_and_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _file(tmp_path, TABLES, "server.toml")
+    monkeypatch.setenv("PANOSETI_DAQ_MAX_CONCURRENT_RPCS", "8")
+    monkeypatch.setenv("PANOSETI_DAQ_METRICS__HOST", "::1")
+    settings = load_settings(file, {"limits": {"shutdown_grace_period": 1.0}, "metrics_port": 1})
+    assert settings.limits.max_concurrent_rpcs == 8
+    assert settings.limits.shutdown_grace_period == 1.0
+    assert (settings.metrics.host, settings.metrics.port) == ("::1", 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            "[limits]\nmax_concurrent_rpcs = 0",
+            "limits.max_concurrent_rpcs: 0 is out of range; allowed: an integer",
+        ),
+        ("[tls]\nca = 1", "tls.ca: 1 is under an unknown key; allowed: certificate, key, client_ca"),
+        ("tls = 1", "tls: 1 is of the wrong type; allowed: an object with certificate, key, client_ca"),
+        ("tls_key = 1", "tls_key: 1 is of the wrong type; allowed: a path, or none"),
+        ("tls_key = 'a'\n[tls]\nkey = 'b'", "tls_key and tls.key are the same setting; allowed: one of them"),
+    ],
+)
+def test_an_error_names_a_key_as_it_was_written(content: str, text: str, tmp_path: Path) -> None:
+    file = _file(tmp_path, content, "server.toml")
+    assert _error(file).startswith(f"{file}: {text}")
+
+
+def test_a_bad_variable_of_a_table_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANOSETI_DAQ_LIMITS__MAX_CONCURRENT_RPCS", "many")
+    assert "environment: PANOSETI_DAQ_LIMITS__MAX_CONCURRENT_RPCS: 'many' is of the wrong type" in _error(None)
+
+
+def test_one_module_in_a_variable_is_a_list_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANOSETI_DAQ_SIMULATE_DAQ_CFG__SIM_MODULE_IDS", "3")
+    assert load_settings(None).simulate_daq_cfg.sim_module_ids == (3,)
+
+
+def test_the_variables_of_clients_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANOSETI_DAQ_TLS", "1")
+    assert load_settings(None) == ServerSettings()
 
 
 def test_none_in_the_environment_switches_a_timeout_of_the_file_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = _file(tmp_path, {"quiet_stream_timeout_seconds": 50})
-    assert load_settings(file).quiet_stream_timeout_seconds == 50
+    assert load_settings(file).limits.quiet_stream_timeout_seconds == 50
     monkeypatch.setenv("PANOSETI_DAQ_QUIET_STREAM_TIMEOUT_SECONDS", "none")
-    assert load_settings(file).quiet_stream_timeout_seconds is None
+    assert load_settings(file).limits.quiet_stream_timeout_seconds is None
 
 
 def test_a_file_may_say_none_for_toml_has_no_null(tmp_path: Path) -> None:
     file = _file(tmp_path, "quiet_stream_timeout_seconds = 'none'", "server.toml")
-    assert load_settings(file).quiet_stream_timeout_seconds is None
+    assert load_settings(file).limits.quiet_stream_timeout_seconds is None
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,20 +222,20 @@ def test_the_predecessors_file_is_accepted_and_one_line_names_what_is_ignored(
     file = _file(tmp_path, content)
     with caplog.at_level(logging.INFO):
         settings = load_settings(file)
-    assert settings.max_concurrent_rpcs == 7
-    assert settings.min_hp_io_update_interval_seconds == 0.01
+    assert settings.limits.max_concurrent_rpcs == 7
+    assert settings.limits.min_hp_io_update_interval_seconds == 0.01
     assert settings.simulate_daq_cfg.products == (DataProduct.IMG8, DataProduct.PH1024)
     assert settings.simulate_daq_cfg.sim_module_ids == (224, 3)
     [record] = caplog.records
     assert record.getMessage().startswith(f"{file}: ignored")
     simulation = content["simulate_daq_cfg"]
-    not_ours = content.keys() - ServerSettings.model_fields.keys()
+    not_ours = content.keys() - set(allowed_keys())
     not_ours |= simulation.keys() - type(settings.simulate_daq_cfg).model_fields.keys()
     assert all(key in record.getMessage() for key in not_ours)
 
 
 def test_the_predecessors_reader_timeout_does_not_end_quiet_streams(tmp_path: Path) -> None:
-    assert load_settings(_file(tmp_path, PEER_FILE)).quiet_stream_timeout_seconds is None
+    assert load_settings(_file(tmp_path, PEER_FILE)).limits.quiet_stream_timeout_seconds is None
 
 
 def test_a_variable_of_the_predecessor_is_ignored_too(
@@ -323,7 +394,7 @@ def test_a_file_beside_the_configuration_goes_before_the_packaged_one_of_its_nam
 
 
 def test_the_simulation_plays_what_is_configured_and_followed() -> None:
-    settings = ServerSettings.model_validate(
+    settings = check_values(
         {
             "valid_data_products": ["img8", "ph256"],
             "simulate_daq_cfg": {"movie_type": "img8", "ph_type": "ph1024", "sim_module_ids": [5]},
@@ -336,7 +407,7 @@ def test_the_simulation_plays_what_is_configured_and_followed() -> None:
 
 
 def test_a_simulation_of_products_that_are_not_followed_is_refused() -> None:
-    settings = ServerSettings.model_validate({"valid_data_products": ["img8"]})
+    settings = check_values({"valid_data_products": ["img8"]})
     with pytest.raises(ConfigError, match="img16, ph256 is not followed; allowed by valid_data_products: img8"):
         simulation_of(settings)
 
@@ -363,6 +434,7 @@ def test_the_packaged_files_are_usable_from_any_directory(tmp_path: Path, monkey
 def test_the_packaged_server_configuration_lists_every_key_with_its_default() -> None:
     file = packaged_config("daq_data_server_config.json")
     settings = load_settings(file)
+    assert read_object(file).keys() == set(allowed_keys())
     assert settings.model_fields_set == ServerSettings.model_fields.keys()
     assert settings.model_copy(update={"default_hp_io_config_file": Path("hp_io_config_simulate.json")}) == (
         ServerSettings()
