@@ -69,7 +69,7 @@ def types(session: nox.Session) -> None:
     """Type-check the package and its tests."""
     session.install("-e", ".[dev]", "pillow")  # docs/make_pictures.py imports it
     session.run("mypy")
-    session.run("mypy", "tests", "compat/src", "docs/make_pictures.py", "noxfile.py")
+    session.run("mypy", "tests", "compat/src", "docs/make_pictures.py", "docs/make_settings.py", "noxfile.py")
 
 
 @nox.session

@@ -18,17 +18,22 @@ from support.pseudo_terminal import in_terminal
 from support.rig import recording, run_command, serving_in_thread, started
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.cli.status import status as show_status
+from panoseti_daq.cli.main import run
 from panoseti_daq.client import DaqDataClient
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.hp_io import HpIoConfig
 from panoseti_daq.simulator.faults import Faults
 from panoseti_daq.simulator.schedule import Simulation
 from panoseti_daq.simulator.simulator import Simulator
 from panoseti_daq.sources.follow import RunSource
 
 DEAD = "127.0.0.1:1"  # nobody listens there
+
+
+def show_status(address: str) -> None:
+    """Run the command in this process."""
+    assert run(["status", "--host", address]) == 0
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ def test_status_of_a_server_that_follows_nothing_has_none() -> None:
 def test_status_says_that_all_is_well_in_few_words(
     address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_status([address])
+    show_status(address)
     shown = capsys.readouterr().out
     _, follows, noticed_by, set_by, *_ = shown.splitlines()
     assert follows == f"follows data directory {tmp_path}, modules 1, 4 files"
@@ -92,7 +97,7 @@ def test_status_tells_the_bytes_that_were_skipped(tmp_path: Path, capsys: pytest
         with DaqDataClient.connect(server.address) as client:
             wait_until(lambda: bool(keys := client.get_status(server.address).keys) and keys[0].frames == 6)
             status = client.get_status(server.address)
-        show_status([server.address])
+        show_status(server.address)
     assert status.skipped_bytes == 777
     assert status.bad_frames >= 1  # of what is seen in parts nobody knows how many frames it was
     assert "skipped in files: 777 bytes that are no frame, " in capsys.readouterr().out
@@ -101,7 +106,7 @@ def test_status_tells_the_bytes_that_were_skipped(tmp_path: Path, capsys: pytest
 def test_status_says_that_it_polls_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "module_1").mkdir()
     with serving_in_thread(tmp_path, polling_interval_seconds=0.25) as server:
-        show_status([server.address])
+        show_status(server.address)
     assert "changes noticed by: polling every 0.25 s, as configured\n" in capsys.readouterr().out
 
 
@@ -119,7 +124,7 @@ def test_status_tells_the_changes_that_inotify_missed_and_what_is_done_now(
             recorder.write(DataProduct.IMG16)
             os.utime(path, (0, 0))  # so long ago that it ought to have been told
             wait_until(lambda: client.get_status(server.address).followed.missed_events > 0)
-            show_status([server.address])
+            show_status(server.address)
     shown = capsys.readouterr().out
     assert "changes noticed by: polling every 0.1 s, because inotify did not tell a change of " in shown
     assert "missed by inotify, found by looking: 1 change\n" in shown

@@ -8,7 +8,7 @@ import sys
 
 from daq_data.client import AioDaqDataClient, hp_io_config_simulate_path
 from daq_data.config_paths import existing
-from panoseti_daq.cli.options import LogLevel, log_to_stderr
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.config.files import content_of
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Annotated
 
 import typer
 
-from panoseti_daq.cli.options import LogLevel, LogLevelOption, log_to_stderr
+from panoseti_daq.cli.live import LiveTable
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import LogLevelOption
+from panoseti_daq.client import AioDaqDataClient, Credentials
+from panoseti_daq.client.portal import PORTALS
+from panoseti_daq.config.hp_io import HpIoConfig
+from panoseti_daq.config.settings import ServerSettings
+from panoseti_daq.errors import ViewerError
+from panoseti_daq.service.server import running_server
+from panoseti_daq.viewers import ViewerContext, qt, term, view
+from panoseti_daq.viewers.feed import Feed, Wanted
+from panoseti_daq.viewers.plugin import make_viewer
+from panoseti_daq.viewers.show import show
+from panoseti_daq.viewers.text import terminal
 
 _TABLE_INTERVAL_S = 0.05
 _TERMINAL_REFRESH_S = 0.2
@@ -15,33 +29,25 @@ _WINDOW_REFRESH_S = 0.1
 
 
 def demo(
-    duration: Annotated[float | None, typer.Option(min=0, help="End after so many seconds.")] = None,
+    duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Show simulated images live, without hardware or network: in a window, else in the terminal, else a table.
 
     Until the window is closed, q is pressed, or Ctrl-C.
     """
-    from panoseti_daq.client.portal import PORTALS
-    from panoseti_daq.config.hp_io import HpIoConfig
-    from panoseti_daq.config.settings import ServerSettings
-    from panoseti_daq.service.server import running_server
-
     log_to_stderr(log_level)
-    show = _in_window if _can_open_windows() else _in_terminal if sys.stdout.isatty() else _as_table
+    present = _in_window if _can_open_windows() else _in_terminal if sys.stdout.isatty() else _as_table
     with (
         PORTALS as portal,
         portal.wrap_async_context_manager(
             running_server(ServerSettings(), follow=HpIoConfig(simulate=True))
         ) as server,
     ):
-        show(server.address, duration)
+        present(server.address, duration)
 
 
 def _can_open_windows() -> bool:
-    from panoseti_daq.errors import ViewerError
-    from panoseti_daq.viewers import qt
-
     if not qt.has_display():
         return False
     try:
@@ -52,44 +58,26 @@ def _can_open_windows() -> bool:
 
 
 def _in_window(address: str, duration_s: float | None) -> None:
-    from PySide6.QtCore import QTimer
-
-    from panoseti_daq.client import AioDaqDataClient, Credentials
-    from panoseti_daq.viewers import qt
-    from panoseti_daq.viewers.show import show
-    from panoseti_daq.viewers.view import SPEC
+    from PySide6.QtCore import QTimer  # an optional dependency
 
     app = qt.application()
     if duration_s is not None:
         QTimer.singleShot(round(duration_s * 1000), app.quit)
     show(
-        [(SPEC, {})],
+        [(view.SPEC, {})],
         lambda: AioDaqDataClient.connect(address, credentials=Credentials()),
         refresh_period_s=_WINDOW_REFRESH_S,
     )
 
 
 def _in_terminal(address: str, duration_s: float | None) -> None:
-    from panoseti_daq.client import AioDaqDataClient, Credentials
-    from panoseti_daq.viewers import ViewerContext
-    from panoseti_daq.viewers.feed import Feed, Wanted
-    from panoseti_daq.viewers.plugin import make_viewer
-    from panoseti_daq.viewers.term import SPEC
-    from panoseti_daq.viewers.text import terminal
-
     context = ViewerContext(_TERMINAL_REFRESH_S)
-    viewer = make_viewer(SPEC, context, {})
-    with Feed(AioDaqDataClient.connect(address, credentials=Credentials()), Wanted.by(SPEC, context)) as feed:
+    viewer = make_viewer(term.SPEC, context, {})
+    with Feed(AioDaqDataClient.connect(address, credentials=Credentials()), Wanted.by(term.SPEC, context)) as feed:
         terminal.run(viewer, feed, _TERMINAL_REFRESH_S, duration_s)
 
 
 def _as_table(address: str, duration_s: float | None) -> None:
-    import asyncio
-
-    from panoseti_daq.cli.live import LiveTable
-    from panoseti_daq.client import AioDaqDataClient, Credentials
-    from panoseti_daq.client.portal import PORTALS
-
     async def run() -> None:
         async with AioDaqDataClient.connect(address, credentials=Credentials()) as client:
             try:

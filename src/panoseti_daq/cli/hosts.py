@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import asyncio
+import time
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from panoseti_daq.cli.options import DaqConfigOption, HostOption, NetConfigOption, make_client
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.cli.options import with_options
+from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.cli.tables import print_table
+from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.errors import HostError
 
-if TYPE_CHECKING:
-    from panoseti_daq._proto import daq_data_pb2 as pb
-    from panoseti_daq.client import AioDaqDataClient
 
-
-def list_hosts(
-    host: HostOption = None, daq_config: DaqConfigOption = None, net_config: NetConfigOption = None
-) -> None:
+@with_options(SERVERS)
+def list_hosts(servers: Servers) -> None:
     """Show every DAQ node: whether it answers, and what it follows."""
-    import asyncio
-
-    from rich.table import Table
-
-    from panoseti_daq.cli.options import print_table
-    from panoseti_daq.errors import HostError
 
     async def ask() -> list[tuple[str, bool, str]]:
-        client, _ = make_client(host, daq_config, net_config)
-        async with client:
-            return await asyncio.gather(*(_ask_one(client, name) for name in host or client.hosts))
+        async with servers.client() as client:
+            return await asyncio.gather(*(_ask_one(client, name) for name in servers.hosts or client.hosts))
 
     rows = asyncio.run(ask())
     table = Table("host", "answers", "follows", box=None, pad_edge=False)
@@ -39,8 +35,6 @@ def list_hosts(
 
 
 async def _ask_one(client: AioDaqDataClient, host: str) -> tuple[str, bool, str]:
-    from panoseti_daq.client import RpcError
-
     if not await client.is_daq_host_valid(host):
         return host, False, ""
     try:
@@ -56,23 +50,18 @@ def _follows(status: pb.StatusResponse) -> str:
     return f"{status.followed.description}; modules {modules}"
 
 
+@with_options(SERVERS)
 def ping(
-    host: HostOption = None,
-    daq_config: DaqConfigOption = None,
-    net_config: NetConfigOption = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for an answer.")] = 0.5,
+    *,
+    servers: Servers,
 ) -> None:
     """Ask servers whether they are there."""
-    import asyncio
-    import time
-
-    from panoseti_daq.errors import HostError
 
     async def ping_all() -> int:
-        client, _ = make_client(host, daq_config, net_config)
         n_answers = 0
-        async with client:
-            for name in host or client.hosts:
+        async with servers.client() as client:
+            for name in servers.hosts or client.hosts:
                 begin = time.perf_counter()
                 answers = await client.ping(name, timeout)
                 took_ms = 1e3 * (time.perf_counter() - begin)
@@ -84,15 +73,12 @@ def ping(
         raise HostError("no server answered")
 
 
-def reflect(
-    host: HostOption = None, daq_config: DaqConfigOption = None, net_config: NetConfigOption = None
-) -> None:
+@with_options(SERVERS)
+def reflect(servers: Servers) -> None:
     """List the services and calls of servers."""
-    import asyncio
 
     async def ask() -> str:
-        client, hosts = make_client(host, daq_config, net_config)
-        async with client:
-            return await client.reflect_services(hosts)
+        async with servers.client() as client:
+            return await client.reflect_services(servers.hosts)
 
     typer.echo(asyncio.run(ask()), nl=False)

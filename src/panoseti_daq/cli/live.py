@@ -8,16 +8,16 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
 
+from panoseti_daq.cli.times import iso_utc
+from panoseti_daq.client import ReceivedFrame, image_dict
 from panoseti_daq.pff import Key, TimeStatus
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from panoseti_daq.client import ReceivedFrame
 
 _REFRESH_HZ: Final = 5
 _WIDE_COLUMNS: Final = 100
@@ -26,8 +26,6 @@ _RATE_OVER_S: Final = 3.0
 
 def json_line(frame: ReceivedFrame) -> str:
     """Everything about a frame but its pixels, and their min, max and mean, as one line of JSON."""
-    from panoseti_daq.client import image_dict
-
     image: dict[str, Any] = image_dict(frame, iso_utc)
     pixels = image.pop("image_array")
     header = image["header"]
@@ -44,14 +42,6 @@ def json_line(frame: ReceivedFrame) -> str:
         "mean": round(float(pixels.mean()), 3),
     }
     return json.dumps(image)
-
-
-def iso_utc(unix_ns: int) -> str:
-    """``2024-07-25T04:34:52.779007488`` of UTC ns since 1970; ``NaT`` of 0, which stands for no time."""
-    if not unix_ns:
-        return "NaT"
-    seconds, ns = divmod(unix_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}"
 
 
 def age_s(frame: ReceivedFrame) -> float:
@@ -87,9 +77,6 @@ class LiveTable:
 
     async def show(self, frames: AsyncIterator[ReceivedFrame]) -> None:
         """Take in frames until they end."""
-        from rich.console import Console
-        from rich.live import Live
-
         console = Console()
         self._wide = console.width >= _WIDE_COLUMNS
         if not console.is_terminal:
@@ -108,8 +95,6 @@ class LiveTable:
         row.add(frame)
 
     def _table(self) -> Table:
-        from rich.table import Table
-
         table = Table(title=self._title, box=None, pad_edge=False, header_style="bold")
         several_hosts = len({host for host, _ in self._rows}) > 1
         for name in ["host"] * several_hosts + ["module", "product"] + ["UTC"] * self._wide:

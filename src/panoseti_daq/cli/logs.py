@@ -1,9 +1,11 @@
-"""Logs of a program that runs for months: as JSON, and without floods."""
+"""Logs of the commands: on a terminal, as lines, as JSON, and without floods of a program that runs for months."""
 
 from __future__ import annotations
 
+import enum
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,40 @@ from typing import Final
 MAX_PER_MINUTE: Final = 10  # warnings from one place
 _MINUTE_S: Final = 60.0
 _MAX_PLACES: Final = 500  # that are remembered: others' templates may be made at run time
+
+
+class LogLevel(enum.StrEnum):
+    """How much is logged to stderr."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class LogFormat(enum.StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def log_to_stderr(level: LogLevel, log_format: LogFormat = LogFormat.TEXT, *, limit_repeats: bool = False) -> None:
+    """Log in color on a terminal, as plain lines elsewhere, or as JSON; `limit_repeats` as in `LimitRepeats`."""
+    if log_format is LogFormat.JSON:
+        handler: logging.Handler = logging.StreamHandler()
+        handler.setFormatter(JsonFormatter())
+    elif sys.stderr.isatty():
+        from rich.console import Console  # takes 40 ms, which no pipe pays for
+        from rich.logging import RichHandler
+
+        handler = RichHandler(console=Console(stderr=True), show_path=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[LimitRepeats(handler) if limit_repeats else handler])
 
 
 class JsonFormatter(logging.Formatter):

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from typing import Final
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from panoseti_daq.cli import (
-    control,
-    demo,
-    hosts,
-    pff,
-    plot,
-    record,
-    serve,
-    simulate,
-    status,
-    stream,
-    systemd,
-    token,
-)
-from panoseti_daq.cli.options import takes_credentials
+from panoseti_daq.cli.options import as_command
+from panoseti_daq.errors import DaqError, HostError
 
 EXIT_FAILURE: Final = 1
 EXIT_NOTHING_REACHABLE: Final = 3
 EXIT_INTERRUPTED: Final = 130
 
+# Name, then module and function (or application of commands) below panoseti_daq.cli, then help.
+COMMANDS: Final = {
+    "serve": ("serve:serve", "Serve live images of the modules of a data directory."),
+    "simulate": ("simulate:simulate", "Write simulated or recorded frames the way Hashpipe does, until Ctrl-C."),
+    "demo": ("demo:demo", "Show simulated images live, without hardware or network."),
+    "stream": ("stream:stream", "Show the newest images of servers, as a live table or as JSON lines."),
+    "record": ("record:record", "Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."),
+    "hosts": ("hosts:list_hosts", "Show every DAQ node: whether it answers, and what it follows."),
+    "ping": ("hosts:ping", "Ask servers whether they are there."),
+    "reflect": ("hosts:reflect", "List the services and calls of servers."),
+    "init": ("control:init", "Choose what servers follow: a data directory, or simulated data."),
+    "status": ("status:status", "Show what servers are doing: what they follow, rates and ages, streams, disks."),
+    "token": ("token:token", "Make a token for a client."),
+    "systemd-unit": ("systemd:app", "Print a systemd unit that serves with this installation."),
+    "viewers": ("plot:viewers", "List the viewers that are installed, and those that cannot be loaded."),
+    "plot": ("plot:plot_app", "Look at the images: one command per installed viewer."),
+    "pff": ("pff:app", "Look into PFF files."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """The commands; the module of one is imported when the command is asked for, and not for the list of all."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return one command; None when there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        return as_command(cmd_name, getattr(importlib.import_module(f"panoseti_daq.cli.{module}"), name))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that was asked for; an unknown one is refused with those of similar names."""
+        names: Any = dict.fromkeys(COMMANDS)
+        self.commands = names  # of which nothing else is looked at
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=LazyGroup,
     name="panoseti-daq",
     help="Live images of the PANOSETI telescopes.",
     rich_markup_mode=None,
@@ -36,21 +72,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve.serve)
-app.command()(simulate.simulate)
-app.command()(demo.demo)
-app.command()(takes_credentials(stream.stream))
-app.command()(takes_credentials(record.record))
-app.command("hosts")(takes_credentials(hosts.list_hosts))
-app.command()(takes_credentials(hosts.ping))
-app.command()(takes_credentials(hosts.reflect))
-app.command()(takes_credentials(control.init))
-app.command()(takes_credentials(status.status))
-app.command()(token.token)
-app.command(context_settings=systemd.PASSES_OPTIONS_ON)(systemd.systemd_unit)
-app.command()(plot.viewers)
-app.add_typer(plot.plot_app, name="plot")
-app.add_typer(pff.app, name="pff")
 
 
 @app.callback(invoke_without_command=True)
@@ -81,13 +102,11 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output left, as `head` does
         sys.stderr.close()
         return EXIT_FAILURE
-    except Exception as error:
+    except (DaqError, OSError, ExceptionGroup) as error:
         return _fail_expected(error)
 
 
 def _fail_expected(error: Exception) -> int:
-    from panoseti_daq.errors import DaqError, HostError
-
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, HostError):

@@ -1,146 +1,129 @@
-"""Options that several commands share, and logging."""
+"""How options reach a command: single ones that several commands share, and groups that become one argument."""
 
 from __future__ import annotations
 
-import enum
-import functools
+import dataclasses
 import inspect
-import logging
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from panoseti_daq.client import AioDaqDataClient
-
-
-_UNLIMITED: Final = 1000  # columns
-
-
-class LogLevel(enum.StrEnum):
-    """How much is logged to stderr."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
-
-
-class LogFormat(enum.StrEnum):
-    """How log lines are written."""
-
-    TEXT = "text"
-    JSON = "json"
-
+from panoseti_daq.cli.logs import LogFormat, LogLevel
 
 LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much to log to stderr.")]
-HostOption = Annotated[
-    list[str] | None,
-    typer.Option("--host", help="HOST, HOST:PORT or unix:///PATH of a server; repeatable. Default: localhost."),
-]
-DaqConfigOption = Annotated[
-    Path | None, typer.Option("--daq-config", help="daq_config.json with the DAQ nodes.", show_default=False)
-]
-NetConfigOption = Annotated[
-    Path | None,
-    typer.Option("--net-config", help="network_config.json, for nodes behind a gateway.", show_default=False),
-]
+LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Text lines, or one JSON object a line.")]
 ModuleIdOption = Annotated[
     list[int] | None, typer.Option("--module-id", min=0, max=255, help="Only this module; repeatable.")
 ]
 
 
-_CREDENTIALS: Final = {
-    "token_file": Annotated[
-        Path | None, typer.Option(help="File with our token, for servers that want one.", show_default=False)
-    ],
-    "tls": Annotated[bool, typer.Option("--tls", help="Encrypt connections; implied by the other --tls options.")],
-    "tls_ca": Annotated[
-        Path | None, typer.Option(help="Authorities of the servers' certificates, PEM.", show_default=False)
-    ],
-    "tls_certificate": Annotated[
-        Path | None,
-        typer.Option("--tls-certificate", "--tls-cert", help="Our own certificate, PEM.", show_default=False),
-    ],
-    "tls_key": Annotated[Path | None, typer.Option(help="Its private key, PEM.", show_default=False)],
-    "tls_server_name": Annotated[
-        str | None,
-        typer.Option(help="Name in the servers' certificates, if not the one we use.", show_default=False),
-    ],
-}
-"""Options of every command that talks to servers, and fields of `Credentials`; there is none for a token itself,
-for whoever lists the processes would see it."""
+@dataclass(frozen=True, slots=True)
+class OptionGroup:
+    """Options that together make one argument of a command.
 
-_given: ContextVar[Mapping[str, Any] | None] = ContextVar("given", default=None)
+    Attributes
+    ----------
+    argument
+        Parameter of the command that they make.
+    parameters
+        The options, annotated as typer wants them.
+    make
+        Makes the argument; called with the values of the options by name.
+    """
+
+    argument: str
+    parameters: tuple[inspect.Parameter, ...]
+    make: Callable[..., Any]
+
+    @classmethod
+    def of(cls, argument: str, make: Callable[..., Any]) -> Self:
+        """Group of the parameters of a function or dataclass that are annotated as typer wants them."""
+        return cls(argument, tuple(inspect.signature(make, eval_str=True).parameters.values()), make)
+
+    @classmethod
+    def of_fields(cls, argument: str, kind: type[Any], options: Mapping[str, Any]) -> Self:
+        """Group of fields of a dataclass, which have their types and defaults.
+
+        Parameters
+        ----------
+        argument
+            Parameter of the command.
+        kind
+            The dataclass.
+        options
+            Option (``typer.Option``) of each field that has one.
+        """
+        hints = get_type_hints(kind)
+        defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+
+        def make(**values: Any) -> Any:
+            given = {name: value for name, value in values.items() if value not in (None, [])}
+            # What is given twice counts once.
+            return kind(**{n: tuple(dict.fromkeys(v)) if isinstance(v, list) else v for n, v in given.items()})
+
+        parameters = (
+            option_parameter(name, hints[name], option, default=defaults[name]) for name, option in options.items()
+        )
+        return cls(argument, tuple(parameters), make)
 
 
-def takes_credentials(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options about credentials in addition; `make_client` uses them."""
-    signature = inspect.signature(command, eval_str=True)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    added = [
-        inspect.Parameter(name, kind, default=False if name == "tls" else None, annotation=annotation)
-        for name, annotation in _CREDENTIALS.items()
-    ]
-    parameters = [*(parameter.replace(kind=kind) for parameter in signature.parameters.values()), *added]
+def option_parameter(name: str, kind: Any, option: Any, *, default: Any = None) -> inspect.Parameter:
+    """Return a parameter for typer.
 
-    @functools.wraps(command)
-    def with_credentials(**values: Any) -> None:
-        _given.set({name: values.pop(name) for name in _CREDENTIALS})
-        command(**values)
+    Parameters
+    ----------
+    name
+        Of the parameter.
+    kind
+        Type of the value; a tuple becomes a repeatable option.
+    option
+        ``typer.Option(...)``.
+    default
+        Of the value; None, and that of a repeatable option, for nothing given.
+    """
+    if get_origin(kind) is tuple:
+        kind, default = list[get_args(kind)[0]] | None, None  # type: ignore[misc]
+    elif default is None and type(None) not in get_args(kind):
+        kind = kind | None
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
 
-    with_credentials.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_credentials.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    del with_credentials.__wrapped__  # typer would look at its annotations
-    return with_credentials
+
+def with_options(*groups: OptionGroup) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command: in place of each argument that a group makes, typer sees the options of the group."""
+    by_argument = {group.argument: group for group in groups}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command, eval_str=True).parameters.values():
+            group = by_argument.get(parameter.name)
+            parameters += group.parameters if group else (parameter,)
+        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+
+        def run(**values: Any) -> None:
+            for group in groups:
+                of_group = {parameter.name: values.pop(parameter.name) for parameter in group.parameters}
+                values[group.argument] = group.make(**of_group)
+            command(**values)
+
+        run.__name__, run.__doc__ = getattr(command, "__name__", ""), command.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
 
 
-def log_to_stderr(level: LogLevel, log_format: LogFormat = LogFormat.TEXT, *, limit_repeats: bool = False) -> None:
-    """Log in color on a terminal, as plain lines elsewhere, or as JSON; `limit_repeats` as in `cli.logs`."""
-    if log_format is LogFormat.JSON:
-        from panoseti_daq.cli.logs import JsonFormatter
-
-        handler: logging.Handler = logging.StreamHandler()
-        handler.setFormatter(JsonFormatter())
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.logging import RichHandler
-
-        handler = RichHandler(console=Console(stderr=True), show_path=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+def as_command(name: str, command: Callable[..., None] | typer.Typer, **settings: Any) -> Any:
+    """Return a function or an application of commands as a command for a group."""
+    if isinstance(command, typer.Typer):
+        app = command
     else:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    if limit_repeats:
-        from panoseti_daq.cli.logs import LimitRepeats
-
-        handler = LimitRepeats(handler)
-    logging.basicConfig(level=level.upper(), handlers=[handler])
-
-
-def make_client(
-    hosts: Sequence[str] | None, daq_config: Path | None, net_config: Path | None
-) -> tuple[AioDaqDataClient, list[str]]:
-    """Client of the nodes that the options name, and the hosts to use; empty for all of them."""
-    from panoseti_daq.client import AioDaqDataClient, Credentials
-
-    credentials = Credentials.from_environment(**(_given.get() or {}))
-    if daq_config is not None:
-        return AioDaqDataClient(daq_config, net_config, credentials=credentials), list(hosts or ())
-    client = AioDaqDataClient.connect(*(hosts or ["localhost"]), credentials=credentials)
-    return client, list(hosts or ["localhost"])
-
-
-def print_table(table: Table) -> None:
-    """Print a table in full, however narrow or absent the terminal is."""
-    from rich.console import Console
-
-    needed = Console(width=_UNLIMITED).measure(table).maximum
-    Console(width=needed).print(table)
+        app = typer.Typer(rich_markup_mode=None, add_completion=False)
+        app.command(name, **settings)(command)
+    made = typer.main.get_command(app)
+    made.name = name
+    return made

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import numpy as np
 import typer
 
-if TYPE_CHECKING:
-    from panoseti_daq.pff import FrameBlock
+from panoseti_daq.cli.times import iso_utc
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import FrameBlock, TimeStatus, open_file
 
-app = typer.Typer(help="Look into PFF files.", rich_markup_mode=None)
+app = typer.Typer(help="Look into PFF files.", rich_markup_mode=None, add_completion=False)
 
 FileArgument = Annotated[Path, typer.Argument(help="A PFF file, named as the writer names it.")]
 
 
 @app.command()
 def info(file: FileArgument) -> None:
-    """Tell what a file holds."""
-    from panoseti_daq.pff import open_file
-
+    """Show what a file holds."""
     for line in _describe(file, open_file(file)):
         typer.echo(line)
 
 
 def _describe(file: Path, block: FrameBlock) -> list[str]:
-    import numpy as np
-
-    from panoseti_daq.cli.live import iso_utc
-    from panoseti_daq.pff import TimeStatus
-
     rows, columns = block.product.shape
     size, frame_size = file.stat().st_size, block.layout.frame_size_bytes
     left_over = size - len(block) * frame_size
@@ -63,14 +59,6 @@ def dump(
     frame: Annotated[int, typer.Option(help="Which frame, 0-based; negative counts from the end.")] = 0,
 ) -> None:
     """Print header, time and pixels of one frame."""
-    import json
-
-    import numpy as np
-
-    from panoseti_daq.cli.live import iso_utc
-    from panoseti_daq.errors import PffError
-    from panoseti_daq.pff import open_file
-
     block = open_file(file)
     try:
         chosen = block[frame]

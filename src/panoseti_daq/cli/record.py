@@ -2,54 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from panoseti_daq.cli.options import (
-    DaqConfigOption,
-    HostOption,
-    LogLevel,
-    LogLevelOption,
-    ModuleIdOption,
-    NetConfigOption,
-    log_to_stderr,
-    make_client,
-)
-
-if TYPE_CHECKING:
-    from panoseti_daq.client.record import Recorder
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, with_options
+from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.client.record import Recorder
 
 _PROGRESS_EVERY_S: Final = 1.0
 
 
+@with_options(SERVERS)
 def record(
     out_dir: Annotated[Path, typer.Argument(help="Where to write module_N/RUN/FILE; made when it is not there.")],
-    host: HostOption = None,
-    daq_config: DaqConfigOption = None,
-    net_config: NetConfigOption = None,
     module_id: ModuleIdOption = None,
     movie: Annotated[bool, typer.Option(help="Record movie frames.")] = True,
     pulse_height: Annotated[bool, typer.Option(help="Record pulse-height frames.")] = True,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin with the first frame of the run.")
     ] = False,
-    duration: Annotated[float | None, typer.Option(min=0, help="End after so many seconds.")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="End after at least so many frames.")] = None,
+    duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="End after at least N frames.")] = None,
     min_free_gb: Annotated[float, typer.Option(min=0, help="Stop before the disk has less than this free.")] = 1.0,
+    *,
+    servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."""
-    import asyncio
-
-    from panoseti_daq.client.record import Recorder
 
     async def run(recorder: Recorder) -> None:
-        client, hosts = make_client(host, daq_config, net_config)
-        async with client:
+        async with servers.client() as client:
             blocks = client.stream_blocks(
-                hosts,
+                servers.hosts,
                 movie=movie,
                 pulse_height=pulse_height,
                 module_ids=module_id or (),
@@ -76,9 +65,6 @@ def record(
 
 
 async def _show_progress(recorder: Recorder) -> None:
-    import asyncio
-    import sys
-
     while True:
         await asyncio.sleep(_PROGRESS_EVERY_S)
         if sys.stderr.isatty():

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as json_text
 from collections.abc import MutableSequence, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from google.protobuf.message import Message
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
 
-from panoseti_daq.cli.options import DaqConfigOption, HostOption, NetConfigOption, make_client
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.cli.options import with_options
+from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.cli.status_page import page
+from panoseti_daq.cli.tables import print_table
+from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.errors import DaqError
 
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
 
-    from panoseti_daq._proto import daq_data_pb2 as pb
-    from panoseti_daq.client import AioDaqDataClient
-
-
+@with_options(SERVERS)
 def status(
-    host: HostOption = None,
-    daq_config: DaqConfigOption = None,
-    net_config: NetConfigOption = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per server.")] = False,
     refresh_period: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks of --watch.")] = 1.0,
+    *,
+    servers: Servers,
 ) -> None:
-    """Show what servers are doing: what they follow, each key with rate and age, each stream, room on the disk."""
-    import asyncio
+    """Show what servers are doing: what they follow, rates and ages, streams, disks."""
 
     async def run() -> None:
-        client, hosts = make_client(host, daq_config, net_config)
-        async with client:
-            chosen = await client.validate_daq_hosts(hosts)
+        async with servers.client() as client:
+            chosen = await client.validate_daq_hosts(servers.hosts)
             if watch and not json:
                 await _watch(client, chosen, refresh_period)
                 return
@@ -48,9 +51,6 @@ async def _ask(
     client: AioDaqDataClient, hosts: Sequence[str], *, must_answer: bool = False
 ) -> list[tuple[str, pb.StatusResponse | str]]:
     """Answer of each host, or why there is none."""
-    import asyncio
-
-    from panoseti_daq.errors import DaqError
 
     async def ask(name: str) -> pb.StatusResponse | str:
         try:
@@ -64,9 +64,6 @@ async def _ask(
 
 
 def _print(answers: list[tuple[str, pb.StatusResponse | str]], *, as_json: bool) -> None:
-    from panoseti_daq.cli.options import print_table
-    from panoseti_daq.cli.status_page import page
-
     for name, answer in answers:
         if as_json:
             found = {"error": answer} if isinstance(answer, str) else {"status": as_dict(answer)}
@@ -81,14 +78,6 @@ def _print(answers: list[tuple[str, pb.StatusResponse | str]], *, as_json: bool)
 
 async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_s: float) -> None:
     """Show answers in place on a terminal, one after the other elsewhere."""
-    import asyncio
-
-    from rich.console import Console, Group
-    from rich.live import Live
-    from rich.text import Text
-
-    from panoseti_daq.cli.status_page import page
-
     console = Console()
     if not console.is_terminal:
         while True:

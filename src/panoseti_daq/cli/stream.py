@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
 
-from panoseti_daq.cli.options import (
-    DaqConfigOption,
-    HostOption,
-    LogLevel,
-    LogLevelOption,
-    ModuleIdOption,
-    NetConfigOption,
-    log_to_stderr,
-    make_client,
-)
+from panoseti_daq.cli.live import LiveTable, print_json, take
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, with_options
+from panoseti_daq.cli.servers import SERVERS, Servers
 
 
+@with_options(SERVERS)
 def stream(
-    host: HostOption = None,
-    daq_config: DaqConfigOption = None,
-    net_config: NetConfigOption = None,
     module_id: ModuleIdOption = None,
     movie: Annotated[bool, typer.Option(help="Ask for movie images.")] = True,
     pulse_height: Annotated[bool, typer.Option(help="Ask for pulse-height images.")] = True,
@@ -29,18 +22,17 @@ def stream(
         float, typer.Option(min=0, help="Least seconds between two images of one module and product.")
     ] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON per image instead of a table.")] = False,
-    count: Annotated[int | None, typer.Option(min=1, help="End after so many images.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="End after N images.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers that do not answer yet.")] = 5.0,
+    *,
+    servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
-    """Show the newest images of one or more servers, as a live table or as JSON lines."""
-    import asyncio
-
-    from panoseti_daq.cli.live import LiveTable, print_json, take
+    """Show the newest images of servers, as a live table or as JSON lines."""
 
     async def run() -> None:
-        client, hosts = make_client(host, daq_config, net_config)
-        async with client:
+        async with servers.client() as client:
+            hosts = servers.hosts
             await asyncio.gather(*(client.ping(name, wait) for name in hosts or client.hosts))
             frames = client.stream_frames(
                 hosts,

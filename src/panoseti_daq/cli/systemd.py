@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
-if TYPE_CHECKING:
-    from panoseti_daq.config.settings import ServerSettings
+from panoseti_daq.cli.options import as_command
+from panoseti_daq.cli.serve import SETTING_OF, nested, serve
+from panoseti_daq.config.environment import server_variables, variable_of
+from panoseti_daq.config.keys import SETTINGS
+from panoseti_daq.config.load import is_packaged, load_settings
+from panoseti_daq.config.settings import RunProbe, ServerSettings
 
 NAME: Final = "panoseti-daq"
 WATCHDOG_S: Final = 30  # the event loop answers within milliseconds; a machine that swaps deserves patience
@@ -18,23 +27,21 @@ BACK_OFF_SINCE: Final = 254  # version of systemd that knows RestartSteps
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome hides
 _PRIVATE: Final = (Path("/tmp"), Path("/var/tmp"))  # what PrivateTmp hides
 
-PASSES_OPTIONS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""What the command needs to take the options of ``serve``, whichever there are."""
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def systemd_unit(
     context: typer.Context,
     user: Annotated[
         str | None, typer.Option(help="Whom the server runs as. [default: you]", show_default=False)
     ] = None,
 ) -> None:
-    """Print a systemd unit for this installation; takes every option of serve besides its own.
+    """Print a systemd unit that serves with this installation; takes every option of serve besides its own.
 
     For example: panoseti-daq systemd-unit --user panoseti --config /etc/panoseti-daq/server.toml --data-dir /data
     | sudo tee /etc/systemd/system/panoseti-daq.service
     """
-    import sys
-
     arguments, paths, settings = _of_serve(context.args)
     command = [sys.executable, "-m", "panoseti_daq", "serve", *arguments]
     unit = _unit(user or _current_user(), command, paths, settings)
@@ -43,23 +50,15 @@ def systemd_unit(
 
 
 def _current_user() -> str:
-    import os
-    import pwd
-
     if os.getuid() == 0:
         raise typer.BadParameter("give --user: the server needs no root, only somebody who may read the data")
     return pwd.getpwuid(os.getuid()).pw_name
 
 
 def _warn_of_what_it_will_not_see(paths: Iterable[Path]) -> None:
-    import os
-
-    from panoseti_daq.config.environment import CLIENT_KEYS, ENV_PREFIX
-
-    for name in sorted(os.environ):
-        key = name.upper().removeprefix(ENV_PREFIX).lower()
-        if name.upper().startswith(ENV_PREFIX) and key not in {"config", *CLIENT_KEYS}:
-            typer.echo(f"panoseti-daq: the server will not see {name}; write it into --config", err=True)
+    for name in server_variables():
+        variable = variable_of((name,))
+        typer.echo(f"panoseti-daq: the server will not see {variable}; write it into --config", err=True)
     for path in paths:
         if any(path.is_relative_to(directory) for directory in _PRIVATE):
             typer.echo(f"panoseti-daq: the server will not see {path}: its /tmp is its own (PrivateTmp)", err=True)
@@ -67,57 +66,47 @@ def _warn_of_what_it_will_not_see(paths: Iterable[Path]) -> None:
 
 def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
     """Options of ``serve`` that were given, what the server must be able to read, the settings they make."""
-    from panoseti_daq.cli.serve import SETTINGS_OPTIONS, serve
-    from panoseti_daq.config.load import load_settings
-
-    app = typer.Typer(add_completion=False)
-    app.command("serve")(serve)
-    command = typer.main.get_command(app)
+    command = as_command("serve", serve)
     parsed = command.make_context("systemd-unit", list(given))
-    keys = {option: key for key, option in SETTINGS_OPTIONS.items()}
     arguments: list[str] = []
-    paths: list[Path] = []
-    settings: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for parameter in command.params:
-        source = parsed.get_parameter_source(parameter.name or "")
+        name = parameter.name or ""
+        source = parsed.get_parameter_source(name)
         if source is None or source.name not in ("COMMANDLINE", "ENVIRONMENT"):
             continue
-        value = parsed.params[parameter.name or ""]
+        value = values[name] = _absolute(parsed.params[name])
         if isinstance(value, bool):
             arguments.append((parameter.opts if value else parameter.secondary_opts)[0])
         else:
-            values = [_absolute(one) for one in (value if isinstance(value, list | tuple) else [value])]
-            paths += [one for one in values if isinstance(one, Path)]
-            for one in values:
+            for one in value if isinstance(value, list) else [value]:
                 arguments += [parameter.opts[0], str(one)]
-            value = values if isinstance(value, list | tuple) else values[0]
-        if parameter.opts[0] in keys:
-            settings[keys[parameter.opts[0]]] = value
-    loaded = load_settings(parsed.params["config"], settings)
-    return arguments, [*_installation(), *paths, *_paths_of(loaded)], loaded
+    settings = load_settings(
+        parsed.params["config"], nested(**{name: values[name] for name in values.keys() & SETTING_OF.keys()})
+    )
+    return arguments, [*_installation(), *_paths_in(values.values()), *_paths_of(settings)], settings
 
 
 def _absolute(value: Any) -> Any:
-    """`value`, if it is a path an absolute one; the name of a packaged file stays."""
-    from panoseti_daq.config.load import is_packaged
-
-    if not isinstance(value, Path) or is_packaged(value, Path.cwd()):
-        return value
-    return value.absolute()
+    """`value` with absolute paths; the name of a packaged file stays."""
+    if isinstance(value, list | tuple):
+        return [_absolute(one) for one in value]
+    return value if not isinstance(value, Path) or is_packaged(value, Path.cwd()) else value.absolute()
 
 
 def _paths_of(settings: ServerSettings) -> Iterator[Path]:
-    from panoseti_daq.config.keys import SETTINGS
+    """Files and directories that settings name."""
+    return (path for path in _paths_in(setting.of(settings) for setting in SETTINGS) if path.is_absolute())
 
-    for setting in SETTINGS:
-        value = setting.of(settings)
-        values = value if isinstance(value, tuple) else (value,)
-        yield from (one for one in values if isinstance(one, Path) and one.is_absolute())
+
+def _paths_in(values: Iterable[Any]) -> Iterator[Path]:
+    for value in values:
+        yield from (
+            one for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, Path)
+        )
 
 
 def _installation() -> list[Path]:
-    import sys
-
     return [Path(sys.executable), Path(sys.base_prefix), Path(__file__)]
 
 
@@ -135,8 +124,6 @@ def _unit(user: str, command: list[str], paths: Iterable[Path], settings: Server
     settings
         Of the server.
     """
-    from panoseti_daq.config.settings import RunProbe
-
     sees_processes = settings.run_probe in (RunProbe.PROCESS, RunProbe.PID_FILE)
     return _TEMPLATE.format(
         name=NAME,
@@ -156,9 +143,6 @@ def _is_below_home(path: Path) -> bool:
 
 def _systemd_version() -> int:
     """Version of systemd on this computer; 0 where there is none."""
-    import re
-    import subprocess
-
     try:
         answer = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=False).stdout
     except OSError:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-
-class _Role(enum.StrEnum):
-    READ = "read"
-    CONTROL = "control"
+from panoseti_daq.service.access.tokens import Role, make_token
 
 
 def token(
     name: Annotated[str, typer.Argument(help="Whose it is; servers show it in their logs and status.")],
     role: Annotated[
-        _Role, typer.Option(help="read: streams and status; control: also InitHpIo and uploads.")
-    ] = _Role.READ,
+        Role, typer.Option(help="read: streams and status; control: also InitHpIo and uploads.")
+    ] = Role.READ,
     append_to: Annotated[
         Path | None,
         typer.Option(help="Append the server's line to this file instead of printing it.", show_default=False),
     ] = None,
 ) -> None:
-    """Make a token: prints it, this once, and below it the line for the file of serve --allowed-tokens."""
-    from panoseti_daq.service.access.tokens import Role, make_token
+    """Make a token for a client.
 
-    secret, allowed = make_token(name, Role(role))
+    Prints it, this once, and below it the line for the file of serve --allowed-tokens.
+    """
+    secret, allowed = make_token(name, role)
     if append_to is not None:
         lines = append_to.read_text() if append_to.exists() else ""
         with append_to.open("a") as file:

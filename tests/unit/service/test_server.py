@@ -13,16 +13,18 @@ import pytest
 from support.rig import recording
 
 from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.config.hp_io import HpIoConfig
+from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import FrameBlock
-from panoseti_daq.service.hp_io import HpIoConfig, Refused
+from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.server import running_server
 from panoseti_daq.sources.source import FrameSource, SourceStatus
 
 pytestmark = pytest.mark.anyio
 
-SETTINGS = ServerSettings(run_probe=RunProbe.PROCESS, metrics_port=0, accept_uploads=True)
+SETTINGS = check_values({"run_probe": RunProbe.PROCESS, "metrics_port": 0, "accept_uploads": True})
 UPLOADS = HpIoConfig(uploads_only=True)
 
 

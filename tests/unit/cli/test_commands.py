@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import enum
+import inspect
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+import typer
+
+from panoseti_daq.cli.main import COMMANDS, LazyGroup, app
+from panoseti_daq.cli.options import OptionGroup, as_command, with_options
+from panoseti_daq.cli.serve import SETTING_OF
+from panoseti_daq.config.keys import SETTINGS
+
+
+def _command(name: str) -> Any:
+    return LazyGroup(name="panoseti-daq").get_command(None, name)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_of_a_command_is_the_first_of_its_help(name: str) -> None:
+    first_line = _command(name).help.strip().splitlines()[0]
+    assert first_line.startswith(COMMANDS[name][1].removesuffix("."))
+
+
+def test_an_unknown_command_is_refused_with_the_name_that_was_meant() -> None:
+    with pytest.raises(typer.TyperException) as refused:
+        app(["steam"], standalone_mode=False)
+    assert "No such command 'steam'. Did you mean 'stream'" in refused.value.format_message()
+
+
+def test_every_setting_is_an_option_of_serve_with_its_help_and_default() -> None:
+    options = {option: parameter for parameter in _command("serve").params for option in parameter.opts}
+    assert len(SETTING_OF) == len(SETTINGS)
+    for setting in SETTINGS:
+        assert setting.help.removesuffix(".") in options[setting.option].help
+        assert f"[default: {setting.default}]" in options[setting.option].help
+
+
+class Kind(enum.StrEnum):
+    PLAIN = "plain"
+    FINE = "fine"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    kind: Kind = Kind.PLAIN
+    spices: tuple[int, ...] = (1, 2)
+    grams: float | None = None
+
+
+RECIPE = OptionGroup.of_fields(
+    "recipe",
+    Recipe,
+    {"kind": typer.Option("--kind"), "spices": typer.Option("--spice"), "grams": typer.Option("--grams")},
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    host: Annotated[str, typer.Option(help="Where.")] = "here"
+
+
+def _called(*arguments: str) -> dict[str, Any]:
+    called: dict[str, Any] = {}
+
+    @with_options(RECIPE, OptionGroup.of("place", Place))
+    def cook(n: Annotated[int, typer.Option("-n")] = 1, *, place: Place, recipe: Recipe) -> None:
+        called.update(n=n, place=place, recipe=recipe)
+
+    as_command("cook", cook)(list(arguments), standalone_mode=False)
+    return called
+
+
+def test_a_group_of_options_becomes_one_argument() -> None:
+    assert _called() == {"n": 1, "place": Place(), "recipe": Recipe()}
+    given = ("-n", "3", "--host", "there", "--kind", "fine", "--spice", "4", "--spice", "4", "--spice", "5")
+    assert _called(*given) == {"n": 3, "place": Place("there"), "recipe": Recipe(Kind.FINE, (4, 5))}
+
+
+def test_typer_sees_the_options_in_the_place_of_the_argument() -> None:
+    @with_options(OptionGroup.of("place", Place))
+    def ask(first: int = 0, *, place: Place, last: int = 0) -> None: ...
+
+    assert list(inspect.signature(ask).parameters) == ["first", "host", "last"]
