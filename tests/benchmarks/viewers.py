@@ -24,6 +24,7 @@ from support.rig import RUN, serving_process, started
 
 from benchmarks.processes import cpu_s
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
+from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.viewers import Viewer, ViewerContext
@@ -69,9 +70,8 @@ def _received(module_id: int, sky: ModuleSky, product: DataProduct, number: int,
     layout = Layout.discover(data, product)
     assert layout is not None
     [frame] = FrameBlock(data, layout, module_id, PffName(product, module_id, 0).format(), number, 0)
-    made = ReceivedFrame(product, frame.module_id, frame.file, number, bytes(frame.pixels), frame.header)
-    made.host = "daq1"
-    return made
+    pixels, delivery = bytes(frame.pixels), Delivery("daq1")
+    return ReceivedFrame(product, module_id, frame.file, number, pixels, frame.header, delivery=delivery)
 
 
 def redraws_per_s(n_modules: int, duration_s: float, repetitions: int) -> list[float]:

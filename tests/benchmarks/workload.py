@@ -116,7 +116,7 @@ def encoded_frame(product: str = IMG16) -> bytes:
     import numpy as np
 
     from panoseti_daq.pff import DataProduct, Header
-    from panoseti_daq.pff.codec import encode_frame
+    from panoseti_daq.pff.layout import encode_frame
 
     tv_sec = 1721882092
     one_quabo = product == "ph256"

@@ -28,7 +28,8 @@ from panoseti_daq.config.load import check_values, load_settings
 from panoseti_daq.config.nodes import address_of, targets_of
 from panoseti_daq.errors import ConfigError, HeaderError, PffError
 from panoseti_daq.pff import DataProduct, Layout, PffName, RunName
-from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES
+from panoseti_daq.pff.columns import parse_rows
+from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES
 from panoseti_daq.pff.names import module_dir_id, parse_start
 from panoseti_daq.sources.snapshot import Snapshot, snapshot_name
 from panoseti_daq.sources.tail import Tail
@@ -72,7 +73,7 @@ def parse_with(found: Layout, frame: bytes) -> None:
     except HeaderError:
         header = None
     assert found.is_valid(text) is (header is not None)
-    valid, columns = found.parse_rows(np.frombuffer(frame, np.uint8)[np.newaxis])
+    valid, columns = parse_rows(found, np.frombuffer(frame, np.uint8)[np.newaxis])
     assert bool(valid[0]) is (header is not None)
     if header is not None:
         for name, column in columns.items():

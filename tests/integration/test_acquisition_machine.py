@@ -19,8 +19,8 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import SourceError
-from panoseti_daq.hub import Filter, Hub
-from panoseti_daq.pff import FrameBlock
+from panoseti_daq.hub import Hub
+from panoseti_daq.pff import FrameBlock, Selection
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource, SourceStatus
@@ -97,7 +97,7 @@ class Client:
         try:
             async with acquisition.admit(name) as stream:
                 self.opened, self.hub = acquisition.config, acquisition.hub
-                with stream.subscribe(Filter(), 0.0) as subscription:
+                with stream.subscribe(Selection()) as subscription:
                     async for frame in subscription:
                         self.modules.append(frame.module_id)
                         self.numbers.append(frame.frame_number)

@@ -18,8 +18,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import SourceError
-from panoseti_daq.hub import Filter
-from panoseti_daq.pff import DataProduct
+from panoseti_daq.pff import DataProduct, Selection
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.hp_io import Refused
@@ -121,7 +120,7 @@ async def test_a_whitelisted_module_that_is_not_there_yet_is_a_message_and_is_fo
         assert "module 7" in message
         with recording(tmp_path, 7) as seven, recording(tmp_path, 8) as eight:
             async with acquisition.admit("me") as stream:
-                with stream.subscribe(Filter(), 0.0) as subscription:
+                with stream.subscribe(Selection()) as subscription:
                     eight.write(DataProduct.IMG16)
                     seven.write(DataProduct.IMG16)
                     assert (await anext(subscription)).module_id == 7
@@ -193,7 +192,7 @@ async def test_a_source_that_fails_to_start_leaves_the_streams_and_the_old_confi
         await acquisition.configure(before, force=False)
         with recording(tmp_path) as recorder:
             async with acquisition.admit("me") as stream:
-                with stream.subscribe(Filter(), 0.0) as subscription:
+                with stream.subscribe(Selection()) as subscription:
                     gate.fails = True
                     error = await refused(acquisition, HpIoConfig(simulate=True), force=True)
                     assert "on fire" in str(error)

@@ -15,8 +15,7 @@ from support.rig import Recorder, image_of, recording, serving, until
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError, image_dict, received_frame
 from panoseti_daq.client.nodes import SERVICE
-from panoseti_daq.hub import Filter
-from panoseti_daq.pff import DataProduct
+from panoseti_daq.pff import DataProduct, Selection
 from panoseti_daq.service.server import Server
 from panoseti_daq.simulator.writer import Buffering
 
@@ -316,5 +315,5 @@ async def test_a_client_that_vanishes_while_it_is_written_to_frees_its_slot(tmp_
             hub = server.acquisition.hub
             assert hub is not None
             assert not hub.subscriptions
-            with hub.subscribe(Filter()) as subscription:
+            with hub.subscribe(Selection()) as subscription:
                 assert (await anext(subscription)).module_id == 1

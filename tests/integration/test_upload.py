@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -80,8 +81,7 @@ async def test_frames_of_one_number_are_all_new() -> None:
     async with serving(accept_uploads=True) as server, AioDaqDataClient.connect(server.address) as client:
         stream = await client.stream_frames()
         for packet in range(3):
-            frame = frame_of(number=packet)
-            frame.frame_number = 0
+            frame = replace(frame_of(number=packet), frame_number=0)
             await client.upload_images(None, [frame])
             assert (await anext(stream)).header.pkt_num[0] == packet
 

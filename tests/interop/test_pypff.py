@@ -10,7 +10,7 @@ import pytest
 from support.rig import recording, run_command, serving_process
 
 from panoseti_daq.pff import DataProduct, FrameBlock, open_file
-from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff.header import QUABO_FIELDS
 
 pypff = pytest.importorskip("pypff", reason="needs pypff: run `nox -s interop`, which installs it")
 

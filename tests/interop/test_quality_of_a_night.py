@@ -11,7 +11,7 @@ from support.rig import serving_process, started
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct, FrameBlock, Quality
-from panoseti_daq.pff.quality import names_of
+from panoseti_daq.pff.flags import names_of
 from panoseti_daq.simulator.writer import Buffering
 
 pytestmark = pytest.mark.timeout(120)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, Header, Key
 from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
 
@@ -40,9 +41,8 @@ def frame_of(
         quabo_num=quabo if product.one_quabo else None,
     )
     name = FILE.format(product.token, product.bytes_per_pixel, module_id)
-    frame = ReceivedFrame(product, module_id, name, frame_number, pixels, header)
-    frame.host, frame.sequence, frame.n_dropped, frame.queued_ns = "localhost", 0, 0, 0
-    return frame
+    delivery = Delivery("localhost")
+    return ReceivedFrame(product, module_id, name, frame_number, pixels, header, delivery=delivery)
 
 
 def by_key(*frames: ReceivedFrame) -> dict[Key, ReceivedFrame]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, Header, Key
 from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
 
@@ -53,9 +54,10 @@ def received(
     image = np.broadcast_to(np.asarray(pixels), product.shape).astype(product.dtype)
     if detected_ns is None:
         detected_ns = max(unix_ns, DETECTED_NS)
-    frame = ReceivedFrame(product, module_id, file, number, image.tobytes(), header, detected_unix_ns=detected_ns)
-    frame.host, frame.sequence, frame.n_dropped, frame.queued_ns = host, 0, n_dropped, queued_ns
-    return frame
+    delivery, pixels = Delivery(host, 0, n_dropped, queued_ns), image.tobytes()
+    return ReceivedFrame(
+        product, module_id, file, number, pixels, header, detected_unix_ns=detected_ns, delivery=delivery
+    )
 
 
 def by_key(*frames: ReceivedFrame) -> Mapping[Key, ReceivedFrame]:

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 import pytest
 from support.leaks import Watched, none_left
 
-from panoseti_daq.hub import Filter, Hub
+from panoseti_daq.hub import Hub
+from panoseti_daq.pff import Selection
 
 
 def leave_a_thread(stack: ExitStack) -> None:
@@ -37,7 +38,7 @@ def leave_a_process(stack: ExitStack) -> None:
 def leave_a_subscription(stack: ExitStack) -> None:
     loop = asyncio.new_event_loop()
     stack.callback(loop.close)
-    stack.enter_context(Hub(loop).subscribe(Filter()))
+    stack.enter_context(Hub(loop).subscribe(Selection()))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import grpc
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position
-from panoseti_daq.pff.codec import MAX_HEADER_BYTES
+from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.wire.blocks import BlockMessage
 
 BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]

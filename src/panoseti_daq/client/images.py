@@ -3,42 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, Frame, Header, Quality, TimeStatus
-from panoseti_daq.pff.quality import ALL_FLAGS, NAMES, names_of
-from panoseti_daq.wire.image import pixels_and_header, product_of
+from panoseti_daq.pff import DataProduct, Frame, Header, TimeStatus
+from panoseti_daq.pff.flags import NAMES, names_of, quality_of
+from panoseti_daq.pff.slots import fill_slots
+from panoseti_daq.wire.image import read_image
 
 _QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
 _TIME_NAMES: Final = ("wr_unix_timestamp", "pandas_unix_timestamp", "pkt_unix_timestamp", "time_status")
 
 
-class ReceivedFrame(Frame):
-    """A frame as a server sent it.
+class Delivery(NamedTuple):
+    """How a frame got here.
 
     Attributes
     ----------
     host
         DAQ node it comes from.
     sequence
-        Its place in the stream of that host, 0-based; 0 from servers that do not tell.
+        Its place in the stream of that host, 0-based; 0 from servers that do not number their frames.
     n_dropped
         Frames that the server dropped so far because this client was slow.
     queued_ns
-        From `detected_unix_ns` until the server handed it to gRPC.
+        From `Frame.detected_unix_ns` until the server handed it to gRPC.
     """
 
-    __slots__ = ("host", "n_dropped", "queued_ns", "sequence")
+    host: str = ""
+    sequence: int = 0
+    n_dropped: int = 0
+    queued_ns: int = 0
 
-    host: str
-    sequence: int
-    n_dropped: int
-    queued_ns: int
+
+_UNKNOWN: Final = Delivery()
+
+
+@fill_slots
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ReceivedFrame(Frame):
+    """A frame as a server sent it.
+
+    Attributes
+    ----------
+    delivery
+        How it got here; its values are also attributes of the frame.
+    """
+
+    _: KW_ONLY
+    delivery: Delivery = _UNKNOWN
+
+    @property
+    def host(self) -> str:
+        """DAQ node it comes from."""
+        return self.delivery.host
+
+    @property
+    def sequence(self) -> int:
+        """Place in the stream of that host, 0-based; 0 from servers that do not number their frames."""
+        return self.delivery.sequence
+
+    @property
+    def n_dropped(self) -> int:
+        """Frames that the server dropped so far because this client was slow."""
+        return self.delivery.n_dropped
+
+    @property
+    def queued_ns(self) -> int:
+        """Time from `detected_unix_ns` until the server handed it to gRPC, ns."""
+        return self.delivery.queued_ns
 
 
 def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFrame:
@@ -50,9 +88,8 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
         The message is not a frame of a known data product.
     """
     image, delivery = response.pano_image, response.delivery
-    product = product_of(image)
-    pixels, header = pixels_and_header(image, product)
-    frame = ReceivedFrame(
+    product, pixels, header, judged = read_image(image)
+    return ReceivedFrame(
         product,
         image.module_id,
         image.file,
@@ -60,14 +97,9 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
         pixels,
         header,
         detected_unix_ns=delivery.detected_unix_ns,
+        judged=judged,
+        delivery=Delivery(host, delivery.sequence, delivery.dropped, delivery.queued_us * 1000),
     )
-    if image.packed_header or image.header_json:  # our encoding: a server that saw the frames before it has judged
-        frame.quality = Quality(image.quality & ALL_FLAGS)
-    frame.host = host
-    frame.sequence = delivery.sequence
-    frame.n_dropped = delivery.dropped
-    frame.queued_ns = delivery.queued_us * 1000
-    return frame
 
 
 def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
@@ -93,18 +125,18 @@ def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
         pixels = array.astype(product.dtype).tobytes()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PffError(f"this dict is no image: {type(error).__name__}: {error}") from error
-    frame = ReceivedFrame(
+    judged = None
+    if "quality" in image:  # found by a judge that saw the frames before it
+        judged = quality_of(sum(flag for flag, name in NAMES.items() if name in image["quality"]))
+    return ReceivedFrame(
         product,
         int(image.get("module_id", 0)),
         image.get("file", ""),
         int(image.get("frame_number", 0)),
         pixels,
         header,
+        judged=judged,
     )
-    if "quality" in image:  # judged by who saw the frames before it
-        frame.quality = Quality(sum(flag for flag, name in NAMES.items() if name in image["quality"]))
-    frame.host, frame.sequence, frame.n_dropped, frame.queued_ns = "", 0, 0, 0
-    return frame
 
 
 def _product_of(kind: str, array: np.ndarray[Any, Any], bytes_per_pixel: int | None) -> DataProduct:

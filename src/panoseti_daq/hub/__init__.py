@@ -6,6 +6,6 @@ which never waits; a consumer iterates over a `Subscription`, which holds at mos
 
 from panoseti_daq.hub.hub import Growth, Hub
 from panoseti_daq.hub.keys import KeyState, Rate
-from panoseti_daq.hub.subscription import Filter, Subscription
+from panoseti_daq.hub.subscription import Subscription
 
-__all__ = ["Filter", "Growth", "Hub", "KeyState", "Rate", "Subscription"]
+__all__ = ["Growth", "Hub", "KeyState", "Rate", "Subscription"]

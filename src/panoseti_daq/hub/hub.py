@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.hub.keys import KeyState, Rate
-from panoseti_daq.hub.subscription import Filter, Subscription
-from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, ModuleProduct, Quality
+from panoseti_daq.hub.subscription import Subscription
+from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, ModuleProduct, Selection
 from panoseti_daq.pff.quality import QualityCheck
 
 
@@ -86,9 +86,8 @@ class Hub:
         for growth in self._growths:
             growth.note(block.module_id, block.product)
         flags = self._checks[block.module_id, block.product](block)
-        for key, frame in block.newest().items():
-            rows = block.rows_of(key)
-            frame.quality = Quality(int(flags[frame.frame_number - block.first_frame_number]))
+        for key, frame in block.newest(flags).items():
+            rows = block.rows[key]
             state = self._count(key, frame, len(rows), block.layout.frame_size_bytes)
             if flawed := _flawed(flags, rows):
                 state.judge(flawed)
@@ -108,7 +107,7 @@ class Hub:
         state = self.keys.get(key)
         if state is None:
             state = self.keys[key] = KeyState(frame, frame_size_bytes, Rate(now))
-            self._routes[key] = [s for s in self._subscriptions if key in s.wanted]
+            self._routes[key] = [s for s in self._subscriptions if key in s.selection]
         self.last_frame_at = now
         state.n_frames += n_frames
         state.rate.add(n_frames, now)
@@ -130,20 +129,12 @@ class Hub:
             self._growths.remove(growth)
 
     @contextmanager
-    def subscribe(self, wanted: Filter, interval_s: float = 0.0) -> Iterator[Subscription]:
-        """Open a subscription; the newest known frame of every key it wants is due at once.
-
-        Parameters
-        ----------
-        wanted
-            Which frames.
-        interval_s
-            Least time between two frames of one key, s; zero or less for none.
-        """
-        subscription = Subscription(wanted, interval_s, self._loop)
+    def subscribe(self, selection: Selection) -> Iterator[Subscription]:
+        """Open a subscription; the newest known frame of every key that is selected is due at once."""
+        subscription = Subscription(selection, self._loop)
         self._subscriptions[subscription] = None
         for key, state in self.keys.items():
-            if key in wanted:
+            if key in selection:
                 self._routes[key].append(subscription)
                 subscription.offer(key, state.newest)
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from panoseti_daq.pff import Frame
-from panoseti_daq.pff.quality import NAMES
+from panoseti_daq.pff.flags import NAMES
 
 RATE_OVER_S: Final = 10.0  # bursts of a slow product are seconds apart: an average over less would flicker
 

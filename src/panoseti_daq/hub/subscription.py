@@ -4,31 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Collection
-from dataclasses import dataclass
 from itertools import islice
 from typing import Self
 
-from panoseti_daq.pff import Frame, Key, Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which frames a subscription is for.
-
-    Attributes
-    ----------
-    kinds
-        Movie, pulse height or both.
-    module_ids
-        Modules; empty for all.
-    """
-
-    kinds: Collection[Kind] = tuple(Kind)
-    module_ids: Collection[int] = ()
-
-    def __contains__(self, key: Key) -> bool:
-        return key.product.kind in self.kinds and (not self.module_ids or key.module_id in self.module_ids)
+from panoseti_daq.pff import Frame, Key, Selection
 
 
 class Subscription:
@@ -45,15 +24,17 @@ class Subscription:
 
     Attributes
     ----------
+    selection
+        Which frames, and how often.
     n_taken
         Frames taken by the consumer.
     n_dropped
         Frames that the consumer would have got, had it been fast enough.
     """
 
-    def __init__(self, wanted: Filter, interval_s: float, loop: asyncio.AbstractEventLoop) -> None:
-        self.wanted = wanted
-        self.interval_s = max(0.0, interval_s)
+    def __init__(self, selection: Selection, loop: asyncio.AbstractEventLoop) -> None:
+        self.selection = selection
+        self.interval_s = selection.interval_s
         self.n_taken = 0
         self.n_dropped = 0
         self._loop = loop
@@ -63,6 +44,9 @@ class Subscription:
         self._later: list[tuple[float, int, Key]] = []  # heap of the keys of _waiting that may not yet
         self._timer: asyncio.TimerHandle | None = None
         self._wake_up: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Subscription to {self.selection}: {self.n_taken} taken, {self.n_dropped} dropped>"
 
     def offer(self, key: Key, frame: Frame) -> None:
         """Take note of a newer frame of `key`; called by the hub."""

@@ -5,12 +5,14 @@ Nothing here knows an event loop, a clock or a network. Start with `open_file`.
 
 from panoseti_daq.pff.archive import open_file
 from panoseti_daq.pff.block import FrameBlock
-from panoseti_daq.pff.codec import Layout, encode_frame
-from panoseti_daq.pff.frame import Frame, Header, Key
+from panoseti_daq.pff.flags import Quality
+from panoseti_daq.pff.frame import Frame, Key
+from panoseti_daq.pff.header import Header
+from panoseti_daq.pff.layout import Layout, encode_frame
 from panoseti_daq.pff.names import PffName, RunName
 from panoseti_daq.pff.position import Gap, Position
 from panoseti_daq.pff.product import DataProduct, Kind, ModuleProduct
-from panoseti_daq.pff.quality import Quality
+from panoseti_daq.pff.selection import Selection
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Position",
     "Quality",
     "RunName",
+    "Selection",
     "TimeStatus",
     "encode_frame",
     "open_file",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff.block import FrameBlock
-from panoseti_daq.pff.codec import MAX_HEADER_BYTES, Layout
+from panoseti_daq.pff.layout import MAX_HEADER_BYTES, Layout
 from panoseti_daq.pff.names import FILE_SUFFIX, PffName
 
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.errors import HeaderError
-from panoseti_daq.pff.codec import END_OF_HEADER, Layout
-from panoseti_daq.pff.frame import Frame, Header, Key
+from panoseti_daq.pff.columns import parse_rows
+from panoseti_daq.pff.flags import Quality, quality_of
+from panoseti_daq.pff.flaws import Previous, flaws_of, flaws_of_rows
+from panoseti_daq.pff.frame import Frame, Key
+from panoseti_daq.pff.header import Header
+from panoseti_daq.pff.layout import END_OF_HEADER, Layout, LazyHeader
 from panoseti_daq.pff.product import DataProduct
-from panoseti_daq.pff.quality import QualityCheck
 from panoseti_daq.pff.timing import resolve_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEW_FRAMES: Final = 32  # up to so many headers are read one by one: then numpy's overhead per call is the larger
+
+Rows = list[int] | npt.NDArray[np.intp]
+"""Places of frames in a block, 0-based, ascending."""
+Flags = list[int] | npt.NDArray[np.uint16]
+"""Flags of `Quality` of each frame of a block, length n."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,24 +71,23 @@ class FrameBlock:
         return len(self.data) // self.layout.frame_size_bytes
 
     def __getitem__(self, i: int) -> Frame:
-        n_frames, layout = len(self), self.layout
+        n_frames = len(self)
         if not -n_frames <= i < n_frames:
             raise IndexError(f"{self.file} block has {n_frames} frames; there is no frame {i}")
         i %= n_frames
-        return self._frame(i, partial(layout.parse, self._header_text(i)))
+        return self._frame(i, LazyHeader(self.layout, self._header_text(i)))
 
-    def _frame(self, i: int, header: Header | Callable[[], Header]) -> Frame:
-        layout = self.layout
-        begin = i * layout.frame_size_bytes
+    def _frame(self, i: int, head: Header | Callable[[], Header], judged: Quality | None = None) -> Frame:
         return Frame(
-            layout.product,
+            self.layout.product,
             self.module_id,
             self.file,
             self.first_frame_number + i,
-            bytes(self.data[begin + layout.image_offset_bytes : begin + layout.frame_size_bytes]),
-            header,
+            bytes(self._pixels(i)),
+            head,
             generation=self.generation,
             detected_unix_ns=self.detected_unix_ns,
+            judged=judged,
         )
 
     def _header_text(self, i: int) -> bytes:
@@ -89,6 +96,10 @@ class FrameBlock:
         text = bytes(self.data[begin : begin + layout.image_offset_bytes])
         # When no header ends where it should, the parser gets nothing to accept.
         return text[: layout.header_size_bytes] if text.endswith(END_OF_HEADER) else b""
+
+    def _pixels(self, i: int) -> bytes | memoryview:
+        size, offset = self.layout.frame_size_bytes, self.layout.image_offset_bytes
+        return self.data[i * size + offset : (i + 1) * size]
 
     def __iter__(self) -> Iterator[Frame]:
         return (self[i] for i in range(len(self)))
@@ -100,7 +111,7 @@ class FrameBlock:
     def _headers(self) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]:
         shape = (len(self), self.layout.frame_size_bytes)
         rows: npt.NDArray[np.uint8] = np.ndarray(shape, np.uint8, buffer=self.data)
-        return self.layout.parse_rows(rows)
+        return parse_rows(self.layout, rows)
 
     @property
     def is_small(self) -> bool:
@@ -108,27 +119,22 @@ class FrameBlock:
         return len(self) <= FEW_FRAMES
 
     @cached_property
-    def few(self) -> list[Frame | None]:
-        """The frames of a small block; None in place of those whose header does not parse."""
-        frames: list[Frame | None] = []
+    def few(self) -> list[Header | None]:
+        """The headers of a small block; None in place of those that do not parse."""
+        headers: list[Header | None] = []
         for i in range(len(self)):
             try:
-                frames.append(self._frame(i, self.layout.parse(self._header_text(i))))
+                headers.append(self.layout.parse(self._header_text(i)))
             except HeaderError:
-                frames.append(None)
-        return frames
+                headers.append(None)
+        return headers
 
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
         """Which headers parse, shape (n,)."""
         if self.is_small:
-            return np.array([frame is not None for frame in self.few], np.bool_)
+            return np.array([header is not None for header in self.few], np.bool_)
         return self._headers[0]
-
-    @cached_property
-    def quality(self) -> npt.NDArray[np.uint16]:
-        """Flags of `Quality` of each frame, shape (n,); the first of each key has none of `IN_SEQUENCE`."""
-        return np.asarray(QualityCheck()(self), np.uint16)
 
     @property
     def columns(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -161,38 +167,79 @@ class FrameBlock:
         names = ("pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
         return resolve_columns(*(self.columns[name][which] for name in names))
 
-    def newest(self) -> dict[Key, Frame]:
-        """The last frame of each key whose header parses, in the order in which they stand in the file."""
-        return self._newest
-
     @cached_property
-    def _newest(self) -> dict[Key, Frame]:
-        newest: dict[Key, Frame] = {}
+    def rows(self) -> dict[Key, Rows]:
+        """Places in the block of the frames of each key whose headers parse; keys ordered by their last frame."""
         if self.is_small:
-            for frame in reversed(self.few):
-                if frame is not None:
-                    newest.setdefault(frame.key, frame)
-            return dict(reversed(newest.items()))
-        if self.product.one_quabo:
-            # reversed, so that the first index of each value is its last frame
-            quabos = np.where(self.valid, self.columns["quabo_num"], -1)[::-1]
-            last = len(self) - 1 - np.unique(quabos, return_index=True)[1]
-            rows = np.sort(last[self.valid[last]])
-        else:
-            rows = np.flatnonzero(self.valid)[-1:]
-        return {frame.key: frame for frame in map(self.__getitem__, rows.tolist())}
+            few: dict[int | None, list[int]] = {}
+            for i, header in enumerate(self.few):
+                if header is not None:
+                    rows = few.pop(header.quabo_num, [])
+                    rows.append(i)
+                    few[header.quabo_num] = rows  # behind those that came before
+            return {Key(self.module_id, self.product, quabo): rows for quabo, rows in few.items()}
+        if not self.product.one_quabo:
+            valid = np.flatnonzero(self.valid)
+            return {Key(self.module_id, self.product, None): valid} if valid.size else {}
+        numbers = self.columns["quabo_num"]
+        quabos = np.unique(numbers[self.valid]).tolist()
+        by_quabo = {quabo: np.flatnonzero(self.valid & (numbers == quabo)) for quabo in quabos}
+        by_last = sorted(by_quabo.items(), key=lambda item: int(item[1][-1]))
+        return {Key(self.module_id, self.product, quabo): rows for quabo, rows in by_last}
+
+    def newest(self, flags: Flags | None = None) -> dict[Key, Frame]:
+        """Return the last frame of each key whose header parses, in the order in which they stand in the file.
+
+        Parameters
+        ----------
+        flags
+            Quality of each frame of the block, as a judge found it; None to leave it to the frames.
+        """
+        newest = {}
+        for key, rows in self.rows.items():
+            i = int(rows[-1])
+            header = (self.few[i] if self.is_small else None) or self.layout.parse(self._header_text(i))
+            newest[key] = self._frame(i, header, None if flags is None else quality_of(int(flags[i])))
+        return newest
 
     @cached_property
     def n_bad(self) -> int:
         """Frames whose header does not parse."""
         return self.few.count(None) if self.is_small else len(self) - int(np.count_nonzero(self.valid))
 
-    def rows_of(self, key: Key) -> list[int] | npt.NDArray[np.intp]:
-        """Where in the block the frames of `key` stand whose headers parse."""
+    @cached_property
+    def quality(self) -> npt.NDArray[np.uint16]:
+        """Flags of `Quality` of each frame, shape (n,); the first of each key has none of `IN_SEQUENCE`."""
+        return np.asarray(self.judge(Previous()), np.uint16)
+
+    def judge(self, previous: Previous) -> Flags:
+        """Return the flags of each frame, compared with the frames before it; 0 where a header does not parse.
+
+        Parameters
+        ----------
+        previous
+            The frames before the first; from now on the last ones of this block.
+        """
         if self.is_small:
-            return [i for i, frame in enumerate(self.few) if frame is not None and frame.key == key]
-        is_here = self.valid if key.quabo is None else self.valid & (self.columns["quabo_num"] == key.quabo)
-        return np.flatnonzero(is_here)
+            return [
+                0 if header is None else self._judge_one(i, header, previous) for i, header in enumerate(self.few)
+            ]
+        (unix_ns, statuses), columns = self.times, self.columns
+        flags = flaws_of_rows(self.product, columns, statuses, self.images)
+        if self.n_bad:
+            flags[~self.valid] = 0
+        pkt_num, tv_sec = columns["pkt_num"], columns["tv_sec"]
+        for key, rows in self.rows.items():
+            if len(rows) == len(self):  # nearly always: then nothing is copied
+                flags |= previous.compare_rows(key.quabo or 0, pkt_num, tv_sec, unix_ns)
+            else:
+                flags[rows] |= previous.compare_rows(key.quabo or 0, pkt_num[rows], tv_sec[rows], unix_ns[rows])
+        return flags
+
+    def _judge_one(self, i: int, header: Header, previous: Previous) -> int:
+        unix_ns, status = header.time
+        flaws = flaws_of(self.product, header, status, self._pixels(i))
+        return flaws | previous.compare(header, unix_ns)
 
     def to_pandas(self) -> pd.DataFrame:
         """Headers as a table with one row per frame that parses, indexed by frame number."""

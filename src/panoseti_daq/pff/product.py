@@ -31,6 +31,8 @@ class DataProduct(enum.Enum):
     dtype
         Type of the pixels, on disk and delivered. Pulse heights are stored as two little-endian bytes
         and are signed after baseline subtraction: 65535 is -1.
+    n_quabos
+        Quabos that one image holds: 1 (ph256) or 4.
     """
 
     IMG8 = ("img8", Kind.MOVIE, (32, 32), "|u1")
@@ -46,6 +48,7 @@ class DataProduct(enum.Enum):
         self.bytes_per_pixel: Final = self.dtype.itemsize
         self.image_size_bytes: Final = shape[0] * shape[1] * self.dtype.itemsize
         self.one_quabo: Final = shape == (16, 16)
+        self.n_quabos: Final = 1 if self.one_quabo else 4
 
     __hash__ = object.__hash__  # there is one of each; that of Enum is a function of Python, and keys hold one
 

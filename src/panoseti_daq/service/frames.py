@@ -14,8 +14,7 @@ from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import DataDirError, PffError
-from panoseti_daq.hub import Filter
-from panoseti_daq.pff import DataProduct, Gap, Key, ModuleProduct, PffName, Position, RunName
+from panoseti_daq.pff import DataProduct, Gap, Key, ModuleProduct, PffName, Position, RunName, Selection
 from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
 from panoseti_daq.sources.runs import active_run, active_run_name, module_dirs
 from panoseti_daq.wire.blocks import BlockMessage
@@ -39,8 +38,8 @@ class FrameReader:
     ----------
     data_dir
         Holds the ``module_N`` directories.
-    wanted
-        Kinds and modules.
+    selection
+        Which frames.
     request
         Where to begin, or to go on.
 
@@ -50,9 +49,9 @@ class FrameReader:
         A position to resume at is not one.
     """
 
-    def __init__(self, data_dir: Path, wanted: Filter, request: pb.StreamFramesRequest) -> None:
+    def __init__(self, data_dir: Path, selection: Selection, request: pb.StreamFramesRequest) -> None:
         self._data_dir = data_dir
-        self._wanted = wanted
+        self._selection = selection
         self._begin = request.begin
         self._since_ns = request.since_unix_ns
         self._places = {(p.module_id, p.product): p for p in map(position_of, request.resume)}
@@ -116,7 +115,7 @@ class FrameReader:
 
     def _wanted_of(self, module_ids: Iterable[int]) -> list[ModuleProduct]:
         keys = (Key(module_id, product, None) for module_id in module_ids for product in DataProduct)
-        return [(key.module_id, key.product) for key in keys if key in self._wanted]
+        return [(key.module_id, key.product) for key in keys if key in self._selection]
 
     def _look_first(self, dirs: Mapping[int, Path]) -> str:
         """Find where to begin in what is there; base name of the earliest active run, empty when there is none."""
@@ -128,7 +127,7 @@ class FrameReader:
             place = self._beginning(dirs[module_id], Position(module_id, product, runs[module_id], ""))
             self._places[module_id, product] = place
         if not self._places:  # nothing of it is there yet: one place tells the client in which run it came
-            key = self._wanted_of([min(self._wanted.module_ids, default=0)])[0]
+            key = self._wanted_of([min(self._selection.modules, default=0)])[0]
             self._places[key] = Position(*key, first_run, "")
         self._begun.extend(self._places.values())
         return first_run

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -18,8 +17,8 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.config.hp_io import HpIoConfig, check_module_ids
 from panoseti_daq.errors import ConfigError, PffError
-from panoseti_daq.hub import Filter, Growth
-from panoseti_daq.pff import Kind, ModuleProduct
+from panoseti_daq.hub import Growth
+from panoseti_daq.pff import ModuleProduct, Selection
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.frames import FrameReader, message_of
 from panoseti_daq.service.hp_io import Refused
@@ -27,6 +26,7 @@ from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.peers import Context, PeerLog
 from panoseti_daq.wire.image import frame_of
 from panoseti_daq.wire.newest import StreamEncoder
+from panoseti_daq.wire.requests import selected_frames, selected_images
 
 _log = logging.getLogger(__name__)
 
@@ -82,13 +82,13 @@ class DaqDataServicer:
 
     async def stream_images(self, request: pb.StreamImagesRequest, context: Context) -> None:
         """Write the newest frames that `request` asks for until the client or the server has enough."""
-        wanted = _wanted(request)
+        selection = _read(selected_images, request)
         encode = StreamEncoder(request)
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
-            with stream.subscribe(wanted, request.update_interval_seconds) as subscription:
-                log.info("streaming %s", _describe(request))
+            with stream.subscribe(selection) as subscription:
+                log.info("streaming %s", selection)
                 await context.send_initial_metadata(())  # the client is in, though no frame may come yet
                 try:
                     while True:
@@ -102,7 +102,7 @@ class DaqDataServicer:
 
     async def stream_frames(self, request: pb.StreamFramesRequest, context: Context) -> None:
         """Write every frame that `request` asks for, in order, at the pace of the client."""
-        wanted = _filter(request.movie, request.pulse_height, request.module_ids)
+        selection = _read(selected_frames, request)
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
@@ -113,7 +113,7 @@ class DaqDataServicer:
                 )
             keep_freed_memory()
             try:
-                reader = FrameReader(directory, wanted, request)
+                reader = FrameReader(directory, selection, request)
             except PffError as error:  # about what the client sent
                 raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
             log.info("streaming all frames, resuming %d products", len(request.resume))
@@ -194,31 +194,11 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
             yield message
 
 
-def _wanted(request: pb.StreamImagesRequest) -> Filter:
-    if math.isnan(request.update_interval_seconds):
-        raise Refused(StatusCode.INVALID_ARGUMENT, "update_interval_seconds is not a number")
-    return _filter(request.stream_movie_data, request.stream_pulse_height_data, request.module_ids)
-
-
-def _filter(movie: bool, pulse_height: bool, modules: Iterable[int]) -> Filter:
-    kinds = (Kind.MOVIE,) * movie + (Kind.PULSE_HEIGHT,) * pulse_height
-    if not kinds:
-        raise Refused(
-            StatusCode.INVALID_ARGUMENT,
-            "stream_movie_data and stream_pulse_height_data are both false; at least one must be true",
-        )
-    module_ids = tuple(modules)
+def _read(reader: Callable[[_T], Selection], request: _T) -> Selection:
     try:
-        check_module_ids(module_ids)
-    except ConfigError as error:
+        return reader(request)
+    except ConfigError as error:  # about what the client sent
         raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
-    return Filter(kinds, frozenset(module_ids))
-
-
-def _describe(request: pb.StreamImagesRequest) -> str:
-    kinds = ["movie"] * request.stream_movie_data + ["pulse height"] * request.stream_pulse_height_data
-    modules = f"modules {', '.join(map(str, request.module_ids))}" if request.module_ids else "all modules"
-    return f"{' and '.join(kinds)}, {modules}, every {request.update_interval_seconds:g} s"
 
 
 async def _refuse(context: Context, code: StatusCode, text: str) -> NoReturn:

@@ -6,14 +6,15 @@ import asyncio
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from grpc import StatusCode
 
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
-from panoseti_daq.hub import Filter, Hub, Rate, Subscription
+from panoseti_daq.hub import Hub, Rate, Subscription
+from panoseti_daq.pff import Selection
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource
@@ -91,10 +92,10 @@ class Stream:
     last_frame_at: float = field(default_factory=_now)
 
     @contextmanager
-    def subscribe(self, wanted: Filter, interval_s: float) -> Iterator[Subscription]:
-        """Get the newest frames, at most one per key and `interval_s` or what the configuration allows."""
-        shortest_s = self.following.config.update_interval_s
-        with self.following.hub.subscribe(wanted, max(interval_s, shortest_s)) as subscription:
+    def subscribe(self, selection: Selection) -> Iterator[Subscription]:
+        """Get the newest frames, no more often than the configuration allows."""
+        interval_s = max(selection.interval_s, self.following.config.update_interval_s)
+        with self.following.hub.subscribe(replace(selection, interval_s=interval_s)) as subscription:
             self.subscription = subscription
             yield subscription
 

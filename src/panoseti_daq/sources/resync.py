@@ -17,7 +17,7 @@ import numpy as np
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, Layout
-from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES
+from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES
 
 _BRACE: Final = ord("{")
 _FEW_FRAMES: Final = 8  # up to so many are looked at one by one: then numpy's overhead per call is the larger

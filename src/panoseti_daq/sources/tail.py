@@ -12,7 +12,7 @@ from typing import Final
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import FrameBlock, Layout, PffName
-from panoseti_daq.pff.codec import MAX_HEADER_BYTES
+from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.sources.resync import Damage, beginning_of_header, find_frame, find_layout, n_in_step
 
 _log = logging.getLogger(__name__)

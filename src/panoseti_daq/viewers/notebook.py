@@ -18,6 +18,7 @@ import importlib
 import math
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +155,4 @@ def received(image: Image) -> ReceivedFrame:
         return frame_of_dict(image)
     if isinstance(image, ReceivedFrame):
         return image
-    frame = ReceivedFrame(
-        image.product,
-        image.module_id,
-        image.file,
-        image.frame_number,
-        image.pixels,
-        lambda: image.header,
-        generation=image.generation,
-        detected_unix_ns=image.detected_unix_ns,
-    )
-    frame.quality = image.quality
-    frame.host, frame.sequence, frame.n_dropped, frame.queued_ns = "", 0, 0, 0
-    return frame
+    return ReceivedFrame(**{field.name: getattr(image, field.name) for field in fields(image)})

@@ -15,6 +15,8 @@ _ONE_QUABO: Final = Struct("<BHHIII")  # quabo_num, and the columns
 _ONE_SECOND: Final = Struct("<4HH4II4I")  # four quabos with the same pkt_tai and tv_sec, as nearly always
 _FOUR_QUABOS: Final = Struct("<4H4H4I4I4I")
 
+_new: Final = tuple.__new__  # what the constructor of a NamedTuple calls, in Python: here for every frame received
+
 
 def pack(header: Header) -> bytes:
     """Bytes of a header; none when its numbers are larger than the writer's packets can hold.
@@ -44,13 +46,13 @@ def unpack(packed: bytes) -> Header:
     n_bytes = len(packed)
     if n_bytes == _ONE_SECOND.size:
         v = _ONE_SECOND.unpack(packed)
-        return Header(v[:4], v[4:5] * 4, v[5:9], v[9:10] * 4, v[10:])
+        return _new(Header, (v[:4], v[4:5] * 4, v[5:9], v[9:10] * 4, v[10:], None, None))
     if n_bytes == _ONE_QUABO.size:
         v = _ONE_QUABO.unpack(packed)
-        return Header(v[1:2], v[2:3], v[3:4], v[4:5], v[5:6], v[0])
+        return _new(Header, (v[1:2], v[2:3], v[3:4], v[4:5], v[5:6], v[0], None))
     if n_bytes == _FOUR_QUABOS.size:
         v = _FOUR_QUABOS.unpack(packed)
-        return Header(v[:4], v[4:8], v[8:12], v[12:16], v[16:])
+        return _new(Header, (v[:4], v[4:8], v[8:12], v[12:16], v[16:], None, None))
     sizes = ", ".join(str(form.size) for form in (_ONE_QUABO, _ONE_SECOND, _FOUR_QUABOS))
     raise ValueError(f"a packed header has {sizes} bytes, this one {n_bytes}")
 

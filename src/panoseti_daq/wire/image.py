@@ -10,9 +10,10 @@ from google.protobuf.struct_pb2 import Struct
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, Frame, Header, Kind
-from panoseti_daq.pff.codec import format_header
-from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff import DataProduct, Frame, Header, Kind, Quality, TimeStatus
+from panoseti_daq.pff.flags import quality_of
+from panoseti_daq.pff.header import QUABO_FIELDS
+from panoseti_daq.pff.layout import format_header
 from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.wire.header import pack, unpack
 from panoseti_daq.wire.header import quabo_of as quabo_of_packed
@@ -20,6 +21,7 @@ from panoseti_daq.wire.header import quabo_of as quabo_of_packed
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}
 _NUMBERS: Final = {product: getattr(pb, product.name) for product in DataProduct}
+_STATUSES: Final = {status: getattr(pb, status.name) for status in TimeStatus}
 _PRODUCT_OF: Final = {number: product for product, number in _NUMBERS.items()}
 _PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
 
@@ -53,22 +55,12 @@ def as_raw(frame: Frame) -> pb.PanoImage:
         pixels=frame.pixels,
         packed_header=packed,
         header_json="" if packed else format_header(header).decode(),
-        time_status=pb.TimeStatus.Name(frame.time.status),
+        time_status=_STATUSES[frame.time.status],
         quality=frame.quality,
     )
 
 
-def product_of(image: pb.PanoImage) -> DataProduct:
-    """Data product of a message.
-
-    Raises
-    ------
-    PffError
-        There is none of its type, shape and bytes per pixel.
-    """
-    product = _PRODUCT_OF.get(image.product)
-    if product is not None:
-        return product
+def _product_of(image: pb.PanoImage) -> DataProduct:
     kind, shape = _KINDS.get(image.type), tuple(image.shape)
     product = _PRODUCTS.get((kind, shape, image.bytes_per_pixel))  # type: ignore[arg-type]
     if product is None:
@@ -76,18 +68,32 @@ def product_of(image: pb.PanoImage) -> DataProduct:
     return product
 
 
-def pixels_and_header(image: pb.PanoImage, product: DataProduct) -> tuple[bytes, Header]:
-    """Pixels as in a file, and header, of a message in either encoding.
+def read_image(image: pb.PanoImage) -> tuple[DataProduct, bytes, Header, Quality | None]:
+    """Read a message in either encoding.
+
+    Returns
+    -------
+    product
+        Data product.
+    pixels
+        The image as it stands in a file.
+    header
+        The header.
+    judged
+        Quality as found by the server, which saw the frames before it; None in the predecessor's encoding.
 
     Raises
     ------
     PffError
-        The image is not one of `product`, or the header does not parse.
+        It is not an image of a data product, or its header does not parse.
     """
+    product = _PRODUCT_OF.get(image.product) or _product_of(image)
+    judged = None
     try:
         pixels = image.pixels
         if pixels:
-            header = _header_of(image)
+            packed, judged = image.packed_header, quality_of(image.quality)
+            header = unpack(packed) if packed else Header.from_dict(json.loads(image.header_json))
         else:
             # values of unsigned pixels; pulse heights become signed by wrapping
             unsigned = np.array(image.image_array, np.uint32).astype(f"<u{product.bytes_per_pixel}")
@@ -96,9 +102,9 @@ def pixels_and_header(image: pb.PanoImage, product: DataProduct) -> tuple[bytes,
         raise PffError(f"header of a {product.token} message does not parse: {error}") from error
     if len(pixels) != product.image_size_bytes:
         raise PffError(f"{product.token} images have {product.image_size_bytes} bytes, this one {len(pixels)}")
-    if len(header.tv_sec) != (1 if product.one_quabo else 4):
+    if len(header.tv_sec) != product.n_quabos:
         raise PffError(f"not a header of {product.token}: it has {len(header.tv_sec)} quabos")
-    return pixels, header
+    return product, pixels, header, judged
 
 
 def frame_of(image: pb.PanoImage) -> Frame:
@@ -109,8 +115,7 @@ def frame_of(image: pb.PanoImage) -> Frame:
     PffError
         The message is not a frame of a data product.
     """
-    product = product_of(image)
-    pixels, header = pixels_and_header(image, product)
+    product, pixels, header, _ = read_image(image)
     for name in QUABO_FIELDS:
         column = getattr(header, name)
         if len(column) != len(header.tv_sec) or not all(0 <= value < 2**32 for value in column):
@@ -120,12 +125,6 @@ def frame_of(image: pb.PanoImage) -> Frame:
             f"quabo_num of a {product.token} header is {header.quabo_num}; it is within 0-{N_QUABOS - 1}"
         )
     return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
-
-
-def _header_of(image: pb.PanoImage) -> Header:
-    if packed := image.packed_header:
-        return unpack(packed)
-    return Header.from_dict(json.loads(image.header_json))
 
 
 def quabo_of(image: pb.PanoImage) -> float | None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Final
+from weakref import ref
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Frame
@@ -36,6 +37,12 @@ _TAG: Final = int.from_bytes(_tag(pb.StreamImagesResponse.DELIVERY_FIELD_NUMBER)
 # Before each value stands its tag: number << 3 | wire type (5: four bytes, 1: eight).
 _UNDROPPED: Final = Struct("<HB BI BQ BI")
 _DROPPED: Final = Struct("<HB BI BQ BI BI")
+
+
+# Bytes of the frames that live, for all streams. A weak reference is a key like any other, and drops its entry
+# when the frame is gone; a WeakKeyDictionary is the same in Python, and takes several times as long to look up.
+_KNOWN_RAW: Final[dict[ref[Frame], bytes]] = {}
+_KNOWN_STRUCTS: Final[dict[ref[Frame], bytes]] = {}
 
 
 class StreamEncoder:
@@ -60,11 +67,11 @@ class StreamEncoder:
     def __call__(self, frames: Sequence[Frame], n_dropped: int) -> bytes:
         """A message that holds `frames`, after so many were dropped."""
         if not self._is_raw:
-            return _encoded(frames[0], as_struct)
+            return encoded(frames[0], _KNOWN_STRUCTS, as_struct)
         now_unix_ns = time.time_ns()
         parts = []
         for frame in frames:
-            image = _encoded(frame, as_raw)
+            image = encoded(frame, _KNOWN_RAW, as_raw)
             end = delivery(self._sequence, n_dropped, frame.detected_unix_ns, now_unix_ns)
             self._sequence += 1
             if len(frames) > 1:
@@ -79,11 +86,12 @@ def _begin(n_bytes: int) -> bytes:
     return _BATCH + as_varint(n_bytes)
 
 
-def _encoded(frame: Frame, encode: Callable[[Frame], pb.PanoImage]) -> bytes:
-    """Bytes of a StreamImagesResponse of nothing but `frame`, which keeps them as long as it lives."""
-    data: bytes | None = frame.memo.get(encode)
+def encoded(frame: Frame, known: dict[ref[Frame], bytes], encode: Callable[[Frame], pb.PanoImage]) -> bytes:
+    """Return a StreamImagesResponse of nothing but `frame`, as bytes that `known` keeps as long as it lives."""
+    data = known.get(ref(frame))
     if data is None:
-        data = frame.memo[encode] = pb.StreamImagesResponse(pano_image=encode(frame)).SerializeToString()
+        data = pb.StreamImagesResponse(pano_image=encode(frame)).SerializeToString()
+        known[ref(frame, known.pop)] = data
     return data
 
 

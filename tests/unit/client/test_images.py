@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -129,5 +130,5 @@ def test_a_dict_without_its_header_is_a_pff_error_that_names_it() -> None:
 
 def test_what_was_found_wrong_with_a_frame_survives_the_dict() -> None:
     frame = movie(tv_sec=0)
-    frame.quality |= Quality.PACKET_GAP
+    frame = replace(frame, judged=frame.quality | Quality.PACKET_GAP)
     assert frame_of_dict(image_dict(frame)).quality == frame.quality

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, FrameBlock, Header, Key, Layout, encode_frame
-from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff.header import QUABO_FIELDS
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
 FILE = "dp_img16.bpp_2.module_7.seqno_0.pff"
@@ -125,7 +125,7 @@ def test_newest_is_the_last_whole_frame_of_each_key(product: DataProduct, data: 
             expected[key], n_frames[key] = i, n_frames.get(key, 0) + 1
     block = block_of(frames, product)
     assert {key: frame.frame_number for key, frame in block.newest().items()} == expected
-    assert {key: len(block.rows_of(key)) for key in expected} == n_frames
+    assert {key: len(rows) for key, rows in block.rows.items()} == n_frames
     assert block.n_bad == sum(damage is not None for _, damage in drawn)
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, Header, Layout
-from panoseti_daq.pff.codec import END_OF_HEADER, format_header
+from panoseti_daq.pff.columns import parse_rows
+from panoseti_daq.pff.layout import END_OF_HEADER, format_header
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
 
@@ -60,7 +61,7 @@ def test_rows_with_any_one_byte_damaged_are_invalid_and_no_others(product: DataP
     text = format_header(example(product))
     damaged = [text[:i] + damage + text[i + 1 :] for i in range(len(text))]
     expected = [is_whole(header, text) for header in damaged]
-    valid, columns = layout_of(text, product).parse_rows(rows_of(damaged, product))
+    valid, columns = parse_rows(layout_of(text, product), rows_of(damaged, product))
     assert valid.tolist() == expected
     assert not any(column[~valid].any() for column in columns.values())
 
@@ -74,7 +75,7 @@ def test_rows_and_single_headers_agree_on_any_damage(product: DataProduct, data:
     for i, byte in data.draw(damage).items():
         damaged[i] = byte
     layout, expected = layout_of(text, product), is_whole(bytes(damaged), text)
-    assert layout.parse_rows(rows_of([bytes(damaged)], product))[0].tolist() == [expected]
+    assert parse_rows(layout, rows_of([bytes(damaged)], product))[0].tolist() == [expected]
     assert parses(layout, bytes(damaged)) is expected
 
 
@@ -84,7 +85,7 @@ def test_row_whose_header_does_not_end_is_invalid(product: DataProduct, end: byt
     text = format_header(example(product))
     rows = rows_of([text, text], product)
     rows[1, len(text) : len(text) + 3] = list(end)
-    assert layout_of(text, product).parse_rows(rows)[0].tolist() == [True, False]
+    assert parse_rows(layout_of(text, product), rows)[0].tolist() == [True, False]
 
 
 @each_product
@@ -115,7 +116,7 @@ def test_number_that_is_no_whole_number_of_64_bits_is_refused(product: DataProdu
     text = fields.replace("1721882092", value, 1).encode()
     layout = layout_of(text, product)
     assert not parses(layout, text)
-    assert layout.parse_rows(rows_of([text], product))[0].tolist() == [False]
+    assert parse_rows(layout, rows_of([text], product))[0].tolist() == [False]
 
 
 @each_product
@@ -124,7 +125,7 @@ def test_header_of_the_other_kind_is_refused(product: DataProduct) -> None:
     text = format_header(example(other))
     layout = layout_of(text, product)
     assert not parses(layout, text)
-    assert layout.parse_rows(rows_of([text], product))[0].tolist() == [False]
+    assert parse_rows(layout, rows_of([text], product))[0].tolist() == [False]
 
 
 @each_product
@@ -138,7 +139,7 @@ def test_damage_to_one_of_many_rows_is_found_and_the_others_keep_their_numbers(
     byte = data.draw(st.sampled_from(b" -./09:x") | st.integers(0, 255))
     damaged = [*texts]
     damaged[row] = texts[row][:column] + bytes([byte]) + texts[row][column + 1 :]
-    valid, columns = layout.parse_rows(rows_of(damaged, product))
+    valid, columns = parse_rows(layout, rows_of(damaged, product))
     assert valid.tolist() == [parses(layout, text) for text in damaged]
     for i in np.flatnonzero(valid):
         header = layout.parse(damaged[i])

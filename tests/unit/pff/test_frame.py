@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, Frame, FrameTime, Header, Key, Layout, TimeStatus
-from panoseti_daq.pff.codec import END_OF_HEADER, format_header
+from panoseti_daq.pff.layout import END_OF_HEADER, format_header
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
 

@@ -12,8 +12,9 @@ from support.frames import each_product
 
 from panoseti_daq.pff import DataProduct, FrameBlock, Header, Layout, Quality, encode_frame
 from panoseti_daq.pff.block import FEW_FRAMES
+from panoseti_daq.pff.flags import names_of
 from panoseti_daq.pff.quabos import quadrant
-from panoseti_daq.pff.quality import QualityCheck, names_of, quality_of
+from panoseti_daq.pff.quality import QualityCheck
 
 IMG8, IMG16, PH256, PH1024 = DataProduct
 MANY = FEW_FRAMES + 8  # read by numpy, while few are read one by one
@@ -206,7 +207,7 @@ def test_the_flags_do_not_depend_on_how_frames_come_in_blocks(data: st.DataObjec
     apart = [int(flag) for part in parts for flag in check(part)]
     assert apart == whole.quality.tolist()
     alone = ~(Q.PACKET_GAP | Q.TIME_BACKWARDS)
-    assert [flag & alone for flag in flags(whole)] == [quality_of(frame) for frame in whole]
+    assert [flag & alone for flag in flags(whole)] == [frame.quality for frame in whole]
 
 
 def test_the_names_of_no_flag_are_none() -> None:

@@ -11,8 +11,7 @@ from support.frames import append, frame_bytes
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
-from panoseti_daq.hub import Filter
-from panoseti_daq.pff import DataProduct, Gap, Kind, PffName, Position
+from panoseti_daq.pff import DataProduct, Gap, Kind, PffName, Position, Selection
 from panoseti_daq.service.frames import FrameReader
 from panoseti_daq.simulator.faults import write_snapshot
 from panoseti_daq.sources.cursor import Stretch
@@ -28,9 +27,9 @@ Delivered = tuple[int, str, str, int, int]
 class Client:
     """Takes what readers give it, and knows where it is."""
 
-    def __init__(self, data_dir: Path, wanted: Filter | None = None, begin: int = NOW) -> None:
+    def __init__(self, data_dir: Path, wanted: Selection | None = None, begin: int = NOW) -> None:
         self.data_dir = data_dir
-        self.wanted = wanted or Filter()
+        self.wanted = wanted or Selection()
         self.begin = begin
         self.positions: dict[tuple[int, DataProduct], Position] = {}
         self.gaps: list[Gap] = []
@@ -138,8 +137,8 @@ def test_runs_before_those_of_the_client_are_left_out_of_a_module_that_comes_lat
     assert client.read() == [(3, "img16", RUN_2, 0, 2)]
 
 
-@pytest.mark.parametrize("wanted", [Filter(), Filter(module_ids={3, 5}), Filter((Kind.MOVIE,))])
-def test_a_client_that_came_when_there_was_nothing_gets_everything(tmp_path: Path, wanted: Filter) -> None:
+@pytest.mark.parametrize("wanted", [Selection(), Selection(modules={3, 5}), Selection((Kind.MOVIE,))])
+def test_a_client_that_came_when_there_was_nothing_gets_everything(tmp_path: Path, wanted: Selection) -> None:
     client = Client(tmp_path, wanted)
     assert client.read() == []
     write(tmp_path, 3, RUN_1, 2)
@@ -149,7 +148,7 @@ def test_a_client_that_came_when_there_was_nothing_gets_everything(tmp_path: Pat
 
 def test_a_client_that_came_when_its_module_was_not_there_gets_the_runs_from_then_on(tmp_path: Path) -> None:
     write(tmp_path, 1, RUN_2, 1)
-    client = Client(tmp_path, Filter(module_ids={3}))
+    client = Client(tmp_path, Selection(modules={3}))
     assert client.read() == []
     for run in (RUN_1, RUN_2, RUN_3):
         write(tmp_path, 3, run, 1)

@@ -10,6 +10,7 @@ from rich.console import Console
 from support.frames import each_product
 
 from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, Header, Kind
 from panoseti_daq.pff.quabos import CORNERS
 from panoseti_daq.viewers import Surface, ViewerContext
@@ -39,9 +40,7 @@ def frame_of(
     header = Header((1,) * n, *times, quabo_num=quabo if product.one_quabo else None)
     image = np.zeros(product.shape, product.dtype)
     image[bright] = 100
-    frame = ReceivedFrame(product, module_id, "file", 12, image.tobytes(), header)
-    frame.host = "daq1"
-    return frame
+    return ReceivedFrame(product, module_id, "file", 12, image.tobytes(), header, delivery=Delivery("daq1"))
 
 
 def viewer_of(*frames: ReceivedFrame, refresh_period_s: float = 1.0, ascii_only: bool = True) -> TermImages:

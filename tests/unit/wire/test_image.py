@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +13,7 @@ from panoseti_daq.client.images import received_frame
 from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout, Quality
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.wire.image import as_raw
-from panoseti_daq.wire.newest import MAX_BATCH, StreamEncoder, delivery
+from panoseti_daq.wire.newest import MAX_BATCH, StreamEncoder, delivery, encoded
 
 START_NS = 1_767_225_600_123_456_789
 ALL_PRODUCTS = pytest.mark.parametrize("product", DataProduct, ids=lambda p: p.token)
@@ -46,14 +49,23 @@ def test_a_frame_survives_the_wire_in_either_encoding(product: DataProduct, enco
 
 def test_a_frame_is_encoded_once_per_encoding() -> None:
     frame = frame_of(DataProduct.IMG16)
-    for n_encodings, encoding in enumerate(ENCODINGS, 1):
-        first = message_of(frame, encoding=encoding)
-        known = list(frame.memo.values())
-        assert message_of(frame, encoding=encoding).pano_image == first.pano_image
-        assert len(known) == n_encodings
-        assert all(
-            bytes_now is bytes_then for bytes_now, bytes_then in zip(frame.memo.values(), known, strict=True)
-        )
+    known: dict[weakref.ref[Frame], bytes] = {}
+    first = encoded(frame, known, as_raw)
+    assert encoded(frame, known, as_raw) is first
+    assert list(known.values()) == [first]
+    for encoding in ENCODINGS:
+        one, other = (message_of(frame, encoding=encoding) for _ in range(2))
+        assert one.pano_image == other.pano_image
+
+
+def test_the_bytes_of_a_frame_are_kept_as_long_as_it_lives() -> None:
+    frame, other = frame_of(DataProduct.IMG16), frame_of(DataProduct.IMG16)
+    known: dict[weakref.ref[Frame], bytes] = {}
+    for each in (frame, other):
+        encoded(each, known, as_raw)
+    del frame, each
+    gc.collect()
+    assert list(known) == [weakref.ref(other)]
 
 
 def test_a_batch_holds_what_would_come_one_by_one() -> None:

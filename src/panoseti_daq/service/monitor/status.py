@@ -12,7 +12,7 @@ from panoseti_daq._version import __version__
 from panoseti_daq.errors import PffError
 from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key, PffName
-from panoseti_daq.pff.quality import NAMES
+from panoseti_daq.pff.flags import NAMES
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.monitor.disks import Disk, Disks
 from panoseti_daq.service.monitor.run_health import RunHealth

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, Header, Layout, encode_frame
-from panoseti_daq.pff.codec import END_OF_HEADER, MAX_HEADER_BYTES, format_header
+from panoseti_daq.pff.columns import parse_rows
+from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES, format_header
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
 WIDTHS = (10, 4, 9, 10, 6)  # of pkt_num, pkt_tai, pkt_nsec, tv_sec, tv_usec
@@ -147,8 +148,8 @@ def test_header_with_other_fields_is_read_as_json(product: DataProduct, change: 
     assert not layout.is_standard
     assert (header.as_dict(), header.tv_sec) == (fields, example(product).tv_sec)
     assert (header.other is None) is (change == "another order")
-    valid, columns = layout.parse_rows(
-        rows_of([json.dumps(fields).encode(), b"{" * layout.header_size_bytes], product)
+    valid, columns = parse_rows(
+        layout, rows_of([json.dumps(fields).encode(), b"{" * layout.header_size_bytes], product)
     )
     assert valid.tolist() == [True, False]
     assert columns["tv_sec"].tolist() == [list(header.tv_sec), [0] * len(header.tv_sec)]
@@ -166,7 +167,7 @@ def test_header_in_json_widths_parses(product: DataProduct, data: st.DataObject)
 @each_product
 def test_number_too_wide_for_a_float_stays_exact(product: DataProduct) -> None:
     text = format_header(example(product)).replace(b"1721882092", b"9007199254740993", 1)
-    valid, columns = layout_of(text, product).parse_rows(rows_of([text], product))
+    valid, columns = parse_rows(layout_of(text, product), rows_of([text], product))
     assert (valid[0], columns["tv_sec"][0, 0]) == (True, 2**53 + 1)
 
 

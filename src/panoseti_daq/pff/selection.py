@@ -1,0 +1,109 @@
+"""Selection of frames: which of them, and how often."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from operator import index
+from typing import Any
+
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.pff.frame import Key
+from panoseti_daq.pff.product import MAX_MODULE_ID, DataProduct, Kind
+from panoseti_daq.pff.quabos import N_QUABOS
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which frames are wanted, and how often.
+
+    Holds the keys of these frames: ``frame.key in selection``. An empty collection of modules, products or quabos
+    stands for all of them; a selection without any kind holds nothing.
+
+    Attributes
+    ----------
+    kinds
+        Movie, pulse height or both.
+    modules
+        Telescope modules, 0-255.
+    products
+        Data products; may be given by their tokens, such as ``"img16"``.
+    quabos
+        Quabos of ph256, 0-3. An image of any other product holds all four quabos, and belongs to every choice.
+    interval_s
+        Least time between two frames of one key, s, never negative; zero for as fast as they come.
+
+    Raises
+    ------
+    ConfigError
+        A value is invalid; says which key, which value and what is allowed.
+    """
+
+    kinds: Collection[Kind] = frozenset(Kind)
+    modules: Collection[int] = frozenset()
+    products: Collection[DataProduct] = frozenset()
+    quabos: Collection[int] = frozenset()
+    interval_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        valid: dict[str, Any] = {
+            "kinds": frozenset(self.kinds),
+            "modules": _numbers("module_ids", self.modules, MAX_MODULE_ID),
+            "products": _products(self.products),
+            "quabos": _numbers("quabos", self.quabos, N_QUABOS - 1),
+            "interval_s": _seconds(self.interval_s),
+        }
+        for name, value in valid.items():
+            object.__setattr__(self, name, value)
+
+    def __contains__(self, key: Key) -> bool:
+        return (
+            key.product.kind in self.kinds
+            and (not self.modules or key.module_id in self.modules)
+            and (not self.products or key.product in self.products)
+            and (not self.quabos or key.quabo is None or key.quabo in self.quabos)
+        )
+
+    def __str__(self) -> str:
+        parts = [" and ".join(kind.value.lower().replace("_", " ") for kind in Kind if kind in self.kinds)]
+        parts.append(f"modules {', '.join(map(str, sorted(self.modules)))}" if self.modules else "all modules")
+        if self.products:
+            parts.append(", ".join(product.token for product in DataProduct if product in self.products))
+        if self.quabos:
+            parts.append(f"quabos {', '.join(map(str, sorted(self.quabos)))}")
+        return f"{', '.join(parts)}, every {self.interval_s:g} s"
+
+
+def kinds_of(movie: bool, pulse_height: bool) -> Collection[Kind]:
+    """Return the kinds that two switches stand for."""
+    return frozenset((Kind.MOVIE,) * bool(movie) + (Kind.PULSE_HEIGHT,) * bool(pulse_height))
+
+
+def _numbers(key: str, values: Collection[Any], highest: int) -> frozenset[int]:
+    try:
+        numbers = frozenset(map(index, values))
+    except TypeError:
+        raise ConfigError(f"invalid {key}: {values!r}; allowed: whole numbers from 0 to {highest}") from None
+    for number in sorted(numbers):
+        if not 0 <= number <= highest:
+            raise ConfigError(f"invalid {key}: {number}; allowed: 0 to {highest}")
+    return numbers
+
+
+def _products(values: Collection[Any]) -> frozenset[DataProduct]:
+    try:
+        return frozenset(v if isinstance(v, DataProduct) else DataProduct.from_token(v) for v in values)
+    except (TypeError, ValueError):
+        allowed = ", ".join(product.token for product in DataProduct)
+        raise ConfigError(f"invalid products: {values!r}; allowed: {allowed}") from None
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise ConfigError(f"invalid update_interval_seconds: {value!r} is not a number")
+    return max(0.0, seconds)
