@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,7 +14,9 @@ import typer
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.client.record import Recorder
+from panoseti_daq.pff import Gap
 
 _PROGRESS_EVERY_S: Final = 1.0
 
@@ -35,7 +39,7 @@ def record(
 ) -> None:
     """Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."""
 
-    async def run(recorder: Recorder) -> None:
+    async def run() -> None:
         async with servers.client() as client:
             blocks = client.stream_blocks(
                 servers.hosts,
@@ -44,24 +48,28 @@ def record(
                 module_ids=module_id or (),
                 since="run" if from_start else None,
             )
-            try:
-                async with asyncio.timeout(duration), asyncio.TaskGroup() as tasks:
-                    progress = tasks.create_task(_show_progress(recorder), name="progress")
-                    async for block in blocks:
-                        await asyncio.to_thread(recorder.write, block)
-                        if frames is not None and recorder.n_frames >= frames:
-                            break
-                    progress.cancel()
-            except TimeoutError:
-                pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(duration):
+                    await _write_all(blocks, recorder, frames)
 
     log_to_stderr(log_level)
     recorder = Recorder(out_dir, round(min_free_gb * 1e9))
     try:
-        asyncio.run(run(recorder))
+        asyncio.run(run())
     finally:
         recorder.close()
         typer.echo(f"{_summary(recorder)} in {out_dir}", err=True)
+
+
+async def _write_all(blocks: AsyncIterable[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None) -> None:
+    """Write blocks until they end, or there are `n_frames`."""
+    async with asyncio.TaskGroup() as tasks:
+        progress = tasks.create_task(_show_progress(recorder), name="progress")
+        async for block in blocks:
+            await asyncio.to_thread(recorder.write, block)
+            if n_frames is not None and recorder.n_frames >= n_frames:
+                break
+        progress.cancel()
 
 
 async def _show_progress(recorder: Recorder) -> None:
