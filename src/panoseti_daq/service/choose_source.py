@@ -8,7 +8,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.simulator.schedule import Simulation
-from panoseti_daq.simulator.simulator import SimulatedSource
+from panoseti_daq.simulator.source import SimulatedSource
 from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.source import FrameSource, NoSource
 

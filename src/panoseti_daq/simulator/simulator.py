@@ -5,30 +5,22 @@ One implementation for the ``simulate`` command, the server's own simulation and
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import shutil
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from panoseti_daq.errors import ConfigError, SourceError
-from panoseti_daq.pff import DataProduct, FrameBlock, ModuleProduct, PffName, RunName, open_file
+from panoseti_daq.pff import DataProduct, ModuleProduct, PffName, RunName, open_file
 from panoseti_daq.pff.archive import run_files
 from panoseti_daq.simulator.faults import NO_FAULTS, Faults, add_stray_files, end_run, write_snapshot
 from panoseti_daq.simulator.schedule import Due, Simulation, recorded, synthetic
 from panoseti_daq.simulator.writer import RunWriter
-from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.runs import RUN_NAME_FILE
-from panoseti_daq.sources.source import SourceStatus
 
 _NS: Final = 1_000_000_000
 
@@ -212,82 +204,3 @@ def _remove_if_empty(path: Path) -> None:
         path.rmdir()
     except OSError:
         pass
-
-
-class SimulatedSource:
-    """A simulator, or a replay, in a temporary directory, followed like any other run; a `FrameSource`.
-
-    Owns the directory, a writing thread and a `RunSource` until it is left.
-
-    Parameters
-    ----------
-    simulation
-        What to simulate; files rotate and old ones are deleted, so that it can run for months.
-    module_ids
-        Of the simulated modules follow these; empty for all.
-    replay
-        Directory of a recorded run to play instead; when it ends, its last frames remain.
-    speed
-        How much faster than it was taken; infinite for as fast as possible.
-    """
-
-    def __init__(
-        self,
-        simulation: Simulation | None = None,
-        module_ids: Collection[int] = (),
-        *,
-        replay: Path | None = None,
-        speed: float = 1.0,
-    ) -> None:
-        rotating = Simulation() if replay else Simulation(max_file_frames=1000, keep_files=2)
-        self._simulation = simulation or rotating
-        self._module_ids = module_ids
-        self._replay = replay
-        self._speed = speed
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="simulate")
-
-    async def __aenter__(self) -> Self:
-        self._directory = Path(tempfile.mkdtemp(prefix="panoseti-daq-"))
-        try:
-            self._simulator = Simulator(self._directory, self._simulation, replay=self._replay, speed=self._speed)
-            self._source = RunSource(self._directory, module_ids=self._module_ids)
-            await self._source.__aenter__()
-        except BaseException:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            self._thread.shutdown(wait=False)
-            raise
-        loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(self._thread, self._simulator.run)
-        self._writing.add_done_callback(self._written)
-        return self
-
-    def _written(self, writing: asyncio.Future[None]) -> None:
-        """A simulator that failed ends the source; a replay that came to its end does not."""
-        if writing.cancelled() or writing.exception() is not None or self._replay is None:
-            self._source.stop()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._simulator.stop()
-        try:
-            await self._source.__aexit__(kind, error, trace)
-            await asyncio.wait([self._writing])
-        finally:
-            self._thread.shutdown(wait=False)
-            shutil.rmtree(self._directory, ignore_errors=True)
-
-    async def __aiter__(self) -> AsyncIterator[FrameBlock]:
-        async for block in self._source:
-            yield block
-        self._writing.result()  # raises what stopped the simulator
-
-    @property
-    def directory(self) -> Path:
-        """The temporary data directory."""
-        return self._directory
-
-    def status(self) -> SourceStatus:
-        """What is simulated now."""
-        description = f"replay of {self._replay}" if self._replay else "simulation"
-        return dataclasses.replace(self._source.status(), description=description)

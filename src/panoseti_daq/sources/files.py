@@ -122,9 +122,8 @@ class RunFiles:
         self._began_ns = time.time_ns() - _CLOCK_MARGIN_NS
         self._first_scan = True
         self._complaints: set[str] = set()
-        self._seen: dict[
-            str, tuple[int, ...]
-        ] = {}  # directories, and the file that names the run, at the last scan
+        # directories, and the file that names the run, at the last scan
+        self._seen: dict[str, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._tails)
