@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from support.frames import wait_until
 from support.patience import PATIENCE_S
-from support.rig import Recorder, image_of, recording, serving_in_thread
+from support.rig import Recorder, image_of, recording, serving_in_thread, serving_process
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, RpcError, nodes
@@ -262,15 +262,16 @@ class TestThreads:
             assert [call.result() for call in calls] == [0] * 6
         wait_until(lambda: n_streams(client, server.address) == 0)
 
-    def test_clients_share_one_thread_that_ends_after_the_last(self, server: Server) -> None:
+    def test_clients_share_one_thread_that_ends_after_the_last(self) -> None:
         before = len(loop_threads())
-        with DaqDataClient.connect(server.address) as one:
-            assert len(loop_threads()) == before + 1
-            with DaqDataClient.connect(server.address) as other:
+        with serving_process("--simulate") as (_, address):
+            with DaqDataClient.connect(address) as one:
                 assert len(loop_threads()) == before + 1
-                assert other.ping(server.address)
-            assert one.ping(server.address)
-        assert len(loop_threads()) == before
+                with DaqDataClient.connect(address) as other:
+                    assert len(loop_threads()) == before + 1
+                    assert other.ping(address)
+                assert one.ping(address)
+            assert len(loop_threads()) == before
 
     def test_a_client_is_entered_once(self, server: Server) -> None:
         client = DaqDataClient.connect(server.address)

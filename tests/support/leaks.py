@@ -65,7 +65,8 @@ class Watched:
         cancel_all_tasks, make_hub = asyncio.runners._cancel_all_tasks, Hub.__init__  # type: ignore[attr-defined]
 
         def note_tasks(loop: asyncio.AbstractEventLoop) -> None:
-            self.tasks += [task.get_name() for task in asyncio.all_tasks(loop) if not _is_of_pytest(task)]
+            left = (task for task in asyncio.all_tasks(loop) if not _is_of_pytest(task))
+            self.tasks += [f"{task.get_name()}: {_name_of(task)}" for task in left]
             cancel_all_tasks(loop)
 
         def note_hub(hub: Hub, *arguments: Any, **options: Any) -> None:
@@ -80,8 +81,12 @@ class Watched:
             yield
 
 
+def _name_of(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__qualname__", "")
+
+
 def _is_of_pytest(task: asyncio.Task[Any]) -> bool:
-    return "TestRunner" in getattr(task.get_coro(), "__qualname__", "")
+    return "TestRunner" in _name_of(task)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from anyio.from_thread import start_blocking_portal
 
+from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import RunProbe
@@ -72,8 +72,8 @@ async def serving(follow: Path | HpIoConfig | None = None, **settings: Any) -> A
 
 @contextmanager
 def serving_in_thread(follow: Path | HpIoConfig | None = None, **settings: Any) -> Iterator[Server]:
-    """The same for a test that is no coroutine: the server runs in a thread of its own."""
-    with start_blocking_portal() as portal:
+    """The same for a test that is no coroutine; in the loop of its clients, see `PORTALS`."""
+    with PORTALS as portal:
         running: AbstractContextManager[Server] = portal.wrap_async_context_manager(serving(follow, **settings))
         with running as server:
             yield server

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 from support.frames import wait_until
-from support.rig import recording
+from support.rig import recording, serving_process
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
+from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import HostError, PffError
@@ -45,7 +45,7 @@ def serving_at(address: str, follow: Path | None = None) -> Iterator[None]:
     settings = ServerSettings(run_probe=RunProbe.NONE)
     config = None if follow is None else HpIoConfig(str(follow))
     with (
-        start_blocking_portal() as portal,
+        PORTALS as portal,
         portal.wrap_async_context_manager(running_server(settings, host=address, follow=config)),
     ):
         yield
@@ -56,10 +56,11 @@ def address_in(directory: Path) -> str:
 
 
 def test_frames_come_as_long_as_the_feed_is_entered(tmp_path: Path) -> None:
-    with recording(tmp_path) as recorder, serving_at(address_in(tmp_path), tmp_path):
+    arguments = ("--data-dir", tmp_path, "--run-probe", "none")
+    with recording(tmp_path) as recorder, serving_process(*arguments) as (_, address):
         recorder.write(DataProduct.IMG16)
         before = set(threading.enumerate())
-        with feed_of(address_in(tmp_path)) as feed:
+        with feed_of(address) as feed:
             assert first_frame(feed).module_id == 1
             [state] = feed.states.values()
             assert (state.connected, state.reason) == (True, "")
