@@ -46,7 +46,7 @@ PEER_IMPORTS = {
 
 
 def install_peer(session: nox.Session, version: str) -> Path:
-    """Install panoseti-grpc in an environment of its own; its interpreter."""
+    """Install panoseti-grpc in an environment of its own; return its interpreter."""
     environment = Path(session.create_tmp()).resolve() / f"peer_{version}"
     python = environment / "bin" / "python"
     session.run("virtualenv", "--quiet", str(environment))
@@ -74,7 +74,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """The arrows between the rooms (docs/architecture)."""
+    """Check the arrows between the rooms (docs/architecture.md)."""
     session.install("import-linter>=2.5")  # reads the source; what that requires is not looked into
     session.run("lint-imports", env={"PYTHONPATH": "src"})
 
@@ -121,14 +121,14 @@ def counts(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
-    """Make docs/images anew, from simulated images and without a display."""
+    """Make docs/images again, from simulated images and without a display."""
     session.install("-e", ".[gui]", "pillow")
     session.run("python", "docs/make_pictures.py", "docs/images")
 
 
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
-    """Choose the versions of the container anew, with their hashes: nox -s lock -- --upgrade takes the newest."""
+    """Choose the versions of the container, with their hashes: nox -s lock -- --upgrade takes the newest."""
     session.install("uv")
     # What builds the package is locked, too.
     build = Path(session.create_tmp()) / "build.txt"
@@ -211,12 +211,12 @@ def proto(session: nox.Session) -> None:
             differs = True
             shutil.copy(file, committed)
     if differs:
-        session.error(f"{GENERATED} differed from proto/daq_data.proto and was made anew: commit it")
+        session.error(f"{GENERATED} differed from proto/daq_data.proto and was made again: commit it")
 
 
 @nox.session
 def interop(session: nox.Session) -> None:
-    """Both ways with two versions of the peer, its examples, its recorded night; makes docs/compatibility.md."""
+    """Test both ways with two versions of the peer, its examples, a recorded night; make docs/compatibility.md."""
     session.install("-e", ".[test]", "-e", "./compat", "virtualenv", "orjson")
     session.install("--no-deps", PYPFF)
     made = Path(session.create_tmp()).resolve()
@@ -236,12 +236,12 @@ def interop(session: nox.Session) -> None:
         return  # not every test
     if not COMPATIBILITY.exists() or COMPATIBILITY.read_bytes() != seen.read_bytes():
         shutil.copy(seen, COMPATIBILITY)
-        session.error(f"{COMPATIBILITY} differed from what the tests have seen and was made anew: commit it")
+        session.error(f"{COMPATIBILITY} differed from what the tests have seen and was made again: commit it")
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Faults of every kind; the long form by SOAK_MINUTES=10 SOAK_FRAMES=1000000 SOAK_CONNECTIONS=10000."""
+    """Test faults of every kind; the long form by SOAK_MINUTES=10 SOAK_FRAMES=1000000 SOAK_CONNECTIONS=10000."""
     session.install("-e", ".[test]")
     made = Path(session.create_tmp()).resolve()
     session.run("pytest", "tests/soak", f"--basetemp={made / 'pytest'}", *session.posargs)
@@ -249,7 +249,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Bytes of any kind for all that reads them; the long form, under atheris, by FUZZ_INPUTS=1000000."""
+    """Feed random bytes to everything that reads bytes; the long form, under atheris, by FUZZ_INPUTS=1000000."""
     session.install("-e", ".[test]")
     session.run("pytest", "tests/fuzz", *session.posargs)
     n_inputs = int(os.environ.get("FUZZ_INPUTS", "0"))

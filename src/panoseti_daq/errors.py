@@ -1,19 +1,19 @@
-"""Every error panoseti-daq raises, as one tree.
+"""Errors of panoseti-daq, one tree.
 
 ::
 
     DaqError
-    ├── PffError (ValueError)        what a file or a name holds is not PFF
+    ├── PffError (ValueError)        a file or a name that is not PFF
     │   └── HeaderError              a frame header that does not parse
     ├── SourceError                  frames cannot be followed or written
     │   └── DataDirError             a data directory that is missing or unreadable
-    ├── ConfigError (ValueError)     a configuration or an argument that cannot be used
+    ├── ConfigError (ValueError)     a configuration or an argument that is invalid
     │   └── ClientStateError         a client used before it was entered or after it was left, or entered twice
     ├── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
     └── ViewerError                  a viewer that cannot be loaded, opened or drawn
 
 An RPC that the server refused raises `panoseti_daq.client.RpcError`, which is a `DaqError` and a
-`grpc.aio.AioRpcError`; it stands there because only that room may import gRPC.
+`grpc.aio.AioRpcError`; it is defined there because this module must not import gRPC.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class DaqError(Exception):
 
 
 class PffError(DaqError, ValueError):
-    """What a file or a name holds is not PFF."""
+    """A file or a name that is not PFF."""
 
 
 class HeaderError(PffError):
@@ -32,7 +32,7 @@ class HeaderError(PffError):
 
 
 class SourceError(DaqError):
-    """Frames cannot be followed or written."""
+    """Frames that cannot be followed or written."""
 
 
 class DataDirError(SourceError):
@@ -40,7 +40,7 @@ class DataDirError(SourceError):
 
 
 class ConfigError(DaqError, ValueError):
-    """A configuration or an argument that cannot be used; says which key, which value and what is allowed."""
+    """A configuration or an argument that is invalid; names key, value and what is allowed."""
 
 
 class ClientStateError(ConfigError):
@@ -48,8 +48,8 @@ class ClientStateError(ConfigError):
 
 
 class HostError(DaqError, ValueError, ConnectionError):
-    """A host that is unknown or does not answer; says which hosts there are."""
+    """A host that is unknown or does not answer; names the valid ones."""
 
 
 class ViewerError(DaqError):
-    """A viewer cannot be loaded or opened, or failed; says what would help."""
+    """A viewer that cannot be loaded or opened, or that failed; names a remedy."""

@@ -333,7 +333,7 @@ def test_commands_take_the_token_from_a_file(guarded: Guarded) -> None:
     assert json.loads(result.stdout)["module_id"] == 224
     result = run_command(*stream)
     assert result.returncode == 1
-    assert "this server wants a token" in result.stderr
+    assert "this server requires a token" in result.stderr
     assert "UNAUTHENTICATED" in result.stderr
 
 
@@ -387,7 +387,7 @@ def test_token_prints_a_token_and_the_line_of_it(tmp_path: Path) -> None:
 def test_token_refuses_what_is_not_a_name() -> None:
     result = run_command("token", "night shift")
     assert result.returncode == 1
-    assert "name 'night shift' is not one" in result.stderr
+    assert "invalid name: 'night shift'" in result.stderr
 
 
 def test_a_server_may_have_the_variables_of_clients_and_shows_no_token_of_a_mistyped_one(

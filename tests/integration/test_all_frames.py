@@ -173,7 +173,7 @@ async def test_the_blocking_client_gets_all_frames_too(tmp_path: Path) -> None:
 async def test_a_token_that_is_none_is_a_config_error(tmp_path: Path, resume: str) -> None:
     (tmp_path / "module_1").mkdir()
     async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
-        with pytest.raises(ConfigError, match="not a token"):
+        with pytest.raises(ConfigError, match="invalid resume"):
             await client.stream_blocks(resume=resume)
 
 

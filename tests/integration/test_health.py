@@ -71,7 +71,7 @@ async def test_a_run_that_is_active_and_does_not_grow_is_not_serving_until_frame
             await until_health(server, NOT_SERVING)
             async with AioDaqDataClient.connect(server.address) as client:
                 stalled = (await client.get_status(server.address)).stalled
-            assert stalled == "a run is active (process), but no frame came for 0.2 s or more"
+            assert stalled == "a run is active (process), but no frame arrived for 0.2 s or more"
             while server.run_health.stalled:
                 recorder.write(IMG16)
                 await asyncio.sleep(0.02)  # frames come for as long as the look takes

@@ -54,7 +54,7 @@ def test_the_commands_of_the_page_run_one_after_the_other(tmp_path: Path) -> Non
     assert shell.returncode == 0, errors
     images = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     assert [image["module_id"] for image in images] == [224, 224]
-    assert "initialised: localhost" in out
+    assert "initialized: localhost" in out
     assert "without" not in errors  # no warning at start
     for name in ("ca.key", "daq1.key", "observer.token", "allowed_tokens"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0

@@ -126,7 +126,7 @@ def test_status_tells_the_changes_that_inotify_missed_and_what_is_done_now(
             wait_until(lambda: client.get_status(server.address).followed.missed_events > 0)
             show_status(server.address)
     shown = capsys.readouterr().out
-    assert "changes noticed by: polling every 0.1 s, because inotify did not tell a change of " in shown
+    assert "changes noticed by: polling every 0.1 s, because inotify did not report a change of " in shown
     assert "missed by inotify, found by looking: 1 change\n" in shown
 
 
@@ -272,7 +272,7 @@ def test_hosts_shows_both_nodes(address: str, daq_config: Path, tmp_path: Path) 
 def test_init_initialises_the_node_that_answers(address: str, daq_config: Path) -> None:
     done = run_command("init", "--sim", "--daq-config", daq_config)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"initialised: {address}\n"
+    assert done.stdout == f"initialized: {address}\n"
     with DaqDataClient.connect(address) as client:
         wait_until(lambda: 224 in client.get_status(address).followed.modules)
 

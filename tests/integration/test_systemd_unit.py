@@ -198,7 +198,7 @@ async def test_a_service_manager_that_is_gone_ends_nobody(
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
     async with notifying("here"):
         await until(lambda: len(caplog.records) > 2)
-    assert "cannot tell the service manager READY=1" in caplog.text
+    assert "cannot notify the service manager of READY=1" in caplog.text
 
 
 def test_nothing_is_sent_where_no_service_manager_listens(monkeypatch: pytest.MonkeyPatch) -> None:

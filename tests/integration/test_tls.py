@@ -74,7 +74,7 @@ def test_the_blocking_client_streams_over_tls(authority: Authority, server_pair:
 
 async def test_a_plain_client_is_told_that_the_server_may_want_tls(server_pair: Pair) -> None:
     async with serving(None, **tls(server_pair)) as server:
-        assert "does it want TLS" in await why_not(server.address, Credentials())
+        assert "does it require TLS" in await why_not(server.address, Credentials())
 
 
 async def test_a_tls_client_is_told_that_the_server_has_none(authority: Authority) -> None:
@@ -88,7 +88,7 @@ async def test_a_server_with_a_certificate_of_somebody_else_is_not_trusted(
     other = Authority(tmp_path, "other")
     async with serving(None, **tls(server_pair)) as server:
         for credentials in (Credentials(tls_ca=other.file), Credentials(tls=True)):
-            assert "not one that we trust (tls_ca)" in await why_not(server.address, credentials)
+            assert "is not trusted (tls_ca)" in await why_not(server.address, credentials)
 
 
 async def test_a_certificate_for_another_name_is_accepted_by_that_name_only(authority: Authority) -> None:
@@ -224,8 +224,8 @@ async def test_a_unix_socket_is_for_its_user_only_and_plain(server_pair: Pair, t
 @pytest.mark.parametrize(
     ("has_tls", "has_client_ca", "has_tokens", "danger"),
     [
-        (False, False, False, "without TLS or authentication: whoever reaches it may stream and init"),
-        (False, False, True, "without TLS: whoever is on the way can read the tokens"),
+        (False, False, False, "without TLS or authentication: everyone who reaches it may stream and init"),
+        (False, False, True, "without TLS: tokens can be read on the network"),
         (True, False, False, "with TLS but without authentication"),
         (True, True, False, ""),
         (True, False, True, ""),

@@ -225,7 +225,7 @@ def test_a_file_that_may_not_be_read_harms_no_other(tmp_path: Path) -> None:
             file.chmod(0o644)
             recorder.write(IMG16, 1)
             wait_for_newest(address, recorder, IMG16)
-            assert "inotify did not tell" not in server.said  # it has nothing to do with it
+            assert "inotify did not report" not in server.said  # it has nothing to do with it
 
 
 def test_a_directory_that_may_be_read_again_is_looked_at_again(tmp_path: Path) -> None:

@@ -16,17 +16,17 @@ from panoseti_daq.errors import ConfigError, DaqError, SourceError
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m daq_data.cli",
-        description="Ask, initialise and watch DaqData servers. Several actions run in the order listed here.",
+        description="Ask, initialize and watch DaqData servers. Several actions run in the order listed here.",
     )
     add = parser.add_argument
     add("daq_config_path", metavar="DAQ_CONFIG", help="daq_config.json with the DAQ nodes")
     add("net_config_path", metavar="NET_CONFIG", help="network_config.json, for nodes behind a gateway")
     add("--host", help="only this DAQ node; default: all that answer")
     add("--ping", action="store_true", help="does --host answer?")
-    add("--list-hosts", action="store_true", help="which DAQ nodes answer")
+    add("--list-hosts", action="store_true", help="list which DAQ nodes answer")
     add("--reflect-services", action="store_true", help="list services and calls")
-    add("--init", dest="cfg_path", metavar="CFG", help="follow what this hp_io_config.json says")
-    add("--init-sim", action="store_true", help="follow simulated data; beats --init")
+    add("--init", dest="cfg_path", metavar="CFG", help="follow the data_dir of this hp_io_config.json")
+    add("--init-sim", action="store_true", help="follow simulated data; wins over --init")
     add("--plot-view", action="store_true", help="show the newest images")
     add("--plot-phdist", action="store_true", help="show the distribution of pulse heights")
     add("--refresh-period", type=float, default=1.0, help="seconds between two drawings (default: 1.0)")
@@ -51,11 +51,11 @@ async def _run(args: argparse.Namespace) -> None:
         if args.reflect_services:
             print(await client.reflect_services(args.host), end="")
         if hp_io_cfg is not None and not await client.init_hp_io(args.host, hp_io_cfg, timeout=15.0):
-            raise SourceError("not every server was initialised; the lines above say why")
+            raise SourceError("not every server was initialized; the lines above say why")
 
 
 def _plot(args: argparse.Namespace) -> None:
-    """Show the plots that were asked for, a window each, until the last one is closed."""
+    """Show the selected plots, a window each, until the last one is closed."""
     from panoseti_daq.viewers import phdist, view
     from panoseti_daq.viewers.show import show
 
@@ -69,7 +69,7 @@ def _plot(args: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the options say; the exit code."""
+    """Run the selected actions; return the exit code."""
     args = _parser().parse_args(arguments)
     log_to_stderr(LogLevel(args.log_level))
     code = 0

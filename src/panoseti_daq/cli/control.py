@@ -34,9 +34,9 @@ def init(
                 done = await client.init_sim(chosen, timeout=timeout)
             else:
                 done = await client.init_hp_io(chosen, config, timeout=timeout)
-            typer.echo(f"{'initialised' if done else 'not initialised'}: {', '.join(chosen)}")
+            typer.echo(f"{'initialized' if done else 'not initialized'}: {', '.join(chosen)}")
             return done
 
     log_to_stderr(log_level)
     if not asyncio.run(run()):
-        raise SourceError("not every server was initialised; the lines above say why")
+        raise SourceError("not every server was initialized; the lines above say why")

@@ -1,4 +1,4 @@
-"""The clients: what a DAQ node sees, in an async script."""
+"""Clients: the frames of DAQ nodes in scripts."""
 
 from typing import TYPE_CHECKING, Any
 

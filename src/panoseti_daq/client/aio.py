@@ -1,4 +1,4 @@
-"""The async client."""
+"""Async client."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class AioDaqDataClient(ControlClient):
     FileNotFoundError
         A path does not exist.
     ClientStateError
-        Of every method: the client was not entered, was entered twice, or was left.
+        From every method: the client was not entered, was entered twice, or was left.
     """
 
     _STATEMENT = "async with"
@@ -121,11 +121,11 @@ class AioDaqDataClient(ControlClient):
         Parameters
         ----------
         hosts
-            Which; None or nothing for all that answer.
+            Which; None or empty for all that answer.
         stream_movie_data, stream_pulse_height_data
             Which kinds; at least one.
         update_interval_seconds
-            Least time between two images of one module and data product; zero for as fast as the server may.
+            Least time between two images of one module and data product; zero for as fast as the server allows.
         module_ids
             Modules, 0-255; empty for all.
         wait_for_ready
@@ -133,7 +133,7 @@ class AioDaqDataClient(ControlClient):
         parse_pano_images
             Give the documented dict (see `images.image_dict`), else the StreamImagesResponse.
         timeout
-            End the streams after so many seconds; None for never.
+            End the streams after this many seconds; None for never.
         on_host_change
             Called with a `HostChange` when a host begins to stream, is lost or comes back.
 
@@ -220,7 +220,7 @@ class AioDaqDataClient(ControlClient):
     ) -> BlockStream[ReceivedBlock | Gap]:
         """Every frame of each module and product in order, in blocks, and a `Gap` wherever frames are missing.
 
-        After a lost connection or a restart of the server it goes on where it was. The server reads from the
+        After a lost connection or a restart of the server it continues where it was. The server reads from the
         files at your pace.
 
         Parameters
@@ -231,8 +231,8 @@ class AioDaqDataClient(ControlClient):
             Where to begin: None for the frames to come, ``"run"`` for the beginning of the active run, or a time:
             an aware datetime, or UTC s since 1970.
         resume
-            `BlockStream.resume_token` of an earlier stream, to go on there. Modules and products that it does not
-            name begin with the earliest run that it names.
+            `BlockStream.resume_token` of an earlier stream, to continue there. Modules and products that it does
+            not name begin with the earliest run that it names.
 
         Raises
         ------
@@ -280,12 +280,12 @@ class AioDaqDataClient(ControlClient):
 
     @while_open
     async def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:
-        """Send frames to the servers of `hosts`, which treat them like those of their files.
+        """Send frames to the servers of `hosts`, which treat them like frames of their files.
 
         Parameters
         ----------
         hosts
-            Which; None or nothing for all that answer. Several get the same frames, at the pace of the slowest.
+            Which; None or empty for all that answer. Several receive the same frames, at the pace of the slowest.
         image_iterator
             Frames, or PanoImage messages, from an iterable of either kind.
 

@@ -1,4 +1,4 @@
-"""What both clients are made from: hosts, credentials, and the life of a client."""
+"""Base of both clients: hosts, credentials, and the life of a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client for scripts without asyncio: the async client in a thread of its own, and nothing else."""
+"""Blocking client: the async client in a thread of its own."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class BlockingStream(Generic[_T]):
 
     @property
     def resume_token(self) -> str:
-        """Of a stream of all frames: see `BlockStream.resume_token`."""
+        """See `BlockStream.resume_token`; for lossless streams only."""
         if not isinstance(self._stream, BlockStream):
             raise AttributeError("only a stream of blocks has a resume_token")
         return self._stream.resume_token
 
     def close(self) -> None:
-        """End the calls, if it is not a ``for`` loop that holds them."""
+        """End the calls, unless a ``for`` loop holds them."""
         self._soon(self._stream.aclose)
 
     def __del__(self) -> None:

@@ -1,4 +1,4 @@
-"""Every frame, in order: blocks and gaps as a server sends them, and where to go on after a break."""
+"""Lossless streams: blocks and gaps as a server sends them, and the positions to continue at."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ReceivedBlock(FrameBlock):
 class BlockDecoder:
     """Blocks and gaps of the responses of one stream.
 
-    Keeps the layouts it has met: to find one takes longer than all else that a block needs.
+    Keeps known layouts: finding one takes longer than the rest of a block.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class BlockDecoder:
 
 def _discover(data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
     """Layout of a block; the header of its first frame may be damaged."""
-    # What is no larger than an image is no frame: more are told than there are bytes.
+    # A frame is larger than its image: a smaller size means that the message announces too many.
     begins = range(0, len(data), frame_size_bytes) if frame_size_bytes > product.image_size_bytes else ()
     for begin in begins:
         try:
@@ -114,7 +114,7 @@ def blocks_request(
     Raises
     ------
     ConfigError
-        An argument cannot be.
+        An argument is invalid.
     """
     begin, since_unix_ns = pb.StreamFramesRequest.NOW, 0
     if since == "run":
@@ -124,7 +124,7 @@ def blocks_request(
     elif isinstance(since, float | int):
         begin, since_unix_ns = pb.StreamFramesRequest.TIME, round(since * 1e9)
     elif since is not None:
-        raise ConfigError(f"since={since!r} is not None, 'run', an aware datetime or UTC s since 1970")
+        raise ConfigError(f"invalid since: {since!r}; allowed: None, 'run', an aware datetime, UTC s since 1970")
     try:
         return pb.StreamFramesRequest(
             movie=movie, pulse_height=pulse_height, module_ids=module_ids, begin=begin, since_unix_ns=since_unix_ns
@@ -146,7 +146,7 @@ def next_position(response: pb.StreamFramesResponse) -> pb.Position:
 
 
 class BlockFeed:
-    """All frames of one host, from where it was lost.
+    """Every frame of one host, from where it was lost.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class BlockFeed:
         self._positions = {(p.module_id, p.product): p for p in request.resume}
 
     def call(self, *, again: bool) -> BlockCall:
-        """Make the call; after a break it goes on where the last one ended."""
+        """Make the call; after a break it continues where the last one ended."""
         request = pb.StreamFramesRequest()
         request.CopyFrom(self._request)
         del request.resume[:]
@@ -182,7 +182,7 @@ class BlockFeed:
         return self._make_call(request, again)
 
     def new_in(self, message: BlockMessage) -> tuple[BlockMessage, ...]:
-        """Take note of how far we are; the message when it holds frames, or a gap."""
+        """Note the position; return the message when it holds frames or a gap."""
         response = message.head
         self._positions[response.first.module_id, response.first.product] = next_position(response)
         if response.frames or response.gap:
@@ -191,11 +191,11 @@ class BlockFeed:
         return ()
 
     def lost(self) -> None:
-        """Nothing to do: the next call says where to go on."""
+        """Do nothing: the next call names the positions."""
 
 
 class Progress:
-    """How far the consumer of a stream of all frames is: what a resume token says."""
+    """Progress of the consumer of a lossless stream: the content of a resume token."""
 
     def __init__(self, token: str | None = None) -> None:
         self._positions: dict[str, dict[tuple[int, str], pb.Position]] = {}
@@ -203,7 +203,7 @@ class Progress:
             self._positions[host] = {(p.module_id, p.product): p for p in positions}
 
     def positions(self, host: str) -> Iterable[pb.Position]:
-        """Where to go on with one host."""
+        """Return the positions to continue at with one host."""
         return self._positions.get(host, {}).values()
 
     def note(self, response: pb.StreamFramesResponse, host: str) -> None:
@@ -235,4 +235,6 @@ def _read_token(token: str | None) -> Mapping[str, list[pb.Position]]:
             for host, positions in hosts.items()
         }
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError(f"resume={token[:80]!r} is not a token of a stream of all frames: {error}") from None
+        raise ConfigError(
+            f"invalid resume: {token[:80]!r}; allowed: the resume_token of a stream of blocks ({error})"
+        ) from None

@@ -1,4 +1,4 @@
-"""The async client's calls beside frames: which hosts answer, status, reflection, what to follow."""
+"""Control calls of the async client: ping, status, reflection, InitHpIo."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ControlClient(ClientBase):
         Parameters
         ----------
         hosts
-            One host, or a list, tuple or set of hosts; None or nothing for all that answer.
+            One host, or a list, tuple or set of hosts; None or empty for all that answer.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class ControlClient(ClientBase):
 
     @while_open
     async def get_status(self, host: str, timeout: float = 5.0) -> pb.StatusResponse:
-        """Return what the server of `host` is doing.
+        """Return the status of the server of `host`.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class ControlClient(ClientBase):
         Parameters
         ----------
         hosts
-            Which; None or nothing for all that answer.
+            Which; None or empty for all that answer.
         hp_io_cfg
             Path or content of ``hp_io_config.json``. An empty ``data_dir`` means that of the node in daq_config.
         timeout

@@ -1,4 +1,4 @@
-"""What a client shows to servers, and how it knows that they are the right ones."""
+"""Credentials of a client, and how it verifies servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ChannelOptions = tuple[tuple[str, int | str], ...]
 class Credentials:
     """A token and certificates; files are read when a client is made. Nothing of it is ever logged.
 
-    Without any it is what `panoseti_daq` does by default on a trusted network: plain connections, no token.
+    Without any, as by default on a trusted network: plain connections, no token.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class Credentials:
     tls
         Encrypt connections; implied by each of the following.
     tls_ca
-        PEM file with the authorities of the servers' certificates; None for those that everybody trusts.
+        PEM file with the authorities of the servers' certificates; None for the public ones.
     tls_certificate, tls_key
-        PEM files of our own certificate and its key, for servers that want one.
+        PEM files of our own certificate and its key, for servers that require one.
     tls_server_name
         Name in the servers' certificates, when it is not the one by which they are reached, as through a tunnel.
 
@@ -68,7 +68,7 @@ class Credentials:
 
     @classmethod
     def from_environment(cls, **beats: Any) -> Self:
-        """Credentials of the variables ``PANOSETI_DAQ_TOKEN`` and so on; clients that are given none use these.
+        """Credentials of the variables ``PANOSETI_DAQ_TOKEN`` and so on; clients without credentials use these.
 
         Parameters
         ----------
@@ -155,7 +155,9 @@ class LoadedCredentials:
         if self.metadata is None or self.channel is not None:
             return
         if plain := [host for host, address in addresses.items() if not _stays_here(address)]:
-            _log.warning("the token goes to %s without TLS: whoever is on the way can use it", ", ".join(plain))
+            _log.warning(
+                "the token goes to %s without TLS: it can be read on the network and used", ", ".join(plain)
+            )
 
 
 # The server has PANOSETI_DAQ_TLS_CERTIFICATE and _KEY for its own.

@@ -1,4 +1,4 @@
-"""Forms of the clients that go on working for one version, with a DeprecationWarning."""
+"""Deprecated forms of the clients, which work for one more version."""
 
 from __future__ import annotations
 

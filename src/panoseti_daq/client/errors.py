@@ -1,4 +1,4 @@
-"""The error of an RPC that failed."""
+"""Error of an RPC that failed."""
 
 from __future__ import annotations
 

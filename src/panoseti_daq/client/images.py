@@ -1,4 +1,4 @@
-"""What comes back from the wire: frames, and the documented dict (SPEC 6.6)."""
+"""Images of a stream: frames, and the documented dict (SPEC 6.6)."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
 
 
 def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
-    """Frame of a documented dict: what `image_dict` gives, and what other clients of the server give.
+    """Frame of a documented dict: of `image_dict`, or of other clients of the server.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
     Raises
     ------
     PffError
-        It is no frame of a known data product.
+        It is not a frame of a known data product.
     """
     try:
         array = np.asarray(image["image_array"])
@@ -124,7 +124,7 @@ def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
         # unsigned pulse heights become signed by wrapping
         pixels = array.astype(product.dtype).tobytes()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PffError(f"this dict is no image: {type(error).__name__}: {error}") from error
+        raise PffError(f"this dict is not an image: {type(error).__name__}: {error}") from error
     judged = None
     if "quality" in image:  # found by a judge that saw the frames before it
         judged = quality_of(sum(flag for flag, name in NAMES.items() if name in image["quality"]))

@@ -1,4 +1,4 @@
-"""Life of a client: made, entered, left; one error for everything that is asked of it at another time."""
+"""Life of a client: made, entered, left; one error for calls at any other time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels to the DAQ nodes, and which of them answer."""
+"""DAQ nodes of a client: channels to them, and which of them answer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from panoseti_daq.wire.blocks import BlockMessage
 _log = logging.getLogger(__name__)
 
 PING_TIMEOUT_S: Final = 0.5
-KEEPALIVE_S: Final = 10.0  # a connection that is silent for so long is asked whether it is still there
+KEEPALIVE_S: Final = 10.0  # a connection that is silent for this long is pinged
 SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
 
 Hosts = str | Collection[str] | None
-"""One host, several, or None or nothing for every host that answers."""
+"""One host, several, or None or empty for every host that answers."""
 
 _Response = TypeVar("_Response", bound=Message)
 
@@ -50,15 +50,15 @@ _REFUSED: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_D
 # What gRPC says of a handshake that fails, by what helps.
 _WHY_NOT: Final = {
     "Hostname Verification": ": its certificate is for another name (tls_server_name)",
-    "CERTIFICATE_VERIFY_FAILED": ": its certificate is not one that we trust (tls_ca), or not valid now",
+    "CERTIFICATE_VERIFY_FAILED": ": its certificate is not trusted (tls_ca), or not valid now",
     "WRONG_VERSION_NUMBER": ": it does not speak TLS",
-    "Socket closed": ": it closes the connection; does it want TLS, or a certificate of ours?",
+    "Socket closed": ": it closes the connection; does it require TLS, or a certificate of ours?",
 }
 
 _BROKEN_WRITE: Final = "execute_batch"  # grpc.aio: Failed "execute_batch": ...
 
 _OPTIONS: Final = (
-    # Whoever looks at the sky wants a server back as soon as it is.
+    # An observer needs a server as soon as it is back.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.use_local_subchannel_pool", 1),  # two channels to one server are two connections
@@ -70,7 +70,7 @@ _FRESH: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 655
 
 def _keepalive() -> tuple[tuple[str, int], ...]:
     return (
-        # A gateway that stalls says nothing; only pings find out.
+        # A stalled gateway is silent; only pings detect it.
         ("grpc.keepalive_time_ms", int(KEEPALIVE_S * 1000)),
         ("grpc.keepalive_timeout_ms", int(KEEPALIVE_S * 500)),
         # Without it gRPC waits 60 s for the answer, whatever keepalive_timeout_ms says.
@@ -120,7 +120,7 @@ class Node:
         return await self._call("InitHpIo", request, pb.InitHpIoResponse, timeout_s)
 
     async def status(self, timeout_s: float) -> pb.StatusResponse:
-        """What the server is doing."""
+        """Return the status of the server."""
         return await self._call("Status", pb.StatusRequest(), pb.StatusResponse, timeout_s)
 
     def stream_images(

@@ -1,4 +1,4 @@
-"""The one event loop of what is not asynchronous itself: blocking clients, viewers, the demo."""
+"""Portal: the event loop, in a thread of its own, of blocking clients, viewers and the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing what a stream of all frames brings to files like those of the writer (SPEC 1.4)."""
+"""Recording of a lossless stream to files like those of the writer (SPEC 1.4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Recorder:
     """Writes blocks to ``OUT_DIR/module_N/RUN/FILE``, byte for byte as they stand in the source.
 
     A file has its name from the beginning and grows by whole frames, so it can be read at any time and after a
-    kill. Recording goes on in a file that ends where the next block begins. Keeps one file open per module and
+    kill. Recording continues in a file that ends where the next block begins. Keeps one file open per module and
     product until `close`; for one thread.
 
     Parameters
@@ -32,7 +32,7 @@ class Recorder:
     Attributes
     ----------
     n_frames, n_bytes, n_files, n_gaps
-        What was written, and gaps that were told.
+        Counts of what was written, and of gaps.
     """
 
     def __init__(self, out_dir: Path, min_free_bytes: int = 0) -> None:
@@ -47,7 +47,7 @@ class Recorder:
 
     @property
     def free_bytes(self) -> int:
-        """What is left on the disk."""
+        """Free space of the disk, bytes."""
         return shutil.disk_usage(self.out_dir).free
 
     def write(self, item: ReceivedBlock | Gap) -> None:

@@ -1,4 +1,4 @@
-"""What services a server has, by gRPC server reflection, as text for people."""
+"""Services of a server as text, by gRPC server reflection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def describe(node: Node) -> str:
     services: tuple[str, ...] = ()
     methods: list[str] = []
     try:
-        # Who is refused learns it here: of a call that ended while we write, gRPC may tell an internal error.
+        # A refusal is raised here: of a call that ended while we write, gRPC may tell an internal error.
         await node.ping(PING_TIMEOUT_S)
         async for answer in stub.ServerReflectionInfo(questions(), metadata=node.metadata):
             services += tuple(service.name for service in answer.list_services_response.service)

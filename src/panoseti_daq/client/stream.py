@@ -1,4 +1,4 @@
-"""The object that `stream_images` and `stream_frames` return."""
+"""Streams: the objects that `stream_images`, `stream_frames` and `stream_blocks` return."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class Iteration(Generic[_T]):
-    """One pass over a stream. Whoever drops it, as ``break`` does, ends the calls behind it."""
+    """One pass over a stream; dropping it, as ``break`` does, ends its calls."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class ImageStream(Generic[_T]):
         return None if self._opened is None else self._opened.take()
 
     async def aclose(self) -> None:
-        """End the calls, if it is not ``async for`` that holds them."""
+        """End the calls, unless ``async for`` holds them."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
@@ -115,14 +115,14 @@ class ImageStream(Generic[_T]):
 
 
 class BlockStream(ImageStream[_T]):
-    """A stream of all frames.
+    """A lossless stream.
 
     Parameters
     ----------
     begin, convert
         As for `ImageStream`.
     progress
-        How far the consumer is.
+        Progress of the consumer.
     """
 
     def __init__(
@@ -136,5 +136,5 @@ class BlockStream(ImageStream[_T]):
 
     @property
     def resume_token(self) -> str:
-        """Give it as ``resume=``, in any process, to go on after the last block that came out of this stream."""
+        """Token for ``resume=``, in any process, to continue after the last block of this stream."""
         return self._progress.token

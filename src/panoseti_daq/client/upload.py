@@ -1,4 +1,4 @@
-"""Sending frames to servers."""
+"""Upload of frames to servers."""
 
 from __future__ import annotations
 

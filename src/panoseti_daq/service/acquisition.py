@@ -1,8 +1,8 @@
-"""What the server follows: one configuration at a time, and the streams that live on it (SPEC 4).
+"""Acquisition: the configuration that the server follows, and the streams on it (SPEC 4).
 
-InitHpIo and the opening of a stream pass one gate, in the order in which they came: while a configuration is
-being made, the others wait, whether it succeeds or fails. A new source has to be running before the old one is
-let go, so a failure leaves everything as it was.
+InitHpIo and the opening of a stream pass one gate, in the order of their arrival: while a configuration is
+being made, the others wait, whether it succeeds or fails. A new source must be running before the old one is
+released, so a failure leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _log = logging.getLogger(__name__)
 MakeSource = Callable[[HpIoConfig, ServerSettings], FrameSource]
 """Makes the source of a configuration."""
 
-AT_START: Final = "the server's start"  # who asks then, beside the peers
+AT_START: Final = "the server's start"  # in place of a peer
 SHUTTING_DOWN: Final = "the server is shutting down"
 NOT_INITIALISED: Final = (
-    "hp_io is not initialised, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
+    "hp_io is not initialized, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
     " init --sim for simulated data), or start the server with --data-dir or --simulate"
 )
 
 
 class Acquisition:
-    """Holds the configuration in force, its source and hub, and the streams.
+    """The configuration in force, its source and hub, and the streams.
 
     For one event loop. Its tasks belong to `tasks`: a source that fails while it is in force stops the server.
 
@@ -142,7 +142,7 @@ class Acquisition:
             raise self._shut_down
 
     async def _pass_gate(self) -> Following:
-        """Configuration in force; nothing else runs before the caller goes on."""
+        """Return the configuration in force; nothing else runs before the caller continues."""
         async with self._gate:
             self._check_open()
             if self._following is None:
@@ -168,12 +168,12 @@ class Acquisition:
         Returns
         -------
         str
-            What the caller should know although it worked; empty if nothing.
+            A remark for the caller; empty if there is none.
 
         Raises
         ------
         Refused
-            It cannot be followed; what was followed before still is.
+            The configuration is refused; the previous one stays in force.
         """
         async with self._gate:
             self._check_open()
@@ -235,10 +235,10 @@ class Acquisition:
 
 
 async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) -> None:
-    """Carry frames from `source` to `hub`; `started` tells when the source runs, or why it does not."""
+    """Carry frames from `source` to `hub`; `started` is set when the source runs, or fails with its error."""
     try:
         async with source:
-            if started.cancelled():  # who asked gave up in the same instant
+            if started.cancelled():  # the caller gave up at the same moment
                 return
             started.set_result(None)
             async for block in source:

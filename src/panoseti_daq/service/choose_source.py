@@ -1,4 +1,4 @@
-"""Which source a configuration names."""
+"""Choice of the source that a configuration names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from panoseti_daq.sources.source import FrameSource, NoSource
 
 
 def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
-    """Source that a configuration names: the simulation or a data directory.
+    """Return the source that a configuration names: the simulation or a data directory.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
 
 
 def simulation_of(settings: ServerSettings) -> Simulation:
-    """What the server's own simulation plays; its files rotate and old ones are deleted, so it can run for months.
+    """Return the server's own simulation; old files are deleted, so that it can run for months.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Every frame, in order, for one client: the cursors behind a StreamFrames call.
+"""Lossless stream of one client: the cursors behind a StreamFrames call.
 
-Nothing is queued for a client: it reads from the files at its own pace, and what makes it read on is that a file
-grew. So a slow client costs no memory, and one that comes back goes on where it was.
+Nothing is queued for a client: it reads from the files at its own pace, whenever they grow. So a slow client costs
+no memory, and one that returns continues where it was.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _log = logging.getLogger(__name__)
 BATCH_BYTES: Final = 4 << 20  # read at once for one client
 
 Item = Stretch | Gap | Position
-"""Frames, what is missing, or where a cursor begins."""
+"""Frames, a gap, or the position where a cursor begins."""
 
 
 class FrameReader:
-    """The cursors of one client. `close` may be called while another thread reads; it waits for it.
+    """Cursors of one client. `close` may be called while another thread reads; it waits for it.
 
-    What is there when a client first comes is read from where it asks. A module or product that appears later,
+    Existing files are read from where the client asks. A module or product that appears later,
     even while the client is away, is read from its first frame: it begins with the earliest of the runs that were
     active then; after a break, of those at which the client stands in its other modules and products.
 
@@ -41,12 +41,12 @@ class FrameReader:
     selection
         Which frames.
     request
-        Where to begin, or to go on.
+        Where to begin or to continue.
 
     Raises
     ------
     PffError
-        A position to resume at is not one.
+        A position to resume at is invalid.
     """
 
     def __init__(self, data_dir: Path, selection: Selection, request: pb.StreamFramesRequest) -> None:
@@ -60,12 +60,12 @@ class FrameReader:
             self._first_run = earliest_run(place.run for place in self._places.values())
         self._cursors: dict[ModuleProduct, Cursor] = {}
         self._ready: dict[ModuleProduct, None] = {}  # may have more; first in, first out
-        self._begun: list[Position] = []  # to be told once, so that a client that comes back can say where it was
+        self._begun: list[Position] = []  # sent once, so that a client that returns can name its position
         self._lock = threading.Lock()
         self._closed = False
 
     def read(self, grown: Collection[ModuleProduct] | None) -> list[Item]:
-        """What comes next, up to `BATCH_BYTES`, from each cursor in turn.
+        """Return what comes next, up to `BATCH_BYTES`, from each cursor in turn.
 
         Parameters
         ----------

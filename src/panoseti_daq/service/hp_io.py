@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Refused(DaqError):  # noqa: N818 - an answer, not a fault
-    """A call that cannot be served; becomes the status of the call.
+    """Refusal of a call; becomes its status.
 
     Attributes
     ----------
@@ -34,17 +34,17 @@ class Refused(DaqError):  # noqa: N818 - an answer, not a fault
 
 
 async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_active_run: bool) -> str:
-    """Whether `config` may be followed.
+    """Check whether `config` may be followed.
 
     Returns
     -------
     str
-        What the caller should know although it may; empty if nothing.
+        A remark for the caller; empty if there is none.
 
     Raises
     ------
     Refused
-        It may not; says which field, which value and what is allowed.
+        It may not; names field, value and what is allowed.
     """
     try:
         config.check(settings.limits.min_hp_io_update_interval_seconds)

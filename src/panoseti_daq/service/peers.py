@@ -12,7 +12,7 @@ import grpc
 Context = grpc.aio.ServicerContext[Any, Any]
 
 caller_name: Final[ContextVar[str]] = ContextVar("caller_name", default="")
-"""Name of the token of the call that is being handled; empty when the server asks for none."""
+"""Return the name of the token of the present call; empty when the server requires none."""
 
 
 def peer_of(context: Context) -> str:

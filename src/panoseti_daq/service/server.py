@@ -1,4 +1,4 @@
-"""The server put together, in four steps on one exit stack: secure, acquire, register, monitor.
+"""Server, assembled in four steps on one exit stack: secure, acquire, register, monitor.
 
 Stopping is the reverse of starting: each step leaves on the stack what undoes it. Every task belongs to the one
 task group and has a name; docs/architecture.md lists them under "Service tasks".
@@ -40,14 +40,14 @@ _log = logging.getLogger(__name__)
 MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
-    # A client that vanished without a word is found out by pings, and clients may do the same with us.
+    # Pings detect a client that vanished, and clients may ping us.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),  # else 60 s, whatever keepalive_timeout_ms says
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
-    # There is no greatest age of a connection: it would end streams.
+    # Connections have no maximum age: it would end streams.
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
 )
 
@@ -63,7 +63,7 @@ class ConnectionLimits:
     connections_per_stream, other_connections
         Connections at once: those of every client, a second one for its bulk data, and short commands.
     handshake_s
-        Who connects and says nothing is sent away after this time.
+        A connection that stays silent is closed after this time.
     idle_s
         A connection without a call is closed after this time; a client connects again by itself.
     """
@@ -233,30 +233,28 @@ async def _tell_health(healthy: health.aio.HealthServicer, is_well: bool) -> Non
 
 
 async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
-    """Follow what `file` says; when that fails, say why and leave it to InitHpIo (SPEC 4.9)."""
+    """Follow what `file` says; log a failure and leave the choice to InitHpIo (SPEC 4.9)."""
     try:
         await acquisition.configure(read_hp_io(file), force=False, need_active_run=False)
     except (DaqError, OSError) as error:
-        _log.error("init_from_default: %s; serving all the same, InitHpIo can choose what to follow", error)
+        _log.error("init_from_default: %s; the server starts without; InitHpIo can choose what to follow", error)
 
 
 def _danger(tls: TlsFiles | None, access: Access | None) -> str:
-    """What whoever can reach the server might do; empty when they are asked who they are, in secret."""
+    """Return what a stranger who reaches the server could do; empty when it has TLS and authentication."""
     if tls is None and access is None:
-        return "without TLS or authentication: whoever reaches it may stream and init"
+        return "without TLS or authentication: everyone who reaches it may stream and init"
     if tls is None:
-        return (
-            "without TLS: whoever is on the way can read the tokens and use them; set tls_certificate and tls_key"
-        )
+        return "without TLS: tokens can be read on the network and used; set tls_certificate and tls_key"
     if access is None and not tls.wants_client_certificates:
-        return "with TLS but without authentication: whoever reaches it may stream and init"
+        return "with TLS but without authentication: everyone who reaches it may stream and init"
     return ""
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int, tls: TlsFiles | None) -> str:
     is_path = host.startswith("unix:")
     target = host if is_path else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    # For the user of the server only, from the instant in which it is there; what is sent there leaves no machine,
+    # For the user of the server only, from the moment it is created; its traffic stays on the machine,
     # so it needs no TLS.
     before = os.umask(0o177) if is_path else None
     try:

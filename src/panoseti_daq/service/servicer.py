@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 class DaqDataServicer:
-    """Serves what an `Acquisition` follows.
+    """Service of the frames that an `Acquisition` follows.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class DaqDataServicer:
         return Empty()
 
     async def stream_images(self, request: pb.StreamImagesRequest, context: Context) -> None:
-        """Write the newest frames that `request` asks for until the client or the server has enough."""
+        """Write the newest frames that `request` selects until client or server ends the call."""
         selection = _read(selected_images, request)
         encode = StreamEncoder(request)
         log = PeerLog(_log, context)
@@ -101,7 +101,7 @@ class DaqDataServicer:
                     log.info("stream ends after %d frames", stream.n_sent)
 
     async def stream_frames(self, request: pb.StreamFramesRequest, context: Context) -> None:
-        """Write every frame that `request` asks for, in order, at the pace of the client."""
+        """Write every frame that `request` selects, in order, at the pace of the client."""
         selection = _read(selected_frames, request)
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
@@ -109,7 +109,7 @@ class DaqDataServicer:
             directory = stream.following.source.directory
             if directory is None:
                 raise Refused(
-                    StatusCode.FAILED_PRECONDITION, "uploads stand in no file: only the newest can be had"
+                    StatusCode.FAILED_PRECONDITION, "uploads are in no file: only the newest frames are available"
                 )
             keep_freed_memory()
             try:
@@ -167,12 +167,12 @@ class DaqDataServicer:
             following.hub.publish_frame(frame)
 
     async def status(self, request: pb.StatusRequest, context: Context) -> pb.StatusResponse:
-        """Tell what the server is doing."""
+        """Return the status of the server."""
         return await self._report()
 
 
 async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]:
-    """What a reader reads, without end; a thread reads files and makes messages, one batch ahead."""
+    """Yield the messages of a reader, without end; a thread reads files and makes messages, one batch ahead."""
     loop = asyncio.get_running_loop()
     sequence = itertools.count()
 
@@ -221,7 +221,7 @@ def _guarded(method: Callable[[Any, Context], Awaitable[_T]]) -> Callable[[Any, 
         except grpc.aio.InternalError:  # what a write to a client that is gone raises
             PeerLog(_log, context).debug("left while a message was written")
             raise asyncio.CancelledError from None
-        except Exception:  # the text of any other error of ours may hold a path, or what a file holds
+        except Exception:  # the text of any other error of ours may hold a path or the content of a file
             PeerLog(_log, context).exception("unexpected error")
             await _refuse(context, StatusCode.INTERNAL, "unexpected error; the server's log has the details")
 

@@ -1,4 +1,4 @@
-"""Open streams: their places, what each was sent, and the end of those that stall or stay quiet."""
+"""Open streams: their places, their counts, and the end of those that stall or stay quiet."""
 
 from __future__ import annotations
 

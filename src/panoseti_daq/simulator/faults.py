@@ -1,4 +1,4 @@
-"""What goes wrong on real DAQ nodes, for the simulator to do on purpose (SPEC 1.4, 1.5, 1.7 and 7.2)."""
+"""Faults of real DAQ nodes, for the simulator to produce (SPEC 1.4, 1.5, 1.7 and 7.2)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLLECTED_DIR: Final = "collected"  # in the data directory: where runs that end
 
 
 class End(enum.StrEnum):
-    """What becomes of a run directory when its run ends; first everything is flushed."""
+    """Fate of a run directory when its run ends; first everything is flushed."""
 
     KEEP = "keep"
     RENAME = "rename"
@@ -39,40 +39,39 @@ class End(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What to do wrong; by default nothing.
+    """Faults to produce; by default none.
 
     Attributes
     ----------
     clock_desync_s
-        So far the host clock is ahead of White Rabbit, s; more than 1 s is a fault.
+        Lead of the host clock over White Rabbit, s; more than 1 s is a fault.
     missing_quabos
         Quabos that send nothing: zeros in header and quadrant.
     zero_quadrants
         Quabos of which only the pixels are zero.
     zero_frame_every, cut_header_every, garbage_every, lost_frame_every, time_back_every
-        Each so many frames of a product: one of zeros, header too; one that lacks half its header; a block of
-        garbage before it; one that is not written, though the quabos counted it; one that is dated 2 s before its
-        time. 0 for never.
+        Make every N-th frame of a product faulty, 0 for none: all zeros, header included; half its header cut; a
+        block of garbage before it; not written, although the quabos counted it; dated 2 s before its time.
     garbage_bytes
-        Length of such a block.
+        Length of the block of garbage.
     alternate_s
-        The products take turns, each for so many seconds; 0 for all at once.
+        Let the products take turns of this many seconds; 0 for all at once.
     late_product_s, late_module_s
-        Each further product starts, each further module's directory appears so many seconds later.
+        Delay of each further product, and of each further module's directory, s.
     run_change_s
-        A new run begins each so many seconds; 0 for never.
+        Interval at which a new run begins, s; 0 for never.
     unnamed_run
-        No ``daq_run_name`` names the active run.
+        Leave out ``daq_run_name``, which names the active run.
     snapshot_interval_s
-        The snapshot of img16 is rewritten this often, s; 0 for never.
+        Interval at which the snapshot of img16 is rewritten, s; 0 for never.
     stray_files
-        Empty and other files stand beside those of the run.
+        Put empty and foreign files beside those of the run.
     seqno_step
-        What the seqno advances by at each rotation.
+        Step of the seqno at each rotation.
     truncate_bytes
-        So many bytes are cut off the last file of each product when the run ends.
+        Bytes cut off the last file of each product when the run ends.
     end
-        What becomes of the run directories.
+        Fate of the run directories.
     """
 
     clock_desync_s: int = 0
@@ -112,7 +111,7 @@ class Faults:
         return not self.alternate_s or int(at_s / self.alternate_s) % len(products) == turn
 
     def written(self, frame: bytes, product: DataProduct, i: int) -> bytes:
-        """What stands in the file instead of a frame, the `i`-th of its key from 1; may be empty."""
+        """Return what is written instead of a frame, the `i`-th of its key from 1; may be empty."""
         layout = Layout.discover(frame, product)
         assert layout is not None
         if product.one_quabo and layout.parse(frame[: layout.header_size_bytes]).quabo_num in self.missing_quabos:
@@ -184,7 +183,7 @@ NO_FAULTS: Final = Faults()
 
 
 def add_stray_files(run_dir: Path) -> None:
-    """Put files into a run directory that are none of the run's."""
+    """Put foreign files into a run directory."""
     (run_dir / "daq_config.json").write_text("{}\n")
     (run_dir / "notes.pff").write_text("clouds from the west\n")
     (run_dir / "empty.dp_img16.pff").touch()
@@ -200,7 +199,7 @@ def write_snapshot(module_dir: Path, module_id: int, frame: bytes) -> Path:
 
 
 def end_run(writer: RunWriter, faults: Faults) -> None:
-    """Do with the files of a run what is done when it ends; its writer is closed."""
+    """Treat the files of a run as at its end; its writer is closed."""
     if faults.truncate_bytes:
         for path in writer.last_files:
             os.truncate(path, max(0, path.stat().st_size - faults.truncate_bytes))

@@ -1,4 +1,4 @@
-"""Which frame is to be written when: simulated, or as it was recorded (SPEC 7)."""
+"""Schedule of the frames to write: simulated, or as recorded (SPEC 7)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Simulation:
     keep_files
         Files of a product to keep at rotation; None for all.
     seed
-        Of the random numbers.
+        Seed of the random numbers.
     """
 
     module_ids: tuple[int, ...] = (DEFAULT_MODULE_ID,)

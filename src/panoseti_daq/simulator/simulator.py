@@ -1,4 +1,4 @@
-"""Plays Hashpipe: writes a run of simulated or recorded frames to disk, in time (SPEC 7).
+"""Simulator of Hashpipe: writes a run of simulated or recorded frames to disk, in time (SPEC 7).
 
 One implementation for the ``simulate`` command, the server's own simulation and the tests.
 """
@@ -26,7 +26,7 @@ _NS: Final = 1_000_000_000
 
 
 class Simulator:
-    """Writes one run of all modules below a data directory; for one thread, but `stop` may come from any.
+    """Writer of one run of all modules below a data directory; for one thread, but `stop` may be called from any.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class Simulator:
             self._made += [path.parent] if path.parent not in self._made else []
 
     def _change_run(self) -> None:
-        """End the run and begin the next; its name tells a later second."""
+        """End the run and begin the next, whose name has a later second."""
         self._end_run()
         self._start = max(datetime.now(UTC), self._start + timedelta(seconds=1))
         self.run_name = RunName(self._obs, self._start, "sci-data").format()

@@ -1,4 +1,4 @@
-"""What the simulated telescopes see: sky, stars, a flat field, and Cherenkov-like pulses."""
+"""Sky of the simulated telescopes: background, stars, a flat field, and Cherenkov-like pulses."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PSF_SIGMA_PIXELS: Final = 0.8  # 0.3 degree pixels: a star lights about four
 DRIFT_PIXELS_PER_S: Final = 0.05  # faster than the sky's 0.014, so that one sees it move
 PEDESTAL_SIGMA_ADC: Final = 6.0  # noise around the subtracted baseline: about half the pixels are negative
 _N_NOISE: Final = 64  # noise images that are made once and drawn from
-_REFRESH_NS: Final = 100_000_000  # the sky is computed anew this often
+_REFRESH_NS: Final = 100_000_000  # interval between computations of the sky
 
 
 class ModuleSky:
-    """Makes the frames of one module.
+    """Maker of the frames of one module.
 
     Reproducible: the same module and seed see the same sky.
 
@@ -101,7 +101,7 @@ class ModuleSky:
         quabos = range(4) if quabo_num is None else (quabo_num,)
         pkt_num = self._pkt_num[product]
         pkt_num[list(quabos)] += 1
-        jitter_ns = [0, -4, 4, -4]  # quabos hear the White Rabbit pulse through different fibres
+        jitter_ns = [0, -4, 4, -4]  # quabos hear the White Rabbit pulse through different fibers
         sent_ns = [max(0, unix_ns + jitter_ns[q]) for q in quabos]
         host_us = [ns // 1000 + 340 + 9 * q for q, ns in zip(quabos, sent_ns, strict=True)]
         return Header(

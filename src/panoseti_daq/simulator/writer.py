@@ -1,4 +1,4 @@
-"""Writes PFF files the way Hashpipe does (SPEC 1.4 and 1.5): one run of one module."""
+"""Writer of PFF files as Hashpipe writes them (SPEC 1.4 and 1.5): one run of one module."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _StdioFile:
 
 
 class RunWriter:
-    """Writes the run of one module.
+    """Writer of the run of one module.
 
     Opens the files of all four products at once, as Hashpipe does; those that get no frame stay empty.
     Owns the open files until `close`; for one thread.
@@ -63,11 +63,11 @@ class RunWriter:
     buffering
         When a frame reaches the file.
     max_file_frames
-        Frames after which a product goes on in a new file; None for never.
+        Frames after which a product continues in a new file; None for never.
     keep_files
-        Delete all but so many of the newest files of a product at each rotation; None to keep them.
+        Delete all but this many of the newest files of a product at each rotation; None to keep them.
     seqno_step
-        What the seqno advances by at each rotation.
+        Step of the seqno at each rotation.
     names
         Names of the first file of some products, to replay a run under its own names.
     """

@@ -1,1 +1,1 @@
-"""Where frames come from; every source is an async context manager and an async iterator of frame blocks."""
+"""Sources of frames: each is an async context manager and an async iterator of frame blocks."""

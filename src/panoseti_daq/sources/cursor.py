@@ -1,7 +1,7 @@
-"""Reading every frame of one module and product, from file to file and from run to run.
+"""Cursor over every frame of one module and product, from file to file and from run to run.
 
-The disk is the buffer: a cursor reads at the pace of whoever asks, and tells what is missing when files were
-deleted before it came to them.
+The disk is the buffer: a cursor reads at the pace of its consumer, and reports a gap when files were deleted
+before it reached them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOOK_AHEAD_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Consecutive frames, and where they begin."""
+    """Consecutive frames, and the position of the first."""
 
     first: Position
     block: FrameBlock
@@ -74,25 +74,25 @@ def earliest_run(runs: Iterable[str]) -> str:
 
 
 class Cursor:
-    """Reads the frames of one module and product in order; for one thread at a time.
+    """Reader of the frames of one module and product in order; for one thread at a time.
 
-    Keeps one file open until `close`. A file that is deleted while it is open is still read to its end; of files
-    that were there and are deleted before the cursor comes to them, the gap is told.
+    Keeps one file open until `close`. A file that is deleted while it is open is still read to its end. Files that
+    are deleted before the cursor reaches them are reported as a gap.
 
     Parameters
     ----------
     module_dir
         Directory ``module_N``, which may not be there yet.
     module_id, product
-        Whose frames.
+        Of the frames.
     at
         Begin here; None for the beginning of the first run not before `from_run`.
     from_run
         Base name of a run; empty for any.
     block_bytes
-        Read at most so much at once, but one frame at least.
+        Read at most this many bytes at once, but at least one frame.
     look_ahead_every_s
-        Take note this often of files that may be deleted before the cursor comes to them.
+        Interval between listings of later files, which may be deleted before the cursor reaches them.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Cursor:
             self._open(_Place.of(at.run, at.file), at.frame_number)
 
     def read(self) -> Stretch | Gap | None:
-        """Next frames, at most `block_bytes`, or what is missing; None when there is nothing more for now.
+        """Return the next frames, at most `block_bytes`, or a gap; None when there are no more for now.
 
         Raises
         ------
@@ -140,10 +140,10 @@ class Cursor:
             yield from self._look_ahead()
             if not self._ahead:
                 return
-            # The writer closed the old file before it wrote to the next one: now its rest is there.
+            # The writer closed the old file before it wrote to the next one, so its last bytes are there now.
             yield from self._rest_of_file()
             if self._tail is not None and (n_bytes := self._tail.n_left_over_bytes):
-                yield self._gap(1, f"the file ends with {n_bytes} bytes of a frame that never became whole")
+                yield self._gap(1, f"the file ends with {n_bytes} bytes of a frame that was never completed")
             following = min(self._ahead)
             del self._ahead[following]
             self._open(following)
@@ -159,7 +159,7 @@ class Cursor:
                     n_missing = block.first_frame_number - self._next_frame
                     yield self._gap(n_missing, "damaged frames were skipped")
                 elif block.first_frame_number < self._next_frame:
-                    yield self._gap(None, "the file was truncated and written anew")
+                    yield self._gap(None, "the file was truncated and rewritten")
                 self._next_frame = block.first_frame_number
                 first = self._position()
                 self._next_frame += len(block)
@@ -174,7 +174,7 @@ class Cursor:
             self.close()
 
     def _look_ahead(self) -> Iterator[Gap]:
-        """Take note of the files to come; tell of those that are gone."""
+        """List the files to come; yield gaps for those that are gone."""
         self._looked_at = time.monotonic()
         present = dict(self._files_after(self._place))
         for place, size in sorted(self._ahead.items()):
@@ -210,7 +210,7 @@ class Cursor:
         self._tail = Tail(path, PffName.parse(place.file), first_frame=frame_number)
 
     def close(self) -> None:
-        """Close the file; reading goes on with the next one."""
+        """Close the file; reading continues with the next one."""
         if self._tail is not None:
             self._tail.close()
             self._tail = None
@@ -226,19 +226,19 @@ def _listed(path: Path) -> list[Path]:
 def position_in_run(
     module_dir: Path, run: str, module_id: int, product: DataProduct, since_ns: int | None = None
 ) -> Position | None:
-    """A place among the frames that a run has now.
+    """Return a position among the frames that a run has now.
 
     Parameters
     ----------
     module_dir, run, module_id, product
-        Whose frames.
+        Of the frames.
     since_ns
-        UTC ns since 1970: the first frame not taken before; None for the end of what there is.
+        UTC ns since 1970: the first frame not taken before; None for the end.
 
     Returns
     -------
     Position
-        The place; the end when no frame is so late. None when the run has no frames yet.
+        The position; the end when all frames are earlier. None when the run has no frames yet.
     """
     position = None
     for place in sorted(_places(module_dir, run, product)):

@@ -1,4 +1,4 @@
-"""The files of the active runs: which to follow now, and what was appended to them (SPEC 1.4 and 1.5)."""
+"""Files of the active runs: those to follow now, and what is appended to them (SPEC 1.4 and 1.5)."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from panoseti_daq.sources.tail import Tail, signature
 _log = logging.getLogger(__name__)
 
 SETTLED_AFTER_S: Final = 30.0
-# When following begins, so many frames of a file are read back, to have the newest of every key at once:
+# When following begins, this many frames of a file are read back, to have the newest of every key at once:
 # one for the products that hold all quabos; ph256 mixes four quabos that trigger at different rates.
 _FRAMES_BACK: Final = {product: 256 if product.one_quabo else 1 for product in DataProduct}
 _CLOCK_MARGIN_NS: Final = 2_000_000_000  # file systems may keep times to 2 s
-_EVENT_WITHIN_NS: Final = 300_000_000  # what changed so long ago was not told by an event
+_EVENT_WITHIN_NS: Final = 300_000_000  # a change older than this was missed by events
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at the followed files found.
+    """Result of one look at the followed files.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Look:
     rescan
         Whether something appeared or vanished.
     missed
-        Of `modified` those that changed long enough ago that an event must have told it.
+        Of `modified` those that changed so long ago that an event should have reported it.
     """
 
     modified: frozenset[str]
@@ -74,11 +74,11 @@ def _pff_files(run_dir: Path, module_id: int) -> list[_Found]:
 
 
 class RunFiles:
-    """The cursors of the files to follow; for one thread.
+    """Tails of the files to follow; for one thread.
 
-    A file is read from its beginning when it came while we follow: it was not there at the last look into its
-    directory, or file and directory were last changed after we began. What was recorded before (all that is there
-    at the first look; later a mounted disk, an older run that becomes the active one) begins at its newest frames.
+    A file that appears while we follow is read from its beginning: it did not exist at the last look into its
+    directory, or file and directory were last changed after we began. Earlier recordings (all files of the first
+    look; later a mounted disk, an older run that becomes the active one) begin at their newest frames.
 
     A snapshot (SPEC 1.4) is followed while the active run has no data of its product: it is the older view.
 
@@ -91,7 +91,7 @@ class RunFiles:
     products
         Data products to follow.
     settled_after_s
-        A file that a later one replaced is closed when it did not grow for so long.
+        A file that a later one replaced is closed when it did not grow for this time.
 
     Attributes
     ----------
@@ -130,17 +130,17 @@ class RunFiles:
 
     @property
     def damage_by_product(self) -> dict[ModuleProduct, Damage]:
-        """What was skipped in the files of each module and product because it is no frame; from any thread."""
+        """Return the damage in the files of each module and product; from any thread."""
         return dict(self._damage)
 
     @property
     def damage(self) -> Damage:
-        """What was skipped in all files; from any thread."""
+        """Return the damage in all files; from any thread."""
         found = self.damage_by_product.values()
         return Damage(sum(one.n_frames for one in found), sum(one.n_bytes for one in found))
 
     def scan(self) -> bool:
-        """Look at the directory tree: take up new files, let go of those that are gone.
+        """Scan the directory tree: add new files, release those that are gone.
 
         Returns whether `directories` are others than after the last scan.
         """
@@ -169,7 +169,7 @@ class RunFiles:
         return self.directories != before
 
     def _note(self, path: Path) -> None:
-        """Remember what a directory is like before it is listed."""
+        """Remember the signature of a directory before it is listed."""
         if str(path) not in self._seen:
             self._seen[str(path)] = _state(path)
 
@@ -182,7 +182,7 @@ class RunFiles:
     def _scan_module(
         self, module_id: int, module_dir: Path, run_name: str | None, looked_into: Collection[str]
     ) -> set[str]:
-        """Take up the new files of a module; files that are not complete, as far as one can know."""
+        """Add the new files of a module; return the files that may still grow."""
         self._note(module_dir)
         run_dir, snapshot_dir = active_run(module_dir, run_name), module_dir / SNAPSHOT_DIR
         files: list[_Found] = []
@@ -204,7 +204,7 @@ class RunFiles:
         return {str(path) for path in snapshots.union(newest.values(), empty)}
 
     def _tail(self, file: _Found, newest: dict[DataProduct, Path], is_new: bool) -> Tail:
-        """Cursor of a file that we did not know; `is_new` when it was not there at the last look."""
+        """Return the tail of a new file; `is_new` when it did not exist at the last look."""
         if file.is_snapshot:
             return Snapshot(file.path, file.name, self._generations)
         product, last_frames = file.name.product, None
@@ -216,7 +216,7 @@ class RunFiles:
         return Tail(file.path, file.name, self._generations, last_frames, damage=damage)
 
     def _let_go_of_gone(self) -> None:
-        """Forget files that vanished, so that others of their names are taken up; wake those that changed."""
+        """Forget files that vanished, so that new ones of the same name are added; wake those that changed."""
         for path in [path for path, tail in self._tails.items() if not tail.stands()]:
             self._gone.append(self._tails.pop(path))
         for path, tail in list(self._settled.items()):
@@ -250,7 +250,7 @@ class RunFiles:
         tails = list(self._tails.values()) if paths is None else self._known(paths)
         gone, self._gone = self._gone, []
         try:
-            # A file's rest comes before its successor's beginning.
+            # The last bytes of a file come before the beginning of its successor.
             for tail in sorted([*gone, *tails], key=lambda tail: tail.generation):
                 try:
                     yield from tail.read()

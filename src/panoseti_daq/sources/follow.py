@@ -1,4 +1,4 @@
-"""Following the active runs of a data directory, live."""
+"""Source that follows the active runs of a data directory."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ _T = TypeVar("_T")
 
 
 class RunSource:
-    """Follows the active run of every module of a data directory; a `FrameSource`.
+    """Source of the active run of every module of a data directory; a `FrameSource`.
 
-    Files and inotify belong to one thread of its own, which is one batch ahead of who iterates and no more: the
-    disk is the buffer.
+    Files and inotify belong to one thread of its own, which reads at most one batch ahead: the disk is the buffer.
 
     Parameters
     ----------
@@ -38,9 +37,9 @@ class RunSource:
     polling_interval_s
         Look at the files this often instead of using inotify; None to use inotify where it works.
     max_batch_bytes
-        Read at most so much at once; what is beyond stays on disk until it is asked for.
+        Read at most this many bytes at once; the rest stays on disk until it is requested.
     make_watch
-        Makes what notices changes.
+        Makes the watch.
     """
 
     def __init__(
@@ -104,7 +103,7 @@ class RunSource:
         self._reading = self._files.read()
 
     def _scan(self, watch: DirectoryWatch) -> None:
-        # First the watch, then the look: what comes in between is seen by both.
+        # First the watch, then the scan: a change in between is seen by both.
         while self._files.scan():
             watch.watch(self._files.directories)
 
@@ -153,7 +152,7 @@ class RunSource:
     async def _next_batch(self) -> list[FrameBlock] | None:
         if self._ahead is None:
             self._ahead = self._in_thread(self._next_blocks)
-        blocks = await asyncio.shield(self._ahead)  # who is cancelled now may come back
+        blocks = await asyncio.shield(self._ahead)  # a consumer that is cancelled now may continue later
         self._ahead = None
         return blocks
 

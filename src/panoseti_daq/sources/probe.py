@@ -1,4 +1,4 @@
-"""Whether a run is active (SPEC 4.1)."""
+"""Probe of a data directory: whether a run is active (SPEC 4.1)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _why_pid_inactive(path: Path) -> str | None:
         pid = path.read_text(errors="replace").strip()
     except OSError as error:
         return f"{PID_FILE} cannot be read: {error.strerror}"
-    # What it holds is not told: the reason goes to clients, too, and they name the directory.
+    # Its content is left out: clients, who choose the directory, receive the reason.
     if not pid.isdigit():
         return f"{PID_FILE} holds something else instead of a process number"
     return None if Path("/proc", pid).exists() else f"the process of {PID_FILE} is gone"

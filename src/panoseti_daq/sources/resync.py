@@ -1,8 +1,8 @@
-"""Finding the next frame of a file after bytes that are none.
+"""Resync: the search for the next frame of a file after bytes that are not a frame.
 
-Disks fill up and machines lose power: then a header is cut in half, a frame lacks pixels, or a block of something
-else stands in the middle of a file. Frames behind it begin anywhere; what shows them is a whole header of the
-file's layout.
+When a disk fills up or a machine loses power, a header is cut in half, a frame lacks pixels, or foreign bytes
+stand in the middle of a file. The frames after them begin at any offset; a whole header of the file's layout shows
+where.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from panoseti_daq.pff import DataProduct, Layout
 from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES
 
 _BRACE: Final = ord("{")
-_FEW_FRAMES: Final = 8  # up to so many are looked at one by one: then numpy's overhead per call is the larger
+_FEW_FRAMES: Final = 8  # up to this many are checked one by one, because numpy's overhead per call is larger
 _FIRST_STEP_BYTES: Final = 1 << 14  # searched at once at first: the next frame is usually near
 _STEP_BYTES: Final = 1 << 20
 
 
 @dataclass(slots=True)
 class Damage:
-    """What was found to be no frame, and skipped.
+    """Count of what was skipped because it is not a frame.
 
     Attributes
     ----------
     n_frames
-        Frames that are lost by it, as far as their number can be known.
+        Frames lost, as far as their number is known.
     n_bytes
         Bytes.
     """
@@ -42,7 +42,7 @@ class Damage:
 
 
 def n_in_step(data: bytes, layout: Layout) -> int:
-    """Frames at the beginning of `data` whose header ends where it should, up to the first where it does not.
+    """Return the number of leading frames of `data` whose header ends where it should.
 
     A number in the header may still be damaged: that is one bad frame, and the next is where it should be.
     """
@@ -62,13 +62,13 @@ def n_in_step(data: bytes, layout: Layout) -> int:
 
 
 def beginning_of_header(header: bytes) -> bytes:
-    """What every header of a file begins with: the text up to its first number."""
+    """Return the text with which every header of a file begins: up to its first number."""
     number = re.search(rb": *\d", header)
     return header[: number.start() + 1] if number else header
 
 
 def find_frame(fd: int, layout: Layout, begin: int, end: int) -> int | None:
-    """Offset of the first whole header of `layout` in bytes `begin` to `end` of a file; None if there is none."""
+    """Return the offset of the first whole header of `layout` in bytes `begin` to `end` of a file, or None."""
     for offset, data in _windows(fd, begin, end, layout.image_offset_bytes - 1):
         at = data.find(END_OF_HEADER, layout.header_size_bytes)
         while at >= 0:
@@ -80,7 +80,7 @@ def find_frame(fd: int, layout: Layout, begin: int, end: int) -> int | None:
 
 
 def find_layout(fd: int, product: DataProduct, begin: int, end: int) -> tuple[int, Layout] | None:
-    """Offset and layout of the first whole header of `product`, whatever its widths; None if there is none."""
+    """Return offset and layout of the first whole header of `product`, whatever its widths, or None."""
     for offset, data in _windows(fd, begin, end, MAX_HEADER_BYTES):
         at = data.find(END_OF_HEADER)
         while at >= 0:
@@ -92,7 +92,7 @@ def find_layout(fd: int, product: DataProduct, begin: int, end: int) -> tuple[in
 
 
 def _header_that_ends(data: bytes, product: DataProduct) -> Layout | None:
-    """Layout of the longest header at the end of `data`; it must have the fields that Hashpipe writes."""
+    """Return the layout of the longest header at the end of `data` that has the fields Hashpipe writes."""
     begin = data.find(b"{")
     while begin >= 0:
         try:
@@ -106,7 +106,7 @@ def _header_that_ends(data: bytes, product: DataProduct) -> Layout | None:
 
 
 def _windows(fd: int, begin: int, end: int, overlap: int) -> Iterator[tuple[int, bytes]]:
-    """Offset and content of parts of a file, each of which repeats the last `overlap` bytes before it."""
+    """Yield offset and content of parts of a file, each of which repeats the last `overlap` bytes before it."""
     step = _FIRST_STEP_BYTES
     while begin < end:
         data = os.pread(fd, min(step, end - begin), begin)

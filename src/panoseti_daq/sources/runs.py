@@ -1,4 +1,4 @@
-"""Which modules a data directory has, and which run of each is active (SPEC 1.4)."""
+"""Modules of a data directory, and the active run of each (SPEC 1.4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUN_NAME_FILE: Final = "daq_run_name"  # the control software names the active r
 
 
 def module_dirs(data_dir: Path) -> dict[int, Path]:
-    """Directories ``module_N`` of a data directory, by module; symlinks count.
+    """Return the directories ``module_N`` of a data directory, by module; symlinks count.
 
     Raises
     ------
@@ -38,12 +38,14 @@ def module_dirs(data_dir: Path) -> dict[int, Path]:
 def _may_be_dir(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads nowhere we may go: who opens it learns why, the others are not concerned
+    except (
+        OSError
+    ):  # a link that leads nowhere we may go: opening it gives the reason, and the others are unaffected
         return True
 
 
 def active_run_name(data_dir: Path) -> str | None:
-    """Name of the active run as the control software left it; None when it did not."""
+    """Return the name of the active run as the control software wrote it; None when it did not."""
     try:
         return (data_dir / RUN_NAME_FILE).read_text(errors="replace").strip()
     except OSError:
@@ -51,7 +53,7 @@ def active_run_name(data_dir: Path) -> str | None:
 
 
 def active_run(module_dir: Path, run_name: str | None) -> Path | None:
-    """Run directory to follow: the one that `run_name` names, else the one that started last."""
+    """Return the run directory to follow: the one that `run_name` names, else the one that started last."""
     if run_name and os.path.isdir(named := module_dir / run_name):  # False for a name that no file can have
         return named
     runs = []

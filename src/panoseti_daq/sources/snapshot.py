@@ -18,10 +18,10 @@ _PRODUCTS: Final = {product.token: product for product in DataProduct}
 
 
 def snapshot_name(file: str, module_id: int) -> PffName | None:
-    """What the base name of a snapshot of `module_id` says; None when it is none.
+    """Parse the base name of a snapshot of `module_id`; None when it is not one.
 
     It is like ``start_2024-07-25T04:34:46Z.img16.seqno_0.pff``: the data product stands alone, without ``dp_``,
-    and a ``module_`` token need not be there.
+    and a ``module_`` token is optional.
     """
     if not file.endswith(FILE_SUFFIX):
         return None
@@ -33,9 +33,9 @@ def snapshot_name(file: str, module_id: int) -> PffName | None:
 
 
 class Snapshot(Tail):
-    """Reads a snapshot whenever it has other content; each content is a new generation.
+    """Reader of a snapshot: whenever its content changes, that is a new generation.
 
-    The file is read whole, and twice: what changes meanwhile is being written, and left for the next `read`.
+    The file is read whole, and twice: a file that changes in between is left for the next `read`.
     """
 
     def __init__(self, path: Path, name: PffName, generations: Iterator[int] | None = None) -> None:
@@ -43,7 +43,7 @@ class Snapshot(Tail):
         self._content = b""
 
     def read(self, max_block_bytes: int = MAX_BLOCK_BYTES) -> Iterator[FrameBlock]:
-        """Yield the frames of the file when they are others than at the last call."""
+        """Yield the frames of the file when they differ from those of the last call."""
         self._signature = signature(os.stat(self.path))
         content = self._read_at_most(max_block_bytes)
         if content == self._content or content != self._read_at_most(max_block_bytes):
@@ -61,7 +61,7 @@ class Snapshot(Tail):
 
     def _read_at_most(self, n_bytes: int) -> bytes:
         with self.path.open("rb") as file:
-            return file.read(n_bytes)  # and no more: whatever has the name of a snapshot may have any size
+            return file.read(n_bytes)  # and no more: a file with the name of a snapshot may have any size
 
     @property
     def n_frames(self) -> int:
@@ -71,7 +71,7 @@ class Snapshot(Tail):
 
 
 def pff_name(file: str, module_id: int) -> PffName:
-    """What the base name of a file in a run of `module_id` says, whether it is a snapshot or not.
+    """Parse the base name of a file in a run of `module_id`, snapshot or not.
 
     Raises
     ------

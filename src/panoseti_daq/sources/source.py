@@ -1,4 +1,4 @@
-"""What a source of frames is."""
+"""Interface of a source of frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from panoseti_daq.sources.resync import Damage
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """What a source is doing, for an observer.
+    """State of a source, for an observer.
 
     Attributes
     ----------
@@ -28,11 +28,11 @@ class SourceStatus:
     n_files
         Files followed now.
     n_bad_frames, n_skipped_bytes
-        What was skipped in files because it is no frame; frames in blocks that do not parse come on top.
+        Skipped in files because it is not a frame; frames in blocks that do not parse are counted elsewhere.
     n_missed_events
-        Changes that no event told although events were in use.
+        Changes that no event reported although events were in use.
     damage
-        What was skipped, by module and product.
+        The same, by module and product.
     """
 
     description: str
@@ -48,9 +48,9 @@ class SourceStatus:
 class FrameSource(Protocol):
     """A source of frames.
 
-    Entering it finds out whether it can work at all and raises `SourceError` if not; leaving it ends its
-    threads and closes its files. Iterating gives blocks: the frames of one file in order, each once and whole.
-    A source never waits for a client, only for whoever iterates over it, and holds two batches of blocks at most.
+    Entering raises `SourceError` if it cannot work; leaving ends its threads and closes its files. Iterating gives
+    blocks: the frames of one file in order, each once and complete. A source never waits for a client, only for
+    the task that iterates over it, and holds at most two batches of blocks.
     """
 
     async def __aenter__(self) -> Self: ...
@@ -63,16 +63,16 @@ class FrameSource(Protocol):
 
     @property
     def directory(self) -> Path | None:
-        """Data directory that holds the files of its frames; None when they stand in none."""
+        """Data directory that holds the files of its frames; None when there is none."""
         ...
 
     def status(self) -> SourceStatus:
-        """What the source is doing now."""
+        """Return the present state."""
         ...
 
 
 class NoSource:
-    """A source that never has a frame: for a server that lives on uploads."""
+    """A source without frames, for a server that only takes uploads."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,9 +88,9 @@ class NoSource:
 
     @property
     def directory(self) -> None:
-        """None: uploads stand in no file."""
+        """None: uploads are in no file."""
         return None
 
     def status(self) -> SourceStatus:
-        """Nothing is followed."""
+        """Return the state: nothing is followed."""
         return SourceStatus("uploads of clients", "nothing to watch", (), 0)

@@ -1,4 +1,4 @@
-"""One cursor in one PFF file: what was appended, in order, whole frames only."""
+"""Tail of one PFF file: the frames appended to it, in order, complete ones only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from panoseti_daq.sources.resync import Damage, beginning_of_header, find_frame,
 
 _log = logging.getLogger(__name__)
 
-MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory when much has to be caught up
+MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory during a long catch-up
 AFTER_DAMAGE_BYTES: Final = 1 << 16  # the next damage may be near, and what follows it is read again
 COMPARE_AFTER_S: Final = 1.0
 
@@ -31,13 +31,13 @@ def signature(status: os.stat_result) -> Signature:
 
 
 class Tail:
-    """Reads what is appended to one file.
+    """Reader of what is appended to one file.
 
     Keeps the file open from the first byte until `close`; for one thread. A partial frame at the end is the
     normal state (SPEC 1.5): it is left for the next `read`.
 
-    What is no frame is skipped and counted, up to the next whole header wherever it begins; `frame_number` remains
-    offset // frame size (SPEC 1.3). A frame that has another one's header among its pixels was torn: it is none.
+    Bytes that are not a frame are skipped and counted, up to the next whole header; `frame_number` remains
+    offset // frame size (SPEC 1.3). A frame with another header among its pixels was torn and is not a frame.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Tail:
     damage
         Counts what is skipped; one of its own if None.
     compare_after_s
-        A file that rested so long may have been written anew to the same size or a larger one.
+        A file that rested this long may have been rewritten to the same size or a larger one.
 
     Attributes
     ----------
@@ -105,8 +105,8 @@ class Tail:
     def read(self, max_block_bytes: int = MAX_BLOCK_BYTES) -> Iterator[FrameBlock]:
         """Yield what was appended since the last call, in blocks of at most `max_block_bytes`.
 
-        A file that became shorter goes on at its new end when it still begins as before; else, like one that was
-        written anew, it is read from its beginning.
+        A file that became shorter continues at its new end when it still begins as before; otherwise, like one
+        that was rewritten, it is read from its beginning.
 
         Raises
         ------
@@ -116,14 +116,14 @@ class Tail:
             The file is missing or unreadable.
         """
         if self._fd is None:
-            self._signature = signature(os.stat(self.path))  # a file that may not be read is not one that changed
+            self._signature = signature(os.stat(self.path))  # an unreadable file is not a changed one
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         status = os.fstat(self._fd)
         self._signature, size = signature(status), status.st_size
         self._notice_change(self._fd, size)
         if self._layout is None:
             self._discover(self._fd, size)
-        self._last_frames = None  # what comes from now on is new
+        self._last_frames = None  # what is appended from now on is new
         goes_on = True
         while goes_on and (layout := self._layout) is not None:
             frame_size, offset = layout.frame_size_bytes, self._offset
@@ -176,7 +176,7 @@ class Tail:
         self._mark = beginning_of_header(os.pread(fd, layout.header_size_bytes, at))
 
     def _skip(self, layout: Layout, to: int) -> None:
-        """Move the cursor to offset `to`, over what is no frame."""
+        """Move the cursor to offset `to`, over bytes that are not a frame."""
         n_bytes, self._offset, self._in_step = max(0, to - self._offset), to, False
         self.damage.n_bytes += n_bytes
         self.damage.n_frames += max(1, round(n_bytes / layout.frame_size_bytes))
@@ -187,7 +187,7 @@ class Tail:
         self._complained = True
 
     def _notice_change(self, fd: int, size: int) -> None:
-        """Begin anew when the file has other content than before; when it was only cut, go on at its end."""
+        """Start again when the file has other content than before; continue at its end when it was only cut."""
         if self._layout is None:
             return
         is_shorter = size < self._offset
@@ -238,7 +238,7 @@ class Tail:
         return max(0, os.fstat(self._fd).st_size - self._offset) if self._fd is not None else 0
 
     def stands(self) -> bool:
-        """Whether the path still leads to the file that was opened, and not to none or another one."""
+        """Whether the path still leads to the file that was opened."""
         try:
             there = os.stat(self.path)
         except OSError:
@@ -246,14 +246,14 @@ class Tail:
         return self._signature is None or self._signature[:2] == (there.st_dev, there.st_ino)
 
     def changed(self) -> bool:
-        """Whether the file at the path is another one than at the last `read`, or was written to since."""
+        """Whether the file at the path was replaced or written since the last `read`."""
         try:
             return signature(os.stat(self.path)) != self._signature
         except OSError:
             return True
 
     def close(self) -> None:
-        """Close the file; the cursor stays, and a later `read` goes on there."""
+        """Close the file; the cursor stays, and a later `read` continues there."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -1,4 +1,4 @@
-"""When to look at which paths: inotify through watchfiles, or our own look every so often when there is none.
+"""Watch of directories: inotify through watchfiles, or regular looks of our own where inotify fails.
 
 The only user of watchfiles. Its `RustNotify` is called directly, because it takes the time between looks per
 call: short while data flow (an append is seen after 1 to 2 ms), longer after a quiet second (64 idle modules
@@ -7,7 +7,7 @@ then cost 0.3 % of a core instead of 1.9 %).
 RustNotify says nothing when the kernel's queue of events overflows, when it may ignore errors and the limit of
 watches is reached, or when a directory that came later cannot be watched; inotify itself says nothing of what
 other hosts write to a network file system. So the directories are named one by one, no error is ignored, and a
-look at the followed files every `WatchIntervals.look_s` finds what no event told: see `DirectoryWatch.distrust`.
+look at the followed files every `WatchIntervals.look_s` finds unreported changes: see `DirectoryWatch.distrust`.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ _MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
 
 @dataclass(frozen=True, slots=True)
 class WatchIntervals:
-    """When to look although no event says so.
+    """Intervals of looks without an event.
 
     Attributes
     ----------
     look_s
-        Compare the followed files this often: bounds how late a change is seen that no event told.
+        Compare the followed files this often: bounds how late a change without an event is seen.
     rescan_s
         Look at everything this often: guards against what a comparison does not see; takes 0.4 ms per module.
     polling_s
         Compare this often where inotify fails: 64 modules of 4 files cost 1 % of a core.
     distrust_s
-        Try inotify again after so long, and after twice as long each further time.
+        Try inotify again after this time, and after twice as long each further time.
     """
 
     look_s: float = 5.0
@@ -61,7 +61,7 @@ class WatchIntervals:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed, as far as events tell, and what it is time for.
+    """Changes reported by events, and what is due.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Changes:
 
 
 class DirectoryWatch:
-    """Waits for changes in directories below one root.
+    """Watch of changes in directories below one root.
 
     Owns an inotify instance until `close`. `stop` may be called from any thread, the rest is for one.
 
@@ -90,14 +90,14 @@ class DirectoryWatch:
     polling_interval_s
         Look at the followed files this often and do not use inotify at all; None to use inotify where it works.
     intervals
-        When to look although no event says so.
+        Intervals of looks without an event.
     open_notify
         Opens an inotify instance.
 
     Attributes
     ----------
     mode
-        How changes are noticed, and why not by events when they are not.
+        How changes are noticed, and the reason when not by events.
 
     Raises
     ------
@@ -137,11 +137,11 @@ class DirectoryWatch:
 
     @property
     def uses_events(self) -> bool:
-        """Whether changes are expected to be told by inotify."""
+        """Whether inotify is expected to report changes."""
         return self._notify is not None
 
     def watch(self, directories: Collection[str]) -> None:
-        """Watch the entries of `directories` from now on; what changed in them before is not told."""
+        """Watch the entries of `directories` from now on; earlier changes are not reported."""
         self._directories = sorted(directories)
         if self._may_use_events and not self._is_distrusted:
             self._open()
@@ -152,7 +152,7 @@ class DirectoryWatch:
             try:
                 there = [path for path in self._directories if os.path.isdir(path) and os.access(path, os.R_OK)]
                 self._notify = self._open_notify(there, False, False, 0, False, False)
-            except FileNotFoundError:  # it went just now
+            except FileNotFoundError:  # it was just deleted
                 continue
             except (OSError, WatchfilesRustInternalError) as error:  # limits, or a file system without inotify
                 self._open_again = (
@@ -178,7 +178,7 @@ class DirectoryWatch:
         self.mode = mode
 
     def distrust(self, what: str) -> None:
-        """Look ourselves for a while, because inotify did not tell `what`; then try it again."""
+        """Poll for a while, because inotify did not report `what`; then try it again."""
         self._is_distrusted = True
         self._open_again = time.monotonic() + self._distrust_s
         self._distrust_s = min(2 * self._distrust_s, MAX_DISTRUST_S)
@@ -186,7 +186,7 @@ class DirectoryWatch:
             self._notify.close()
             self._notify = None
         why = "its queue was too short (fs.inotify.max_queued_events) or the file system has no events"
-        self._poll(self._intervals.polling_s, f"because inotify did not tell {what}: {why}", warn=True)
+        self._poll(self._intervals.polling_s, f"because inotify did not report {what}: {why}", warn=True)
 
     def wait(self) -> Changes | None:
         """Block until something changed, or a look or rescan is due; None after `stop`."""

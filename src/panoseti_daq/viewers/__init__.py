@@ -1,4 +1,4 @@
-"""Seeing the images: viewers, and what a viewer of your own needs. Nothing here imports Qt before it draws."""
+"""Viewers of images, and the types that a viewer of your own needs. Nothing here imports Qt before it draws."""
 
 from panoseti_daq.viewers.plugin import Surface, TerminalViewer, Viewer, ViewerContext, ViewerSpec
 

@@ -1,4 +1,4 @@
-"""Frames for a viewer: an asyncio client in a thread of its own, and what it hands over."""
+"""Feed of a viewer: an asyncio client in a thread of its own."""
 
 from __future__ import annotations
 

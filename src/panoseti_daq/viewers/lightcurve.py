@@ -1,4 +1,4 @@
-"""``lightcurve``: how bright it is, over time."""
+"""The viewer ``lightcurve``: brightness over time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _checked_pixels(texts: list[str] | None) -> list[str]:
 
 def _checked_product(token: str | None) -> str | None:
     if token not in (None, *_MOVIES):
-        raise typer.BadParameter(f"--product {token!r} is no movie; there are {', '.join(_MOVIES)}")
+        raise typer.BadParameter(f"--product {token!r} is not a movie; there are: {', '.join(_MOVIES)}")
     return token
 
 

@@ -1,11 +1,11 @@
-"""Viewers as pictures: in a notebook, or in a file, without a display.
+"""Viewers as pictures, in a notebook or in a file, without a display.
 
 In a cell, where ``await`` works as it stands::
 
     from panoseti_daq.viewers.notebook import Picture
 
     picture = Picture("view")
-    picture.show()  # here; it is renewed while frames come
+    picture.show()  # here; it is refreshed as frames arrive
     async for frame in client.stream_frames():
         picture.update(frame)
 
@@ -139,7 +139,7 @@ def window_viewer(name: str) -> ViewerSpec:
     if viewer is None or viewer.spec is None or viewer.spec.surface is not Surface.WINDOW:
         specs = [each.spec for each in installed_viewers()]
         names = ", ".join(spec.name for spec in specs if spec is not None and spec.surface is Surface.WINDOW)
-        raise ViewerError(f"no viewer {name!r} draws pictures; there are {names}")
+        raise ViewerError(f"viewer {name!r} that draws pictures not found; there are: {names}")
     return viewer.spec
 
 

@@ -1,4 +1,4 @@
-"""``phdist``: how large the pulses are, and how many."""
+"""The viewer ``phdist``: distribution of pulse heights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a viewer is, and which ones are installed.
+"""Plugin interface of the viewers, and the list of the installed ones.
 
 A viewer is an entry point of the group ``panoseti_daq.viewers`` that leads to a `ViewerSpec`. The built-in ones
 are found in the same way as those of other packages.
@@ -30,7 +30,7 @@ OURS: Final = "panoseti-daq"
 
 
 class Surface(enum.Enum):
-    """What a viewer draws on."""
+    """Surface on which a viewer draws."""
 
     WINDOW = "window"
     TERMINAL = "terminal"
@@ -38,14 +38,14 @@ class Surface(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ViewerContext:
-    """What a viewer is told when it is made.
+    """Context in which a viewer is made.
 
     Attributes
     ----------
     refresh_period_s
         Time between two calls of `redraw`, s.
     module_ids
-        Modules that were asked for; empty for all.
+        Modules that were selected; empty for all.
     """
 
     refresh_period_s: float = 1.0
@@ -57,7 +57,7 @@ class Viewer(Protocol):
 
     A viewer that raises is closed with its traceback. The window's menu lists the actions of its widget
     (``widget.addAction``) with their shortcuts; Space, S and Q are the window's own. It may also have a method
-    ``update_status(host, status)``, called with what a server says of itself (`StatusResponse`) when its spec asks
+    ``update_status(host, status)``, called with the status of a server (`StatusResponse`) when its spec asks
     for that.
     """
 
@@ -71,7 +71,7 @@ class Viewer(Protocol):
         ...
 
     def redraw(self) -> None:
-        """Draw; called on a timer, also when nothing came."""
+        """Draw; called on a timer, also when no frame arrived."""
         ...
 
 
@@ -83,7 +83,7 @@ class TerminalViewer(Protocol):
         ...
 
     def render(self, columns: int, rows: int) -> RenderableType:
-        """What is to be seen on a terminal of so many columns and rows."""
+        """Return the content of a terminal of the given columns and rows."""
         ...
 
     def key(self, key: str) -> None:
@@ -92,10 +92,10 @@ class TerminalViewer(Protocol):
 
 
 class StatusViewer(Protocol):
-    """What a viewer has when its spec asks for `status`."""
+    """Method of a viewer whose spec asks for `status`."""
 
     def update_status(self, host: str, status: pb.StatusResponse) -> None:
-        """Take what a server says of itself."""
+        """Take the status of a server."""
         ...
 
 
@@ -143,11 +143,11 @@ class InstalledViewer:
     name
         Name of the entry point.
     package, version
-        Who brings it.
+        Package that provides it, and its version.
     spec
         What it is; None when it cannot be loaded.
     error
-        Why not; empty when it can.
+        Reason why it cannot be loaded; empty when it can.
     """
 
     name: str
@@ -158,7 +158,7 @@ class InstalledViewer:
 
 
 def installed_viewers() -> list[InstalledViewer]:
-    """All viewers, the built-in ones first, then by name; a broken one has its error and harms nobody."""
+    """All viewers, the built-in ones first, then by name; a broken one carries its error."""
     return [_load(entry, clash) for entry, clash in _entries()]
 
 
@@ -214,7 +214,7 @@ def _load(entry: EntryPoint, clash: str) -> InstalledViewer:
             raise ViewerError(f"{entry.value} is a {type(spec).__name__}, not a ViewerSpec")
         if spec.name != entry.name:
             raise ViewerError(f"{entry.value} names itself {spec.name!r}, and its entry point {entry.name!r}")
-    except Exception as error:  # a door: whatever a plugin does, the others go on
+    except Exception as error:  # a door: whatever a plugin raises, the others continue
         _log.debug("viewer %s of %s cannot be loaded", entry.name, package, exc_info=True)
         return InstalledViewer(entry.name, package, version, None, describe(error))
     return InstalledViewer(entry.name, package, version, spec)

@@ -41,9 +41,9 @@ class _Surface(Protocol):
 class _ScriptPlot:
     """A viewer that a script feeds; its window opens with the first image.
 
-    The window answers to mouse and keys during `update`, the script's loop being the only one: give it an image
-    twice a second or so. After the window was closed, `update` does nothing; `is_closed` tells. (The predecessor's
-    goes on drawing where nobody sees it.)
+    The window answers to mouse and keys during `update`, because the script's loop is the only one: pass an image
+    about twice a second. After the window was closed, `update` does nothing and `is_closed` is true. (The
+    predecessor's continues to draw invisibly.)
 
     Without a display it draws all the same, for `save`. Who needs Qt where it is not installed is told so when the
     object is made.
@@ -128,7 +128,7 @@ class PanoImagePreviewer(_ScriptPlot):
     module_id_whitelist
         Modules that the script streams; empty for all.
     text_width, font_size, row_height, window_size
-        Taken for the sake of scripts that give them: the window lays itself out, and its menu sets the levels.
+        Accepted for compatibility and ignored: the window lays itself out, and its menu sets the levels.
     plot_update_interval
         Least time between two redraws, s.
     jupyter_notebook
@@ -179,7 +179,7 @@ class PulseHeightDistribution(_ScriptPlot):
 
 
 class _Script:
-    """The source of a window's frames that is no server."""
+    """Frames of a window that come from a script."""
 
     def __init__(self) -> None:
         self.frames = Handover()

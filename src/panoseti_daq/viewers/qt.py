@@ -1,4 +1,4 @@
-"""Qt, for those who draw: whether it is there, its one application, what it has to say.
+"""Access to Qt: its import, its one application, its messages.
 
 Importing this imports no Qt; calling it does.
 """
@@ -51,7 +51,7 @@ def require_qt() -> None:
 
 
 def has_display() -> bool:
-    """Whether somebody said where windows can be shown."""
+    """Whether the environment names a display."""
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
@@ -92,7 +92,7 @@ def application(*, off_screen: bool = False) -> QApplication:
 
 
 def _dark_palette() -> QPalette:
-    """Menus and status bars must not blind whoever looks at dim images at night."""
+    """Make menus and status bars dark: dim images are watched at night."""
     from PySide6.QtGui import QColor, QPalette
 
     role, palette = QPalette.ColorRole, QPalette(QColor(PANEL), QColor(BACKGROUND))
@@ -107,9 +107,9 @@ def _dark_palette() -> QPalette:
 
 
 class _Messages:
-    """What Qt says, as log records; and its last words, where it would abort the process without a display.
+    """Log what Qt prints; print why it aborts, when it does so without a display.
 
-    Its warnings are for those who write viewers, not for those who look, hence logged as INFO: every off-screen
+    Its warnings concern authors of viewers, not observers, so they are logged as INFO: every off-screen
     window says that its platform has no propagateSizeHints().
     """
 

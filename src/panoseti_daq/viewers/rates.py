@@ -1,4 +1,4 @@
-"""``rates``: whether frames come, how many, and how old they are."""
+"""The viewer ``rates``: rate, size and age of frames over time."""
 
 from __future__ import annotations
 

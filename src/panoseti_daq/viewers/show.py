@@ -1,4 +1,4 @@
-"""Showing viewers: one window each, until they are closed or a signal comes; or one picture without a display.
+"""Display of viewers: one window each, until closed or a signal arrives; or one picture without a display.
 
 Importing this imports no Qt.
 """
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Screenshot:
-    """A picture to be taken instead of a window to be shown.
+    """A picture to be written instead of showing a window.
 
     Attributes
     ----------
@@ -217,7 +217,7 @@ def _take_later(window: HostWindow, feed: Feed, snapshot: Screenshot) -> None:
         if window.n_frames == 0:
             reasons = "; ".join(f"{host}: {state.reason}" for host, state in feed.states.items() if state.reason)
             why = reasons or "is the run active?"
-            window.fail(ViewerError(f"no frame came in {snapshot.after_s:g} s, so there is no picture; {why}"))
+            window.fail(ViewerError(f"no frame arrived in {snapshot.after_s:g} s, so there is no picture; {why}"))
             return
         try:
             window.save(snapshot.file)

@@ -1,4 +1,4 @@
-"""``term``: the newest images as text, also over ssh."""
+"""The viewer ``term``: the newest images as text, also over ssh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``view``: the newest images of every module."""
+"""The viewer ``view``: the newest images of every module."""
 
 from __future__ import annotations
 

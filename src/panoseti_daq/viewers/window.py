@@ -1,4 +1,4 @@
-"""The window around a viewer: feeding it, the redraw timer, the menu, the status bar.
+"""Window around a viewer: feed, redraw timer, menu, status bar.
 
 For those who draw: importing this imports Qt. A viewer makes a widget and nothing else.
 """

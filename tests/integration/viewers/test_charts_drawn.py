@@ -145,7 +145,7 @@ def test_old_keys_stand_first_and_in_red(application: QApplication, tmp_path: Pa
     clock = Clock()
     chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
     chart.redraw()
-    assert "Nothing was heard" in chart.widget.text
+    assert "No server has answered" in chart.widget.text
     keys = [key_status(1, 0.2), key_status(2, 7), key_status(3, 9, "ph256", 2), key_status(4, 4.9)]
     chart.update_status("node", pb.StatusResponse(keys=keys))
     chart.redraw()

@@ -168,7 +168,7 @@ def test_a_picture_without_a_frame_says_why_there_is_none(plugins: Path, tmp_pat
         options = ("--snapshot", tmp_path / "a.png", "--after", 0.5, "--log-level", "error")
         result = run("plot", "flat", "--host", address, *options, plugins=plugins)
     assert result.returncode == 1
-    assert "no frame came in 0.5 s" in one_line(result)
+    assert "no frame arrived in 0.5 s" in one_line(result)
     assert "FAILED_PRECONDITION" in one_line(result)
 
 

@@ -161,7 +161,7 @@ def test_changes_that_no_event_tells_are_seen_and_the_status_says_so(
             os.utime(file_of(tmp_path), ns=(LONG_AGO_NS, LONG_AGO_NS))
             assert contents(await take(source, 1)) == frames(1)
             status = source.status()
-            assert "inotify did not tell a change of" in status.watching
+            assert "inotify did not report a change of" in status.watching
             assert status.n_missed_events == 1
             append(file_of(tmp_path, 2), frames(2))  # where nothing was before
             assert contents(await take(source, 1)) == frames(2)

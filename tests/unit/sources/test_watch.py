@@ -217,7 +217,7 @@ def test_events_that_did_not_come_lead_to_polling_for_a_while(
     with closing(DirectoryWatch(tmp_path, intervals=intervals)) as watch:
         watch.distrust("a change of a.pff")
         assert not watch.uses_events
-        assert watch.mode.startswith("polling every 0.01 s, because inotify did not tell a change of a.pff")
+        assert watch.mode.startswith("polling every 0.01 s, because inotify did not report a change of a.pff")
         assert "max_queued_events" in caplog.text
         watch.watch([str(tmp_path)])  # is no reason to trust it
         assert not watch.uses_events

@@ -117,7 +117,9 @@ def test_options_of_the_viewer_are_keywords(application: QApplication) -> None:
 
 @pytest.mark.parametrize("name", ["none", "term"])
 def test_a_viewer_that_draws_no_pictures_is_refused_and_the_others_are_named(name: str) -> None:
-    with pytest.raises(ViewerError, match=rf"no viewer '{name}' draws pictures; there are .*phdist.*view"):
+    with pytest.raises(
+        ViewerError, match=rf"viewer '{name}' that draws pictures not found; there are: .*phdist.*view"
+    ):
         Picture(name)
 
 

@@ -1,4 +1,4 @@
-"""Who may call what: an interceptor before every call of every service, health and reflection too."""
+"""Access control: an interceptor before every call of every service, including health and reflection."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _SERVICE: Final = f"/{pb.DESCRIPTOR.services_by_name['DaqData'].full_name}/"
 _READ: Final = {f"{_SERVICE}{name}" for name in ("StreamImages", "StreamFrames", "Status", "Ping")}
 _READ_SERVICES: Final = (f"/{health.SERVICE_NAME}/", f"/{reflection.SERVICE_NAME}/")
 
-_NO_TOKEN: Final = "this server wants a token, and there is none with the call or not one that it accepts"
+_NO_TOKEN: Final = "this server requires a token; the call has none or one that is not accepted"
 _NO_LONGER: Final = "the token of this call is no longer accepted"
 
 
 def role_for(method: str) -> Role:
-    """Role that a call needs; a call that is not known here needs the higher one."""
+    """Return the role that a call needs; an unknown call needs the higher one."""
     may_read = method in _READ or method.startswith(_READ_SERVICES)
     return Role.READ if may_read else Role.CONTROL
 
 
 class Access(grpc.aio.ServerInterceptor):
-    """Lets in calls with a token of a file, as far as its role goes.
+    """Interceptor that admits calls with a token of a file that has the role for them.
 
     The file is read again when it changes; calls whose token is no longer in it are ended.
 
@@ -62,7 +62,7 @@ class Access(grpc.aio.ServerInterceptor):
         self._open: dict[CallScope, tuple[AllowedToken, str]] = {}  # with its token and method
         self._n_refused = 0
         if not self.tokens.content:
-            _log.warning("%s holds no token: nobody is let in before it does", file)
+            _log.warning("%s holds no token: every call is refused until it does", file)
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
@@ -107,7 +107,7 @@ class Access(grpc.aio.ServerInterceptor):
     def _refuse(self, code: StatusCode, text: str, what: str) -> Any:
         async def refuse(requests: Any, context: Context) -> None:
             self._n_refused += 1
-            if self._n_refused.bit_count() == 1:  # the 1st, 2nd, 4th, 8th: whoever retries fills no disk
+            if self._n_refused.bit_count() == 1:  # the 1st, 2nd, 4th, 8th: a client that retries fills no disk
                 log = PeerLog(_log, context)
                 log.warning("refused %s (%s); refused so far: %d", what, code.name, self._n_refused)
             await context.abort(code, text)

@@ -36,7 +36,7 @@ def _fingerprint(file: Path) -> tuple[int, int, int] | None:
 
 
 class Reloaded(Generic[_T]):
-    """The content of files, which may be replaced while the server runs.
+    """Content of files that may be replaced while the server runs.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Reloaded(Generic[_T]):
         try:
             self.content = await asyncio.to_thread(self._load)
         except ConfigError as error:
-            _log.error("new %s are not used, the old ones stay in force: %s", self._name, error)
+            _log.error("new %s are invalid, the old ones stay in force: %s", self._name, error)
             return
         _log.info("new %s are in force", self._name)
         self._changed(self.content)

@@ -1,4 +1,4 @@
-"""The server's certificate, its key and who signs the clients' certificates: PEM files that may be replaced."""
+"""TLS of the server: certificate, key and authorities of clients, from PEM files that may be replaced."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ALLOWED: Final = "a PEM file"
 class TlsFiles:
     """Certificates from files, checked before they are used.
 
-    New connections get what the files hold; those that are open keep what they have, so nothing is dropped.
+    New connections use the present content of the files; open ones are not dropped.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class TlsFiles:
     key
         Private key of the first certificate, without a passphrase.
     client_ca
-        Certificates one of which must have signed that of a client; None to ask clients for none.
+        Certificates one of which must have signed that of a client; None to require none.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ _KEY: Final = "allowed_tokens_file"
 
 
 class Role(enum.StrEnum):
-    """What a token is good for."""
+    """Role of a token."""
 
     READ = "read"
     """Streams, status, ping, health, reflection."""
@@ -41,9 +41,9 @@ class AllowedToken:
     Attributes
     ----------
     name
-        Whose it is; for logs and status.
+        Name of its owner; for logs and status.
     role
-        What it is good for.
+        Calls that it allows.
     digest
         SHA-256 of the token.
     """
@@ -57,15 +57,15 @@ class AllowedToken:
 
 
 def make_token(name: str, role: Role) -> tuple[str, AllowedToken]:
-    """A new token, and what a server needs to know of it.
+    """Make a token, and the line of a server's file for it.
 
     Raises
     ------
     ConfigError
-        The name cannot be one.
+        The name is invalid.
     """
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"name {name!r} is not one; allowed: up to 64 letters, digits and _ . @ -")
+        raise ConfigError(f"invalid name: {name!r}; allowed: up to 64 letters, digits and _ . @ -")
     token = _PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     return token, AllowedToken(name, role, _digest(token))
 
@@ -76,7 +76,7 @@ def read_tokens(file: Path) -> tuple[AllowedToken, ...]:
     Raises
     ------
     ConfigError
-        It cannot be read, or a line is not one; the line itself is not shown, it might be a token.
+        It cannot be read, or a line is invalid; the line itself is not shown, because it may hold a token.
     """
     lines = read_bytes(file, _ALLOWED, _KEY).decode("utf-8", "replace").splitlines()
     parts = ((number, line.partition("#")[0].split()) for number, line in enumerate(lines, 1))
@@ -88,9 +88,9 @@ def _parse(words: list[str], where: str) -> AllowedToken:
         raise ConfigError(f"{_KEY}: {where} has {len(words)} words; allowed: {_ALLOWED}")
     name, role, digest = words
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{_KEY}: {where} begins with what is not a name; allowed: {_ALLOWED}")
+        raise ConfigError(f"{_KEY}: {where} begins with an invalid name; allowed: {_ALLOWED}")
     if role not in list(Role):
-        raise ConfigError(f"{_KEY}: {where} has no such role; allowed: {_ALLOWED}")
+        raise ConfigError(f"{_KEY}: {where} has an unknown role; allowed: {_ALLOWED}")
     if not (match := _HASH.fullmatch(digest)):
         raise ConfigError(f"{_KEY}: {where} does not end with a hash; allowed: {_ALLOWED}")
     return AllowedToken(name, Role(role), bytes.fromhex(match[1]))

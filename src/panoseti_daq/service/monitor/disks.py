@@ -1,4 +1,4 @@
-"""How much room is left where the followed modules are written."""
+"""Disk space left where the followed modules are written."""
 
 from __future__ import annotations
 

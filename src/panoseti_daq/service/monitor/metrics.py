@@ -1,4 +1,4 @@
-"""The status of the server as metrics for Prometheus."""
+"""Metrics for Prometheus: the status of the server."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def families(status: pb.StatusResponse) -> Iterator[Metric]:
     yield _gauge("following", "1 when a configuration is in force.", [((), status.HasField("followed"))])
     yield _gauge("serving", "0 when a run is active but does not grow.", [((), not status.stalled)])
     yield _gauge("configured_seconds", "Since the configuration came into force.", [((), followed.since_seconds)])
-    yield _gauge("modules", "Modules that are there.", [((), len(followed.modules))])
+    yield _gauge("modules", "Modules present.", [((), len(followed.modules))])
     yield _gauge("files", "Files that are followed.", [((), followed.files)])
     mode = followed.watching.split(maxsplit=1)[:1] or ["nothing"]
     yield _gauge("watching", "How changes are noticed.", [((mode[0],), 1)], ("mode",))
-    yield _counter("missed_events", "Changes that inotify did not tell.", [((), followed.missed_events)])
+    yield _counter("missed_events", "Changes that inotify did not report.", [((), followed.missed_events)])
     yield from _of_keys(status.keys)
     yield from _of_disks(status.disks)
     yield from _of_streams(status)
@@ -82,7 +82,7 @@ def _of_keys(keys: Iterable[pb.KeyStatus]) -> Iterator[Metric]:
     bad = [(labels, key.bad_frames) for labels, key in by_product.items()]
     yield _counter("bad_frames", "Frames skipped because they are damaged.", bad, _KEY[:2])
     skipped = [(labels, key.skipped_bytes) for labels, key in by_product.items()]
-    yield _counter("skipped_bytes", "Bytes in files that are no frame.", skipped, _KEY[:2])
+    yield _counter("skipped_bytes", "Bytes in files that are not a frame.", skipped, _KEY[:2])
 
 
 def _of_disks(disks: Iterable[pb.Disk]) -> Iterator[Metric]:
@@ -109,7 +109,7 @@ def _of_streams(status: pb.StatusResponse) -> Iterator[Metric]:
     yield _gauge("streams", "Open streams: of the newest frames, or of all.", counts, ("kind",))
     of_kinds = [((kind,), rate) for kind, rate in rates.items()]
     yield _gauge("stream_messages_per_second", "Frames (newest) or blocks (all) sent.", of_kinds, ("kind",))
-    yield _gauge("max_streams", "Streams that there may be.", [((), status.max_streams)])
+    yield _gauge("max_streams", "Limit of open streams.", [((), status.max_streams)])
     yield _counter("stream_messages", "Frames (newest) and blocks (all) sent.", [((), status.sent)])
     yield _counter("stream_drops", "Frames replaced because a client was slow.", [((), status.dropped)])
 
@@ -185,7 +185,9 @@ async def serving_metrics(report: _Report, host: str, port: int) -> AsyncIterato
     url = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{PATH}"
     _log.info("metrics at %s", url)
     if not is_local(host):
-        _log.warning("metrics at %s are for whoever reaches it: there is no TLS and no authentication", url)
+        _log.warning(
+            "metrics at %s have no TLS and no authentication: everyone who reaches the address can read them", url
+        )
     try:
         yield url
     finally:

@@ -1,4 +1,4 @@
-"""Tells systemd that the server is ready, alive and stopping (sd_notify(3)); elsewhere it does nothing."""
+"""Notification of systemd: ready, alive and stopping (sd_notify(3)); elsewhere it does nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def notifying(status: str) -> AsyncIterator[None]:
-    """Say that the server is ready, that it is alive as long as the ``async with`` block, then that it stops.
+    """Notify that the server is ready, that it is alive during the ``async with`` block, then that it stops.
 
     Parameters
     ----------
@@ -45,11 +45,13 @@ def notify(state: str) -> None:
             sender.setblocking(False)
             sender.sendto(state.encode(), address)
     except OSError as error:
-        _log.warning("cannot tell the service manager %s: %s", state.partition("\n")[0], error.strerror or error)
+        _log.warning(
+            "cannot notify the service manager of %s: %s", state.partition("\n")[0], error.strerror or error
+        )
 
 
 def watchdog_interval_s(environment: Mapping[str, str]) -> float | None:
-    """Time between two pings, half of what the service manager allows; None when it wants none of us."""
+    """Time between two pings, half of what the service manager allows; None when it requires none."""
     allowed_us, pid = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
     if not allowed_us.isdecimal() or not int(allowed_us) or pid not in ("", str(os.getpid())):
         return None

@@ -1,7 +1,7 @@
 """Run health: NOT_SERVING when a run is active but no frame arrives; for status, metrics and the health service.
 
-That no frame arrives is no fault while nothing is recorded. When the probe (SPEC 4.1) says that a run is active
-and no frame arrives, either the writer hangs or the wrong place is followed; both need somebody to look.
+Missing frames are no fault while nothing is recorded. When the probe (SPEC 4.1) finds an active run and no frame
+arrives, either the writer hangs or the wrong directory is followed; both need an operator.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROBE_INTERVAL_S: Final = 10.0  # reads /proc or the directory tree
 
 
 class RunHealth:
-    """Compares what is followed with what is recorded; the one place that probes for a run periodically.
+    """Comparison of what is followed with what is recorded; the one place that probes for a run periodically.
 
     For one event loop; the probe runs in a thread, one at a time.
 
@@ -91,12 +91,12 @@ class RunHealth:
             await self._probe_run(Path(following.config.data_dir))
         if self._inactive or now - following.hub.last_frame_at < self._limit_s:
             return ""
-        return f"a run is active ({self._probe}), but no frame came for {self._limit_s:g} s or more"
+        return f"a run is active ({self._probe}), but no frame arrived for {self._limit_s:g} s or more"
 
     async def _probe_run(self, data_dir: Path) -> None:
         was_inactive = self._inactive
         self._inactive = await asyncio.to_thread(why_inactive, self._probe, data_dir)
         if self._inactive and not was_inactive:
-            _log.warning("no run is active in %s: %s; following it all the same", data_dir, self._inactive)
+            _log.warning("no run is active in %s: %s; still following it", data_dir, self._inactive)
         elif was_inactive and not self._inactive:
             _log.info("a run is active in %s", data_dir)

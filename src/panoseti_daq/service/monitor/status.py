@@ -1,4 +1,4 @@
-"""What the server is doing, as the answer of the Status RPC."""
+"""Status of the server: the answer of the Status RPC."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the viewers ``phdist``, ``rates`` and ``lightcurve`` are made of."""
+"""Parts of the viewers ``phdist``, ``rates`` and ``lightcurve``."""

@@ -1,4 +1,4 @@
-"""Rates, ages and drops of every key, as the servers tell them or as they can be seen from here. No Qt."""
+"""Rates, ages and drops of every key, as servers report them or as counted here. No Qt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SPAN_S: Final = 600.0
 CAPACITY: Final = 1200  # samples in SPAN_S
 SEEN_OVER_S: Final = 10.0  # as long as the servers average over
-_SILENT_AFTER_PERIODS: Final = 5  # a server that said nothing for so long says nothing any more
+_SILENT_AFTER_PERIODS: Final = 5  # a server that was silent for this long counts as one that reports nothing
 
 Group = tuple[int | None, str]
 """Module and token of the product; None for all modules."""
@@ -28,7 +28,7 @@ Group = tuple[int | None, str]
 
 @dataclass(frozen=True, slots=True)
 class KeyRate:
-    """How it stands with one key of one host.
+    """State of one key of one host.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class KeyRate:
 
 @dataclass(slots=True)
 class HostBook:
-    """What is known of one host.
+    """State of one host.
 
     Attributes
     ----------
@@ -104,10 +104,10 @@ class HostBook:
 
 
 class RateBook:
-    """Collects what servers tell and what frames show, and samples it for charts.
+    """Collect what servers report and what frames show, and sample it for charts.
 
-    What a server says of itself counts; of one that does not (an older one) the frames that come are counted:
-    frame numbers tell how many were written, the quabos of ph256 together, because they share a file.
+    The report of a server counts; for one without reports (an older one) arriving frames are counted:
+    frame numbers show how many were written, the quabos of ph256 together, because they share a file.
 
     **Holds** `CAPACITY` samples per module and product, per product, and per host; the oldest is replaced.
 
@@ -133,14 +133,14 @@ class RateBook:
         self._sampled_at = -np.inf
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames; they count for hosts that do not tell."""
+        """Take frames; they count for hosts that report nothing."""
         for frame in oldest_first(frames.values()):
             host = self.hosts.setdefault(frame.host, HostBook())
             if host.told_at is None:
                 self._see(host, frame)
 
     def update_status(self, host: str, status: pb.StatusResponse) -> None:
-        """Take what a server says of itself."""
+        """Take the status of a server."""
         book = self.hosts.setdefault(host, HostBook())
         if book.told_at is None:
             book.n_dropped = 0

@@ -1,4 +1,4 @@
-"""Mean and chosen pixels of movie images over time. No Qt."""
+"""Mean and selected pixels of movie images over time. No Qt."""
 
 from __future__ import annotations
 

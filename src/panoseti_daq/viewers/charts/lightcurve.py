@@ -1,4 +1,4 @@
-"""The window of ``lightcurve``. Imports Qt."""
+"""Window of ``lightcurve``. Imports Qt."""
 
 from __future__ import annotations
 

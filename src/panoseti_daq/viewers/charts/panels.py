@@ -1,4 +1,4 @@
-"""What the chart windows are made of: panels, a time axis in UTC, a text where nothing is yet. Imports Qt."""
+"""Parts of chart windows: panels, a time axis in UTC, a text while there is no data. Imports Qt."""
 
 from __future__ import annotations
 

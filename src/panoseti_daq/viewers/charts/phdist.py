@@ -1,4 +1,4 @@
-"""The window of ``phdist``. Imports Qt."""
+"""Window of ``phdist``. Imports Qt."""
 
 from __future__ import annotations
 

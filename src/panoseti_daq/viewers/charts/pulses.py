@@ -1,4 +1,4 @@
-"""The largest pixel of each pulse-height frame, kept for as long as the longest window. No Qt."""
+"""Largest pixel of each pulse-height frame, kept for the longest window. No Qt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BINS_PER_DECADE: Final = 30  # 8 % wide each: finer than the spread of the gains
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What one module did in one window.
+    """Events of one module in one window.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class PulseHeights:
             self._add(frame)
 
     def window(self, module_id: int, window_s: float) -> Window:
-        """What a module did in the last `window_s` seconds."""
+        """Events of a module in the last `window_s` seconds."""
         series, now = self._series[module_id], self._monotonic()
         begin, times_s = now - window_s, series.times_s
         recent = times_s >= begin

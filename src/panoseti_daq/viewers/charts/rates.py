@@ -1,4 +1,4 @@
-"""The window of ``rates``. Imports Qt."""
+"""Window of ``rates``. Imports Qt."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RateChart:
         self._book.update(frames)
 
     def update_status(self, host: str, status: pb.StatusResponse) -> None:
-        """Take what a server says of itself."""
+        """Take the status of a server."""
         self._book.update_status(host, status)
 
     def redraw(self) -> None:
@@ -75,11 +75,7 @@ class RateChart:
         rates = [rate for host in self._book.hosts for rate in self._book.rates(host)]
         if not rates:
             told = any(book.told_at is not None for book in self._book.hosts.values())
-            why = (
-                "The server has no frames yet: is the run active?"
-                if told
-                else "Nothing was heard from a server yet."
-            )
+            why = "The server has no frames yet: is the run active?" if told else "No server has answered yet."
             self.widget.show_text(why)
             return
         now_s = self._wall_ns() / 1e9

@@ -1,4 +1,4 @@
-"""Values over time in bounded memory, and counting frames of which one sees only some. No Qt."""
+"""Values over time in bounded memory, and counts of frames from a sample of them. No Qt."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class FrameCounter:
     """Counts the frames of one module and product that were written, from those that were seen.
 
     A stream brings the newest frame of each key, so in a burst only some. Frame numbers count all frames of a
-    file, of all quabos; at the change to another file, whose earlier frames nobody told of, a frame counts as one.
+    file, of all quabos; after a change to another file, whose earlier frames are unknown, a frame counts as one.
     """
 
     def __init__(self) -> None:

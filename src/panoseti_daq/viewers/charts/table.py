@@ -1,4 +1,4 @@
-"""The legend of a chart window: a table with the color of each row. Imports Qt."""
+"""Legend of a chart window: a table with the color of each row. Imports Qt."""
 
 from __future__ import annotations
 

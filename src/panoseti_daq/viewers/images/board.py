@@ -1,4 +1,4 @@
-"""All images of all modules, and how they are shown; the part of `view` that knows no Qt."""
+"""Images of all modules and their settings; the part of `view` without Qt."""
 
 from __future__ import annotations
 
@@ -125,13 +125,13 @@ class Board:
         return self.recolor() if self.is_grid is not self._was_grid else self._color(new)
 
     def recolor(self) -> list[Panel]:
-        """Color everything anew: what decides the levels was changed."""
+        """Color everything again: the levels were changed."""
         self._was_grid = self.is_grid
         self._common.clear()
         return self._color(list(self.panels.values()))
 
     def recompose(self) -> list[Panel]:
-        """Compose and color everything anew: the pedestal was changed."""
+        """Compose and color everything again: the pedestal was changed."""
         for panel in self.panels.values():
             panel.rolling.clear()
             panel.compose(self.pedestals, self.histories)

@@ -1,4 +1,4 @@
-"""Options of a closed set that a key goes round."""
+"""Options of a closed set that a key cycles through."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ class Choice(enum.StrEnum):
 
     @property
     def next(self) -> Self:
-        """The one after this, round and round."""
+        """The next one; after the last, the first."""
         members = list(type(self))
         return members[(members.index(self) + 1) % len(members)]

@@ -1,4 +1,4 @@
-"""The light curve of one pixel: the last five minutes."""
+"""Light curve of one pixel: the last five minutes."""
 
 from __future__ import annotations
 

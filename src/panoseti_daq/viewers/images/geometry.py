@@ -1,4 +1,4 @@
-"""Where images, titles and color bars go in a window of a given size."""
+"""Geometry of images, titles and color bars in a window of a given size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last minutes of one key, thinned out: for light curves and rolling medians."""
+"""History of one key over the last minutes, thinned out: for light curves and rolling medians."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pixel values get the first and the last color."""
+"""Levels: the pixel values of the first and the last color."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from panoseti_daq.viewers.images.choice import Choice
 
 N_COLORS: Final = 255
 NO_DATA: Final = 255
-"""Index of a pixel that nobody measured."""
+"""Index of a pixel without data."""
 
 LOW_QUANTILE: Final = 0.01
 HIGH_QUANTILE: Final = 0.998  # two pixels of a module may be hot without darkening the rest

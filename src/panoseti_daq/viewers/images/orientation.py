@@ -1,4 +1,4 @@
-"""How an image lies on the screen; the stored pixels never change (SPEC 1.8)."""
+"""Orientation of an image on the screen; the stored pixels never change (SPEC 1.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the pieces of the wall are painted."""
+"""Painting of the pieces of the wall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image on the screen: the pulse heights or the movie of one module."""
+"""Panel: the pulse heights or the movie of one module as one image."""
 
 from __future__ import annotations
 

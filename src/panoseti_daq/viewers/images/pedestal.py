@@ -1,4 +1,4 @@
-"""What is subtracted from an image before it is shown: nothing, a rolling median, or a dark."""
+"""Pedestals: what is subtracted from an image before it is shown (nothing, a rolling median, or a dark)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Module images from those of the quabos, and what they lack; where a quabo stands says `pff.quabos`."""
+"""Module images from quabo images, and their missing quabos; `pff.quabos` defines the quadrants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written beside an image."""
+"""Titles of images."""
 
 from __future__ import annotations
 

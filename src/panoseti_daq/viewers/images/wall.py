@@ -1,4 +1,4 @@
-"""The widget that shows the images of a `Board`.
+"""Widget that shows the images of a `Board`.
 
 It paints with QPainter rather than with a plot per image: a redraw of 128 images takes milliseconds.
 """

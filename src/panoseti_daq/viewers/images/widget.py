@@ -1,4 +1,4 @@
-"""The viewer `view`: the wall of images, its keys, and the light curve below."""
+"""Widget of the viewer `view`: the wall of images, its keys, and the light curve below."""
 
 from __future__ import annotations
 

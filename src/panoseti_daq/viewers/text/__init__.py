@@ -1,1 +1,1 @@
-"""Drawing in a terminal: half blocks, what changed of them, keys, and the end."""
+"""Drawing in a terminal: half blocks, changed cells, keys, and leaving it as it was."""

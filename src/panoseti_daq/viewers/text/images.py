@@ -1,4 +1,4 @@
-"""The terminal viewer ``term``: which panels are shown, where, and what the keys do."""
+"""Terminal viewer ``term``: panels, their layout, and the keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image as text: title, picture, scale."""
+"""Panel as text: title, picture, scale."""
 
 from __future__ import annotations
 

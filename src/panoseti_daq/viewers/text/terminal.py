@@ -1,4 +1,4 @@
-"""What surrounds a terminal viewer: the alternate screen, the keys, the refresh, the status line, the end."""
+"""Screen of a terminal viewer: alternate screen, keys, refresh, status line, and leaving it as it was."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(viewer: TerminalViewer, feed: Feed, refresh_period_s: float, duration_s:
     refresh_period_s
         Time between two refreshes, s.
     duration_s
-        End after so long, s; None for never.
+        End after this time, s; None for never.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def run(viewer: TerminalViewer, feed: Feed, refresh_period_s: float, duration_s:
     """
     if not sys.stdout.isatty():
         raise ViewerError(
-            "stdout is no terminal to draw in; `panoseti-daq stream` prints lines, `plot view --snapshot FILE.png`"
+            "stdout is not a terminal; `panoseti-daq stream` prints lines, `plot view --snapshot FILE.png`"
             " writes a picture"
         )
     deadline = None if duration_s is None else time.monotonic() + duration_s
@@ -206,7 +206,7 @@ class _Session:
 
 
 def _connection(states: Mapping[str, HostState]) -> tuple[str, bool]:
-    """How it stands with the hosts, and whether one is lost; the lost ones come first."""
+    """State of the hosts, and whether one is lost; lost ones come first."""
     now = time.monotonic()
     lost = [
         f"{host} lost {age_text(now - s.since)} ago: {s.reason}" for host, s in states.items() if not s.connected

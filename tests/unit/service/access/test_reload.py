@@ -56,7 +56,7 @@ async def test_bad_content_is_logged_once_and_the_old_stays(
         await number.reloaded.reload()
     assert number.reloaded.content == 1
     assert number.replacements == []
-    assert caplog.text.count("new numbers are not used, the old ones stay in force") == 1
+    assert caplog.text.count("new numbers are invalid, the old ones stay in force") == 1
 
 
 async def test_files_are_looked_at_until_the_task_is_cancelled(number: Number) -> None:

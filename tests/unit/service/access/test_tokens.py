@@ -42,8 +42,8 @@ def test_no_text_is_a_token_by_chance_or_an_error(text: str) -> None:
     ("line", "says"),
     [
         ("secret", "has 1 words"),
-        (f"me admin {HASH}", "has no such role"),
-        (f"-me read {HASH}", "begins with what is not a name"),
+        (f"me admin {HASH}", "has an unknown role"),
+        (f"-me read {HASH}", "begins with an invalid name"),
         ("me read secret", "does not end with a hash"),
         ("me read sha256:secret", "does not end with a hash"),
         (f"me read {HASH} more", "has 4 words"),

@@ -50,7 +50,7 @@ async def test_an_active_run_without_frames_is_stalled_and_told_once(tmp_path: P
     told: asyncio.Queue[bool] = asyncio.Queue()
     watching = asyncio.create_task(health.watch(told.put))
     assert await told.get() is False
-    assert health.stalled == "a run is active (pid-file), but no frame came for 60 s or more"
+    assert health.stalled == "a run is active (pid-file), but no frame arrived for 60 s or more"
     assert await reasons(health) == [health.stalled] * 3
     watching.cancel()
     await asyncio.wait([watching])
