@@ -127,6 +127,8 @@ def is_packaged(path: Path, base: Path) -> bool:
 
 def _describe(error: ErrorDetails, values: Mapping[str, Any], spell: Callable[[KeyPath], str]) -> str:
     kind, value, key = error["type"], short(error["input"]), error["loc"]
+    if not key:  # JSON text can escape half a character, which no text can hold
+        return f"{error['msg']}; allowed: whole characters"
     name = spell(_as_given(key, values))
     path = tuple(part for part in key if isinstance(part, str))
     if kind == "extra_forbidden":

@@ -313,6 +313,7 @@ def test_an_error_names_file_key_value_and_what_is_allowed(content: str, text: s
         ("s.json", "{", "is not JSON: "),
         ("s.json", "max_concurrent_rpcs = 1", "is not JSON: "),
         ("s.json", "[1]", "[1] is not an object; allowed: an object"),
+        ("s.json", '{"run_probe": "\\ud800"}', "; allowed: whole characters"),
         ("s.toml", "{}", "is not TOML: "),
         ("s.toml", "shutdown_grace_period = nan", "shutdown_grace_period: nan is not a finite number"),
         ("s.toml", "run_probe = 2026-01-01", "run_probe: '2026-01-01' is none of these"),
