@@ -191,21 +191,19 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def proto(session: nox.Session) -> None:
-    """Generate the wire code; fails when it differs from what is committed."""
-    # The oldest tools that the package supports: their output runs with every later protobuf 6 and 7.
+    """Make the wire code; fails when it differs from what is committed, or when what is frozen changes."""
+    # The oldest tools that the package supports: what they make runs with every later protobuf 6 and 7.
     session.install("grpcio-tools==1.73.1", "setuptools<81")
-    made = Path(session.create_tmp())
+    made = Path(session.create_tmp()).resolve()
+    binary = made / "daq_data.binpb"
     session.run(
-        "python",
-        "-m",
-        "grpc_tools.protoc",
-        "-Iproto",
-        f"--python_out={made}",
-        f"--pyi_out={made}",
-        "proto/daq_data.proto",
+        *("python", "-m", "grpc_tools.protoc", "-Iproto", "--include_imports"),
+        *(f"--descriptor_set_out={binary}", f"--pyi_out={made}", "proto/daq_data.proto"),
     )
+    frozen = ("python", "-m", "support.descriptors", str(binary), "proto/frozen.txt")
+    session.run(*frozen, env={"PYTHONPATH": "tests"})
     differs = False
-    for file in sorted(made.glob("daq_data_pb2.py*")):
+    for file in sorted(made.glob("daq_data*")):
         committed = GENERATED / file.name
         if not committed.exists() or committed.read_bytes() != file.read_bytes():
             differs = True

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
 from grpc import StatusCode
 from soak.processes import Actor, Counts, running_server
 from support.rig import recording
@@ -33,9 +34,9 @@ WITHIN_S: Final = 0.05  # a stream that is accepted is left after so long
 REQUESTS: Final[dict[str, Any]] = {
     "StreamImages": pb.StreamImagesRequest,
     "InitHpIo": pb.InitHpIoRequest,
-    "Ping": pb.StatusRequest,  # as empty as Empty
+    "Ping": Empty,
     "StreamFrames": pb.StreamFramesRequest,
-    "Status": pb.StatusRequest,
+    "Status": Empty,
     "UploadImages": pb.UploadImageRequest,
 }
 STREAMING: Final = ("StreamImages", "StreamFrames")

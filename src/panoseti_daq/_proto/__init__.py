@@ -1,1 +1,1 @@
-"""Generated from proto/daq_data.proto by `nox -s proto`; do not edit."""
+"""The wire: what `nox -s proto` makes of proto/daq_data.proto, and the module that loads it."""

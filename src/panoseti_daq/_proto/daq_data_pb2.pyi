@@ -235,12 +235,10 @@ class StreamFramesResponse(_message.Message):
     data: bytes
     def __init__(self, sequence: _Optional[int] = ..., first: _Optional[_Union[Position, _Mapping]] = ..., frames: _Optional[int] = ..., gap: _Optional[str] = ..., detected_unix_ns: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
-class StatusRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
-
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams")
+    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams")
+    HP_IO_INITIALIZED_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     FOLLOWED_FIELD_NUMBER: _ClassVar[int]
@@ -254,6 +252,8 @@ class StatusResponse(_message.Message):
     SENT_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    hp_io_initialized: bool
+    message: str
     version: str
     uptime_seconds: float
     followed: Followed
@@ -267,7 +267,7 @@ class StatusResponse(_message.Message):
     sent: int
     dropped: int
     max_streams: int
-    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ...) -> None: ...
+    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ...) -> None: ...
 
 class Disk(_message.Message):
     __slots__ = ("path", "modules", "free_bytes", "total_bytes", "bytes_per_second", "hours_left")

@@ -121,7 +121,7 @@ class Node:
 
     async def status(self, timeout_s: float) -> pb.StatusResponse:
         """Return the status of the server."""
-        return await self._call("Status", pb.StatusRequest(), pb.StatusResponse, timeout_s)
+        return await self._call("Status", Empty(), pb.StatusResponse, timeout_s)
 
     def stream_images(
         self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.config.hp_io import HpIoConfig, read_hp_io
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
@@ -219,7 +220,10 @@ async def _register(server: grpc.aio.Server, servicer: DaqDataServicer) -> healt
     server.add_generic_rpc_handlers((servicer.rpc_handlers(),))
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    for described in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
+        pb.DESCRIPTOR.pool.AddSerializedFile(described.serialized_pb)  # reflection looks in one pool: ours
+    reflection.enable_server_reflection(names, server, pb.DESCRIPTOR.pool)
     await server.start()
     for name in ("", SERVICE_NAME):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)

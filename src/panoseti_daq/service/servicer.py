@@ -70,9 +70,7 @@ class DaqDataServicer:
                 _guarded(self.upload_images), pb.UploadImageRequest.FromString, Empty.SerializeToString
             ),
             "StreamFrames": stream(_guarded(self.stream_frames), pb.StreamFramesRequest.FromString),
-            "Status": unary(
-                _guarded(self.status), pb.StatusRequest.FromString, pb.StatusResponse.SerializeToString
-            ),
+            "Status": unary(_guarded(self.status), Empty.FromString, pb.StatusResponse.SerializeToString),
         }
         return grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)
 
@@ -166,7 +164,7 @@ class DaqDataServicer:
         if not module_ids or frame.module_id in module_ids:
             following.hub.publish_frame(frame)
 
-    async def status(self, request: pb.StatusRequest, context: Context) -> pb.StatusResponse:
+    async def status(self, request: Empty, context: Context) -> pb.StatusResponse:
         """Return the status of the server."""
         return await self._report()
 

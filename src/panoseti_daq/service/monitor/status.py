@@ -47,6 +47,8 @@ class StatusReport:
             disks = await self._disks.look(Path(following.config.data_dir), source.modules)
         streams, now, now_ns = self._acquisition.all_streams, asyncio.get_running_loop().time(), time.time_ns()
         response = pb.StatusResponse(
+            hp_io_initialized=following is not None,
+            message=self._run_health.stalled or (source.description if source else "follows nothing yet"),
             version=__version__,
             uptime_seconds=now - self._started_at,
             now_unix_ns=now_ns,
