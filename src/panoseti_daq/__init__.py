@@ -5,8 +5,9 @@ Nothing heavy is imported before it is used::
     from panoseti_daq import AioDaqDataClient
 
     async with AioDaqDataClient.connect("daq1") as client:
-        async for image in client.stream_images():
-            print(image["module_id"], image["image_array"].mean())
+        async with client.stream_images() as stream:
+            async for image in stream:
+                print(image["module_id"], image["image_array"].mean())
 """
 
 from __future__ import annotations

@@ -131,26 +131,24 @@ async def test_a_module_that_appears_while_the_client_is_away_comes_from_its_fir
 async def test_the_old_form_with_a_mode_gives_blocks_and_warns_at_the_line_of_the_caller(tmp_path: Path) -> None:
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.IMG16, 3)
-        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
-            with pytest.warns(DeprecationWarning, match=r"use stream_blocks\(\)") as warned:
-                stream = client.stream_frames(mode="all", since="run")
-            block: Any = await anext(stream)
-            newest = await anext(client.stream_frames(mode="newest"))
-            with pytest.raises(ConfigError, match="stream_blocks"):
-                client.stream_frames(mode="some")
-            with pytest.raises(ConfigError, match="stream_blocks"):
-                client.stream_frames(since="run")
 
         def read(address: str) -> int:
-            with DaqDataClient.connect(address) as client:
+            with DaqDataClient.connect(address) as opened:
+                client: Any = opened
                 with pytest.warns(DeprecationWarning, match="stream_blocks") as warned:
-                    stream: Any = client.stream_frames(mode="all", since="run")
+                    stream = client.stream_frames(mode="all", since="run")
                 assert warned[0].filename == __file__
                 return len(next(stream))
 
-        async with serving(tmp_path) as server:
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as opened:
+            client: Any = opened
+            with pytest.warns(DeprecationWarning, match=r"use stream_frames\(\) or stream_blocks\(\)") as warned:
+                block = await anext(client.stream_frames(mode="all", since="run"))
+                newest = await anext(client.stream_frames(mode="newest"))
+            with pytest.raises(ConfigError, match="invalid mode: 'some'; allowed: newest, all"):
+                client.stream_frames(mode="some")
             n_frames = await asyncio.to_thread(read, server.address)
-    assert warned[0].filename == __file__
+    assert {warning.filename for warning in warned} == {__file__}
     assert newest.frame_number == 2
     assert (len(block), n_frames) == (3, 3)
 

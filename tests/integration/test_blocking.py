@@ -161,6 +161,17 @@ class TestStreams:
         del stream
         wait_until(lambda: n_streams(client, server.address) == 0)
 
+    def test_leaving_the_context_of_a_stream_ends_the_call(
+        self, client: DaqDataClient, server: Server, recorder: Recorder
+    ) -> None:
+        recorder.write(DataProduct.IMG16)
+        with client.stream_frames() as stream:
+            loop = iter(stream)
+            assert next(loop).frame_number == 0
+            assert n_streams(client, server.address) == 1
+        wait_until(lambda: n_streams(client, server.address) == 0)
+        assert list(loop) == []
+
     def test_closing_a_stream_ends_the_call(self, client: DaqDataClient, server: Server) -> None:
         stream = client.stream_frames()
         wait_until(lambda: n_streams(client, server.address) == 1)

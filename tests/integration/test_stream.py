@@ -217,6 +217,18 @@ async def test_break_ends_the_call_even_when_the_stream_is_in_a_variable(tmp_pat
             await until(lambda: not server.acquisition.streams)
 
 
+async def test_leaving_the_context_of_a_stream_ends_its_calls_and_the_loop_that_holds_them(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+            async with client.stream_images() as stream:
+                await until(lambda: len(server.acquisition.streams) == 1)
+                loop = aiter(stream)
+                assert (await anext(loop))["frame_number"] == 0
+            await until(lambda: not server.acquisition.streams)
+            assert [image async for image in loop] == []
+
+
 async def test_leaving_the_client_ends_its_streams_and_keeps_the_callers_exception(tmp_path: Path) -> None:
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.IMG16)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -20,7 +20,7 @@ from panoseti_daq.client.blocks import (
     blocks_request,
 )
 from panoseti_daq.client.control import ControlClient
-from panoseti_daq.client.deprecated import warn
+from panoseti_daq.client.deprecated import also_by_mode
 from panoseti_daq.client.images import ReceivedFrame, received_frame
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.merge import MergedStream
@@ -29,21 +29,13 @@ from panoseti_daq.client.opening import as_dict, as_it_is, images_request, open_
 from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.client.upload import Images, upload
-from panoseti_daq.errors import ClientStateError, ConfigError
+from panoseti_daq.errors import ClientStateError
 from panoseti_daq.pff import Gap
 from panoseti_daq.wire.blocks import BlockMessage
 
 _T = TypeVar("_T")
 
 _Open = Callable[[asyncio.TaskGroup, Mapping[str, Node]], MergedStream[Any]]
-
-
-class _ByMode(TypedDict, total=False):
-    """How `AioDaqDataClient.stream_blocks` was asked for before it was a method."""
-
-    mode: str
-    since: Since
-    resume: str | None
 
 
 class AioDaqDataClient(ControlClient):
@@ -115,9 +107,6 @@ class AioDaqDataClient(ControlClient):
     ) -> ImageStream[Any]:
         """Newest images as they come: ``async with client.stream_images() as stream: async for image in stream``.
 
-        ``async for image in client.stream_images()``, also with ``await``, is the same, less a place where the
-        calls are sure to have ended.
-
         Parameters
         ----------
         hosts
@@ -136,13 +125,6 @@ class AioDaqDataClient(ControlClient):
             End the streams after this many seconds; None for never.
         on_host_change
             Called with a `HostChange` when a host begins to stream, is lost or comes back.
-
-        Raises
-        ------
-        HostError
-            A host is unknown or does not answer; on entering, else at the first image.
-        RpcError
-            The server refused; at the first image.
         """
         encoding = pb.RAW if parse_pano_images else pb.STRUCT
         request = images_request(
@@ -152,6 +134,7 @@ class AioDaqDataClient(ControlClient):
         asking = Asking(wait_for_ready, on_host_change=on_host_change)
         return self._stream(hosts, request, convert, asking, timeout)
 
+    @also_by_mode
     def stream_frames(
         self,
         hosts: Hosts = None,
@@ -163,7 +146,6 @@ class AioDaqDataClient(ControlClient):
         wait_for_ready: bool = False,
         persistent: bool = False,
         on_host_change: OnHostChange | None = None,
-        **by_mode: Unpack[_ByMode],
     ) -> ImageStream[ReceivedFrame]:
         """Newest frame of each key as it comes, with types and decoded where you look.
 
@@ -176,33 +158,8 @@ class AioDaqDataClient(ControlClient):
         interval_s
             Least time between two frames of one key, s.
         persistent
-            Ask a host again whatever its stream ended with, for ever, as displays do; `on_host_change` gets the
-            reason.
-        **by_mode
-            ``mode="all"`` with `since` and `resume` is `stream_blocks`; deprecated, for one version.
-
-        Raises
-        ------
-        ConfigError
-            An argument is invalid.
-        HostError, RpcError
-            As for `stream_images`.
+            Ask a host again whatever its stream ended with, as displays do; `on_host_change` gets the reason.
         """
-        if (mode := by_mode.get("mode", "newest")) == "all":
-            warn('stream_frames(mode="all") is deprecated; use stream_blocks()')
-            blocks: Any = self.stream_blocks(
-                hosts,
-                movie=movie,
-                pulse_height=pulse_height,
-                module_ids=module_ids,
-                since=by_mode.get("since"),
-                resume=by_mode.get("resume"),
-                wait_for_ready=wait_for_ready,
-                on_host_change=on_host_change,
-            )
-            return blocks  # type: ignore[no-any-return]  # types know the new method only
-        if mode != "newest" or by_mode.keys() - {"mode"}:
-            raise ConfigError(f"invalid {by_mode}; allowed: stream_blocks(since=..., resume=...)")
         request = images_request(movie, pulse_height, interval_s, module_ids, pb.RAW)
         return self._stream(hosts, request, received_frame, Asking(wait_for_ready, persistent, on_host_change))
 
@@ -233,13 +190,6 @@ class AioDaqDataClient(ControlClient):
         resume
             `BlockStream.resume_token` of an earlier stream, to continue there. Modules and products that it does
             not name begin with the earliest run that it names.
-
-        Raises
-        ------
-        ConfigError
-            An argument is invalid.
-        HostError, RpcError
-            As for `stream_images`.
         """
         asking = Asking(wait_for_ready, on_host_change=on_host_change)
         progress, decode = Progress(resume), BlockDecoder()

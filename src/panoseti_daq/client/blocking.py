@@ -31,9 +31,9 @@ _R = TypeVar("_R")
 
 
 class BlockingStream(Generic[_T]):
-    """Iterator over an `ImageStream`; leaving the loop, also by ``break``, ends the calls. For one thread.
+    """Iterator over an `ImageStream`, and a context manager. For one thread.
 
-    Ends when its client is left.
+    Leaving the loop, also by ``break``, ends the calls, and so does leaving the context. Ends with its client.
     """
 
     def __init__(self, portal: BlockingPortal, stream: ImageStream[_T]) -> None:
@@ -61,8 +61,16 @@ class BlockingStream(Generic[_T]):
             raise AttributeError("only a stream of blocks has a resume_token")
         return self._stream.resume_token
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     def close(self) -> None:
-        """End the calls, unless a ``for`` loop holds them."""
+        """End the calls, and with them the loops."""
         self._soon(self._stream.aclose)
 
     def __del__(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-BEAT_S: Final = 0.005
-STILL_S: Final = 0.01  # between two beats; images that are no older need no catching up
+BEAT_S: Final = 0.01
+LATE_S: Final = 0.01  # images that waited for less than a beat and this need no catching up
 
 
 class LoopWatch:
@@ -17,18 +17,22 @@ class LoopWatch:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
         self._stood_still = False
-        self._timer = self._loop.call_later(BEAT_S, self._beat)
+        self._start()
+
+    def _start(self) -> None:
+        self._due = self._loop.time() + BEAT_S
+        self._timer = self._loop.call_at(self._due, self._beat)
 
     def _beat(self) -> None:
         self._note()
-        self._timer = self._loop.call_later(BEAT_S, self._beat)
+        self._start()
 
     def _note(self) -> None:
         now = self._loop.time()
-        self._stood_still |= now - self._last > STILL_S
-        self._last = now
+        if now - self._due > LATE_S:
+            self._stood_still = True
+            self._due = now  # the beat that is late need not note it again
 
     def stood_still(self) -> bool:
         """Return whether the loop stood still since the last call."""

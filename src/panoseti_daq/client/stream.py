@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
+from weakref import WeakSet
 
 from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.merge import MergedStream
@@ -62,10 +63,17 @@ class ImageStream(Generic[_T]):
             async for image in stream:
                 ...
 
-    Entering it opens the calls, so that errors come there and not at the first image; leaving it ends them.
-    Without ``async with``, the first image opens them, or ``await stream``, which gives the stream back; they end
-    when the loop is left, ``break`` and exceptions included, and with the client in any case. Each new
-    ``async for`` begins a new stream. For one task at a time.
+    Entering it opens the calls; leaving it ends them. Without ``async with``, the first image opens them, or
+    ``await stream``, which gives the stream back; they end when the loop is left, ``break`` and exceptions
+    included. They end with the client in any case. Each new ``async for`` begins a new stream. For one task at a
+    time.
+
+    Raises
+    ------
+    HostError
+        On entering or awaiting, else at the first image: a host is unknown or does not answer.
+    RpcError
+        At an image: the server refused, or the last host is lost.
     """
 
     def __init__(
@@ -76,6 +84,7 @@ class ImageStream(Generic[_T]):
         self._begin = begin
         self._convert = convert
         self._opened: Iteration[_T] | None = None
+        self._given: WeakSet[Iteration[_T]] = WeakSet()  # to loops
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._open().__await__()
@@ -87,8 +96,9 @@ class ImageStream(Generic[_T]):
         return self
 
     def __aiter__(self) -> Iteration[_T]:
-        iteration, self._opened = self._opened, None
-        return iteration or Iteration(self._begin, self._convert)
+        iteration, self._opened = self._opened or Iteration(self._begin, self._convert), None
+        self._given.add(iteration)
+        return iteration
 
     async def __anext__(self) -> _T:
         if self._opened is None:
@@ -100,10 +110,12 @@ class ImageStream(Generic[_T]):
         return None if self._opened is None else self._opened.take()
 
     async def aclose(self) -> None:
-        """End the calls, unless ``async for`` holds them."""
+        """End the calls, and with them the loops."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+        for iteration in self._given:
+            iteration.close()
 
     async def __aenter__(self) -> Self:
         return await self

@@ -6,8 +6,9 @@ In a cell, where ``await`` works as it stands::
 
     picture = Picture("view")
     picture.show()  # here; it is refreshed as frames arrive
-    async for frame in client.stream_frames():
-        picture.update(frame)
+    async with client.stream_frames() as stream:
+        async for frame in stream:
+            picture.update(frame)
 
 Importing this imports neither Qt nor IPython.
 """

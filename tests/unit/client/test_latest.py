@@ -106,10 +106,10 @@ async def test_a_loop_that_stood_still_is_noticed_once() -> None:
     watch = LoopWatch()
     await asyncio.sleep(0)
     assert not watch.stood_still()
-    time.sleep(0.02)  # noqa: ASYNC251
+    time.sleep(0.03)  # noqa: ASYNC251
     assert watch.stood_still()
     assert not watch.stood_still()
-    time.sleep(0.02)  # noqa: ASYNC251
+    time.sleep(0.03)  # noqa: ASYNC251
     await asyncio.sleep(0.01)
     assert watch.stood_still()
     watch.close()
@@ -183,10 +183,24 @@ async def test_a_consumer_that_awaits_something_else_gets_the_newest_and_the_cou
     assert (host, newest.pano_image.frame_number, newest.delivery.dropped) == ("daq0", 49, 49)
 
 
+class _Gated(FakeCall):
+    """Gives its second message, and the others, when the gate was opened."""
+
+    def __init__(self, messages: Iterable[Any]) -> None:
+        super().__init__(messages)
+        self.gate = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        async for message in super().__aiter__():
+            yield message
+            await self.gate.wait()
+
+
 async def test_a_consumer_that_blocked_the_event_loop_gets_the_newest_of_what_came_meanwhile() -> None:
-    call = FakeCall(response(number) for number in range(50))
+    call = _Gated(response(number) for number in range(50))
     async with merged(FakeFeed(call)) as stream:
         await stream.receive()
+        call.gate.set()
         time.sleep(0.05)  # noqa: ASYNC251
         _, newest = await stream.receive()
     assert newest.pano_image.frame_number == 49
