@@ -30,7 +30,7 @@ class Delivery(NamedTuple):
     sequence
         Its place in the stream of that host, 0-based; 0 from servers that do not number their frames.
     n_dropped
-        Frames that the server dropped so far because this client was slow.
+        Frames of that host that server and client dropped so far because this client was slow.
     queued_ns
         From `Frame.detected_unix_ns` until the server handed it to gRPC.
     """
@@ -70,7 +70,7 @@ class ReceivedFrame(Frame):
 
     @property
     def n_dropped(self) -> int:
-        """Frames that the server dropped so far because this client was slow."""
+        """Frames of that host that server and client dropped so far because this client was slow."""
         return self.delivery.n_dropped
 
     @property
