@@ -40,7 +40,7 @@ def log_to_stderr(level: LogLevel, log_format: LogFormat = LogFormat.TEXT, *, li
         handler: logging.Handler = logging.StreamHandler()
         handler.setFormatter(JsonFormatter())
     elif sys.stderr.isatty():
-        from rich.console import Console  # takes 40 ms, which no pipe pays for
+        from rich.console import Console  # slow to import, and not needed for a pipe or a journal
         from rich.logging import RichHandler
 
         handler = RichHandler(console=Console(stderr=True), show_path=False)
