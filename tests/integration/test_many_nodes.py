@@ -37,7 +37,7 @@ from panoseti_daq.wire.image import as_raw, as_struct
 pytestmark = pytest.mark.anyio
 
 N_NODES = 5
-START_S = 20.0  # Python and its imports, five times on a busy machine
+START_S = 2 * PATIENCE_S  # Python and its imports, five times on a busy machine
 
 
 class NodeProcess:

@@ -25,7 +25,9 @@ def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
     for i, text in enumerate(tests):
         (tmp_path / f"test_{i}.py").write_text(text)
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=2 * PATIENCE_S, check=False
+    )
     assert re.search(r"^3 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
 
 
