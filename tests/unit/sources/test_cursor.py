@@ -210,3 +210,47 @@ def test_a_time_leads_to_the_first_frame_not_before_it(tmp_path: Path) -> None:
             assert position == Position(1, PH256, RUN_1, file_name(i // 4), i % 4)
     after = position_in_run(tmp_path, RUN_1, 1, PH256, times[-1] + 1)
     assert after == Position(1, PH256, RUN_1, file_name(2), 4)
+
+
+def gaps_of(items: list[Stretch | Gap]) -> list[tuple[int, int | None, str]]:
+    found = [item for item in items if isinstance(item, Gap)]
+    return [(gap.first.frame_number, gap.n_frames, gap.reason.partition(":")[0]) for gap in found]
+
+
+def test_a_file_that_was_written_anew_is_read_again_after_a_gap_of_unknown_size(tmp_path: Path) -> None:
+    path = append(tmp_path, RUN_1, 0, frames(0, 3))
+    cursor = Cursor(tmp_path, 1, PH256)
+    read_all(cursor)
+    path.write_bytes(frames(7, 1))
+    items = read_all(cursor)
+    assert gaps_of(items) == [(3, None, "the file was truncated and written anew")]
+    assert data_of(items) == frames(7, 1)
+
+
+def test_a_file_that_is_not_pff_is_a_gap_and_the_next_one_is_read(tmp_path: Path) -> None:
+    append(tmp_path, RUN_1, 0, b"{" + b"x" * 9000)
+    append(tmp_path, RUN_1, 1, frames(0, 2))
+    items = read_all(Cursor(tmp_path, 1, PH256))
+    assert gaps_of(items)[0] == (0, None, "the file is not PFF")
+    assert data_of(items) == frames(0, 2)
+
+
+def test_a_file_that_is_gone_before_it_is_opened_is_a_gap(tmp_path: Path) -> None:
+    append(tmp_path, RUN_1, 1, frames(0, 2))
+    at = Position(1, PH256, RUN_1, file_name(0), 5)
+    items = read_all(Cursor(tmp_path, 1, PH256, at))
+    assert gaps_of(items) == [(5, None, "the file was deleted before it was read")]
+    assert data_of(items) == frames(0, 2)
+
+
+def test_frames_without_a_time_and_files_that_are_not_pff_are_passed_over_on_the_way_to_a_time(
+    tmp_path: Path,
+) -> None:
+    seconds = [1_721_882_092, 0, 0, 1_721_882_102]
+    append(tmp_path, RUN_1, 0, b"".join(frame_bytes(PH256, i, tv_sec=s) for i, s in enumerate(seconds)))
+    append(tmp_path, RUN_1, 1, b"no frames")
+    (tmp_path / RUN_1 / "notes.pff").write_text("no")
+    last_ns = int(open_file(tmp_path / RUN_1 / file_name(0)).times[0][3])
+    position = position_in_run(tmp_path, RUN_1, 1, PH256, last_ns)
+    assert position is not None
+    assert (position.file, position.frame_number) == (file_name(0), 1)  # its own neighbors may be as late

@@ -1,0 +1,84 @@
+"""What `Recorder` writes: the node's files, byte for byte, and a line for each gap."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.frames import block_of, each_product
+
+from panoseti_daq.client import ReceivedBlock
+from panoseti_daq.client.record import GAPS_FILE, Recorder
+from panoseti_daq.errors import SourceError
+from panoseti_daq.pff import DataProduct, Gap, Position
+
+RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
+IMG16 = DataProduct.IMG16
+
+
+def received(first: int, n: int, seqno: int = 0, product: DataProduct = IMG16) -> ReceivedBlock:
+    block = block_of(product, n, first=first, generation=seqno)
+    place = block.module_id, block.file, block.first_frame_number
+    return ReceivedBlock(block.data, block.layout, *place, host="daq1", run=RUN)
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    with closing(Recorder(tmp_path / "out")) as recorder:
+        yield recorder
+
+
+@each_product
+def test_blocks_become_the_files_they_came_from(recorder: Recorder, product: DataProduct) -> None:
+    blocks = [received(0, 3, 0, product), received(3, 2, 0, product), received(0, 1, 1, product)]
+    for block in blocks:
+        recorder.write(block)
+    run_dir = recorder.out_dir / "module_7" / RUN
+    assert (run_dir / blocks[0].file).read_bytes() == bytes(blocks[0].data) + bytes(blocks[1].data)
+    assert (run_dir / blocks[2].file).read_bytes() == bytes(blocks[2].data)
+    n_bytes = sum(len(block.data) for block in blocks)
+    assert (recorder.n_frames, recorder.n_bytes, recorder.n_files) == (6, n_bytes, 2)
+
+
+def test_a_file_that_is_there_is_continued_at_its_end_only(recorder: Recorder) -> None:
+    recorder.write(received(0, 3))
+    recorder.close()
+    recorder.write(received(3, 1))
+    recorder.close()
+    with pytest.raises(SourceError, match="is there already and does not end at frame 9"):
+        recorder.write(received(9, 1))
+
+
+def test_a_gap_is_a_line_beside_the_files(recorder: Recorder) -> None:
+    gap = Gap(Position(7, IMG16, RUN, "a.pff", 4), 3, "damaged frames were skipped", "daq1")
+    recorder.write(gap)
+    (line,) = (recorder.out_dir / "module_7" / RUN / GAPS_FILE).read_text().splitlines()
+    assert json.loads(line) == {
+        "product": "img16",
+        "file": "a.pff",
+        "frame_number": 4,
+        "n_frames": 3,
+        "reason": "damaged frames were skipped",
+        "host": "daq1",
+    }
+    assert recorder.n_gaps == 1
+
+
+def test_room_that_is_to_stay_free_ends_the_recording(tmp_path: Path) -> None:
+    with closing(Recorder(tmp_path, min_free_bytes=1 << 62)) as recorder:
+        with pytest.raises(SourceError, match="recording stopped: .* are to stay free"):
+            recorder.write(received(0, 1))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_that_cannot_be_made_or_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match=r"cannot record to .*file/out: Not a directory"):
+        Recorder(tmp_path / "file" / "out")
+    with closing(Recorder(tmp_path / "out")) as recorder:
+        (tmp_path / "out" / "module_7").touch()
+        with pytest.raises(SourceError, match=r"cannot record to .*out: "):
+            recorder.write(received(0, 1))
