@@ -100,7 +100,7 @@ def test_status_tells_the_bytes_that_were_skipped(tmp_path: Path, capsys: pytest
         show_status(server.address)
     assert status.skipped_bytes == 777
     assert status.bad_frames >= 1  # of what is seen in parts nobody knows how many frames it was
-    assert "skipped in files: 777 bytes that are no frame, " in capsys.readouterr().out
+    assert "skipped in files: 777 bytes that are not a frame, " in capsys.readouterr().out
 
 
 def test_status_says_that_it_polls_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

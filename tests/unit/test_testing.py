@@ -65,7 +65,7 @@ def test_frames_are_of_now_and_show_a_sky_without_further_notice(tmp_path: Path)
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with DataWriter(tmp_path) as writer:
-        with pytest.raises(ValueError, match="unknown data product 'img32'"):
+        with pytest.raises(ValueError, match="data product 'img32' not found"):
             writer.write("img32")
         with pytest.raises(ValueError, match="broadcast"):
             writer.write("img16", np.zeros((3, 3)))

@@ -1,1 +1,1 @@
-"""The command line; each command imports its stage only when it runs."""
+"""Command line; each command imports its rooms only when it runs."""

@@ -1,4 +1,4 @@
-"""``init``: what servers follow."""
+"""Command ``init``: choose what servers follow."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from panoseti_daq.errors import SourceError
 
 @with_options(SERVERS)
 def init(
-    config: Annotated[Path | None, typer.Argument(help="hp_io_config.json: what to follow.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="hp_io_config.json with what to follow.")] = None,
     sim: Annotated[bool, typer.Option("--sim", help="Follow simulated data.")] = False,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds until a server must have done it.")] = 10.0,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for each server.")] = 10.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,

@@ -1,4 +1,4 @@
-"""``demo``: simulator, server and live images in one process."""
+"""Command ``demo``: simulator, server and live images in one process."""
 
 from __future__ import annotations
 

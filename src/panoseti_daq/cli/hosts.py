@@ -1,4 +1,4 @@
-"""Commands that ask which servers there are: ``hosts``, ``ping``, ``reflect``."""
+"""Commands ``hosts``, ``ping`` and ``reflect``: which servers answer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _ask_one(client: AioDaqDataClient, host: str) -> tuple[str, bool, str]
         return host, False, ""
     try:
         return host, True, _follows(await client.get_status(host))
-    except RpcError:  # a predecessor's server does not tell
+    except RpcError:  # a predecessor's server has no Status
         return host, True, "unknown (a panoseti-grpc server?)"
 
 
@@ -56,7 +56,7 @@ def ping(
     *,
     servers: Servers,
 ) -> None:
-    """Ask servers whether they are there."""
+    """Check whether servers answer."""
 
     async def ping_all() -> int:
         n_answers = 0

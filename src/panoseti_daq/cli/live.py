@@ -1,4 +1,4 @@
-"""What ``stream`` and ``demo`` print: a live table, or one JSON line per image."""
+"""Output of ``stream`` and ``demo``: a live table, or one JSON line per image."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def json_line(frame: ReceivedFrame) -> str:
 
 
 def age_s(frame: ReceivedFrame) -> float:
-    """How long ago a frame was taken, s, by this machine's clock."""
+    """Return the age of a frame, s, by this machine's clock."""
     return (time.time_ns() - frame.time.unix_ns) / 1e9
 
 

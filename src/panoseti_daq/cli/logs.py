@@ -18,7 +18,7 @@ _MAX_PLACES: Final = 500  # that are remembered: others' templates may be made a
 
 
 class LogLevel(enum.StrEnum):
-    """How much is logged to stderr."""
+    """Least level that is logged to stderr."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -28,7 +28,7 @@ class LogLevel(enum.StrEnum):
 
 
 class LogFormat(enum.StrEnum):
-    """How log lines are written."""
+    """Format of log lines."""
 
     TEXT = "text"
     JSON = "json"
@@ -83,17 +83,17 @@ class _Place:
 
 
 class LimitRepeats(logging.Handler):
-    """Passes records on to a handler; of repeated warnings and errors only so many a minute.
+    """Handler that passes records on, of repeated warnings and errors only a few per minute.
 
     Repeated are those of one template from one place in the code. When their minute is over, and at the end, one
-    record tells how many were held back; it comes with the next record from anywhere, for no thread waits for it.
+    record reports how many were held back, together with the next record from anywhere, as no thread waits for it.
 
     Parameters
     ----------
     to
         Gets the records.
     per_minute
-        So many of each are passed on.
+        Number of each that is passed on per minute.
     clock
         Seconds.
     """
@@ -127,7 +127,7 @@ class LimitRepeats(logging.Handler):
         self._to.handle(record)
 
     def _tell(self, is_over: Callable[[_Place], bool]) -> None:
-        """Forget places, the oldest first, and tell what was held back."""
+        """Forget places, the oldest first, and report what was held back."""
         while self._places:
             key, place = next(iter(self._places.items()))
             if not is_over(place):
@@ -145,7 +145,7 @@ class LimitRepeats(logging.Handler):
         self._to.flush()
 
     def close(self) -> None:
-        """Tell what was held back."""
+        """Report what was held back."""
         self.acquire()
         try:
             self._tell(lambda place: True)

@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "stream": ("stream:stream", "Show the newest images of servers, as a live table or as JSON lines."),
     "record": ("record:record", "Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."),
     "hosts": ("hosts:list_hosts", "Show every DAQ node: whether it answers, and what it follows."),
-    "ping": ("hosts:ping", "Ask servers whether they are there."),
+    "ping": ("hosts:ping", "Check whether servers answer."),
     "reflect": ("hosts:reflect", "List the services and calls of servers."),
     "init": ("control:init", "Choose what servers follow: a data directory, or simulated data."),
     "status": ("status:status", "Show what servers are doing: what they follow, rates and ages, streams, disks."),
@@ -33,12 +33,12 @@ COMMANDS: Final = {
     "systemd-unit": ("systemd:app", "Print a systemd unit that serves with this installation."),
     "viewers": ("plot:viewers", "List the viewers that are installed, and those that cannot be loaded."),
     "plot": ("plot:plot_app", "Look at the images: one command per installed viewer."),
-    "pff": ("pff:app", "Look into PFF files."),
+    "pff": ("pff:app", "Show the content of PFF files."),
 }
 
 
 class LazyGroup(TyperGroup):
-    """The commands; the module of one is imported when the command is asked for, and not for the list of all."""
+    """Commands; the module of one is imported when the command is run, and not for the list of all."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names."""

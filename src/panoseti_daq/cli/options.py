@@ -1,4 +1,4 @@
-"""How options reach a command: single ones that several commands share, and groups that become one argument."""
+"""Options of commands: shared ones, and groups that become one argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from panoseti_daq.cli.logs import LogFormat, LogLevel
 
-LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much to log to stderr.")]
+LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="Least level to log to stderr.")]
 LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Text lines, or one JSON object a line.")]
 ModuleIdOption = Annotated[
     list[int] | None, typer.Option("--module-id", min=0, max=255, help="Only this module; repeatable.")

@@ -1,4 +1,4 @@
-"""``pff``: look into PFF files."""
+"""Command ``pff``: show the content of PFF files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import FrameBlock, TimeStatus, open_file
 
-app = typer.Typer(help="Look into PFF files.", rich_markup_mode=None, add_completion=False)
+app = typer.Typer(help="Show the content of PFF files.", rich_markup_mode=None, add_completion=False)
 
 FileArgument = Annotated[Path, typer.Argument(help="A PFF file, named as the writer names it.")]
 
 
 @app.command()
 def info(file: FileArgument) -> None:
-    """Show what a file holds."""
+    """Show what a file contains."""
     for line in _describe(file, open_file(file)):
         typer.echo(line)
 
@@ -63,9 +63,7 @@ def dump(
     try:
         chosen = block[frame]
     except IndexError:
-        raise PffError(
-            f"{file} has {len(block)} frames, 0 to {len(block) - 1}; there is no frame {frame}"
-        ) from None
+        raise PffError(f"{file} has no frame {frame}; there are: 0 to {len(block) - 1}") from None
     typer.echo(f"frame {chosen.frame_number} of {len(block)} in {block.file}")
     typer.echo(json.dumps(chosen.header.as_dict(), indent=1))
     typer.echo(f"time {iso_utc(chosen.time.unix_ns)} UTC ({chosen.time.status.name})")

@@ -1,4 +1,4 @@
-"""``plot`` and ``viewers``: the installed viewers as commands, each with its own options."""
+"""Commands ``plot`` and ``viewers``: the installed viewers as commands, each with its own options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``record``: every frame of running servers, to files."""
+"""Command ``record``: every frame of running servers, to files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def record(
     ] = False,
     duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="End after at least N frames.")] = None,
-    min_free_gb: Annotated[float, typer.Option(min=0, help="Stop before the disk has less than this free.")] = 1.0,
+    min_free_gb: Annotated[
+        float, typer.Option(min=0, help="Stop before the free space of the disk falls below this.")
+    ] = 1.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,

@@ -1,4 +1,4 @@
-"""``serve``: the server; every setting is an option (SPEC 5.3)."""
+"""Command ``serve``: the server; every setting is an option (SPEC 5.3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.service.server import serve as serve_until_signal
 
-SWITCH_INTERVAL_S: Final = 0.001  # so long waits the thread that reads while the event loop computes; else 5 ms
+SWITCH_INTERVAL_S: Final = 0.001  # wait of the reading thread while the event loop computes; by default 5 ms
 
 SETTING_OF: Final = {"_".join(setting.path): setting for setting in SETTINGS}
 """Setting of each parameter of the command that is one."""
@@ -43,9 +43,7 @@ class Follow:
     replay: Annotated[
         Path | None, typer.Option(help="Follow this recorded run as if it were written now.", show_default=False)
     ] = None
-    speed: Annotated[
-        float, typer.Option(help="How much faster --replay goes than it was recorded; 0: as fast as possible.")
-    ] = 1.0
+    speed: Annotated[float, typer.Option(help="Speed of --replay, 1 as recorded; 0: as fast as possible.")] = 1.0
     module_id: ModuleIdOption = None
     update_interval_seconds: Annotated[
         float | None,

@@ -1,4 +1,4 @@
-"""Servers that a command talks to: the options that name them, and the credentials that they are shown."""
+"""Servers of a command: the options that name them, and the credentials for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from panoseti_daq.client import AioDaqDataClient, Credentials
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Options about servers; there is none for a token itself, for whoever lists the processes would see it."""
+    """Options about servers; there is none for a token itself, because a list of processes would show it."""
 
     host: Annotated[
         list[str] | None,
@@ -28,7 +28,7 @@ class Servers:
         typer.Option("--net-config", help="network_config.json, for nodes behind a gateway.", show_default=False),
     ] = None
     token_file: Annotated[
-        Path | None, typer.Option(help="File with our token, for servers that want one.", show_default=False)
+        Path | None, typer.Option(help="File with our token, for servers that require one.", show_default=False)
     ] = None
     tls: Annotated[
         bool, typer.Option("--tls", help="Encrypt connections; implied by the other --tls options.")

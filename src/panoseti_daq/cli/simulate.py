@@ -1,4 +1,4 @@
-"""``simulate``: plays Hashpipe into a data directory."""
+"""Command ``simulate``: plays Hashpipe into a data directory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SIMULATION: Final = {
     "max_file_frames": typer.Option("--max-file-frames", min=1, help="Start a new file after N frames."),
 }
 _FAULTS: Final = {
-    "clock_desync_s": typer.Option("--desync", help="Seconds that the host clock is ahead of White Rabbit."),
+    "clock_desync_s": typer.Option("--desync", help="Lead of the host clock over White Rabbit, s."),
     "missing_quabos": typer.Option("--missing-quabo", min=0, max=3, help="Quabo that sends nothing; repeatable."),
     "zero_quadrants": typer.Option(
         "--zero-quadrant", min=0, max=3, help="Quabo whose pixels are zero; repeatable."
@@ -59,7 +59,7 @@ _FAULTS: Final = {
     "snapshot_interval_s": typer.Option("--snapshot", min=0, help="Rewrite an img16 snapshot every N seconds."),
     "stray_files": typer.Option("--stray-files", help="Put other files beside those of the run."),
     "seqno_step": typer.Option("--seqno-step", min=1, help="Advance seqno by N at a rotation."),
-    "end": typer.Option("--end", help="What becomes of the run directories when a run ends."),
+    "end": typer.Option("--end", help="Fate of the run directories when a run ends."),
 }
 
 
@@ -74,7 +74,7 @@ def simulate(
         Path | None, typer.Option(help="Write the frames of this recorded run instead of simulated ones.")
     ] = None,
     speed: Annotated[
-        float, typer.Option(help="How much faster than recorded; 0 or inf: as fast as possible.")
+        float, typer.Option(help="Speed of --replay, 1 as recorded; 0 or inf: as fast as possible.")
     ] = 1.0,
     duration: Annotated[float | None, typer.Option(min=0, help="Stop after N seconds.")] = None,
     clean: Annotated[bool, typer.Option("--clean", help="Delete what was written at the end.")] = False,

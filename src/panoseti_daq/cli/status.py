@@ -1,4 +1,4 @@
-"""``status``: what servers are doing, once or as long as one looks."""
+"""Command ``status``: what servers are doing, once or repeatedly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from panoseti_daq.errors import DaqError
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per server.")] = False,
-    refresh_period: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks of --watch.")] = 1.0,
+    refresh_period: Annotated[float, typer.Option(min=0.1, help="Refresh period of --watch, s.")] = 1.0,
     *,
     servers: Servers,
 ) -> None:

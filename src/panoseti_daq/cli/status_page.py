@@ -1,4 +1,4 @@
-"""What ``status`` shows of one server: lines and tables."""
+"""Page of ``status`` about one server: lines and tables."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _lines(answer: pb.StatusResponse) -> Iterator[str]:
         yield f"NOT SERVING: {answer.stalled}"
     if answer.skipped_bytes or answer.bad_frames:
         skipped, bad = _count(answer.skipped_bytes, "byte"), _count(answer.bad_frames, "bad frame")
-        yield f"skipped in files: {skipped} that are no frame, {bad}"
+        yield f"skipped in files: {skipped} that are not a frame, {bad}"
     if followed.missed_events:
         yield f"missed by inotify, found by looking: {_count(followed.missed_events, 'change')}"
     for disk in answer.disks:

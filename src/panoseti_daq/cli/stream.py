@@ -1,4 +1,4 @@
-"""``stream``: images of running servers on the terminal."""
+"""Command ``stream``: images of running servers on the terminal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from panoseti_daq.cli.servers import SERVERS, Servers
 @with_options(SERVERS)
 def stream(
     module_id: ModuleIdOption = None,
-    movie: Annotated[bool, typer.Option(help="Ask for movie images.")] = True,
-    pulse_height: Annotated[bool, typer.Option(help="Ask for pulse-height images.")] = True,
+    movie: Annotated[bool, typer.Option(help="Include movie images.")] = True,
+    pulse_height: Annotated[bool, typer.Option(help="Include pulse-height images.")] = True,
     refresh_period: Annotated[
-        float, typer.Option(min=0, help="Least seconds between two images of one module and product.")
+        float, typer.Option(min=0, help="Least time between two images of one module and product, s.")
     ] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON per image instead of a table.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after N images.")] = None,

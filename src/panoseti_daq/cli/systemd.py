@@ -1,4 +1,4 @@
-"""``systemd-unit``: the unit with which systemd runs the server of this installation."""
+"""Command ``systemd-unit``: the unit with which systemd runs the server of this installation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def systemd_unit(
     context: typer.Context,
     user: Annotated[
-        str | None, typer.Option(help="Whom the server runs as. [default: you]", show_default=False)
+        str | None, typer.Option(help="User of the server. [default: you]", show_default=False)
     ] = None,
 ) -> None:
     """Print a systemd unit that serves with this installation; takes every option of serve besides its own.
@@ -51,7 +51,7 @@ def systemd_unit(
 
 def _current_user() -> str:
     if os.getuid() == 0:
-        raise typer.BadParameter("give --user: the server needs no root, only somebody who may read the data")
+        raise typer.BadParameter("give --user: the server needs no root, only a user who can read the data")
     return pwd.getpwuid(os.getuid()).pw_name
 
 

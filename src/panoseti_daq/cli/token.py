@@ -1,4 +1,4 @@
-"""``token``: a new token for a client."""
+"""Command ``token``: make a token for a client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from panoseti_daq.service.access.tokens import Role, make_token
 
 
 def token(
-    name: Annotated[str, typer.Argument(help="Whose it is; servers show it in their logs and status.")],
+    name: Annotated[str, typer.Argument(help="Name of its owner; servers show it in their logs and status.")],
     role: Annotated[
         Role, typer.Option(help="read: streams and status; control: also InitHpIo and uploads.")
     ] = Role.READ,

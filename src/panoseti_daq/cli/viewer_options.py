@@ -1,4 +1,4 @@
-"""From the parameters of a viewer to the options of its command."""
+"""Options of a viewer's command, from the parameters of the viewer."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Settings, nodes, configuration files: what users write down."""
+"""Configuration: settings, nodes, hp_io, small files."""

@@ -1,4 +1,4 @@
-"""``hp_io_config``: what a server follows. One type and one validator for the file, the client and the server."""
+"""Configuration of hp_io: one type and one validator for the file, the client and the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODULE_IDS: Final = f"a list of integers, 0 to {MAX_MODULE_ID}"
 
 @dataclass(frozen=True, slots=True)
 class HpIoConfig:
-    """What to follow; the fields of InitHpIoRequest, and what only the server itself can choose.
+    """Configuration of what to follow: the fields of InitHpIoRequest, and those that only the server can choose.
 
     Attributes
     ----------

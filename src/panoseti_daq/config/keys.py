@@ -73,7 +73,7 @@ class Setting:
 
     @property
     def help(self) -> str:
-        """What it is for, in one sentence."""
+        """Purpose, in one sentence."""
         return self.field.description or ""
 
     @property

@@ -1,4 +1,4 @@
-"""Which DAQ nodes there are and where their servers listen: daq_config and network_config (SPEC 5.2)."""
+"""DAQ nodes and the addresses of their servers: daq_config and network_config (SPEC 5.2)."""
 
 from __future__ import annotations
 

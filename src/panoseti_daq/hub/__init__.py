@@ -1,4 +1,4 @@
-"""The newest frame of every key, and who wants it.
+"""Hub: the newest frame of every key, and the subscriptions to them.
 
 Everything here belongs to one event loop: plain functions, no locks, no tasks. A producer calls `Hub.publish`,
 which never waits; a consumer iterates over a `Subscription`, which holds at most one frame per key.

@@ -1,4 +1,4 @@
-"""Who publishes, and who is told; see `panoseti_daq.hub`."""
+"""Hub and growth: publishing of blocks to subscriptions; see `panoseti_daq.hub`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from panoseti_daq.pff.quality import QualityCheck
 
 
 class Growth:
-    """Tells a consumer of files which of them grew; made by `Hub.growth`."""
+    """Growth of files, for a consumer that reads them itself; made by `Hub.growth`."""
 
     def __init__(self) -> None:
         self._grown: set[ModuleProduct] = set()
@@ -29,21 +29,21 @@ class Growth:
         self._arrived.set()
 
     async def wait(self) -> set[ModuleProduct]:
-        """Wait until something grew; modules and products whose files did since the last call."""
+        """Wait until files grow; return modules and products whose files did since the last call."""
         await self._arrived.wait()
         return self.take()
 
     def take(self) -> set[ModuleProduct]:
-        """Modules and products whose files grew since the last call."""
+        """Return modules and products whose files grew since the last call."""
         self._arrived.clear()
         grown, self._grown = self._grown, set()
         return grown
 
 
 class Hub:
-    """Knows the newest frame of every key and hands it to the subscriptions that want it.
+    """The newest frame of every key, offered to the subscriptions that select it.
 
-    Lives as long as one configuration of what is followed. For one event loop.
+    Lives as long as one configuration. For one event loop.
 
     Attributes
     ----------
@@ -76,10 +76,10 @@ class Hub:
         return self._subscriptions.keys()
 
     def publish(self, block: FrameBlock) -> None:
-        """Take in what a source found; never waits, and no fault of a subscriber comes back.
+        """Publish a block of a source; never waits, and never raises for a fault of a subscriber.
 
         The newest frame of each key in the block is offered to its subscribers. A file that a later one replaced
-        may still get its rest (SPEC 1.5): such frames count, but nothing newer is replaced by them.
+        may still receive its last bytes (SPEC 1.5): such frames count, but never replace newer ones.
         """
         if block.n_bad:
             self.bad_frames[block.module_id, block.product] += block.n_bad
@@ -95,7 +95,7 @@ class Hub:
                 self._offer(key, frame, state)
 
     def publish_frame(self, frame: Frame) -> None:
-        """Take in a frame that stands in no file we follow: it is newer than what came before it."""
+        """Publish a frame that is in no followed file: it is newer than all before it."""
         key = frame.key
         state = self._count(key, frame, 1, len(frame.pixels))
         if frame.quality:
@@ -120,7 +120,7 @@ class Hub:
 
     @contextmanager
     def growth(self) -> Iterator[Growth]:
-        """Be told which files grow, for who reads the files himself."""
+        """Observe which files grow."""
         growth = Growth()
         self._growths.add(growth)
         try:

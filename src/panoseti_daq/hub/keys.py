@@ -1,4 +1,4 @@
-"""What is known of one key: its newest frame, how many there were, how often, and how good."""
+"""State of one key: its newest frame, count, rate and quality."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ RATE_OVER_S: Final = 10.0  # bursts of a slow product are seconds apart: an aver
 
 
 class Rate:
-    """How many things happen per second, averaged over about `RATE_OVER_S`; older ones count less and less."""
+    """Rate of events per second, averaged over about `RATE_OVER_S` with exponential weights."""
 
     def __init__(self, now: float) -> None:
         self._begin = self._last = now
         self._weight = 0.0
 
     def add(self, n: int, now: float) -> None:
-        """Take note of `n` things at loop time `now`."""
+        """Count `n` events at loop time `now`."""
         self._weight = self._weight * math.exp((self._last - now) / RATE_OVER_S) + n
         self._last = now
 
@@ -35,7 +35,7 @@ class Rate:
 
 @dataclass(slots=True)
 class KeyState:
-    """What the hub knows of one key.
+    """State of one key.
 
     Attributes
     ----------
@@ -44,13 +44,13 @@ class KeyState:
     n_frames
         Frames published since the hub began.
     frame_size_bytes
-        What one of them takes in its file, header and image.
+        Size of one of them in its file, header and image.
     rate
         Frames per second.
     n_flawed
-        Of the frames, those of which something is wrong.
+        Number of frames with a quality flag.
     quality
-        Of the frames, how many have a flag of `Quality`, by flag.
+        Number of frames with each flag of `Quality`.
     """
 
     newest: Frame
@@ -61,7 +61,7 @@ class KeyState:
     quality: Counter[int] = field(default_factory=Counter)
 
     def judge(self, flags: Sequence[int]) -> None:
-        """Take note of the flags of frames that have some."""
+        """Count the flags of flawed frames."""
         self.n_flawed += len(flags)
         for value, n_frames in Counter(flags).items():
             self.quality.update({flag: n_frames for flag in NAMES if value & flag})

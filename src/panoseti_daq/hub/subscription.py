@@ -1,4 +1,4 @@
-"""What one consumer waits for: the newest frames of the keys it wants, at the rate it wants."""
+"""Subscription of one consumer: the newest frames of the keys it selects, at the rate it selects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from panoseti_daq.pff import Frame, Key, Selection
 
 
 class Subscription:
-    """The newest frames of the keys asked for: an async iterator for one consumer.
+    """The newest frames of the selected keys: an async iterator for one consumer.
 
     **Holds** at most one frame per key. **Rate**: two frames of one key are at least `interval_s` apart, measured
     when they are taken; the first after a quiet spell is due at once. **When full**: a newer frame replaces the
@@ -49,7 +49,7 @@ class Subscription:
         return f"<Subscription to {self.selection}: {self.n_taken} taken, {self.n_dropped} dropped>"
 
     def offer(self, key: Key, frame: Frame) -> None:
-        """Take note of a newer frame of `key`; called by the hub."""
+        """Offer a newer frame of `key`; called by the hub."""
         now = self._loop.time()
         if key in self._waiting:
             self._waiting[key] = frame
@@ -102,7 +102,7 @@ class Subscription:
         Parameters
         ----------
         n_most
-            So many at most; at least 1.
+            Maximum number of frames; at least 1.
         """
         while not self._due:
             self._wake_up = self._loop.create_future()
@@ -120,7 +120,7 @@ class Subscription:
         return frames
 
     def stop(self) -> None:
-        """Give the timer back; called by the hub."""
+        """Cancel the timer; called by the hub."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -14,7 +14,7 @@ from panoseti_daq.pff.names import FILE_SUFFIX, PffName
 def open_file(path: str | Path) -> FrameBlock:
     """Open a recorded file as arrays.
 
-    The file is memory-mapped: nothing is read before it is asked for, and the mapping lives as long as the
+    The file is memory-mapped: nothing is read before it is needed, and the mapping lives as long as the
     block or an array made from it. A partial frame at the end is left out.
 
     Parameters
@@ -57,7 +57,7 @@ def open_file(path: str | Path) -> FrameBlock:
 
 
 def run_files(run_dir: str | Path) -> list[Path]:
-    """PFF files below a run directory that hold data, ordered by product, module and seqno.
+    """Return the PFF files below a run directory that hold data, ordered by product, module and seqno.
 
     Works for an archived run (flat), for one module's run directory and for a data directory.
     Files that are empty or whose names are not PFF are left out.

@@ -1,4 +1,4 @@
-"""Consecutive frames of one file as arrays: what sources hand over and what an archived file is."""
+"""Block: consecutive frames of one file as arrays, from a source or of an archived file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from panoseti_daq.pff.timing import resolve_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW_FRAMES: Final = 32  # up to so many headers are read one by one: then numpy's overhead per call is the larger
+FEW_FRAMES: Final = 32  # up to this many headers are read one by one, because numpy's overhead per call is larger
 
 Rows = list[int] | npt.NDArray[np.intp]
 """Places of frames in a block, 0-based, ascending."""
@@ -34,14 +34,14 @@ Flags = list[int] | npt.NDArray[np.uint16]
 
 @dataclass(frozen=True, eq=False)
 class FrameBlock:
-    """n consecutive whole frames of one file; nothing is decoded before it is asked for.
+    """n consecutive whole frames of one file; nothing is decoded before it is needed.
 
     Attributes
     ----------
     data
         The frames as they stand in the file: n times `layout.frame_size_bytes` (more is ignored).
     layout
-        Where their headers keep the numbers.
+        Columns of the numbers in their headers.
     module_id
         Telescope module, 0-255.
     file
@@ -73,7 +73,7 @@ class FrameBlock:
     def __getitem__(self, i: int) -> Frame:
         n_frames = len(self)
         if not -n_frames <= i < n_frames:
-            raise IndexError(f"{self.file} block has {n_frames} frames; there is no frame {i}")
+            raise IndexError(f"{self.file} block has no frame {i}; there are: {n_frames}")
         i %= n_frames
         return self._frame(i, LazyHeader(self.layout, self._header_text(i)))
 

@@ -12,26 +12,26 @@ from typing import Final
 
 
 class Quality(enum.IntFlag):
-    """What is wrong with a frame; 0 when nothing is."""
+    """Flaws of a frame; 0 for none."""
 
     MISSING_QUABO_0 = 1
-    """Its header is all zero: there was no packet of it."""
+    """Its header is all zero: no packet of it arrived."""
     MISSING_QUABO_1 = 2
     MISSING_QUABO_2 = 4
     MISSING_QUABO_3 = 8
     ZERO_QUADRANT_0 = 16
-    """All its pixels are zero, though its header is there."""
+    """All its pixels are zero, although its header is there."""
     ZERO_QUADRANT_1 = 32
     ZERO_QUADRANT_2 = 64
     ZERO_QUADRANT_3 = 128
     ZERO_IMAGE = 256
-    """Every pixel is zero; no zero quadrants are told then."""
+    """Every pixel is zero; zero quadrants are then not flagged."""
     PACKET_GAP = 512
     """The packet counter of a quabo is not the one that follows that of the frame before."""
     TIME_BACKWARDS = 1024
     """The time is before that of the frame before."""
     HOST_CLOCK = 2048
-    """The time is that of the host clock, for White Rabbit disagrees."""
+    """The time is that of the host clock, because White Rabbit disagrees."""
     NO_TIME = 4096
     """No quabo reported a time."""
 

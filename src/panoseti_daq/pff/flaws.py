@@ -33,7 +33,7 @@ _OF_STATUS: Final = {
 }
 _STATUS_FLAGS: Final = np.array([_OF_STATUS[status] for status in TimeStatus], np.uint16)
 
-# The first pixels of each quadrant are looked at first: hardly ever all zero, so the rest need not be read.
+# The first pixels of each quadrant are checked first: they are hardly ever all zero, so the rest is rarely read.
 _PROBE_BYTES: Final = 8
 _NO_LIGHT: Final = bytes(_PROBE_BYTES)
 _CORNERS: Final = {product: CORNERS[:1] if product.one_quabo else CORNERS for product in DataProduct}

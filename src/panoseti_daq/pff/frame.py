@@ -1,4 +1,4 @@
-"""One frame: a header and an image, decoded when asked for."""
+"""Frame: a header and an image, decoded when needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from panoseti_daq.pff.timing import FrameTime
 
 
 class Key(NamedTuple):
-    """What a frame is the newest of: nothing else replaces it."""
+    """Key of a frame: only a frame of the same key replaces it."""
 
     module_id: int
     product: DataProduct
@@ -33,7 +33,7 @@ class Key(NamedTuple):
 @fill_slots
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Frame:
-    """One frame of one module; immutable, and nothing of it is decoded before it is asked for.
+    """One frame of one module; immutable, and decoded only when needed.
 
     Made by `FrameBlock` (from disk) and by the client (from the wire).
 
@@ -95,7 +95,7 @@ class Frame:
 
     @property
     def quality(self) -> Quality:
-        """What is wrong with the frame: as judged, else what its header and pixels alone show."""
+        """Flaws of the frame: as judged, else those that its header and pixels alone show."""
         if self.judged is not None:
             return self.judged
         header = self.header

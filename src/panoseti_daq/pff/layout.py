@@ -24,7 +24,7 @@ END_OF_HEADER: Final = b"\n\n*"
 MAX_HEADER_BYTES: Final = 4096  # eight times the longest that Hashpipe writes
 
 _NUMBER: Final = re.compile(rb"(?<=:) *\d+(?= *[,}])")
-_MAX_WIDTH: Final = 18  # numbers of so many digits are below 2**63
+_MAX_WIDTH: Final = 18  # numbers of this many digits are below 2**63
 _QUABO: Final = '{{ "pkt_num": {:10d}, "pkt_tai": {:4d}, "pkt_nsec": {:9d}, "tv_sec": {:10d}, "tv_usec": {:6d}}}'
 _PH256: Final = _QUABO.replace('"pkt_num"', '"quabo_num": {:1d}, "pkt_num"')
 
@@ -57,7 +57,7 @@ def encode_frame(header: Header, image: npt.ArrayLike, product: DataProduct) -> 
 
 
 class Layout:
-    """Where the numbers stand in the headers of one file.
+    """Columns of the numbers in the headers of one file.
 
     Made by `discover`; one object per layout and product, shared and immutable.
 
@@ -184,7 +184,7 @@ class LazyHeader:
 
 
 def _pattern(template: bytes, slots: tuple[tuple[int, int], ...]) -> re.Pattern[bytes]:
-    """What a header of a layout looks like: its marks, and blanks and digits of the same width between them."""
+    """Return the pattern of a layout: its marks, and blanks and digits of the same width between them."""
     parts, at = [], 0
     for begin, end in slots:
         parts += [re.escape(template[at:begin]), rb"(?=[ \d]{%d}[^ \d])( *\d+)" % (end - begin)]

@@ -49,7 +49,7 @@ def format_start(start: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PffName:
-    """What the name of a PFF file says.
+    """Content of the name of a PFF file.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class PffName:
     seqno
         Place of the file in its run; may jump by more than 1, because products share the counter.
     start
-        UTC time at which the file was opened; None when the name does not tell.
+        UTC time at which the file was opened; None when the name has none.
     """
 
     product: DataProduct
@@ -75,7 +75,7 @@ class PffName:
         Raises
         ------
         PffError
-            The name lacks a token that is needed or has a value that cannot be; the message says which.
+            The name lacks a required token or has an invalid value; the message names it.
         """
         if not name.endswith(FILE_SUFFIX):
             raise PffError(f"{name!r} is not a PFF file name: it does not end in {FILE_SUFFIX}")
@@ -107,7 +107,7 @@ class PffName:
 
 @dataclass(frozen=True, slots=True)
 class RunName:
-    """What the name of a run directory says."""
+    """Content of the name of a run directory."""
 
     obs: str
     start: datetime | None = None

@@ -1,4 +1,4 @@
-"""Places in the files of a module and product, and what is missing there."""
+"""Positions in the files of a module and product, and gaps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from panoseti_daq.pff.product import DataProduct
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a reader of one module and product stands: the frame that it wants next.
+    """Position of a reader of one module and product: the frame that it reads next.
 
     Attributes
     ----------
     module_id, product
-        Whose frames.
+        Of the frames.
     run, file
         Base names of run directory and file.
     frame_number
@@ -30,16 +30,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Frames that cannot be had.
+    """Frames that are not available.
 
     Attributes
     ----------
     first
-        Where they would begin.
+        Position of the first.
     n_frames
-        How many; None when nobody knows.
+        Number of frames; None when unknown.
     reason
-        Why, in a few words.
+        Reason, in a few words.
     host
         DAQ node they would come from; empty on that node itself.
     """

@@ -11,7 +11,7 @@ MAX_MODULE_ID: Final = 255  # module_id is one byte in the quabo packets
 
 
 class Kind(enum.StrEnum):
-    """What a data product is to its user: continuous images or single triggers."""
+    """Kind of a data product: continuous images or single triggers."""
 
     MOVIE = "MOVIE"
     PULSE_HEIGHT = "PULSE_HEIGHT"
@@ -59,12 +59,12 @@ class DataProduct(enum.Enum):
         Raises
         ------
         ValueError
-            There is no such product; the message lists those there are.
+            There is no such product; the message lists the valid ones.
         """
         for product in cls:
             if product.token == token:
                 return product
-        raise ValueError(f"unknown data product {token!r}; there are {', '.join(p.token for p in cls)}")
+        raise ValueError(f"data product {token!r} not found; there are: {', '.join(p.token for p in cls)}")
 
 
 ModuleProduct = tuple[int, DataProduct]

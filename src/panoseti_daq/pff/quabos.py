@@ -1,7 +1,7 @@
-"""Where the four quabos stand in the image of a module.
+"""Quadrants: the places of the four quabos in the image of a module.
 
 Seen as stored (row 0 on top, SPEC 1.8): quabo 0 upper left, 1 upper right, 2 lower right, 3 lower left, clockwise.
-So says the writer's ``util/image.cpp`` (github.com/panoseti/panoseti_daq), which makes img8, img16 and ph1024.
+Source: the writer's ``util/image.cpp`` (github.com/panoseti/panoseti_daq), which makes img8, img16 and ph1024.
 The boards are mounted rotated by 90 degrees each; the writer undoes that also in ph256, in the function
 ``quabo16_to_quabo16_copy``, so a ph256 image goes into its quadrant as it is.
 """

@@ -16,7 +16,7 @@ from panoseti_daq.pff.quabos import N_QUABOS
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which frames are wanted, and how often.
+    """Selection of frames, and their least interval.
 
     Holds the keys of these frames: ``frame.key in selection``. An empty collection of modules, products or quabos
     stands for all of them; a selection without any kind holds nothing.

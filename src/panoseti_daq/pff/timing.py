@@ -1,4 +1,4 @@
-"""When a frame was taken: the White Rabbit rule (SPEC 1.7).
+"""Time of a frame: the White Rabbit rule (SPEC 1.7).
 
 A quabo packet carries 10 bits of TAI seconds and nanoseconds from White Rabbit; the DAQ host adds its own
 clock. Together they give the time to the nanosecond, as long as the two differ by at most one second.

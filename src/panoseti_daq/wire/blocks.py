@@ -1,6 +1,6 @@
-"""Messages that hold half a megabyte of frames: made and read with as few copies as gRPC allows.
+"""StreamFramesResponse: messages of half a megabyte of frames, made and read with as few copies as gRPC allows.
 
-What protobuf reads it copies, twice. The frames are the last field of a StreamFramesResponse, so they are put
+Protobuf copies what it reads, twice. The frames are the last field of a StreamFramesResponse, so they are put
 behind the rest of the message, and found there.
 """
 

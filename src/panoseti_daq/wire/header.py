@@ -1,4 +1,4 @@
-"""Headers of frames in 17, 46 or 64 bytes: the field `packed_header` of PanoImage (proto/daq_data.proto).
+"""Packed headers of 17, 46 or 64 bytes: the field `packed_header` of PanoImage (proto/daq_data.proto).
 
 One call of `struct` makes or reads one: repeated fields of protobuf take ten times as long.
 """
@@ -58,5 +58,5 @@ def unpack(packed: bytes) -> Header:
 
 
 def quabo_of(packed: bytes) -> int | None:
-    """Quabo that a packed header tells; None when it is of all four."""
+    """Return the quabo of a packed header; None when it has all four."""
     return packed[0] if len(packed) == _ONE_QUABO.size else None

@@ -1,4 +1,4 @@
-"""Frames as protobuf messages and back: the one place that knows both (proto/daq_data.proto)."""
+"""PanoImage: frames as protobuf messages, and back (proto/daq_data.proto)."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Frames as messages of StreamImages.
+"""StreamImagesResponse: frames as messages of StreamImages.
 
 The image and header of a frame are encoded once per frame and encoding, whatever the number of clients. What
 differs from client to client is a small message of its own: protobuf messages concatenate, so both parts one
 after the other are one valid message.
 
-gRPC takes far longer to send a message than we take to make it, so frames that are due at the same time go out in
-one, to clients that ask for that.
+gRPC takes far longer to send a message than we take to make it, so frames that are due at the same time go into
+one message, for clients that accept this.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class StreamEncoder:
     Parameters
     ----------
     request
-        What the client asked for.
+        Request of the client.
 
     Attributes
     ----------

@@ -88,7 +88,7 @@ def test_frame_knows_its_place(product: DataProduct) -> None:
 
 @pytest.mark.parametrize("i", [3, -4])
 def test_frame_outside_the_block_is_an_index_error(i: int) -> None:
-    with pytest.raises(IndexError, match=f"3 frames; there is no frame {i}"):
+    with pytest.raises(IndexError, match=f"block has no frame {i}; there are: 3"):
         counting_block(DataProduct.IMG8, 3)[i]
 
 

@@ -72,7 +72,7 @@ def test_truncated_debug_file_is_read_like_any_other() -> None:
         ("dp_img16.module_1.pff.tmp", "does not end in .pff"),
         ("module_1.img16.seqno_0.pff", "no dp_... token"),  # a snapshot
         ("dp_img16.bpp_2.seqno_0.pff", "no module_... token"),
-        ("dp_img32.bpp_2.module_1.seqno_0.pff", "there are img8, img16, ph256, ph1024"),
+        ("dp_img32.bpp_2.module_1.seqno_0.pff", "there are: img8, img16, ph256, ph1024"),
         ("dp_img16.bpp_2.module_256.seqno_0.pff", "module_256 is not within 0-255"),
         ("dp_img16.bpp_2.module_-1.seqno_0.pff", "module_-1 is not within 0-255"),
         ("dp_img16.bpp_2.module_one.seqno_0.pff", "one"),
