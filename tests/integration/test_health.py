@@ -15,7 +15,7 @@ from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.monitor import run_health as stalls
-from panoseti_daq.service.server import Server
+from panoseti_daq.service.server import FRAMES_NAME, Server
 from panoseti_daq.service.servicer import SERVICE_NAME
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-async def health(server: Server, service: str = SERVICE_NAME) -> int:
+async def health(server: Server, service: str = FRAMES_NAME) -> int:
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
@@ -54,7 +54,7 @@ async def health(server: Server, service: str = SERVICE_NAME) -> int:
 async def until_health(server: Server, status: int) -> None:
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
-        async for answer in stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE_NAME)):
+        async for answer in stub.Watch(health_pb2.HealthCheckRequest(service=FRAMES_NAME)):
             if answer.status == status:
                 return
 
@@ -78,11 +78,14 @@ async def test_a_run_that_is_active_and_does_not_grow_is_not_serving_until_frame
             await until_health(server, SERVING)
 
 
-async def test_the_process_serves_even_while_a_run_does_not_grow(tmp_path: Path, run: Run) -> None:
+@pytest.mark.parametrize("service", ["", SERVICE_NAME])
+async def test_who_asks_whether_the_server_is_alive_hears_nothing_of_a_run_that_does_not_grow(
+    tmp_path: Path, run: Run, service: str
+) -> None:
     (tmp_path / "module_1").mkdir()
     async with serving(tmp_path, **SOON) as server:
         await until_health(server, NOT_SERVING)
-        assert await health(server, "") == SERVING
+        assert await health(server, service) == SERVING
 
 
 async def test_a_run_that_ends_is_serving_again(tmp_path: Path, run: Run) -> None:

@@ -112,7 +112,7 @@ async def test_a_server_that_follows_nothing_has_metrics() -> None:
     async with serving(metrics_port=0) as server:
         found = await scrape(server)
     assert found["panoseti_daq_following"] == {(): 0}
-    assert found["panoseti_daq_serving"] == {(): 1}
+    assert found["panoseti_daq_stalled"] == {(): 0}
 
 
 async def test_other_paths_and_methods_are_refused_by_http() -> None:

@@ -14,6 +14,7 @@ from panoseti_daq.cli.options import with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import print_table
 from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import HostError
 
 
@@ -38,9 +39,10 @@ async def _ask_one(client: AioDaqDataClient, host: str) -> tuple[str, bool, str]
     if not await client.is_daq_host_valid(host):
         return host, False, ""
     try:
-        return host, True, _follows(await client.get_status(host))
-    except RpcError:  # a predecessor's server has no Status
-        return host, True, "unknown (a panoseti-grpc server?)"
+        status = await client.get_status(host)
+    except RpcError as error:
+        return host, True, predecessor(error) or f"unknown: {error.details()}"
+    return host, True, predecessor(status) or _follows(status)
 
 
 def _follows(status: pb.StatusResponse) -> str:

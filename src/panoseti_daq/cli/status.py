@@ -13,12 +13,12 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.cli.options import with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
-from panoseti_daq.cli.status_page import page
+from panoseti_daq.cli.status_page import Answer, page
 from panoseti_daq.cli.tables import print_table
 from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError
 
 
@@ -49,24 +49,24 @@ def status(
 
 async def _ask(
     client: AioDaqDataClient, hosts: Sequence[str], *, must_answer: bool = False
-) -> list[tuple[str, pb.StatusResponse | str]]:
+) -> list[tuple[str, Answer]]:
     """Answer of each host, or why there is none."""
 
-    async def ask(name: str) -> pb.StatusResponse | str:
+    async def ask(name: str) -> Answer:
         try:
             return await client.get_status(name)
         except DaqError as error:
-            if must_answer:
+            if must_answer and not predecessor(error):
                 raise
-            return str(error)
+            return error
 
     return list(zip(hosts, await asyncio.gather(*map(ask, hosts)), strict=True))
 
 
-def _print(answers: list[tuple[str, pb.StatusResponse | str]], *, as_json: bool) -> None:
+def _print(answers: list[tuple[str, Answer]], *, as_json: bool) -> None:
     for name, answer in answers:
         if as_json:
-            found = {"error": answer} if isinstance(answer, str) else {"status": as_dict(answer)}
+            found = {"error": str(answer)} if isinstance(answer, DaqError) else {"status": as_dict(answer)}
             typer.echo(json_text.dumps({"host": name, **found}))
             continue
         for part in page(name, answer):

@@ -8,12 +8,20 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.predecessor import predecessor
+from panoseti_daq.errors import DaqError
 from panoseti_daq.viewers.times import age_text
 
+Answer = pb.StatusResponse | DaqError
+"""Status of a server, or why there is none."""
 
-def page(host: str, answer: pb.StatusResponse | str) -> Iterator[str | Table]:
-    """Lines and tables about a server; its answer, or why there is none."""
-    if isinstance(answer, str):
+
+def page(host: str, answer: Answer) -> Iterator[str | Table]:
+    """Lines and tables about a server."""
+    if foreign := predecessor(answer):
+        yield f"{host}: {foreign}"
+        return
+    if isinstance(answer, DaqError):
         yield f"{host}: no answer: {answer}"
         return
     yield f"{host}: panoseti-daq {answer.version}, up {age_text(answer.uptime_seconds)}"
@@ -37,7 +45,7 @@ def _lines(answer: pb.StatusResponse) -> Iterator[str]:
     limits = f"{wanted}, at most one frame per key and {followed.update_interval_seconds:g} s"
     yield f"set by {followed.set_by} {age_text(followed.since_seconds)} ago: {limits}"
     if answer.stalled:
-        yield f"NOT SERVING: {answer.stalled}"
+        yield f"STALLED: {answer.stalled}"
     if answer.skipped_bytes or answer.bad_frames:
         skipped, bad = _count(answer.skipped_bytes, "byte"), _count(answer.bad_frames, "bad frame")
         yield f"skipped in files: {skipped} that are not a frame, {bad}"

@@ -198,7 +198,7 @@ class ServerSettings(_Table):
     polling_interval_seconds: _SecondsOrNone = None
     """Check the files at this interval instead of using inotify."""
     stalled_run_seconds: _SecondsOrNone = 60.0
-    """Report NOT_SERVING when a run is active and no frame arrived for this time."""
+    """Report a run as stalled when it is active and no frame arrived for this time."""
     accept_uploads: _Flag = False
     """Accept frames that clients push with UploadImages."""
     allowed_tokens_file: _FileOrNone = None

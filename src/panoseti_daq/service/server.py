@@ -38,6 +38,7 @@ from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
 
 _log = logging.getLogger(__name__)
 
+FRAMES_NAME: Final = f"{SERVICE_NAME}/frames"  # of the health service: NOT_SERVING while a run is stalled
 MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
@@ -225,15 +226,15 @@ async def _register(server: grpc.aio.Server, servicer: DaqDataServicer) -> healt
         pb.DESCRIPTOR.pool.AddSerializedFile(described.serialized_pb)  # reflection looks in one pool: ours
     reflection.enable_server_reflection(names, server, pb.DESCRIPTOR.pool)
     await server.start()
-    for name in ("", SERVICE_NAME):
+    for name in ("", SERVICE_NAME, FRAMES_NAME):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
     return healthy
 
 
 async def _tell_health(healthy: health.aio.HealthServicer, is_well: bool) -> None:
-    """Health of the service; that of the process, whose name is empty, does not depend on the writer."""
+    """Set the health of the frames; that of the server and of DaqData does not depend on the writer."""
     status = health_pb2.HealthCheckResponse
-    await healthy.set(SERVICE_NAME, status.SERVING if is_well else status.NOT_SERVING)
+    await healthy.set(FRAMES_NAME, status.SERVING if is_well else status.NOT_SERVING)
 
 
 async def _init_from_default(acquisition: Acquisition, file: Path) -> None:

@@ -8,13 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedFrame
 from panoseti_daq.client.portal import PORTALS
+from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, PffError
 from panoseti_daq.pff import Key
 
@@ -261,7 +261,16 @@ class Feed:
         self._states[change.host] = HostState(change.connected, reason, since, was_connected)
 
     async def _ask_status(self, host: str, period_s: float) -> None:
+        known = ""
         while True:
-            with suppress(DaqError):  # an older server does not tell, and a lost one cannot
-                self.statuses[host] = await self._client.get_status(host)
+            try:
+                status = await self._client.get_status(host)
+                foreign = predecessor(status)
+                if not foreign:
+                    self.statuses[host] = status
+            except DaqError as error:  # a lost server cannot answer
+                foreign = predecessor(error)
+            if foreign and foreign != known:
+                _log.warning("%s: %s; its rates are those of the frames that arrive", host, foreign)
+                known = foreign
             await asyncio.sleep(period_s)

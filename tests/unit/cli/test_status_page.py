@@ -8,10 +8,11 @@ import pytest
 from rich.console import Console
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.cli.status_page import page
+from panoseti_daq.cli.status_page import Answer, page
+from panoseti_daq.errors import DaqError
 
 
-def shown(answer: pb.StatusResponse | str) -> list[str]:
+def shown(answer: Answer) -> list[str]:
     console = Console(file=StringIO(), width=300)
     for part in page("daq1", answer):
         console.print(part, highlight=False)
@@ -34,7 +35,7 @@ def following(**more: object) -> pb.StatusResponse:
 
 
 def test_a_server_that_does_not_answer_is_one_line() -> None:
-    assert shown("Connection refused") == ["daq1: no answer: Connection refused"]
+    assert shown(DaqError("Connection refused")) == ["daq1: no answer: Connection refused"]
 
 
 def test_a_server_that_follows_nothing_says_what_to_do() -> None:
@@ -58,7 +59,7 @@ def test_every_fault_has_a_line() -> None:
     answer = following(stalled="no frame came for 60 s", skipped_bytes=1, bad_frames=2, keys=[key])
     answer.followed.missed_events = 3
     lines = shown(answer)
-    assert "NOT SERVING: no frame came for 60 s" in lines
+    assert "STALLED: no frame came for 60 s" in lines
     assert "skipped in files: 1 byte that are no frame, 2 bad frames" in lines
     assert "missed by inotify, found by looking: 3 changes" in lines
     assert lines[-1] == "flawed: module 3 ph256 Q2: 4 of 50 (zero_image 4)"

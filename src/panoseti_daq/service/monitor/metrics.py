@@ -58,7 +58,7 @@ def families(status: pb.StatusResponse) -> Iterator[Metric]:
     yield _gauge("info", "Version of the server.", [((status.version,), 1)], ("version",))
     yield _gauge("uptime_seconds", "Since the server started.", [((), status.uptime_seconds)])
     yield _gauge("following", "1 when a configuration is in force.", [((), status.HasField("followed"))])
-    yield _gauge("serving", "0 when a run is active but does not grow.", [((), not status.stalled)])
+    yield _gauge("stalled", "1 when a run is active but no frame arrives.", [((), bool(status.stalled))])
     yield _gauge("configured_seconds", "Since the configuration came into force.", [((), followed.since_seconds)])
     yield _gauge("modules", "Modules present.", [((), len(followed.modules))])
     yield _gauge("files", "Files that are followed.", [((), followed.files)])

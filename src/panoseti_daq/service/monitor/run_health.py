@@ -1,4 +1,4 @@
-"""Run health: NOT_SERVING when a run is active but no frame arrives; for status, metrics and the health service.
+"""Run health: stalled when a run is active but no frame arrives; for status, metrics and the health service.
 
 Missing frames are no fault while nothing is recorded. When the probe (SPEC 4.1) finds an active run and no frame
 arrives, either the writer hangs or the wrong directory is followed; both need an operator.
@@ -73,9 +73,9 @@ class RunHealth:
             stalled, before = await self._look(), self.stalled
             if bool(stalled) != bool(before):
                 if stalled:
-                    _log.warning("not serving: %s", stalled)
+                    _log.warning("stalled: %s", stalled)
                 else:
-                    _log.info("serving again")
+                    _log.info("no longer stalled")
                 self.stalled = stalled
                 await tell(not stalled)
 
