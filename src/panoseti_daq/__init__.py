@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         RpcError,
     )
     from panoseti_daq.errors import ConfigError, DaqError, HostError, PffError, SourceError
-    from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Gap, Key, Kind, TimeStatus, open_file
+    from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Gap, Key, Kind, Selection, TimeStatus, open_file
 
 
 _HOMES = {
@@ -42,7 +42,7 @@ _HOMES = {
         "RpcError",
     ),
     "errors": ("ConfigError", "DaqError", "HostError", "PffError", "SourceError"),
-    "pff": ("DataProduct", "Frame", "FrameBlock", "Gap", "Key", "Kind", "TimeStatus", "open_file"),
+    "pff": ("DataProduct", "Frame", "FrameBlock", "Gap", "Key", "Kind", "Selection", "TimeStatus", "open_file"),
 }
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "ReceivedBlock",
     "ReceivedFrame",
     "RpcError",
+    "Selection",
     "SourceError",
     "TimeStatus",
     "__version__",

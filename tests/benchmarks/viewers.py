@@ -25,7 +25,7 @@ from support.rig import RUN, serving_process, started
 from benchmarks.processes import cpu_s
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.client.images import Delivery
-from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName
+from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName, Selection
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.viewers import Viewer, ViewerContext
 from panoseti_daq.viewers.feed import Feed, Wanted
@@ -193,7 +193,7 @@ def lag_ms(duration_s: float) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         files = make_files(Path(directory), 1)
         with serving(Path(directory)) as (_, address):
-            with Feed(AioDaqDataClient.connect(address), Wanted((address,), interval_s=0.0)) as feed:
+            with Feed(AioDaqDataClient.connect(address), Wanted((address,), Selection())) as feed:
                 viewer, app = Noting(make_view(REFRESH_S)), application(off_screen=True)
                 window = HostWindow("view", viewer, feed, REFRESH_S)
                 window.show()

@@ -19,8 +19,7 @@ from google.protobuf.message import DecodeError
 from support.frames import frame_bytes, layout_of
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.blocks import BlockDecoder, Progress
-from panoseti_daq.client.hp_io import init_request
+from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.images import image_dict, received_frame
 from panoseti_daq.config.hp_io import read_hp_io
 from panoseti_daq.config.keys import allowed_keys
@@ -33,8 +32,9 @@ from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES
 from panoseti_daq.pff.names import module_dir_id, parse_start
 from panoseti_daq.sources.snapshot import Snapshot, snapshot_name
 from panoseti_daq.sources.tail import Tail
-from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage
 from panoseti_daq.wire.header import pack, quabo_of, unpack
+from panoseti_daq.wire.requests import init_request, selected_frames, selected_images
 
 Target = Callable[[bytes], None]
 PRODUCTS: Final = tuple(DataProduct)
@@ -134,6 +134,14 @@ def block_of_frames(data: bytes) -> None:
     head = pb.StreamFramesResponse(first=first, frames=int.from_bytes(rest[1:4], "little"))
     with suppress(PffError):
         BlockDecoder()(BlockMessage(head, rest[4:]), "host")
+
+
+def stream_request(data: bytes) -> None:
+    """What a server makes of a StreamImagesRequest and of a StreamFramesRequest."""
+    with suppress(DecodeError, ConfigError):
+        selected_images(pb.StreamImagesRequest.FromString(data))
+    with suppress(DecodeError, ConfigError):
+        selected_frames(pb.StreamFramesRequest.FromString(data))
 
 
 def image_message(data: bytes) -> None:
@@ -236,6 +244,7 @@ TARGETS: Final[dict[str, Target]] = {
         packed_header,
         block_message,
         block_of_frames,
+        stream_request,
         image_message,
         server_config,
         settings_values,

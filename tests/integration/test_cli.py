@@ -47,6 +47,24 @@ def test_the_table_is_printed_once_without_color_when_stdout_is_no_terminal(tmp_
     assert result.stdout.count("img16") == result.stdout.count("img8") == 1
 
 
+def test_only_the_product_and_the_quabo_that_are_asked_for_are_streamed_and_recorded(tmp_path: Path) -> None:
+    data_dir, out_dir = tmp_path / "data", tmp_path / "out"
+    with recording(data_dir) as recorder:
+        for product in DataProduct:
+            recorder.write(product, 8)
+        options = ("--product", "ph256", "--quabo", 1, "--quabo", 2)
+        with serving_process("--data-dir", data_dir, "--run-probe", "none") as (_, address):
+            streamed = run_command("stream", "--host", address, "--json", "--count", 2, *options)
+            recorded = run_command("record", out_dir, "--host", address, "--from-start", "--frames", 4, *options)
+    assert (streamed.returncode, recorded.returncode) == (0, 0), streamed.stderr + recorded.stderr
+    images = [json.loads(line) for line in streamed.stdout.splitlines()]
+    assert {(image["product"], image["header"]["quabo_num"]) for image in images} == {("ph256", 1), ("ph256", 2)}
+    [file] = out_dir.rglob("*.pff")
+    [original] = data_dir.rglob(file.name)
+    wanted = [frame for frame in open_file(original) if frame.header.quabo_num in (1, 2)]
+    assert [frame.pixels for frame in open_file(file)] == [frame.pixels for frame in wanted]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_ends_with_0_on_signals(number: signal.Signals) -> None:
     with serving_process("--simulate") as (process, _):

@@ -56,6 +56,7 @@ async def _run(args: argparse.Namespace) -> None:
 
 def _plot(args: argparse.Namespace) -> None:
     """Show the selected plots, a window each, until the last one is closed."""
+    from panoseti_daq.pff import Selection
     from panoseti_daq.viewers import phdist, view
     from panoseti_daq.viewers.show import show
 
@@ -63,7 +64,7 @@ def _plot(args: argparse.Namespace) -> None:
         [(spec, {}) for spec, wanted in ((view.SPEC, args.plot_view), (phdist.SPEC, args.plot_phdist)) if wanted],
         lambda: AioDaqDataClient(args.daq_config_path, args.net_config_path),
         hosts=[] if args.host is None else [args.host],
-        module_ids=args.module_ids,
+        selection=Selection.of(module_ids=args.module_ids),
         refresh_period_s=args.refresh_period,
     )
 

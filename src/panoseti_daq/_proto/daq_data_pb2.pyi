@@ -138,20 +138,24 @@ class StreamImagesResponse(_message.Message):
     def __init__(self, name: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message: _Optional[str] = ..., pano_image: _Optional[_Union[PanoImage, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., batch: _Optional[_Iterable[_Union[StreamImagesResponse, _Mapping]]] = ...) -> None: ...
 
 class StreamImagesRequest(_message.Message):
-    __slots__ = ("stream_movie_data", "stream_pulse_height_data", "update_interval_seconds", "module_ids", "encoding", "batches")
+    __slots__ = ("stream_movie_data", "stream_pulse_height_data", "update_interval_seconds", "module_ids", "encoding", "batches", "products", "quabos")
     STREAM_MOVIE_DATA_FIELD_NUMBER: _ClassVar[int]
     STREAM_PULSE_HEIGHT_DATA_FIELD_NUMBER: _ClassVar[int]
     UPDATE_INTERVAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
     MODULE_IDS_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     BATCHES_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    QUABOS_FIELD_NUMBER: _ClassVar[int]
     stream_movie_data: bool
     stream_pulse_height_data: bool
     update_interval_seconds: float
     module_ids: _containers.RepeatedScalarFieldContainer[int]
     encoding: Encoding
     batches: bool
-    def __init__(self, stream_movie_data: bool = ..., stream_pulse_height_data: bool = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., batches: bool = ...) -> None: ...
+    products: _containers.RepeatedScalarFieldContainer[Product]
+    quabos: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, stream_movie_data: bool = ..., stream_pulse_height_data: bool = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., encoding: _Optional[_Union[Encoding, str]] = ..., batches: bool = ..., products: _Optional[_Iterable[_Union[Product, str]]] = ..., quabos: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class InitHpIoRequest(_message.Message):
     __slots__ = ("data_dir", "update_interval_seconds", "force", "simulate_daq", "module_ids")
@@ -196,7 +200,7 @@ class Position(_message.Message):
     def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., run: _Optional[str] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ...) -> None: ...
 
 class StreamFramesRequest(_message.Message):
-    __slots__ = ("movie", "pulse_height", "module_ids", "begin", "since_unix_ns", "resume")
+    __slots__ = ("movie", "pulse_height", "module_ids", "begin", "since_unix_ns", "resume", "products", "quabos")
     class Begin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NOW: _ClassVar[StreamFramesRequest.Begin]
@@ -211,13 +215,17 @@ class StreamFramesRequest(_message.Message):
     BEGIN_FIELD_NUMBER: _ClassVar[int]
     SINCE_UNIX_NS_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    QUABOS_FIELD_NUMBER: _ClassVar[int]
     movie: bool
     pulse_height: bool
     module_ids: _containers.RepeatedScalarFieldContainer[int]
     begin: StreamFramesRequest.Begin
     since_unix_ns: int
     resume: _containers.RepeatedCompositeFieldContainer[Position]
-    def __init__(self, movie: bool = ..., pulse_height: bool = ..., module_ids: _Optional[_Iterable[int]] = ..., begin: _Optional[_Union[StreamFramesRequest.Begin, str]] = ..., since_unix_ns: _Optional[int] = ..., resume: _Optional[_Iterable[_Union[Position, _Mapping]]] = ...) -> None: ...
+    products: _containers.RepeatedScalarFieldContainer[Product]
+    quabos: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, movie: bool = ..., pulse_height: bool = ..., module_ids: _Optional[_Iterable[int]] = ..., begin: _Optional[_Union[StreamFramesRequest.Begin, str]] = ..., since_unix_ns: _Optional[int] = ..., resume: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., products: _Optional[_Iterable[_Union[Product, str]]] = ..., quabos: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StreamFramesResponse(_message.Message):
     __slots__ = ("sequence", "first", "frames", "gap", "detected_unix_ns", "data")

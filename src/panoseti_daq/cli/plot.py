@@ -14,11 +14,13 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, OptionGroup, as_command, with_options
+from panoseti_daq.cli.options import LogLevelOption, OptionGroup, as_command, with_options
+from panoseti_daq.cli.selected import FRAMES
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import print_table
 from panoseti_daq.cli.viewer_options import options_of
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.pff import Selection
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
 from panoseti_daq.viewers.feed import Feed, Wanted
 from panoseti_daq.viewers.plugin import InstalledViewer, describe, find_viewer, installed_viewers, make_viewer
@@ -88,7 +90,7 @@ def command_of(viewer: InstalledViewer) -> ViewerCommand:
 
 def _command(spec: ViewerSpec) -> Any:
     run = _in_window if spec.surface is Surface.WINDOW else _in_terminal
-    shared = with_options(SERVERS)(functools.partial(run, spec))
+    shared = with_options(FRAMES, SERVERS)(functools.partial(run, spec))
     taken = inspect.signature(shared).parameters.keys() - {"options"}
     own = OptionGroup("options", tuple(options_of(spec.make, taken)), dict)
     made = as_command(spec.name, with_options(own)(shared), help=spec.help)
@@ -104,7 +106,7 @@ def _check_names(command: Any) -> None:
 
 def _in_window(
     spec: ViewerSpec,
-    module_id: ModuleIdOption = None,
+    selection: Selection,
     refresh_period: RefreshPeriodOption = 1.0,
     snapshot: Annotated[
         Path | None, typer.Option(help="Write one picture to this PNG file, without a display, and exit.")
@@ -120,7 +122,7 @@ def _in_window(
         [(spec, options)],
         servers.client,
         hosts=servers.host or (),
-        module_ids=module_id or (),
+        selection=selection,
         refresh_period_s=refresh_period,
         snapshot=None if snapshot is None else Screenshot(snapshot, after),
     )
@@ -128,7 +130,7 @@ def _in_window(
 
 def _in_terminal(
     spec: ViewerSpec,
-    module_id: ModuleIdOption = None,
+    selection: Selection,
     refresh_period: RefreshPeriodOption = 0.2,
     duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
     *,
@@ -137,7 +139,7 @@ def _in_terminal(
     log_level: LogLevelOption = LogLevel.ERROR,
 ) -> None:
     log_to_stderr(log_level)
-    context = ViewerContext(refresh_period, tuple(module_id or ()))
+    context = ViewerContext(refresh_period, selection)
     viewer = make_viewer(spec, context, options)
     with Feed(servers.client(), Wanted.by(spec, context, tuple(servers.hosts))) as feed:
         terminal.run(viewer, feed, refresh_period, duration)

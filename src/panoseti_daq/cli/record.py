@@ -12,21 +12,20 @@ from typing import Annotated, Final
 import typer
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, with_options
+from panoseti_daq.cli.options import LogLevelOption, with_options
+from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.client.record import Recorder
-from panoseti_daq.pff import Gap
+from panoseti_daq.pff import Gap, Selection
 
 _PROGRESS_EVERY_S: Final = 1.0
 
 
-@with_options(SERVERS)
+@with_options(FRAMES_AND_KINDS, SERVERS)
 def record(
     out_dir: Annotated[Path, typer.Argument(help="Where to write module_N/RUN/FILE; made when it is not there.")],
-    module_id: ModuleIdOption = None,
-    movie: Annotated[bool, typer.Option(help="Record movie frames.")] = True,
-    pulse_height: Annotated[bool, typer.Option(help="Record pulse-height frames.")] = True,
+    selection: Selection,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin with the first frame of the run.")
     ] = False,
@@ -45,9 +44,7 @@ def record(
         async with servers.client() as client:
             blocks = client.stream_blocks(
                 servers.hosts,
-                movie=movie,
-                pulse_height=pulse_height,
-                module_ids=module_id or (),
+                selection=selection,
                 since="run" if from_start else None,
             )
             with contextlib.suppress(TimeoutError):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from panoseti_daq.cli.live import LiveTable, print_json, take
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, with_options
+from panoseti_daq.cli.options import LogLevelOption, with_options
+from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.pff import Selection
 
 
-@with_options(SERVERS)
+@with_options(FRAMES_AND_KINDS, SERVERS)
 def stream(
-    module_id: ModuleIdOption = None,
-    movie: Annotated[bool, typer.Option(help="Include movie images.")] = True,
-    pulse_height: Annotated[bool, typer.Option(help="Include pulse-height images.")] = True,
+    selection: Selection,
     refresh_period: Annotated[
         float, typer.Option(min=0, help="Least time between two images of one module and product, s.")
     ] = 1.0,
@@ -34,13 +35,7 @@ def stream(
         async with servers.client() as client:
             hosts = servers.hosts
             await asyncio.gather(*(client.ping(name, wait) for name in hosts or client.hosts))
-            frames = client.stream_frames(
-                hosts,
-                movie=movie,
-                pulse_height=pulse_height,
-                interval_s=refresh_period,
-                module_ids=module_id or (),
-            )
+            frames = client.stream_frames(hosts, selection=replace(selection, interval_s=refresh_period))
             counted = take(frames, count)
             await (print_json(counted) if json else LiveTable(", ".join(hosts) or "all hosts").show(counted))
 

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from panoseti_daq.client.aio import AioDaqDataClient
-from panoseti_daq.client.blocks import ReceivedBlock
 from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
 from panoseti_daq.client.nodes import HostSet
 from panoseti_daq.client.retry import HostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
+from panoseti_daq.wire.blocks import ReceivedBlock
 
 if TYPE_CHECKING:
     from panoseti_daq.client.blocking import DaqDataClient

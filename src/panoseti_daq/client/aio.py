@@ -13,11 +13,9 @@ from weakref import WeakSet
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.base import while_open
 from panoseti_daq.client.blocks import (
-    BlockDecoder,
     Progress,
-    ReceivedBlock,
     Since,
-    blocks_request,
+    begin_of,
 )
 from panoseti_daq.client.control import ControlClient
 from panoseti_daq.client.deprecated import also_by_mode
@@ -25,13 +23,14 @@ from panoseti_daq.client.images import ReceivedFrame, received_frame
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.client.nodes import Hosts, Node, Nodes
-from panoseti_daq.client.opening import as_dict, as_it_is, images_request, open_blocks, open_images
+from panoseti_daq.client.opening import as_dict, as_it_is, open_blocks, open_images
 from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.client.upload import Images, upload
 from panoseti_daq.errors import ClientStateError
-from panoseti_daq.pff import Gap
-from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.pff import Gap, Selection
+from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
+from panoseti_daq.wire.requests import frames_request
 
 _T = TypeVar("_T")
 
@@ -104,6 +103,7 @@ class AioDaqDataClient(ControlClient):
         parse_pano_images: bool = True,
         timeout: float | None = None,
         on_host_change: OnHostChange | None = None,
+        selection: Selection | None = None,
     ) -> ImageStream[Any]:
         """Newest images as they come: ``async with client.stream_images() as stream: async for image in stream``.
 
@@ -125,14 +125,16 @@ class AioDaqDataClient(ControlClient):
             End the streams after this many seconds; None for never.
         on_host_change
             Called with a `HostChange` when a host begins to stream, is lost or comes back.
+        selection
+            Which frames and how often, instead of kinds, interval and modules; also by data product and quabo.
         """
         encoding = pb.RAW if parse_pano_images else pb.STRUCT
-        request = images_request(
-            stream_movie_data, stream_pulse_height_data, update_interval_seconds, module_ids, encoding
+        selection = selection or Selection.of(
+            stream_movie_data, stream_pulse_height_data, module_ids, update_interval_seconds
         )
         convert: Callable[[pb.StreamImagesResponse, str], Any] = as_dict if parse_pano_images else as_it_is
         asking = Asking(wait_for_ready, on_host_change=on_host_change)
-        return self._stream(hosts, request, convert, asking, timeout)
+        return self._stream(hosts, selection, encoding, convert, asking, timeout)
 
     @also_by_mode
     def stream_frames(
@@ -146,12 +148,13 @@ class AioDaqDataClient(ControlClient):
         wait_for_ready: bool = False,
         persistent: bool = False,
         on_host_change: OnHostChange | None = None,
+        selection: Selection | None = None,
     ) -> ImageStream[ReceivedFrame]:
         """Newest frame of each key as it comes, with types and decoded where you look.
 
         Parameters
         ----------
-        hosts, module_ids, wait_for_ready, on_host_change
+        hosts, module_ids, wait_for_ready, on_host_change, selection
             As for `stream_images`.
         movie, pulse_height
             Which kinds; at least one.
@@ -160,8 +163,9 @@ class AioDaqDataClient(ControlClient):
         persistent
             Ask a host again whatever its stream ended with, as displays do; `on_host_change` gets the reason.
         """
-        request = images_request(movie, pulse_height, interval_s, module_ids, pb.RAW)
-        return self._stream(hosts, request, received_frame, Asking(wait_for_ready, persistent, on_host_change))
+        selection = selection or Selection.of(movie, pulse_height, module_ids, interval_s)
+        asking = Asking(wait_for_ready, persistent, on_host_change)
+        return self._stream(hosts, selection, pb.RAW, received_frame, asking)
 
     def stream_blocks(
         self,
@@ -174,6 +178,7 @@ class AioDaqDataClient(ControlClient):
         resume: str | None = None,
         wait_for_ready: bool = False,
         on_host_change: OnHostChange | None = None,
+        selection: Selection | None = None,
     ) -> BlockStream[ReceivedBlock | Gap]:
         """Every frame of each module and product in order, in blocks, and a `Gap` wherever frames are missing.
 
@@ -184,6 +189,9 @@ class AioDaqDataClient(ControlClient):
         ----------
         hosts, movie, pulse_height, module_ids, wait_for_ready, on_host_change
             As for `stream_frames`.
+        selection
+            Which frames, instead of kinds and modules; its interval does not matter. A choice of quabos divides
+            the blocks of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
         since
             Where to begin: None for the frames to come, ``"run"`` for the beginning of the active run, or a time:
             an aware datetime, or UTC s since 1970.
@@ -193,7 +201,8 @@ class AioDaqDataClient(ControlClient):
         """
         asking = Asking(wait_for_ready, on_host_change=on_host_change)
         progress, decode = Progress(resume), BlockDecoder()
-        request = blocks_request(movie, pulse_height, module_ids, since)
+        selection = selection or Selection.of(movie, pulse_height, module_ids)
+        request = frames_request(selection, begin_of(since))
 
         def convert(message: BlockMessage, host: str) -> ReceivedBlock | Gap:
             progress.note(message.head, host)
@@ -205,12 +214,15 @@ class AioDaqDataClient(ControlClient):
     def _stream(
         self,
         hosts: Hosts,
-        request: pb.StreamImagesRequest,
+        selection: Selection,
+        encoding: pb.Encoding,
         convert: Callable[[pb.StreamImagesResponse, str], _T],
         asking: Asking,
         timeout_s: float | None = None,
     ) -> ImageStream[_T]:
-        open_them = partial(open_images, request=request, asking=asking, timeout_s=timeout_s)
+        open_them = partial(
+            open_images, selection=selection, encoding=encoding, asking=asking, timeout_s=timeout_s
+        )
         return ImageStream(partial(self._begin, hosts, asking, open_them, convert is as_dict), convert)
 
     async def _begin(

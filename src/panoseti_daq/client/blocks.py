@@ -1,19 +1,17 @@
-"""Lossless streams: blocks and gaps as a server sends them, and the positions to continue at."""
+"""Lossless streams: the call to one host, and the positions to continue at."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import grpc
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.errors import ConfigError, PffError
-from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position
-from panoseti_daq.pff.layout import MAX_HEADER_BYTES
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.pff import Begin
 from panoseti_daq.wire.blocks import BlockMessage
 
 BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]
@@ -21,116 +19,28 @@ BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]
 Since = Literal["run"] | datetime | float | None
 
 
-@dataclass(frozen=True, eq=False)
-class ReceivedBlock(FrameBlock):
-    """Consecutive frames of one file, as a server sent them.
-
-    Attributes
-    ----------
-    host
-        DAQ node they come from.
-    run
-        Base name of the run directory.
-    sequence
-        Place of this message in the stream of that host, 0-based.
-    """
-
-    host: str = ""
-    run: str = ""
-    sequence: int = 0
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"data": bytes(self.data)}  # a view cannot be pickled
-
-    def __repr__(self) -> str:
-        return f"<ReceivedBlock {self.host} {self.file}#{self.first_frame_number}, {len(self)} frames>"
-
-
-class BlockDecoder:
-    """Blocks and gaps of the responses of one stream.
-
-    Keeps known layouts: finding one takes longer than the rest of a block.
-    """
-
-    def __init__(self) -> None:
-        self._layouts: dict[tuple[DataProduct, int], Layout] = {}
-
-    def __call__(self, message: BlockMessage, host: str) -> ReceivedBlock | Gap:
-        """Block or gap of a message.
-
-        Raises
-        ------
-        PffError
-            The message holds no frames of a known data product.
-        """
-        response, data = message.head, message.data
-        first = response.first
-        try:
-            product = DataProduct.from_token(first.product)
-        except ValueError as error:
-            raise PffError(f"{host}: {error}") from None
-        if response.gap:
-            position = Position(first.module_id, product, first.run, first.file, first.frame_number)
-            return Gap(position, response.frames or None, response.gap, host)
-        return ReceivedBlock(
-            data,
-            self._layout(data, len(data) // max(1, response.frames), product),
-            first.module_id,
-            first.file,
-            first.frame_number,
-            detected_unix_ns=response.detected_unix_ns,
-            host=host,
-            run=first.run,
-            sequence=response.sequence,
-        )
-
-    def _layout(self, data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
-        key = product, frame_size_bytes
-        layout = self._layouts.get(key)
-        if layout is None or not layout.is_valid(bytes(data[: layout.header_size_bytes])):
-            layout = self._layouts[key] = _discover(data, frame_size_bytes, product)
-        return layout
-
-
-def _discover(data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
-    """Layout of a block; the header of its first frame may be damaged."""
-    # A frame is larger than its image: a smaller size means that the message announces too many.
-    begins = range(0, len(data), frame_size_bytes) if frame_size_bytes > product.image_size_bytes else ()
-    for begin in begins:
-        try:
-            layout = Layout.discover(bytes(data[begin : begin + MAX_HEADER_BYTES]), product)
-        except PffError:
-            continue
-        if layout is not None and layout.frame_size_bytes == frame_size_bytes:
-            return layout
-    raise PffError(f"a block of {len(data)} bytes without one whole {product.token} header")
-
-
-def blocks_request(
-    movie: bool, pulse_height: bool, module_ids: Iterable[int], since: Since
-) -> pb.StreamFramesRequest:
-    """Request for all frames.
+def begin_of(since: Since) -> Begin:
+    """Return where a stream begins.
 
     Raises
     ------
     ConfigError
-        An argument is invalid.
+        `since` is invalid.
     """
-    begin, since_unix_ns = pb.StreamFramesRequest.NOW, 0
+    if since is None:
+        return Begin()
     if since == "run":
-        begin = pb.StreamFramesRequest.RUN
-    elif isinstance(since, datetime) and since.tzinfo is not None:
-        begin, since_unix_ns = pb.StreamFramesRequest.TIME, round(since.timestamp() * 1e6) * 1000
-    elif isinstance(since, float | int):
-        begin, since_unix_ns = pb.StreamFramesRequest.TIME, round(since * 1e9)
-    elif since is not None:
-        raise ConfigError(f"invalid since: {since!r}; allowed: None, 'run', an aware datetime, UTC s since 1970")
+        return Begin(0)
     try:
-        return pb.StreamFramesRequest(
-            movie=movie, pulse_height=pulse_height, module_ids=module_ids, begin=begin, since_unix_ns=since_unix_ns
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"a stream cannot be asked for that: {error}") from None
+        if isinstance(since, datetime) and since.tzinfo is not None:
+            unix_ns = round(since.timestamp() * 1e6) * 1000
+        else:
+            unix_ns = round(since * 1e9)  # type: ignore[operator]  # a TypeError is what is caught
+    except (TypeError, ValueError, OverflowError):
+        unix_ns = -1
+    if not 0 <= unix_ns < 2**64:
+        raise ConfigError(f"invalid since: {since!r}; allowed: None, 'run', an aware datetime, UTC s since 1970")
+    return Begin(unix_ns)
 
 
 def next_position(response: pb.StreamFramesResponse) -> pb.Position:

@@ -8,12 +8,12 @@ import logging
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.base import ClientBase, while_open
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.hp_io import init_request
 from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet
 from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.wire.requests import init_request
 
 _log = logging.getLogger(__name__)
 

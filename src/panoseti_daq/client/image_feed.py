@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 import grpc
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.wire.image import quabo_of
+from panoseti_daq.pff import Selection
+from panoseti_daq.wire.image import is_selected, quabo_of
 
 StreamCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, pb.StreamImagesResponse]
 
@@ -26,12 +27,15 @@ class ImageFeed:
     ----------
     make_call
         Makes the call, given whether the host was lost.
+    selection
+        What was asked for: a server of the predecessor knows neither products nor quabos, and sends them all.
     """
 
     outlives_server = False
 
-    def __init__(self, make_call: Callable[[bool], StreamCall]) -> None:
+    def __init__(self, make_call: Callable[[bool], StreamCall], selection: Selection | None = None) -> None:
         self._make_call = make_call
+        self._selection = selection if selection and (selection.products or selection.quabos) else None
         self._seen = Seen()
 
     def call(self, *, again: bool) -> StreamCall:
@@ -40,7 +44,9 @@ class ImageFeed:
 
     def new_in(self, message: pb.StreamImagesResponse) -> Iterable[pb.StreamImagesResponse]:
         """Return its frames, one response each, but those that came before the host was lost."""
-        responses = message.batch or (message,)
+        responses: Iterable[pb.StreamImagesResponse] = message.batch or (message,)
+        if (selection := self._selection) is not None:
+            responses = [response for response in responses if is_selected(response.pano_image, selection)]
         return [response for response in responses if not self._seen.before(response.pano_image)]
 
     def lost(self) -> None:

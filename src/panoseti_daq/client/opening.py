@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -14,8 +14,9 @@ from panoseti_daq.client.latest import LosslessInbox, NewestInbox
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.client.nodes import Node
 from panoseti_daq.client.retry import Asking
-from panoseti_daq.errors import ConfigError
+from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.wire.requests import images_request
 
 READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is read then
 
@@ -23,17 +24,20 @@ READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is 
 def open_images(
     tasks: asyncio.TaskGroup,
     nodes: Mapping[str, Node],
-    request: pb.StreamImagesRequest,
+    selection: Selection,
+    encoding: pb.Encoding,
     asking: Asking,
     timeout_s: float | None,
 ) -> MergedStream[pb.StreamImagesResponse]:
     """Begin to stream the newest frames of hosts."""
+    request = images_request(selection, encoding)
 
     def feed(node: Node) -> ImageFeed:
         return ImageFeed(
             lambda again: node.stream_images(
                 request, wait_for_ready=again or asking.wait_for_ready, timeout_s=timeout_s
-            )
+            ),
+            selection,
         )
 
     return MergedStream(tasks, {host: feed(node) for host, node in nodes.items()}, NewestInbox(), asking)
@@ -60,29 +64,6 @@ def open_blocks(
 
     feeds = {host: feed(host, node) for host, node in nodes.items()}
     return MergedStream(tasks, feeds, LosslessInbox[BlockMessage](READ_AHEAD * len(feeds)), asking)
-
-
-def images_request(
-    movie: bool, pulse_height: bool, interval_s: float, module_ids: Iterable[int], encoding: pb.Encoding
-) -> pb.StreamImagesRequest:
-    """Return the request for the newest frames.
-
-    Raises
-    ------
-    ConfigError
-        An argument is invalid.
-    """
-    try:
-        return pb.StreamImagesRequest(
-            stream_movie_data=movie,
-            stream_pulse_height_data=pulse_height,
-            update_interval_seconds=interval_s,
-            module_ids=module_ids,
-            encoding=encoding,
-            batches=encoding == pb.RAW,
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"a stream cannot be asked for that: {error}") from None
 
 
 def as_dict(response: pb.StreamImagesResponse, host: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from panoseti_daq.client.blocks import ReceivedBlock
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import Gap
+from panoseti_daq.wire.blocks import ReceivedBlock
 
 GAPS_FILE: Final = "gaps.jsonl"  # in the run directory: a line for each gap
 

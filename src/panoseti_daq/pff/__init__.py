@@ -10,12 +10,13 @@ from panoseti_daq.pff.frame import Frame, Key
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.layout import Layout, encode_frame
 from panoseti_daq.pff.names import PffName, RunName
-from panoseti_daq.pff.position import Gap, Position
+from panoseti_daq.pff.position import Begin, Gap, Position, Stretch
 from panoseti_daq.pff.product import DataProduct, Kind, ModuleProduct
 from panoseti_daq.pff.selection import Selection
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
 __all__ = [
+    "Begin",
     "DataProduct",
     "Frame",
     "FrameBlock",
@@ -31,6 +32,7 @@ __all__ = [
     "Quality",
     "RunName",
     "Selection",
+    "Stretch",
     "TimeStatus",
     "encode_frame",
     "open_file",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -186,6 +187,27 @@ class FrameBlock:
         by_quabo = {quabo: np.flatnonzero(self.valid & (numbers == quabo)) for quabo in quabos}
         by_last = sorted(by_quabo.items(), key=lambda item: int(item[1][-1]))
         return {Key(self.module_id, self.product, quabo): rows for quabo, rows in by_last}
+
+    def of_quabos(self, quabos: Collection[int]) -> Iterator[Self]:
+        """Yield the block, or the consecutive frames in it that come from one of `quabos`.
+
+        Parameters
+        ----------
+        quabos
+            Quabos of ph256; empty for all. The other products are of all of them. A frame whose header does not
+            parse is of none.
+        """
+        if not quabos or not self.product.one_quabo:
+            yield self
+            return
+        rows = sorted(i for key, rows in self.rows.items() if key.quabo in quabos for i in rows)
+        size, data = self.layout.frame_size_bytes, memoryview(self.data)
+        for _, run in groupby(enumerate(rows), key=lambda item: item[1] - item[0]):
+            places = [int(row) for _, row in run]
+            first, end = places[0], places[-1] + 1
+            yield replace(
+                self, data=data[first * size : end * size], first_frame_number=self.first_frame_number + first
+            )
 
     def newest(self, flags: Flags | None = None) -> dict[Key, Frame]:
         """Return the last frame of each key whose header parses, in the order in which they stand in the file.

@@ -1,9 +1,10 @@
-"""Positions in the files of a module and product, and gaps."""
+"""Positions in the files of a module and product, the frames there, and gaps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from panoseti_daq.pff.block import FrameBlock
 from panoseti_daq.pff.product import DataProduct
 
 
@@ -26,6 +27,31 @@ class Position:
     run: str
     file: str
     frame_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where the reading of all frames begins.
+
+    Attributes
+    ----------
+    since_unix_ns
+        In what is there at first: with the first frame of the active run that was not taken before this time,
+        UTC ns since 1970, so 0 for the first of the run; None for the frames to come.
+    resume
+        Instead, for these modules and products, at most one each: where to go on.
+    """
+
+    since_unix_ns: int | None = None
+    resume: tuple[Position, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive frames, and the position of the first."""
+
+    first: Position
+    block: FrameBlock
 
 
 @dataclass(frozen=True, slots=True)

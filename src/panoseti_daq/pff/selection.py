@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import Any, Final, Self
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff.frame import Key
@@ -28,7 +28,7 @@ class Selection:
     modules
         Telescope modules, 0-255.
     products
-        Data products; may be given by their tokens, such as ``"img16"``.
+        Data products.
     quabos
         Quabos of ph256, 0-3. An image of any other product holds all four quabos, and belongs to every choice.
     interval_s
@@ -56,6 +56,46 @@ class Selection:
         }
         for name, value in valid.items():
             object.__setattr__(self, name, value)
+        if self.products and not any(product.kind in self.kinds for product in self.products):
+            chosen = ", ".join(product.token for product in DataProduct if product in self.products)
+            allowed = ", ".join(product.token for product in DataProduct if product.kind in self.kinds)
+            raise ConfigError(f"invalid products: {chosen}; allowed for these kinds: {allowed or 'none'}")
+
+    @classmethod
+    def of(
+        cls,
+        movie: bool = True,
+        pulse_height: bool = True,
+        module_ids: Iterable[int] | None = (),
+        interval_s: float = 0.0,
+        products: Iterable[DataProduct | str] | None = (),
+        quabos: Iterable[int] | None = (),
+    ) -> Self:
+        """Return the selection that arguments of the clients or options of commands stand for.
+
+        Parameters
+        ----------
+        movie, pulse_height
+            Whether each of the kinds is wanted.
+        module_ids, products, quabos
+            Any iterable; None for all. Products may be tokens, such as ``"img16"``.
+        interval_s
+            Least time between two frames of one key, s.
+
+        Raises
+        ------
+        ConfigError
+            A value is invalid.
+        """
+        every: dict[str, Any] = {"module_ids": module_ids, "products": products, "quabos": quabos}
+        for key, values in every.items():
+            try:
+                every[key] = tuple(() if values is None else values)
+            except TypeError:
+                raise ConfigError(f"invalid {key}: {values!r}; allowed: a list") from None
+        return cls(
+            kinds_of(movie, pulse_height), every["module_ids"], every["products"], every["quabos"], interval_s
+        )
 
     def __contains__(self, key: Key) -> bool:
         return (
@@ -107,3 +147,7 @@ def _seconds(value: Any) -> float:
     if math.isnan(seconds):
         raise ConfigError(f"invalid update_interval_seconds: {value!r} is not a number")
     return max(0.0, seconds)
+
+
+EVERYTHING: Final = Selection()
+"""All frames, as fast as they come."""

@@ -15,18 +15,19 @@ from grpc import StatusCode
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
-from panoseti_daq.config.hp_io import HpIoConfig, check_module_ids
+from panoseti_daq.config.hp_io import check_module_ids
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.hub import Growth
-from panoseti_daq.pff import ModuleProduct, Selection
+from panoseti_daq.pff import ModuleProduct
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
-from panoseti_daq.service.frames import FrameReader, message_of
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.peers import Context, PeerLog
+from panoseti_daq.sources.reader import FrameReader
+from panoseti_daq.wire.blocks import write_item
 from panoseti_daq.wire.image import frame_of
 from panoseti_daq.wire.newest import StreamEncoder
-from panoseti_daq.wire.requests import selected_frames, selected_images
+from panoseti_daq.wire.requests import hp_io_of_request, selected_frames, selected_images
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ RESCAN_INTERVAL_S: Final = 5.0  # a stream of all frames looks at the directorie
 _MAX_DETAILS: Final = 500  # characters; they travel in a header, and may repeat what a client sent
 
 _T = TypeVar("_T")
+_V = TypeVar("_V")
 
 
 class DaqDataServicer:
@@ -100,7 +102,7 @@ class DaqDataServicer:
 
     async def stream_frames(self, request: pb.StreamFramesRequest, context: Context) -> None:
         """Write every frame that `request` selects, in order, at the pace of the client."""
-        selection = _read(selected_frames, request)
+        selection, begin = _read(selected_frames, request)
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
@@ -110,11 +112,8 @@ class DaqDataServicer:
                     StatusCode.FAILED_PRECONDITION, "uploads are in no file: only the newest frames are available"
                 )
             keep_freed_memory()
-            try:
-                reader = FrameReader(directory, selection, request)
-            except PffError as error:  # about what the client sent
-                raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
-            log.info("streaming all frames, resuming %d products", len(request.resume))
+            reader = FrameReader(directory, selection, begin)
+            log.info("streaming all frames of %s, resuming %d products", selection, len(begin.resume))
             try:
                 with stream.following.hub.growth() as growth:
                     async for message in _messages(reader, growth):
@@ -127,16 +126,10 @@ class DaqDataServicer:
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, context: Context) -> pb.InitHpIoResponse:
         """Follow what `request` says."""
-        config = HpIoConfig(
-            request.data_dir,
-            request.update_interval_seconds,
-            tuple(sorted(set(request.module_ids))),
-            request.simulate_daq,
-            force=request.force,
-        )
+        config = hp_io_of_request(request)
         log = PeerLog(_log, context)
-        log.info("InitHpIo for %s%s", config, ", by force" if request.force else "")
-        message = await self._acquisition.configure(config, force=request.force, peer=log.peer)
+        log.info("InitHpIo for %s%s", config, ", by force" if config.force else "")
+        message = await self._acquisition.configure(config, force=config.force, peer=log.peer)
         return pb.InitHpIoResponse(success=True, error_message=message)
 
     async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], context: Context) -> Empty:
@@ -175,7 +168,7 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
     sequence = itertools.count()
 
     def read(grown: Collection[ModuleProduct] | None) -> list[bytes]:
-        return [message_of(item, next(sequence)).serialize() for item in reader.read(grown)]
+        return [write_item(item, next(sequence)).serialize() for item in reader.read(grown)]
 
     reading = loop.run_in_executor(None, read, None)
     while True:
@@ -192,7 +185,7 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
             yield message
 
 
-def _read(reader: Callable[[_T], Selection], request: _T) -> Selection:
+def _read(reader: Callable[[_T], _V], request: _T) -> _V:
     try:
         return reader(request)
     except ConfigError as error:  # about what the client sent

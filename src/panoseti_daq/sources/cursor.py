@@ -15,19 +15,21 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, FrameBlock, Gap, PffName, Position, RunName, TimeStatus, open_file
+from panoseti_daq.pff import (
+    DataProduct,
+    FrameBlock,
+    Gap,
+    PffName,
+    Position,
+    RunName,
+    Stretch,
+    TimeStatus,
+    open_file,
+)
 from panoseti_daq.sources.tail import Tail
 
 BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB unless told otherwise
 LOOK_AHEAD_EVERY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Consecutive frames, and the position of the first."""
-
-    first: Position
-    block: FrameBlock
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -16,7 +16,8 @@ from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedFrame
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, PffError
-from panoseti_daq.pff import Key
+from panoseti_daq.pff import Key, Selection
+from panoseti_daq.pff.selection import EVERYTHING, kinds_of
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
@@ -111,35 +112,32 @@ class Wanted:
     ----------
     hosts
         Which; empty for all that the client knows.
-    movie, pulse_height
-        Which kinds.
-    interval_s
-        Least time between two frames of one key, s.
-    module_ids
-        Which; empty for all.
+    selection
+        Which frames, and how often.
     status_period_s
         How often to ask the servers what they say of themselves, s; None for never.
     """
 
     hosts: tuple[str, ...] = ()
-    movie: bool = True
-    pulse_height: bool = True
-    interval_s: float = 1.0
-    module_ids: tuple[int, ...] = ()
+    selection: Selection = EVERYTHING
     status_period_s: float | None = None
 
     @classmethod
     def by(cls, spec: ViewerSpec, context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
-        """What a viewer asks for."""
+        """Return what a viewer asks for.
+
+        Raises
+        ------
+        ConfigError
+            The frames that were asked for are of no kind that the viewer shows.
+        """
         period_s = context.refresh_period_s
-        return cls(
-            hosts,
-            spec.movie,
-            spec.pulse_height,
-            period_s if spec.interval_s is None else spec.interval_s,
-            context.module_ids,
-            period_s if spec.status else None,
+        selection = replace(
+            context.selection,
+            kinds=kinds_of(spec.movie, spec.pulse_height),
+            interval_s=period_s if spec.interval_s is None else spec.interval_s,
         )
+        return cls(hosts, selection, period_s if spec.status else None)
 
 
 class Feed:
@@ -232,13 +230,9 @@ class Feed:
 
     async def _stream(self, hosts: tuple[str, ...]) -> None:
         """Stream until the client is left."""
-        wanted = self._wanted
         async with self._client.stream_frames(
             hosts,
-            movie=wanted.movie,
-            pulse_height=wanted.pulse_height,
-            interval_s=wanted.interval_s,
-            module_ids=wanted.module_ids,
+            selection=self._wanted.selection,
             on_host_change=self._note,
             wait_for_ready=True,
             persistent=True,

@@ -26,7 +26,7 @@ from typing import Any
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.client.images import frame_of_dict
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.pff import Frame
+from panoseti_daq.pff import Frame, Selection
 from panoseti_daq.viewers.plugin import (
     Surface,
     ViewerContext,
@@ -79,7 +79,7 @@ class Picture:
         self._application = application(off_screen=True)
         from PySide6.QtCore import Qt
 
-        self._viewer = make_viewer(spec, ViewerContext(interval_s, tuple(module_ids)), options)
+        self._viewer = make_viewer(spec, ViewerContext(interval_s, Selection.of(module_ids=module_ids)), options)
         self._interval_s = interval_s
         self._handle: Any = None  # IPython's, of the output that is renewed
         self._shown_s = -math.inf

@@ -14,6 +14,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from panoseti_daq.errors import DaqError, ViewerError
+from panoseti_daq.pff import Key, Selection
+from panoseti_daq.pff.selection import EVERYTHING
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from panoseti_daq._proto import daq_data_pb2 as pb
     from panoseti_daq.client import ReceivedFrame
-    from panoseti_daq.pff import Key
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +45,17 @@ class ViewerContext:
     ----------
     refresh_period_s
         Time between two calls of `redraw`, s.
-    module_ids
-        Modules that were selected; empty for all.
+    selection
+        Selected frames; of them the viewer gets the kinds that its spec names.
     """
 
     refresh_period_s: float = 1.0
-    module_ids: tuple[int, ...] = ()
+    selection: Selection = EVERYTHING
+
+    @property
+    def module_ids(self) -> tuple[int, ...]:
+        """Modules that were asked for; empty for all."""
+        return tuple(sorted(self.selection.modules))
 
 
 class Viewer(Protocol):

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
+from panoseti_daq.pff import Selection
 from panoseti_daq.viewers.feed import Handover, HostState
 from panoseti_daq.viewers.notebook import Image, Picture, received, window_viewer
 from panoseti_daq.viewers.plugin import ViewerContext, make_viewer
@@ -101,7 +102,7 @@ class _ScriptPlot:
         return self._surface
 
     def _open(self) -> _Surface:
-        context = ViewerContext(self.plot_update_interval, self._module_ids)
+        context = ViewerContext(self.plot_update_interval, Selection(modules=self._module_ids))
         if self.jupyter_notebook:
             picture = Picture(
                 self._viewer,

@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.pff import Selection
+from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.viewers import qt
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, describe, make_viewer
 
@@ -51,7 +53,7 @@ def show(
     make_client: Callable[[], AioDaqDataClient],
     *,
     hosts: Sequence[str] = (),
-    module_ids: Iterable[int] = (),
+    selection: Selection = EVERYTHING,
     refresh_period_s: float = 1.0,
     snapshot: Screenshot | None = None,
 ) -> None:
@@ -65,8 +67,10 @@ def show(
         What to show, and the values of its options.
     make_client
         Makes a client that is not yet entered; called once per viewer.
-    hosts, module_ids
+    hosts
         Which; empty for all.
+    selection
+        Which frames; of them each viewer gets the kinds that its spec names, as often as its spec says.
     refresh_period_s
         Time between two redraws, s.
     snapshot
@@ -91,7 +95,7 @@ def show(
     from panoseti_daq.viewers.feed import Feed, Wanted
     from panoseti_daq.viewers.window import HostWindow
 
-    context = ViewerContext(refresh_period_s, tuple(module_ids))
+    context = ViewerContext(refresh_period_s, selection)
     with _Stop(app) as stop, ExitStack() as feeds:
         windows = []
         for spec, options in viewers:

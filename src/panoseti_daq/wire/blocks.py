@@ -1,4 +1,4 @@
-"""StreamFramesResponse: messages of half a megabyte of frames, made and read with as few copies as gRPC allows.
+"""StreamFramesResponse, both ways: half a megabyte of frames with as few copies as gRPC allows.
 
 Protobuf copies what it reads, twice. The frames are the last field of a StreamFramesResponse, so they are put
 behind the rest of the message, and found there.
@@ -7,11 +7,15 @@ behind the rest of the message, and found there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from google.protobuf.message import DecodeError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position, Stretch
+from panoseti_daq.pff.layout import MAX_HEADER_BYTES
+from panoseti_daq.wire.position import position_message
 
 _DATA_TAG: Final = pb.StreamFramesResponse.DATA_FIELD_NUMBER << 3 | 2
 # Wire types of protobuf, and how many bytes of value they have.
@@ -66,6 +70,111 @@ class BlockMessage:
             raise DecodeError(f"a StreamFramesResponse ends within a field, after {end} bytes") from None
         head = pb.StreamFramesResponse.FromString(message)  # the frames are missing, or stand elsewhere
         return cls(head, head.data)
+
+
+def write_item(item: Stretch | Gap | Position, sequence: int) -> BlockMessage:
+    """Return the message of frames, of a gap, or of where the reading of a module and product begins.
+
+    Parameters
+    ----------
+    item
+        What a server's reader has read.
+    sequence
+        Place in the stream, 0-based.
+    """
+    first = item if isinstance(item, Position) else item.first
+    head = pb.StreamFramesResponse(sequence=sequence, first=position_message(first))
+    if isinstance(item, Gap):
+        head.frames, head.gap = item.n_frames or 0, item.reason
+    elif isinstance(item, Stretch):
+        head.frames, head.detected_unix_ns = len(item.block), item.block.detected_unix_ns
+        return BlockMessage(head, memoryview(item.block.data))
+    return BlockMessage(head)
+
+
+@dataclass(frozen=True, eq=False)
+class ReceivedBlock(FrameBlock):
+    """Consecutive frames of one file, as a server sent them.
+
+    Attributes
+    ----------
+    host
+        DAQ node they come from.
+    run
+        Base name of the run directory.
+    sequence
+        Place of this message in the stream of that host, 0-based.
+    """
+
+    host: str = ""
+    run: str = ""
+    sequence: int = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"data": bytes(self.data)}  # a view cannot be pickled
+
+    def __repr__(self) -> str:
+        return f"<ReceivedBlock {self.host} {self.file}#{self.first_frame_number}, {len(self)} frames>"
+
+
+class BlockDecoder:
+    """Blocks and gaps of the responses of one stream.
+
+    Keeps known layouts: finding one takes longer than the rest of a block.
+    """
+
+    def __init__(self) -> None:
+        self._layouts: dict[tuple[DataProduct, int], Layout] = {}
+
+    def __call__(self, message: BlockMessage, host: str) -> ReceivedBlock | Gap:
+        """Block or gap of a message.
+
+        Raises
+        ------
+        PffError
+            The message holds no frames of a known data product.
+        """
+        response, data = message.head, message.data
+        first = response.first
+        try:
+            product = DataProduct.from_token(first.product)
+        except ValueError as error:
+            raise PffError(f"{host}: {error}") from None
+        if response.gap:
+            position = Position(first.module_id, product, first.run, first.file, first.frame_number)
+            return Gap(position, response.frames or None, response.gap, host)
+        return ReceivedBlock(
+            data,
+            self._layout(data, len(data) // max(1, response.frames), product),
+            first.module_id,
+            first.file,
+            first.frame_number,
+            detected_unix_ns=response.detected_unix_ns,
+            host=host,
+            run=first.run,
+            sequence=response.sequence,
+        )
+
+    def _layout(self, data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
+        key = product, frame_size_bytes
+        layout = self._layouts.get(key)
+        if layout is None or not layout.is_valid(bytes(data[: layout.header_size_bytes])):
+            layout = self._layouts[key] = _discover(data, frame_size_bytes, product)
+        return layout
+
+
+def _discover(data: bytes | memoryview, frame_size_bytes: int, product: DataProduct) -> Layout:
+    """Layout of a block; the header of its first frame may be damaged."""
+    # A frame is larger than its image: a smaller size means that the message announces too many.
+    begins = range(0, len(data), frame_size_bytes) if frame_size_bytes > product.image_size_bytes else ()
+    for begin in begins:
+        try:
+            layout = Layout.discover(bytes(data[begin : begin + MAX_HEADER_BYTES]), product)
+        except PffError:
+            continue
+        if layout is not None and layout.frame_size_bytes == frame_size_bytes:
+            return layout
+    raise PffError(f"a block of {len(data)} bytes without one whole {product.token} header")
 
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, Frame, Header, Kind, Quality, TimeStatus
+from panoseti_daq.pff import DataProduct, Frame, Header, Key, Kind, Quality, Selection, TimeStatus
 from panoseti_daq.pff.flags import quality_of
 from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.layout import format_header
@@ -20,10 +20,12 @@ from panoseti_daq.wire.header import quabo_of as quabo_of_packed
 
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}
-_NUMBERS: Final = {product: getattr(pb, product.name) for product in DataProduct}
+NUMBERS: Final = {product: getattr(pb, product.name) for product in DataProduct}
+"""Number of each data product."""
 _STATUSES: Final = {status: getattr(pb, status.name) for status in TimeStatus}
-_PRODUCT_OF: Final = {number: product for product, number in _NUMBERS.items()}
-_PRODUCTS: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
+PRODUCTS: Final = {number: product for product, number in NUMBERS.items()}
+"""Data product of each number of the enum of the wire."""
+_BY_SHAPE: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct}
 
 
 def as_struct(frame: Frame) -> pb.PanoImage:
@@ -48,7 +50,7 @@ def as_raw(frame: Frame) -> pb.PanoImage:
     product, header = frame.product, frame.header
     packed = pack(header) if header.other is None else b""
     return pb.PanoImage(
-        product=_NUMBERS[product],
+        product=NUMBERS[product],
         file=frame.file,
         frame_number=frame.frame_number,
         module_id=frame.module_id,
@@ -62,7 +64,7 @@ def as_raw(frame: Frame) -> pb.PanoImage:
 
 def _product_of(image: pb.PanoImage) -> DataProduct:
     kind, shape = _KINDS.get(image.type), tuple(image.shape)
-    product = _PRODUCTS.get((kind, shape, image.bytes_per_pixel))  # type: ignore[arg-type]
+    product = _BY_SHAPE.get((kind, shape, image.bytes_per_pixel))  # type: ignore[arg-type]
     if product is None:
         raise PffError(f"no data product is {kind}, {shape}, {image.bytes_per_pixel} bytes per pixel")
     return product
@@ -87,7 +89,7 @@ def read_image(image: pb.PanoImage) -> tuple[DataProduct, bytes, Header, Quality
     PffError
         It is not an image of a data product, or its header does not parse.
     """
-    product = _PRODUCT_OF.get(image.product) or _product_of(image)
+    product = PRODUCTS.get(image.product) or _product_of(image)
     judged = None
     try:
         pixels = image.pixels
@@ -125,6 +127,16 @@ def frame_of(image: pb.PanoImage) -> Frame:
             f"quabo_num of a {product.token} header is {header.quabo_num}; it is within 0-{N_QUABOS - 1}"
         )
     return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
+
+
+def is_selected(image: pb.PanoImage, selection: Selection) -> bool:
+    """Return whether a message is one of a frame that is selected, or of none, which reading it shows."""
+    try:
+        product = PRODUCTS.get(image.product) or _product_of(image)
+    except PffError:
+        return True
+    quabo = quabo_of(image)
+    return Key(image.module_id, product, None if quabo is None else int(quabo)) in selection
 
 
 def quabo_of(image: pb.PanoImage) -> float | None:

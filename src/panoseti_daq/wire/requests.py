@@ -1,38 +1,31 @@
-"""Requests: a `Selection` as StreamImagesRequest and StreamFramesRequest, and back."""
+"""Requests, both ways: what is selected, where to begin, and what to follow."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Any, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.errors import ConfigError
-from panoseti_daq.pff import Kind, Selection
+from panoseti_daq.config.hp_io import HpIoConfig
+from panoseti_daq.errors import ConfigError, PffError
+from panoseti_daq.pff import Begin, DataProduct, Kind, Selection
 from panoseti_daq.pff.selection import kinds_of
+from panoseti_daq.wire.image import NUMBERS, PRODUCTS
+from panoseti_daq.wire.position import position_message, position_of
 
 _NO_KIND: Final = "invalid {0} and {1}: both false; at least one must be true"
 
 
 def images_request(selection: Selection, encoding: pb.Encoding) -> pb.StreamImagesRequest:
-    """Return the request for the newest frames."""
+    """Return the request for the newest frames, for a StreamImages call."""
     return pb.StreamImagesRequest(
         stream_movie_data=Kind.MOVIE in selection.kinds,
         stream_pulse_height_data=Kind.PULSE_HEIGHT in selection.kinds,
         update_interval_seconds=selection.interval_s,
-        module_ids=sorted(selection.modules),
         encoding=encoding,
         batches=encoding == pb.RAW,
+        **_which(selection),
     )
-
-
-def frames_request(selection: Selection, begin: pb.StreamFramesRequest) -> pb.StreamFramesRequest:
-    """Return the request for all frames; `begin` says from where on."""
-    request = pb.StreamFramesRequest(
-        movie=Kind.MOVIE in selection.kinds,
-        pulse_height=Kind.PULSE_HEIGHT in selection.kinds,
-        module_ids=sorted(selection.modules),
-    )
-    request.MergeFrom(begin)
-    return request
 
 
 def selected_images(request: pb.StreamImagesRequest) -> Selection:
@@ -46,11 +39,82 @@ def selected_images(request: pb.StreamImagesRequest) -> Selection:
     if not (request.stream_movie_data or request.stream_pulse_height_data):
         raise ConfigError(_NO_KIND.format("stream_movie_data", "stream_pulse_height_data"))
     kinds = kinds_of(request.stream_movie_data, request.stream_pulse_height_data)
-    return Selection(kinds, request.module_ids, interval_s=request.update_interval_seconds)
+    return _selection(request, kinds, request.update_interval_seconds)
 
 
-def selected_frames(request: pb.StreamFramesRequest) -> Selection:
-    """Return which of all frames a request asks for; errors as for `selected_images`."""
+def frames_request(selection: Selection, begin: Begin) -> pb.StreamFramesRequest:
+    """Return the request for all frames, for a StreamFrames call; it has no interval."""
+    since_unix_ns, begin_at = begin.since_unix_ns, pb.StreamFramesRequest.NOW
+    if since_unix_ns is not None:
+        begin_at = pb.StreamFramesRequest.TIME if since_unix_ns else pb.StreamFramesRequest.RUN
+    return pb.StreamFramesRequest(
+        movie=Kind.MOVIE in selection.kinds,
+        pulse_height=Kind.PULSE_HEIGHT in selection.kinds,
+        begin=begin_at,
+        since_unix_ns=since_unix_ns or 0,
+        resume=map(position_message, begin.resume),
+        **_which(selection),
+    )
+
+
+def selected_frames(request: pb.StreamFramesRequest) -> tuple[Selection, Begin]:
+    """Return which of all frames a request asks for, and where they begin.
+
+    Raises
+    ------
+    ConfigError
+        A field is invalid; says which, its value and what is allowed.
+    """
     if not (request.movie or request.pulse_height):
         raise ConfigError(_NO_KIND.format("movie", "pulse_height"))
-    return Selection(kinds_of(request.movie, request.pulse_height), request.module_ids)
+    since_unix_ns = {pb.StreamFramesRequest.RUN: 0, pb.StreamFramesRequest.TIME: request.since_unix_ns}
+    try:
+        begin = Begin(since_unix_ns.get(request.begin), tuple(map(position_of, request.resume)))
+    except PffError as error:
+        raise ConfigError(f"invalid resume: {error}") from error
+    return _selection(request, kinds_of(request.movie, request.pulse_height)), begin
+
+
+def _which(selection: Selection) -> dict[str, Any]:
+    """Return the fields that both requests have under the same names."""
+    return {
+        "module_ids": sorted(selection.modules),
+        "products": [NUMBERS[product] for product in DataProduct if product in selection.products],
+        "quabos": sorted(selection.quabos),
+    }
+
+
+def _selection(
+    request: pb.StreamImagesRequest | pb.StreamFramesRequest, kinds: Collection[Kind], interval_s: float = 0.0
+) -> Selection:
+    return Selection(kinds, request.module_ids, _products(request.products), request.quabos, interval_s)
+
+
+def _products(numbers: Iterable[int]) -> list[DataProduct]:
+    try:
+        return [PRODUCTS[number] for number in numbers]
+    except KeyError as error:
+        allowed = ", ".join(f"{number} ({product.token})" for number, product in PRODUCTS.items())
+        raise ConfigError(f"invalid products: {error.args[0]}; allowed: {allowed}") from None
+
+
+def init_request(config: HpIoConfig, node_data_dir: str) -> pb.InitHpIoRequest:
+    """Return the request to follow `config`; an empty ``data_dir`` means `node_data_dir`, that of daq_config."""
+    return pb.InitHpIoRequest(
+        data_dir=config.data_dir or node_data_dir,
+        update_interval_seconds=config.update_interval_s,
+        force=config.force,
+        simulate_daq=config.simulate,
+        module_ids=config.module_ids,
+    )
+
+
+def hp_io_of_request(request: pb.InitHpIoRequest) -> HpIoConfig:
+    """Return what a request asks to follow; `HpIoConfig.check` tells whether it is valid."""
+    return HpIoConfig(
+        request.data_dir,
+        request.update_interval_seconds,
+        tuple(sorted(set(request.module_ids))),
+        request.simulate_daq,
+        force=request.force,
+    )

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.blocks import BlockFeed, Progress, blocks_request
+from panoseti_daq.client.blocks import BlockFeed, Progress, begin_of
+from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.wire.requests import frames_request
 
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 
@@ -26,7 +28,7 @@ class Calls:
 @pytest.mark.parametrize("since", [None, "run", 1_767_225_600.0])
 def test_a_host_that_never_answered_is_asked_the_same_again(since: Any) -> None:
     calls = Calls()
-    feed = BlockFeed(calls, blocks_request(True, True, (1,), since), "host", Progress())
+    feed = BlockFeed(calls, frames_request(Selection(modules=(1,)), begin_of(since)), "host", Progress())
     feed.call(again=False)
     feed.lost()
     feed.call(again=True)
@@ -35,7 +37,7 @@ def test_a_host_that_never_answered_is_asked_the_same_again(since: Any) -> None:
 
 def test_after_a_break_it_goes_on_where_the_host_was() -> None:
     calls, progress = Calls(), Progress()
-    feed = BlockFeed(calls, blocks_request(True, True, (), None), "host", progress)
+    feed = BlockFeed(calls, frames_request(Selection(), begin_of(None)), "host", progress)
     feed.call(again=False)
     place = pb.Position(module_id=1, product="img16", run=RUN)
     assert not feed.new_in(BlockMessage(pb.StreamFramesResponse(first=place)))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.frames import append as append_to
 from support.frames import frame_bytes
 
-from panoseti_daq.pff import DataProduct, Gap, Position, open_file
-from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
+from panoseti_daq.pff import DataProduct, Gap, Position, Stretch, open_file
+from panoseti_daq.sources.cursor import Cursor, earliest_run, position_in_run
 
 PH256 = DataProduct.PH256
 RUN_1 = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"

@@ -19,14 +19,14 @@ from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import HostError, PffError
-from panoseti_daq.pff import DataProduct
+from panoseti_daq.pff import DataProduct, Kind, Selection
 from panoseti_daq.service.server import running_server
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
 from panoseti_daq.viewers.feed import Feed, Wanted
 
 
 def feed_of(*hosts: str, **wanted: object) -> Feed:
-    return Feed(AioDaqDataClient.connect(*hosts), Wanted(hosts, interval_s=0.0, **wanted))  # type: ignore[arg-type]
+    return Feed(AioDaqDataClient.connect(*hosts), Wanted(hosts, Selection(), **wanted))  # type: ignore[arg-type]
 
 
 def first_frame(feed: Feed) -> ReceivedFrame:
@@ -204,7 +204,7 @@ def test_the_statuses_of_the_servers_come_when_they_are_wanted(tmp_path: Path) -
 
 
 def test_a_viewer_without_an_interval_gets_frames_once_per_refresh_period() -> None:
-    context = ViewerContext(2.0, (7,))
-    assert Wanted.by(ViewerSpec("a", "", print), context).interval_s == 2.0
+    context = ViewerContext(2.0, Selection(modules=(7,)))
+    assert Wanted.by(ViewerSpec("a", "", print), context).selection.interval_s == 2.0
     every = Wanted.by(ViewerSpec("a", "", print, interval_s=0.0, movie=False, status=True), context, ("daq1",))
-    assert every == Wanted(("daq1",), False, True, 0.0, (7,), 2.0)
+    assert every == Wanted(("daq1",), Selection({Kind.PULSE_HEIGHT}, {7}), 2.0)

@@ -9,17 +9,15 @@ from pathlib import Path
 import pytest
 from support.frames import append, frame_bytes
 
-from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, Gap, Kind, PffName, Position, Selection
-from panoseti_daq.service.frames import FrameReader
+from panoseti_daq.pff import Begin, DataProduct, Gap, Kind, PffName, Position, Selection, Stretch
 from panoseti_daq.simulator.faults import write_snapshot
-from panoseti_daq.sources.cursor import Stretch
+from panoseti_daq.sources.reader import FrameReader
 from panoseti_daq.sources.runs import RUN_NAME_FILE
 
 IMG8, IMG16, PH256, PH1024 = DataProduct
 RUN_1, RUN_2, RUN_3 = (f"obs_Test.start_2026-01-0{day}T00:00:00Z.runtype_sci-data.pffd" for day in (1, 2, 3))
-NOW, RUN, TIME = pb.StreamFramesRequest.NOW, pb.StreamFramesRequest.RUN, pb.StreamFramesRequest.TIME
+NOW, RUN, TIME = None, 0, 1  # UTC ns since 1970
 
 Delivered = tuple[int, str, str, int, int]
 
@@ -27,7 +25,7 @@ Delivered = tuple[int, str, str, int, int]
 class Client:
     """Takes what readers give it, and knows where it is."""
 
-    def __init__(self, data_dir: Path, wanted: Selection | None = None, begin: int = NOW) -> None:
+    def __init__(self, data_dir: Path, wanted: Selection | None = None, begin: int | None = NOW) -> None:
         self.data_dir = data_dir
         self.wanted = wanted or Selection()
         self.begin = begin
@@ -38,14 +36,8 @@ class Client:
     @contextmanager
     def connected(self) -> Iterator[Callable[[], list[Delivered]]]:
         """Gives what reads everything that there is, and says what came."""
-        resume = [
-            pb.Position(
-                module_id=p.module_id, product=p.product.token, run=p.run, file=p.file, frame_number=p.frame_number
-            )
-            for p in self.positions.values()
-        ]
-        request = pb.StreamFramesRequest(begin=self.begin, resume=resume)  # type: ignore[arg-type]
-        with closing(FrameReader(self.data_dir, self.wanted, request)) as reader:
+        begin = Begin(self.begin, tuple(self.positions.values()))
+        with closing(FrameReader(self.data_dir, self.wanted, begin)) as reader:
             yield lambda: self._read(reader)
 
     def read(self) -> list[Delivered]:
@@ -79,7 +71,7 @@ def write(data_dir: Path, module_id: int, run: str, n: int, product: DataProduct
 
 @pytest.mark.parametrize(("begin", "expected"), [(NOW, []), (RUN, [(1, "img16", RUN_2, 0, 3)])])
 def test_what_is_there_at_first_begins_where_the_client_asks(
-    tmp_path: Path, begin: int, expected: list[Delivered]
+    tmp_path: Path, begin: int | None, expected: list[Delivered]
 ) -> None:
     write(tmp_path, 1, RUN_1, 2)
     write(tmp_path, 1, RUN_2, 3)
@@ -94,7 +86,7 @@ def test_what_is_there_at_first_begins_where_the_client_asks(
 
 @pytest.mark.parametrize("begin", [NOW, RUN, TIME])
 def test_a_module_that_appears_while_the_client_is_away_is_read_from_its_first_frame(
-    tmp_path: Path, begin: int
+    tmp_path: Path, begin: int | None
 ) -> None:
     write(tmp_path, 1, RUN_1, 1)
     client = Client(tmp_path, begin=begin)
@@ -205,7 +197,7 @@ def test_snapshots_are_left_out_without_a_gap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("begin", [NOW, RUN])
 def test_the_directory_of_the_snapshots_is_not_the_run_at_which_a_client_begins(
-    tmp_path: Path, begin: int
+    tmp_path: Path, begin: int | None
 ) -> None:
     write_snapshot(tmp_path / "module_1", 1, frame_bytes(IMG16, 1))
     client = Client(tmp_path, begin=begin)

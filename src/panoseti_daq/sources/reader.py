@@ -1,4 +1,4 @@
-"""Lossless stream of one client: the cursors behind a StreamFrames call.
+"""Lossless stream of one client: its cursors in the files.
 
 Nothing is queued for a client: it reads from the files at its own pace, whenever they grow. So a slow client costs
 no memory, and one that returns continues where it was.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.errors import DataDirError, PffError
-from panoseti_daq.pff import DataProduct, Gap, Key, ModuleProduct, PffName, Position, RunName, Selection
-from panoseti_daq.sources.cursor import Cursor, Stretch, earliest_run, position_in_run
+from panoseti_daq.errors import DataDirError
+from panoseti_daq.pff import Begin, DataProduct, Gap, Key, ModuleProduct, Position, Selection, Stretch
+from panoseti_daq.sources.cursor import Cursor, earliest_run, position_in_run
 from panoseti_daq.sources.runs import active_run, active_run_name, module_dirs
-from panoseti_daq.wire.blocks import BlockMessage
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class FrameReader:
         Holds the ``module_N`` directories.
     selection
         Which frames.
-    request
+    begin
         Where to begin or to continue.
 
     Raises
@@ -49,12 +48,11 @@ class FrameReader:
         A position to resume at is invalid.
     """
 
-    def __init__(self, data_dir: Path, selection: Selection, request: pb.StreamFramesRequest) -> None:
+    def __init__(self, data_dir: Path, selection: Selection, begin: Begin) -> None:
         self._data_dir = data_dir
         self._selection = selection
-        self._begin = request.begin
-        self._since_ns = request.since_unix_ns
-        self._places = {(p.module_id, p.product): p for p in map(position_of, request.resume)}
+        self._since_ns = begin.since_unix_ns
+        self._places = {(p.module_id, p.product): p for p in begin.resume}
         self._first_run: str | None = None  # in which what appears later begins; None before the first look
         if self._places:
             self._first_run = earliest_run(place.run for place in self._places.values())
@@ -91,11 +89,19 @@ class FrameReader:
             except OSError as error:  # permission, too many open files: the next look tries again
                 _log.warning("module %d %s cannot be read now: %s", key[0], key[1].token, error)
                 continue
-            if item is not None:
-                self._ready[key] = None
+            if item is None:
+                continue
+            self._ready[key] = None
+            if isinstance(item, Stretch):
+                n_bytes += len(item.block.data)
+                items += self._selected(item)
+            else:
                 items.append(item)
-                n_bytes += len(item.block.data) if isinstance(item, Stretch) else 0
         return items
+
+    def _selected(self, stretch: Stretch) -> Iterator[Stretch]:
+        for block in stretch.block.of_quabos(self._selection.quabos):
+            yield Stretch(replace(stretch.first, frame_number=block.first_frame_number), block)
 
     def _look_for_modules(self) -> None:
         try:
@@ -134,11 +140,10 @@ class FrameReader:
 
     def _beginning(self, module_dir: Path, run_begins: Position) -> Position:
         """Where the client wants to begin in the active run, given its beginning."""
-        if not run_begins.run or self._begin == pb.StreamFramesRequest.RUN:
+        if not run_begins.run or self._since_ns == 0:
             return run_begins
-        since_ns = self._since_ns if self._begin == pb.StreamFramesRequest.TIME else None
         module_id, product = run_begins.module_id, run_begins.product
-        return position_in_run(module_dir, run_begins.run, module_id, product, since_ns) or run_begins
+        return position_in_run(module_dir, run_begins.run, module_id, product, self._since_ns) or run_begins
 
     def close(self) -> None:
         """Close all files; a later `read` finds nothing."""
@@ -152,44 +157,3 @@ def _cursor(module_dir: Path, at: Position) -> Cursor:
     if at.file:
         return Cursor(module_dir, at.module_id, at.product, at=at)
     return Cursor(module_dir, at.module_id, at.product, from_run=at.run)
-
-
-def position_of(message: pb.Position) -> Position:
-    """Position of a message.
-
-    Raises
-    ------
-    PffError
-        A name in it leads out of the data directory or is not that of a run or a file, or it has no such data
-        product.
-    """
-    for name in (message.run, message.file):
-        # No file system has names of more than 255 bytes.
-        if "/" in name or "\0" in name or name.startswith(".") or len(name.encode()) > 255:
-            raise PffError(f"cannot resume at {name!r}: it is not the name of a run or file")
-    if message.run or message.file:
-        RunName.parse(message.run)
-    if message.file:
-        PffName.parse(message.file)
-    try:
-        product = DataProduct.from_token(message.product)
-    except ValueError as error:
-        raise PffError(f"cannot resume: {error}") from None
-    return Position(message.module_id, product, message.run, message.file, message.frame_number)
-
-
-def message_of(item: Item, sequence: int) -> BlockMessage:
-    """What to send."""
-    at = item if isinstance(item, Position) else item.first
-    first = pb.Position(
-        module_id=at.module_id, product=at.product.token, run=at.run, file=at.file, frame_number=at.frame_number
-    )
-    head = pb.StreamFramesResponse(sequence=sequence, first=first)
-    if isinstance(item, Position):
-        return BlockMessage(head)
-    if isinstance(item, Gap):
-        head.frames, head.gap = item.n_frames or 0, item.reason
-        return BlockMessage(head)
-    block = item.block
-    head.frames, head.detected_unix_ns = len(block), block.detected_unix_ns
-    return BlockMessage(head, memoryview(block.data))

@@ -1,0 +1,44 @@
+"""Position message: a place in the files of a module and product, both ways."""
+
+from __future__ import annotations
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import DataProduct, PffName, Position, RunName
+
+_MAX_NAME_BYTES = 255  # no file system has longer names
+
+
+def position_message(position: Position) -> pb.Position:
+    """Return the message of a position."""
+    return pb.Position(
+        module_id=position.module_id,
+        product=position.product.token,
+        run=position.run,
+        file=position.file,
+        frame_number=position.frame_number,
+    )
+
+
+def position_of(message: pb.Position) -> Position:
+    """Return the position of a message, from anybody.
+
+    Raises
+    ------
+    PffError
+        A name in it leads out of the data directory or is not that of a run or a file, or it has no such data
+        product.
+    """
+    for name in (message.run, message.file):
+        is_path = "/" in name or "\0" in name or name.startswith(".")
+        if is_path or len(name.encode()) > _MAX_NAME_BYTES:
+            raise PffError(f"{name!r} is not the name of a run or file")
+    if message.run or message.file:
+        RunName.parse(message.run)
+    if message.file:
+        PffName.parse(message.file)
+    try:
+        product = DataProduct.from_token(message.product)
+    except ValueError as error:
+        raise PffError(str(error)) from None
+    return Position(message.module_id, product, message.run, message.file, message.frame_number)
