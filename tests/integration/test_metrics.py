@@ -14,10 +14,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.rig import Recorder, recording, serving, until
 
+from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service.monitor import metrics as metrics_module
+from panoseti_daq.service.monitor.metrics import serving_metrics
 from panoseti_daq.service.server import Server
 from panoseti_daq.simulator.faults import Faults
 
@@ -125,12 +126,15 @@ async def test_other_paths_and_methods_are_refused_by_http() -> None:
         assert (status, body) == ("HTTP/1.1 200 OK", "")
 
 
-async def test_a_client_that_says_nothing_or_too_much_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_module, "REQUEST_WITHIN_S", 0.05)
-    async with serving(metrics_port=0) as server:
-        assert (await ask(server.metrics_address, "GET"))[0] == ""
-        assert (await ask(server.metrics_address, "x" * 100_000))[0] == ""
-        assert (await ask(server.metrics_address, "\r\n\r\n"))[0] == "HTTP/1.1 404 Not Found"
+async def test_a_client_that_says_nothing_or_too_much_is_sent_away() -> None:
+    async def report() -> pb.StatusResponse:
+        return pb.StatusResponse()
+
+    async with serving_metrics(report, "127.0.0.1", 0, request_within_s=0.05) as url:
+        assert (await ask(url, "GET"))[0] == ""
+        assert (await ask(url, "x" * 100_000))[0] == ""
+    async with serving_metrics(report, "127.0.0.1", 0) as url:
+        assert (await ask(url, "\r\n\r\n"))[0] == "HTTP/1.1 404 Not Found"
 
 
 async def test_there_are_no_metrics_unless_they_are_asked_for() -> None:

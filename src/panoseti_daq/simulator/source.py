@@ -34,6 +34,8 @@ class SimulatedSource:
         Directory of a recorded run to play instead; when it ends, its last frames remain.
     speed
         How much faster than it was taken; infinite for as fast as possible.
+    scratch_dir
+        Where to make the directory; None for the system's place for temporary files.
     """
 
     def __init__(
@@ -43,16 +45,18 @@ class SimulatedSource:
         *,
         replay: Path | None = None,
         speed: float = 1.0,
+        scratch_dir: Path | None = None,
     ) -> None:
         rotating = Simulation() if replay else Simulation(max_file_frames=1000, keep_files=2)
         self._simulation = simulation or rotating
         self._module_ids = module_ids
         self._replay = replay
         self._speed = speed
+        self._scratch_dir = scratch_dir
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="simulate")
 
     async def __aenter__(self) -> Self:
-        self._directory = Path(tempfile.mkdtemp(prefix="panoseti-daq-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="panoseti-daq-", dir=self._scratch_dir))
         try:
             self._simulator = Simulator(self._directory, self._simulation, replay=self._replay, speed=self._speed)
             self._source = RunSource(self._directory, module_ids=self._module_ids)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from panoseti_daq.pff import DataProduct, PffName
 
@@ -23,12 +24,16 @@ class Buffering(enum.StrEnum):
     """At once."""
 
 
+def _append_to(path: Path) -> BinaryIO:
+    return path.open("ab", buffering=0)
+
+
 class _StdioFile:
     """A file with the C library's full buffering: whole buffers go out, the rest at `close`."""
 
-    def __init__(self, path: Path, buffer_bytes: int) -> None:
+    def __init__(self, path: Path, buffer_bytes: int, open_file: Callable[[Path], BinaryIO]) -> None:
         self.path = path
-        self._file = path.open("ab", buffering=0)
+        self._file = open_file(path)
         self._buffer = bytearray()
         self._buffer_bytes = buffer_bytes
 
@@ -70,6 +75,8 @@ class RunWriter:
         Step of the seqno at each rotation.
     names
         Names of the first file of some products, to replay a run under its own names.
+    open_file
+        Opens a file to append to it without a buffer.
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class RunWriter:
         keep_files: int | None = None,
         seqno_step: int = 1,
         names: dict[DataProduct, str] | None = None,
+        open_file: Callable[[Path], BinaryIO] = _append_to,
     ) -> None:
         self.run_dir = run_dir
         self.module_id = module_id
@@ -90,6 +98,7 @@ class RunWriter:
         self._max_file_frames = max_file_frames
         self._keep_files = keep_files
         self._seqno_step = seqno_step
+        self._open_file = open_file
         self._seqno = 0  # one counter for all products, as in Hashpipe: a product's seqno jumps
         run_dir.mkdir(parents=True, exist_ok=True)
         names = names or {}
@@ -100,7 +109,7 @@ class RunWriter:
     def _file(self, product: DataProduct, base_name: str | None = None) -> _StdioFile:
         name = base_name or PffName(product, self.module_id, self._seqno, datetime.now(UTC)).format()
         buffer_bytes = _HASHPIPE_BUFFER_BYTES[product] if self._buffering is Buffering.HASHPIPE else 0
-        return _StdioFile(self.run_dir / name, buffer_bytes)
+        return _StdioFile(self.run_dir / name, buffer_bytes, self._open_file)
 
     @property
     def last_files(self) -> list[Path]:

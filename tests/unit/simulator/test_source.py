@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,10 @@ IMG8, IMG16, PH256, PH1024 = DataProduct
 
 
 @pytest.fixture
-def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary directories are made, empty at first."""
+def own_tmp(tmp_path: Path) -> Path:
+    """Where the sources make their directories, empty at first."""
     directory = tmp_path / "tmp"
     directory.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(directory))
     return directory
 
 
@@ -42,7 +40,7 @@ async def take(source: SimulatedSource, n_frames: int) -> list[FrameBlock]:
 def test_simulated_source_gives_movies_and_pulse_heights(own_tmp: Path) -> None:
     async def main() -> list[FrameBlock]:
         blocks: list[FrameBlock] = []
-        async with SimulatedSource(FAST) as source:
+        async with SimulatedSource(FAST, scratch_dir=own_tmp) as source:
             while len({block.product for block in blocks}) < 2:  # one may be ahead when the machine is busy
                 blocks += await take(source, 30)
         return blocks
@@ -55,7 +53,7 @@ def test_simulated_source_gives_movies_and_pulse_heights(own_tmp: Path) -> None:
 
 def test_simulated_source_removes_its_directory(own_tmp: Path) -> None:
     async def main() -> None:
-        async with SimulatedSource(FAST) as source:
+        async with SimulatedSource(FAST, scratch_dir=own_tmp) as source:
             await take(source, 5)
             assert len(list(own_tmp.iterdir())) == 1
 
@@ -65,7 +63,7 @@ def test_simulated_source_removes_its_directory(own_tmp: Path) -> None:
 
 def test_simulated_source_that_is_never_read_ends_cleanly(own_tmp: Path) -> None:
     async def main() -> None:
-        async with SimulatedSource():
+        async with SimulatedSource(scratch_dir=own_tmp):
             pass
 
     asyncio.run(main())
@@ -76,7 +74,7 @@ def test_simulated_source_follows_only_the_modules_asked_for(own_tmp: Path) -> N
     simulation = Simulation(module_ids=(1, 2), products=(IMG16,), rate_hz=500.0)
 
     async def main() -> set[int]:
-        async with SimulatedSource(simulation, module_ids=[2]) as source:
+        async with SimulatedSource(simulation, module_ids=[2], scratch_dir=own_tmp) as source:
             blocks = await take(source, 10)
             status = source.status()
         assert (status.description, status.modules) == ("simulation", (2,))
@@ -89,7 +87,7 @@ def test_simulated_source_runs_on_while_old_files_are_deleted(own_tmp: Path) -> 
     simulation = Simulation(products=(IMG16,), rate_hz=1000.0, max_file_frames=20, keep_files=2)
 
     async def main() -> list[FrameBlock]:
-        async with SimulatedSource(simulation) as source:
+        async with SimulatedSource(simulation, scratch_dir=own_tmp) as source:
             blocks = await take(source, 200)
             (run_dir,) = own_tmp.glob("*/module_224/*")
             wait_until(lambda: len(list(run_dir.glob("*img16*"))) <= 2)
@@ -108,7 +106,7 @@ def test_failing_simulator_ends_the_source_with_its_error(own_tmp: Path, monkeyp
     monkeypatch.setattr(RunWriter, "write", fail)
 
     async def main() -> None:
-        async with SimulatedSource(FAST) as source, asyncio.timeout(PATIENCE_S):
+        async with SimulatedSource(FAST, scratch_dir=own_tmp) as source, asyncio.timeout(PATIENCE_S):
             async for _ in source:
                 pass
 

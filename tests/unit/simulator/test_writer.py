@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from io import FileIO
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 from support.frames import each_product, frame_bytes
 
 from panoseti_daq.pff import DataProduct, PffName
-from panoseti_daq.simulator import writer as writer_module
 from panoseti_daq.simulator.writer import Buffering, RunWriter
 
 IMG8, IMG16, PH256, PH1024 = DataProduct
@@ -16,33 +17,24 @@ IMG8, IMG16, PH256, PH1024 = DataProduct
 class Journal:
     """What reaches the disk: stands between the writer and its files, as strace would."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.entries: list[tuple[str, str, int]] = []
+
+    def open(self, path: Path) -> BinaryIO:
+        """Open a file to append to it, for a `RunWriter`."""
         journal = self
 
-        class Observed(writer_module._StdioFile):
-            def __init__(self, path: Path, buffer_bytes: int) -> None:
-                super().__init__(path, buffer_bytes)
-                journal.entries.append(("open", path.name, 0))
-                self._file = ObservedFile(self._file, path.name)  # type: ignore[assignment]
-
-        class ObservedFile:
-            def __init__(self, file: object, name: str) -> None:
-                self._raw, self._name = file, name
-
-            @property
-            def closed(self) -> bool:
-                return bool(self._raw.closed)  # type: ignore[attr-defined]
-
-            def write(self, data: bytes) -> None:
-                journal.entries.append(("write", self._name, len(data)))
-                self._raw.write(data)  # type: ignore[attr-defined]
+        class Observed(FileIO):
+            def write(self, data: Any) -> int:
+                journal.entries.append(("write", path.name, len(data)))
+                return super().write(data)
 
             def close(self) -> None:
-                journal.entries.append(("close", self._name, 0))
-                self._raw.close()  # type: ignore[attr-defined]
+                journal.entries.append(("close", path.name, 0))
+                super().close()
 
-        monkeypatch.setattr(writer_module, "_StdioFile", Observed)
+        self.entries.append(("open", path.name, 0))
+        return Observed(path, "ab")
 
     def sizes(self, product: DataProduct) -> list[int]:
         return [
@@ -51,8 +43,8 @@ class Journal:
 
 
 @pytest.fixture
-def journal(monkeypatch: pytest.MonkeyPatch) -> Journal:
-    return Journal(monkeypatch)
+def journal() -> Journal:
+    return Journal()
 
 
 def sizes_in(run_dir: Path) -> dict[str, int]:
@@ -66,7 +58,7 @@ def test_hashpipe_writes_whole_stdio_buffers_and_the_rest_at_the_end(
     buffer_bytes = 4096 if product is PH256 else 1048576
     frame = frame_bytes(product)
     n_frames = int(2.5 * buffer_bytes) // len(frame)
-    with closing(RunWriter(tmp_path, 1, buffering=Buffering.HASHPIPE)) as writer:
+    with closing(RunWriter(tmp_path, 1, buffering=Buffering.HASHPIPE, open_file=journal.open)) as writer:
         for _ in range(n_frames):
             writer.write(product, frame)
         assert journal.sizes(product) == [buffer_bytes, buffer_bytes]
@@ -86,7 +78,7 @@ def test_hashpipe_usually_leaves_a_part_of_a_frame_at_the_end(tmp_path: Path) ->
 @each_product
 def test_frame_buffering_writes_each_frame_at_once(tmp_path: Path, journal: Journal, product: DataProduct) -> None:
     frame = frame_bytes(product)
-    with closing(RunWriter(tmp_path, 1)) as writer:
+    with closing(RunWriter(tmp_path, 1, open_file=journal.open)) as writer:
         for i in range(1, 4):
             writer.write(product, frame)
             assert journal.sizes(product) == [len(frame)] * i
@@ -118,7 +110,9 @@ def test_unused_files_stay_empty(tmp_path: Path) -> None:
 
 def test_rotation_opens_the_new_file_before_the_old_ones_last_bytes(tmp_path: Path, journal: Journal) -> None:
     frame = frame_bytes(IMG16)
-    with closing(RunWriter(tmp_path, 1, buffering=Buffering.HASHPIPE, max_file_frames=2)) as writer:
+    with closing(
+        RunWriter(tmp_path, 1, buffering=Buffering.HASHPIPE, max_file_frames=2, open_file=journal.open)
+    ) as writer:
         del journal.entries[:]
         for _ in range(3):
             writer.write(IMG16, frame)

@@ -153,7 +153,9 @@ def page(status: pb.StatusResponse, accept: str = "") -> tuple[bytes, str]:
 
 
 @asynccontextmanager
-async def serving_metrics(report: _Report, host: str, port: int) -> AsyncIterator[str]:
+async def serving_metrics(
+    report: _Report, host: str, port: int, request_within_s: float = REQUEST_WITHIN_S
+) -> AsyncIterator[str]:
     """Answer GET /metrics as long as the ``async with`` block; gives the URL.
 
     The status is read when it is asked for. HTTP/1.1, one request per connection, without TLS or authentication.
@@ -164,6 +166,8 @@ async def serving_metrics(report: _Report, host: str, port: int) -> AsyncIterato
         Gives the status.
     host, port
         Where to listen; port 0 for any that is free.
+    request_within_s
+        Close a connection that takes longer.
 
     Raises
     ------
@@ -176,7 +180,8 @@ async def serving_metrics(report: _Report, host: str, port: int) -> AsyncIterato
         if len(connections) >= MAX_CONNECTIONS:
             writer.close()
             return
-        task = asyncio.create_task(_serve(reader, writer, report), name="answer a request for metrics")
+        serving = _serve(reader, writer, report, request_within_s)
+        task = asyncio.create_task(serving, name="answer a request for metrics")
         connections.add(task)
         task.add_done_callback(connections.discard)
 
@@ -205,10 +210,12 @@ async def _listen(connected: _Connected, host: str, port: int) -> asyncio.Server
         raise ConfigError(text) from error
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, report: _Report) -> None:
+async def _serve(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, report: _Report, within_s: float
+) -> None:
     """Answer the one request of a connection and close it."""
     try:
-        async with asyncio.timeout(REQUEST_WITHIN_S):
+        async with asyncio.timeout(within_s):
             writer.write(await _answer(reader, report))
             await writer.drain()
     except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
