@@ -13,8 +13,8 @@ from panoseti_daq.pff import Kind
 from panoseti_daq.viewers.images.geometry import Box, Cell
 from panoseti_daq.viewers.plugin import ViewerContext
 from panoseti_daq.viewers.view import SPEC
-from support.view_frames import by_key
-from support.viewers_qt import process_events
+from support.qt import process_events
+from support.received import by_key
 
 if TYPE_CHECKING:
     from panoseti_daq.viewers.images.widget import View

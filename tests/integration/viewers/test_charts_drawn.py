@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.qt import application
+from support.received import DETECTED_NS, Clock, by_key, received
 from support.rig import run_command, serving_process
-from support.viewer_frames import DETECTED_NS, Clock, by_key, received
-from support.viewers_qt import application
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct, Key

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.qt import application
 from support.rig import recording, serving_in_thread
-from support.viewers_qt import application
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.errors import ConfigError, HostError, ViewerError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.frames import block_of
-from support.viewers_qt import application, process_events
+from support.qt import application, process_events
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support.view_frames import by_key, corner, frame_of
+from support.qt import application, process_events
+from support.received import by_key, corner, frame_of
 from support.view_window import SIZE_PX, cell_of, now_s, place_of, show, shown
-from support.viewers_qt import application, process_events
 
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.viewers.images.colors import ColorMap

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.view_frames import corner, frame_of
+from support.qt import application
+from support.received import corner, frame_of
 from support.view_window import cell_of, colors_in, name_of, now_s, picture, place_of, seen_pixels, show, shown
-from support.viewers_qt import application
 
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.viewers.images.board import Arrangement

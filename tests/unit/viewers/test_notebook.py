@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from support.frames import block_of
-from support.viewers_qt import application
+from support.qt import application
 
 from panoseti_daq.client import ReceivedFrame, image_dict
 from panoseti_daq.errors import PffError, ViewerError

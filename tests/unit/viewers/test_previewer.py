@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.frames import block_of
-from support.viewers_qt import application
+from support.qt import application
 
 from panoseti_daq.client import image_dict
 from panoseti_daq.errors import PffError, ViewerError

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from support.viewer_frames import DETECTED_NS, Clock, by_key, received
+from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import typer
-from support.viewer_frames import DETECTED_NS, Clock, by_key, received
+from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.charts.light import CAPACITY, LightCurves

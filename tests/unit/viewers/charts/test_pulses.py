@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support.viewer_frames import DETECTED_NS, Clock, by_key, received
+from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.charts.pulses import CAPACITY, PulseHeights, bin_edges, histogram

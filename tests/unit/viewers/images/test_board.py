@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.view_frames import NOW_S, by_key, corner, frame_of
+from support.received import NOW_S, by_key, corner, frame_of
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Kind, TimeStatus

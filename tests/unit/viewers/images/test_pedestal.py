@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.view_frames import NOW_S, frame_of
+from support.received import NOW_S, frame_of
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import DataProduct, Key

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from support.view_frames import NOW_S, frame_of
+from support.received import NOW_S, frame_of
 
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.images.titles import (
