@@ -14,6 +14,7 @@ exclude_patterns = ["status_watch.txt"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 
+smartquotes_action = "qe"  # not dashes: options are written --so
 default_role = "py:obj"  # `name` in a docstring is a link where there is something to link to
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "inherited-members": "tuple, int, str, Exception, BaseException"}

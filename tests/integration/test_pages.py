@@ -151,6 +151,13 @@ def test_every_setting_of_the_page_exists_with_its_default() -> None:
             assert defaults[key] == float(default)
 
 
+def test_the_files_of_the_architecture_exist() -> None:
+    named = set(re.findall(r"`((?:\w+/)+\w+\.py)`", (DOCS / "architecture.md").read_text()))
+    assert len(named) > 20
+    for file in named:
+        assert (ROOT / "src" / "panoseti_daq" / file).exists() or (ROOT / file).exists(), file
+
+
 def test_every_page_is_in_the_table_of_contents() -> None:
     listed = set(re.findall(r"^[\w/-]+$", "\n".join(blocks(DOCS / "index.md", "{toctree}")), re.MULTILINE))
     pages = {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.glob("*.md")} - {"index"}
