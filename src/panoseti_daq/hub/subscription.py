@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from itertools import islice
 from typing import Self
 
+from panoseti_daq.hub.budget import Budget
 from panoseti_daq.pff import Frame, Key, Selection
 
 
 class Subscription:
     """The newest frames of the selected keys: an async iterator for one consumer.
 
-    **Holds** at most one frame per key. **Rate**: two frames of one key are at least `interval_s` apart, measured
-    when they are taken; the first after a quiet spell is due at once. **When full**: a newer frame replaces the
-    one that waits, and takes its place in the order. That is what the interval asks for as long as the frame was
-    not yet due, or was due for less than `interval_s`; after that the consumer is slow, and each interval that
-    passes without it taking a frame that was replaced counts in `n_dropped`. The last frame of a key is always
-    delivered, none twice.
+    **Holds** at most one frame per key. **Rate**: that of `Budget`, measured when frames are taken: on average
+    `interval_s` apart, each at least half of that after the one before; the first after a quiet spell is due at
+    once.
+    **When full**: a newer frame replaces the one that waits, and takes its place in the order. That is what the
+    interval asks for as long as the frame was not yet due, or was due for less than `interval_s`; after that the
+    consumer is slow, and each interval that passes without it taking a frame that was replaced counts in
+    `n_dropped`. The last frame of a key is always delivered, none twice.
 
     Made by `Hub.subscribe`; for the event loop of its hub. It never ends by itself: cancel whoever iterates.
 
@@ -40,8 +43,9 @@ class Subscription:
         self._loop = loop
         self._waiting: dict[Key, Frame] = {}  # newest that was not yet taken
         self._due: dict[Key, float] = {}  # keys of _waiting that may go out now, oldest first, and since when
-        self._not_before: dict[Key, float] = {}  # loop time from which a key may go out
-        self._later: list[tuple[float, int, Key]] = []  # heap of the keys of _waiting that may not yet
+        self._budgets: dict[Key, Budget] = {}  # of the keys that were ever taken
+        self._latest: dict[Key, float] = {}  # keys of _waiting that may not go yet, and when they do
+        self._later: list[tuple[float, int, Key]] = []  # heap of _latest; also of keys that went before
         self._timer: asyncio.TimerHandle | None = None
         self._wake_up: asyncio.Future[None] | None = None
 
@@ -51,19 +55,20 @@ class Subscription:
     def offer(self, key: Key, frame: Frame) -> None:
         """Offer a newer frame of `key`; called by the hub."""
         now = self._loop.time()
-        if key in self._waiting:
-            self._waiting[key] = frame
-            if now - self._due.get(key, now) >= self.interval_s:
+        self._waiting[key] = frame
+        if (since := self._due.get(key)) is not None:
+            if now - since >= self.interval_s:
                 self.n_dropped += 1
                 self._due[key] = now
             return
-        self._waiting[key] = frame
-        not_before = self._not_before.get(key, 0.0)
-        if not_before <= now:
+        budget = self._budgets.get(key)
+        if budget is None or now >= budget.earliest_s:
+            self._latest.pop(key, None)
             self._due[key] = now
             self._wake()
-        else:
-            heapq.heappush(self._later, (not_before, id(key), key))
+        elif (latest := budget.latest_s(now)) < self._latest.get(key, math.inf):
+            self._latest[key] = latest
+            heapq.heappush(self._later, (latest, id(key), key))
             self._set_timer()
 
     def _set_timer(self) -> None:
@@ -78,8 +83,9 @@ class Subscription:
         self._timer = None
         now = self._loop.time()
         while self._later and self._later[0][0] <= now:
-            not_before, _, key = heapq.heappop(self._later)
-            self._due[key] = not_before
+            latest, _, key = heapq.heappop(self._later)
+            if self._latest.get(key) == latest:  # else a newer frame went before
+                self._due[key] = self._latest.pop(key)
         if self._later:
             self._set_timer()
         if self._due:
@@ -110,11 +116,13 @@ class Subscription:
                 await self._wake_up
             finally:
                 self._wake_up = None
-        not_before = self._loop.time() + self.interval_s
+        now = self._loop.time()
         frames = []
         for key in list(islice(self._due, n_most)):
             del self._due[key]
-            self._not_before[key] = not_before
+            if (budget := self._budgets.get(key)) is None:
+                budget = self._budgets[key] = Budget(self.interval_s)
+            budget.spend(now)
             frames.append(self._waiting.pop(key))
         self.n_taken += len(frames)
         return frames

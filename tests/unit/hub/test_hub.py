@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -14,6 +15,7 @@ from support.frames import block_of, each_product
 from support.virtual_time import VirtualTimeLoop, run_in_virtual_time
 
 from panoseti_daq.hub import Hub, Subscription
+from panoseti_daq.hub.budget import Budget
 from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, Kind, Selection
 
 ALL = Selection()
@@ -69,12 +71,12 @@ def test_frame_is_handed_over_byte_for_byte(hub: Hub) -> None:
     assert (frame.pixels, frame.file, frame.frame_number) == (block[0].pixels, block.file, 5)
 
 
-def test_next_frame_of_a_key_waits_for_the_interval(hub: Hub, loop: VirtualTimeLoop) -> None:
+def test_next_frame_of_a_key_waits_for_half_the_interval(hub: Hub, loop: VirtualTimeLoop) -> None:
     with hub.subscribe(Selection(interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         assert take_all(subscription) == [0]
         hub.publish(block_of(first=1))
-        loop.advance(0.75)
+        loop.advance(0.25)
         assert take_all(subscription) == []
         loop.advance(0.25)
         assert take_all(subscription) == [1]
@@ -86,7 +88,7 @@ def test_interval_counts_from_when_the_frame_was_taken(hub: Hub, loop: VirtualTi
         loop.advance(0.5)
         assert take_all(subscription) == [0]
         hub.publish(block_of(first=1))
-        loop.advance(0.75)
+        loop.advance(0.25)
         assert take_all(subscription) == []
         loop.advance(0.25)
         assert take_all(subscription) == [1]
@@ -144,7 +146,10 @@ def test_waiting_consumer_gets_the_last_frame_when_its_interval_is_over() -> Non
             consumer.cancel()
         return got
 
-    assert run_in_virtual_time(main()) == [(0.0, 0), (1.0, 3), (2.0, 6), (3.0, 8)]
+    got = run_in_virtual_time(main())
+    assert got[0] == (0.0, 0)
+    assert [number for _, number in got] == [0, 1, 3, 6, 8]
+    assert [time for time, _ in got] == pytest.approx([0.0, 0.5, 1.001, 2.001, 3.001])
 
 
 def test_frame_is_never_delivered_twice(hub: Hub, loop: VirtualTimeLoop) -> None:
@@ -181,11 +186,11 @@ def test_each_interval_that_a_slow_consumer_misses_is_a_drop(hub: Hub, loop: Vir
     with hub.subscribe(Selection(interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         take(subscription)
-        for i in range(1, 41):  # ten frames per interval; due from 1 s on, replaced at 2 and 3 s
+        for i in range(1, 41):  # ten frames per interval; due from 0.5 s on, replaced at 1.5, 2.5 and 3.5 s
             hub.publish(block_of(first=i))
             loop.advance(0.1)
         assert take_all(subscription) == [40]
-        assert (subscription.n_taken, subscription.n_dropped) == (2, 2)
+        assert (subscription.n_taken, subscription.n_dropped) == (2, 3)
 
 
 def test_slow_consumer_costs_the_others_nothing(hub: Hub) -> None:
@@ -354,19 +359,24 @@ class Model:
     def __init__(self, interval_s: float, newest: dict[Key, tuple[int, int]], now_s: float) -> None:
         self.interval_s = interval_s
         self.waiting = dict(newest)
-        self.not_before: dict[Key, float] = {}
+        self.budgets: defaultdict[Key, Budget] = defaultdict(lambda: Budget(interval_s))
         self.due_since = dict.fromkeys(newest, now_s)
         self.n_dropped = 0
 
     def is_due(self, key: Key, now_s: float) -> bool:
-        return key in self.waiting and self.not_before.get(key, 0.0) <= now_s
+        return key in self.waiting and self.due_since[key] <= now_s
 
     def offer(self, key: Key, place: tuple[int, int], now_s: float) -> None:
-        if key not in self.waiting:
-            self.due_since[key] = max(now_s, self.not_before.get(key, 0.0))
-        elif now_s - self.due_since[key] >= self.interval_s:
-            self.n_dropped += 1
+        budget = self.budgets[key]
+        if self.is_due(key, now_s):
+            if now_s - self.due_since[key] >= self.interval_s:
+                self.n_dropped += 1
+                self.due_since[key] = now_s
+        elif now_s >= budget.earliest_s:
             self.due_since[key] = now_s
+        else:
+            latest_s = budget.latest_s(now_s)
+            self.due_since[key] = min(latest_s, self.due_since[key]) if key in self.waiting else latest_s
         self.waiting[key] = place
 
 
@@ -445,7 +455,7 @@ class HubMachine(RuleBasedStateMachine):
             return
         assert frame.key in due
         assert (frame.generation, frame.frame_number) == model.waiting.pop(frame.key)
-        model.not_before[frame.key] = now_s + model.interval_s
+        model.budgets[frame.key].spend(now_s)
 
     @invariant()
     def drops_are_those_of_the_model(self) -> None:
