@@ -9,6 +9,7 @@ import grpc
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.image import is_selected, quabo_of
+from panoseti_daq.wire.newest import responses_in
 
 StreamCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, pb.StreamImagesResponse]
 
@@ -44,7 +45,7 @@ class ImageFeed:
 
     def new_in(self, message: pb.StreamImagesResponse) -> Iterable[pb.StreamImagesResponse]:
         """Return its frames, one response each, but those that came before the host was lost."""
-        responses: Iterable[pb.StreamImagesResponse] = message.batch or (message,)
+        responses = responses_in(message)
         if (selection := self._selection) is not None:
             responses = [response for response in responses if is_selected(response.pano_image, selection)]
         return [response for response in responses if not self._seen.before(response.pano_image)]

@@ -3,103 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
-from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, Header, TimeStatus
 from panoseti_daq.pff.flags import NAMES, names_of, quality_of
-from panoseti_daq.pff.slots import fill_slots
-from panoseti_daq.wire.image import read_image
+from panoseti_daq.wire.newest import Delivery, ReceivedFrame, received_frame
 
 _QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
 _TIME_NAMES: Final = ("wr_unix_timestamp", "pandas_unix_timestamp", "pkt_unix_timestamp", "time_status")
 
 
-class Delivery(NamedTuple):
-    """How a frame got here.
-
-    Attributes
-    ----------
-    host
-        DAQ node it comes from.
-    sequence
-        Its place in the stream of that host, 0-based; 0 from servers that do not number their frames.
-    n_dropped
-        Frames of that host that server and client dropped so far because this client was slow.
-    queued_ns
-        From `Frame.detected_unix_ns` until the server handed it to gRPC.
-    """
-
-    host: str = ""
-    sequence: int = 0
-    n_dropped: int = 0
-    queued_ns: int = 0
-
-
-_UNKNOWN: Final = Delivery()
-
-
-@fill_slots
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ReceivedFrame(Frame):
-    """A frame as a server sent it.
-
-    Attributes
-    ----------
-    delivery
-        How it got here; its values are also attributes of the frame.
-    """
-
-    _: KW_ONLY
-    delivery: Delivery = _UNKNOWN
-
-    @property
-    def host(self) -> str:
-        """DAQ node it comes from."""
-        return self.delivery.host
-
-    @property
-    def sequence(self) -> int:
-        """Place in the stream of that host, 0-based; 0 from servers that do not number their frames."""
-        return self.delivery.sequence
-
-    @property
-    def n_dropped(self) -> int:
-        """Frames of that host that server and client dropped so far because this client was slow."""
-        return self.delivery.n_dropped
-
-    @property
-    def queued_ns(self) -> int:
-        """Time from `detected_unix_ns` until the server handed it to gRPC, ns."""
-        return self.delivery.queued_ns
-
-
-def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFrame:
-    """Frame of a response in either encoding.
-
-    Raises
-    ------
-    PffError
-        The message is not a frame of a known data product.
-    """
-    image, delivery = response.pano_image, response.delivery
-    product, pixels, header, judged = read_image(image)
-    return ReceivedFrame(
-        product,
-        image.module_id,
-        image.file,
-        image.frame_number,
-        pixels,
-        header,
-        detected_unix_ns=delivery.detected_unix_ns,
-        judged=judged,
-        delivery=Delivery(host, delivery.sequence, delivery.dropped, delivery.queued_us * 1000),
-    )
+__all__ = ["Delivery", "ReceivedFrame", "frame_of_dict", "image_dict", "received_frame"]
 
 
 def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:

@@ -1,4 +1,4 @@
-"""StreamImagesResponse: frames as messages of StreamImages.
+"""StreamImagesResponse, both ways: the newest frames and how each was delivered.
 
 The image and header of a frame are encoded once per frame and encoding, whatever the number of clients. What
 differs from client to client is a small message of its own: protobuf messages concatenate, so both parts one
@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import ref
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Frame
+from panoseti_daq.pff.slots import fill_slots
 from panoseti_daq.wire.blocks import as_varint
-from panoseti_daq.wire.image import as_raw, as_struct
+from panoseti_daq.wire.image import as_raw, as_struct, read_image
 
 MAX_BATCH: Final = 16  # frames; more gains little, and a slow client has them to work off before it gets new ones
 
@@ -106,3 +108,90 @@ def delivery(sequence: int, dropped: int, detected_unix_ns: int, now_unix_ns: in
         dropped = min(dropped, _MAX)
         return _DROPPED.pack(_TAG, 24, 0x0D, sequence, 0x19, detected_unix_ns, 0x25, queued_us, 0x15, dropped)
     return _UNDROPPED.pack(_TAG, 19, 0x0D, sequence, 0x19, detected_unix_ns, 0x25, queued_us)
+
+
+def responses_in(message: pb.StreamImagesResponse) -> Sequence[pb.StreamImagesResponse]:
+    """Return the responses of a message, one for each frame, whether it is a batch or not."""
+    return message.batch or (message,)
+
+
+class Delivery(NamedTuple):
+    """How a frame got here.
+
+    Attributes
+    ----------
+    host
+        DAQ node it comes from.
+    sequence
+        Its place in the stream of that host, 0-based; 0 from servers that do not number their frames.
+    n_dropped
+        Frames of that host that server and client dropped so far because this client was slow.
+    queued_ns
+        From `Frame.detected_unix_ns` until the server handed it to gRPC.
+    """
+
+    host: str = ""
+    sequence: int = 0
+    n_dropped: int = 0
+    queued_ns: int = 0
+
+
+_UNKNOWN: Final = Delivery()
+
+
+@fill_slots
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ReceivedFrame(Frame):
+    """A frame as a server sent it.
+
+    Attributes
+    ----------
+    delivery
+        How it got here; its values are also attributes of the frame.
+    """
+
+    _: KW_ONLY
+    delivery: Delivery = _UNKNOWN
+
+    @property
+    def host(self) -> str:
+        """DAQ node it comes from."""
+        return self.delivery.host
+
+    @property
+    def sequence(self) -> int:
+        """Place in the stream of that host, 0-based; 0 from servers that do not number their frames."""
+        return self.delivery.sequence
+
+    @property
+    def n_dropped(self) -> int:
+        """Frames of that host that server and client dropped so far because this client was slow."""
+        return self.delivery.n_dropped
+
+    @property
+    def queued_ns(self) -> int:
+        """Time from `detected_unix_ns` until the server handed it to gRPC, ns."""
+        return self.delivery.queued_ns
+
+
+def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFrame:
+    """Frame of a response in either encoding.
+
+    Raises
+    ------
+    PffError
+        The message is not a frame of a known data product.
+    """
+    image, delivery = response.pano_image, response.delivery
+    product, pixels, header, judged = read_image(image)
+    return ReceivedFrame(
+        product,
+        image.module_id,
+        image.file,
+        image.frame_number,
+        pixels,
+        header,
+        detected_unix_ns=delivery.detected_unix_ns,
+        judged=judged,
+        delivery=Delivery(host, delivery.sequence, delivery.dropped, delivery.queued_us * 1000),
+    )
