@@ -14,6 +14,8 @@ from cryptography.x509.oid import NameOID
 
 
 class Pair(NamedTuple):
+    """A certificate and its key."""
+
     certificate: Path
     key: Path
 

@@ -18,6 +18,7 @@ each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda produc
 
 @functools.cache
 def frame_bytes(product: DataProduct, i: int = 0, quabo: int = 0, tv_sec: int = 1_721_882_092) -> bytes:
+    """A frame as it stands in a file."""
     n = 1 if product.one_quabo else 4
     clocks = ((529,) * n, (779_007_488,) * n, (tv_sec,) * n, (778_654,) * n)
     header = Header((i % 65536,) * n, *clocks, quabo_num=quabo if product.one_quabo else None)
@@ -26,6 +27,7 @@ def frame_bytes(product: DataProduct, i: int = 0, quabo: int = 0, tv_sec: int = 
 
 @functools.cache
 def layout_of(product: DataProduct) -> Layout:
+    """The layout of the headers of `frame_bytes`."""
     layout = Layout.discover(frame_bytes(product), product)
     assert layout is not None
     return layout
@@ -53,10 +55,12 @@ def contents(blocks: Iterable[FrameBlock]) -> bytes:
 
 
 def numbers(blocks: Iterable[FrameBlock]) -> list[int]:
+    """The frame numbers of blocks."""
     return [frame.frame_number for block in blocks for frame in block]
 
 
 def append(path: Path, data: bytes) -> None:
+    """Append to a file, which is made with its directories."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         file.write(data)

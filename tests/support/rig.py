@@ -51,6 +51,7 @@ class Recorder:
 def recording(
     data_dir: Path, module_id: int = 1, run: str = RUN, buffering: Buffering = Buffering.FRAME
 ) -> Iterator[Recorder]:
+    """A recorder whose files are closed at the end."""
     recorder = Recorder(data_dir, module_id, run, buffering=buffering)
     try:
         yield recorder
@@ -98,6 +99,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def run_command(*arguments: object, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False)
 
 

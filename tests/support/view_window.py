@@ -63,6 +63,7 @@ def name_of(color: int) -> str:
 
 
 def cell_of(view: View, module_id: int, kind: Kind) -> Cell:
+    """The place of a kind of a module."""
     (cell,) = (cell for cell in view.wall.plan.cells if (cell.module_id, cell.kind) == (module_id, kind))
     return cell
 
