@@ -60,7 +60,7 @@ def test_every_fault_has_a_line() -> None:
     answer.followed.missed_events = 3
     lines = shown(answer)
     assert "STALLED: no frame came for 60 s" in lines
-    assert "skipped in files: 1 byte that are no frame, 2 bad frames" in lines
+    assert "skipped in files: 1 byte that are not a frame, 2 bad frames" in lines
     assert "missed by inotify, found by looking: 3 changes" in lines
     assert lines[-1] == "flawed: module 3 ph256 Q2: 4 of 50 (zero_image 4)"
 
