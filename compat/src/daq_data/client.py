@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -34,12 +34,11 @@ class _WithPort(ClientBase):
 
     def _set_up(
         self,
-        targets: Mapping[str, Target],
+        targets: Iterable[Target],
         log_level: int | None = None,
         credentials: ours.Credentials | None = None,
     ) -> None:
-        with_ports = {name: _with_port(target, self.GRPC_PORT) for name, target in targets.items()}
-        super()._set_up(with_ports, log_level, credentials)
+        super()._set_up((_with_port(target, self.GRPC_PORT) for target in targets), log_level, credentials)
 
 
 class AioDaqDataClient(_WithPort, ours.AioDaqDataClient):

@@ -48,11 +48,13 @@ class AioDaqDataClient(ControlClient):
     daq_config
         Path or content of ``daq_config.json``; its ``daq_nodes`` are the hosts.
     network_config
-        Path or content of ``network_config.json``, for nodes behind a gateway.
+        Path or content of ``network_config.json``, for nodes with a gateway or a port of their own.
     log_level
         Level of the logger ``panoseti_daq.client``; None leaves it alone.
     credentials
         Token and certificates; None for those of the environment, see `Credentials.from_environment`.
+    host, port
+        One server, as in ``AioDaqDataClient("daq1", 50051)`` of panoseti-grpc 0.4; `connect` takes several.
 
     Raises
     ------

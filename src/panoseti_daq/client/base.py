@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
@@ -11,7 +11,7 @@ from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.nodes import Nodes
 from panoseti_daq.config.files import ConfigSource
-from panoseti_daq.config.nodes import Target, address_of, targets_of
+from panoseti_daq.config.nodes import DEFAULT_PORT, Target, head_node_of, target_at, targets_of
 from panoseti_daq.errors import ConfigError
 
 _P = ParamSpec("_P")
@@ -28,12 +28,22 @@ class ClientBase:
 
     def __init__(
         self,
-        daq_config: ConfigSource | None,
-        network_config: ConfigSource | None = None,
+        daq_config: ConfigSource | None = None,
+        network_config: ConfigSource | int | None = None,
         log_level: int | None = None,
         credentials: Credentials | None = None,
+        *,
+        host: str | None = None,
+        port: int = DEFAULT_PORT,
     ) -> None:
-        self._set_up(targets_of(daq_config, network_config), log_level, credentials)
+        targets: Iterable[Target]
+        if isinstance(network_config, int):  # ("daq1", 50051)
+            targets = [target_at(str(daq_config), network_config)]
+        elif host is not None:
+            targets = [target_at(host, port)]
+        else:
+            targets = targets_of(daq_config, network_config).values()
+        self._set_up(targets, log_level, credentials)
 
     @classmethod
     def connect(cls, *hosts: str, credentials: Credentials | None = None) -> Self:
@@ -58,12 +68,34 @@ class ClientBase:
         if not hosts:
             raise ConfigError("connect needs at least one host")
         client = cls.__new__(cls)
-        client._set_up({host: Target(host, address_of(host)) for host in hosts}, credentials=credentials)
+        client._set_up(map(target_at, hosts), credentials=credentials)
+        return client
+
+    @classmethod
+    def connect_head_node(
+        cls,
+        daq_config: ConfigSource,
+        network_config: ConfigSource | None = None,
+        credentials: Credentials | None = None,
+    ) -> Self:
+        """Client of the server on the head node, a gateway to all nodes.
+
+        Parameters
+        ----------
+        daq_config
+            Its ``head_node_ip_addr`` is the host.
+        network_config
+            Its ``headnode.grpc_port`` is the port, 50051 if it has none.
+        credentials
+            Token and certificates; None for those of the environment.
+        """
+        client = cls.__new__(cls)
+        client._set_up([head_node_of(daq_config, network_config)], credentials=credentials)
         return client
 
     def _set_up(
         self,
-        targets: Mapping[str, Target],
+        targets: Iterable[Target],
         log_level: int | None = None,
         credentials: Credentials | None = None,
     ) -> None:
@@ -71,7 +103,10 @@ class ClientBase:
             logging.getLogger("panoseti_daq.client").setLevel(log_level)
         if credentials is None:
             credentials = Credentials.from_environment()
-        self._share(Nodes(targets, credentials.load()), Lifetime(type(self).__name__, self._STATEMENT))
+        self._share(
+            Nodes({target.host: target for target in targets}, credentials.load()),
+            Lifetime(type(self).__name__, self._STATEMENT),
+        )
 
     def _share(self, nodes: Nodes, life: Lifetime) -> None:
         self._nodes = nodes

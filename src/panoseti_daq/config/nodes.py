@@ -56,6 +56,11 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
     return f"{name}:{port}"
 
 
+def target_at(host: str, port: int = DEFAULT_PORT) -> Target:
+    """Return the target of a host in any form of `address_of`, which is also its name."""
+    return Target(host, address_of(host, port))
+
+
 def is_local(host: str) -> bool:
     """Return whether what is sent to a host name, an IP address or a ``unix:`` path stays on this machine."""
     if host.startswith("unix:") or host == "localhost":
@@ -81,11 +86,11 @@ def targets_of(daq_config: ConfigSource | None, network_config: ConfigSource | N
     """
     if daq_config is None:
         raise ConfigError("daq_config cannot be None; it is a path of daq_config.json or its content")
-    gateways = _gateways(network_config) if network_config else {}
+    routes = _routes(network_config) if network_config else {}
     targets: dict[str, Target] = {}
     for node in _nodes(daq_config, "daq_config"):
         ip_addr = node["ip_addr"]
-        host, address = gateways.get(ip_addr) or (ip_addr, address_of(ip_addr))
+        host, address = routes.get(ip_addr) or (ip_addr, _address(ip_addr, node, "daq_config"))
         if address in {target.address for target in targets.values()}:
             _log.warning("daq_config: node %s ends up on %s like another node before it", ip_addr, address)
             continue
@@ -95,24 +100,54 @@ def targets_of(daq_config: ConfigSource | None, network_config: ConfigSource | N
     return targets
 
 
-def _gateways(network_config: ConfigSource) -> dict[str, tuple[str, str]]:
-    """Host name and gRPC target by ``ip_addr`` for nodes whose ports are forwarded."""
-    gateways = {}
+def head_node_of(daq_config: ConfigSource, network_config: ConfigSource | None = None) -> Target:
+    """Head node: ``head_node_ip_addr``, at ``headnode.grpc_port`` when there is one.
+
+    Raises
+    ------
+    ConfigError
+        A configuration is of another type or not JSON, or says nothing of a head node.
+    FileNotFoundError
+        A path does not exist.
+    """
+    host = content_of(daq_config, "daq_config").get("head_node_ip_addr")
+    if not isinstance(host, str) or not host:
+        raise ConfigError(f"invalid daq_config: head_node_ip_addr: {host!r}; allowed: a host name")
+    head_node = content_of(network_config, "network_config").get("headnode") if network_config else None
+    return Target(host, _address(host, _object(head_node, "network_config: headnode"), "network_config: headnode"))
+
+
+def _routes(network_config: ConfigSource) -> dict[str, tuple[str, str]]:
+    """Host name and gRPC target by ``ip_addr``, of nodes with a gateway or a port of their own."""
+    routes = {}
     for node in _nodes(network_config, "network_config"):
-        forwarding = node.get("port_forwarding") or {}
-        if not isinstance(forwarding, Mapping):
-            raise ConfigError(f"network_config: port_forwarding of {node['ip_addr']!r} is not an object")
-        if not forwarding.get("status"):
-            continue
-        if not forwarding.get("gw_ip"):
-            raise ConfigError(f"network_config: port_forwarding of {node['ip_addr']!r} has no 'gw_ip'")
-        gateway = str(forwarding["gw_ip"])
-        port = forwarding.get("grpc_port") or DEFAULT_PORT
-        try:
-            gateways[node["ip_addr"]] = gateway, address_of(gateway, int(port))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ConfigError(f"network_config: grpc_port {port!r} of {gateway!r} cannot be: {error}") from error
-    return gateways
+        ip_addr = node["ip_addr"]
+        forwarding = _object(node.get("port_forwarding"), f"network_config: port_forwarding of {ip_addr!r}")
+        if forwarding.get("status"):
+            if not forwarding.get("gw_ip"):
+                raise ConfigError(f"network_config: port_forwarding of {ip_addr!r} has no 'gw_ip'")
+            gateway = str(forwarding["gw_ip"])
+            routes[ip_addr] = gateway, _address(gateway, forwarding, "network_config")
+        elif node.get("grpc_port"):
+            routes[ip_addr] = ip_addr, _address(ip_addr, node, "network_config")
+    return routes
+
+
+def _object(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value or {}, Mapping):
+        raise ConfigError(f"{name} is not an object")
+    return value or {}
+
+
+def _address(host: str, entry: Mapping[str, Any], name: str) -> str:
+    """GRPC target of `host`, with the ``grpc_port`` of `entry` unless `host` has a port."""
+    port = entry.get("grpc_port")
+    if not port:
+        return address_of(host)
+    try:
+        return address_of(host, int(port))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{name}: grpc_port {port!r} of {host!r} cannot be: {error}") from error
 
 
 def _nodes(source: ConfigSource, name: str) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.client import AioDaqDataClient, DaqDataClient
+from panoseti_daq.client.base import ClientBase
 from panoseti_daq.client.lifetime import ClientState, Lifetime
 from panoseti_daq.errors import ClientStateError, ConfigError
 
@@ -51,6 +52,28 @@ async def test_every_method_of_a_client_that_was_left_says_so(call: Callable[[Ai
 def test_so_does_the_method_that_does_not_wait() -> None:
     with pytest.raises(ClientStateError, match="not open"):
         AioDaqDataClient.connect(NOBODY).get_valid_daq_hosts()
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        AioDaqDataClient("daq1", 50052),
+        AioDaqDataClient(host="daq1", port=50052),
+        DaqDataClient("daq1", 50052),
+        AioDaqDataClient.connect("daq1:50052"),
+        AioDaqDataClient({"daq_nodes": [{"ip_addr": "daq1:50052"}]}),
+        AioDaqDataClient.connect_head_node({"head_node_ip_addr": "daq1"}, {"headnode": {"grpc_port": 50052}}),
+    ],
+)
+def test_a_client_is_made_in_every_documented_form(client: ClientBase) -> None:
+    (target,) = client._nodes.targets.values()
+    assert target.address == "daq1:50052"
+
+
+@pytest.mark.parametrize("arguments", [(), ("", 50051), ("daq1", 70000)])
+def test_a_client_of_nothing_is_refused(arguments: Any) -> None:
+    with pytest.raises(ConfigError):
+        AioDaqDataClient(*arguments)
 
 
 async def test_a_client_is_entered_once() -> None:

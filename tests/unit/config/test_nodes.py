@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from panoseti_daq.config.nodes import address_of, targets_of
+from panoseti_daq.config.nodes import address_of, head_node_of, targets_of
 from panoseti_daq.errors import ConfigError
 
 
@@ -50,6 +50,42 @@ def test_a_forwarded_grpc_port_is_used() -> None:
     network = [{"ip_addr": "a", "port_forwarding": {"status": True, "gw_ip": "gate", "grpc_port": 50061}}]
     targets = targets_of({"daq_nodes": [{"ip_addr": "a"}]}, {"daq_nodes": network})
     assert targets["gate"].address == "gate:50061"
+
+
+def test_a_node_that_is_not_behind_a_gateway_may_have_a_port_of_its_own() -> None:
+    nodes = [
+        {"ip_addr": "a", "grpc_port": 1},
+        {"ip_addr": "b", "grpc_port": 2},
+        {"ip_addr": "c:9", "grpc_port": 3},
+    ]
+    network = [
+        {"ip_addr": "a", "grpc_port": 50061, "port_forwarding": {"status": False, "grpc_port": 50071}},
+        {"ip_addr": "b"},
+    ]
+    targets = targets_of({"daq_nodes": nodes}, {"daq_nodes": network})
+    assert [target.address for target in targets.values()] == ["a:50061", "b:2", "c:9"]
+
+
+@pytest.mark.parametrize("port", [70000, "x", [1], -1, 1e400])
+def test_a_port_that_cannot_be_is_named(port: Any) -> None:
+    with pytest.raises(ConfigError, match="grpc_port .* of 'a'"):
+        targets_of({"daq_nodes": [{"ip_addr": "a", "grpc_port": port}]})
+    with pytest.raises(ConfigError, match="network_config: headnode: grpc_port .* of 'a'"):
+        head_node_of({"head_node_ip_addr": "a"}, {"headnode": {"grpc_port": port}})
+
+
+@pytest.mark.parametrize(
+    ("network_config", "address"),
+    [(None, "head:50051"), ({"daq_nodes": []}, "head:50051"), ({"headnode": {"grpc_port": 50061}}, "head:50061")],
+)
+def test_the_head_node_has_its_port_from_the_network(network_config: Any, address: str) -> None:
+    assert head_node_of({"head_node_ip_addr": "head"}, network_config).address == address
+
+
+@pytest.mark.parametrize("config", [{}, {"head_node_ip_addr": ""}, {"head_node_ip_addr": 3}])
+def test_without_a_head_node_the_key_is_named(config: Any) -> None:
+    with pytest.raises(ConfigError, match="invalid daq_config: head_node_ip_addr"):
+        head_node_of(config)
 
 
 def test_nodes_behind_one_gateway_are_told_apart_by_their_ports() -> None:
