@@ -33,6 +33,7 @@ FAMILIES: Final = (
     "startup",
     "messages",
     "latency",
+    "slow",
     "clients",
     "idle",
     "throughput",

@@ -182,7 +182,12 @@ def serve(port: str, mode: str = "", scratch: str = "") -> None:
 
 
 async def read(
-    address: str, data_dir: str, interval_s: float, arrivals: Arrivals[int], ready: Callable[[], None]
+    address: str,
+    data_dir: str,
+    interval_s: float,
+    arrivals: Arrivals[int],
+    ready: Callable[[], None],
+    pause_s: float = 0.0,
 ) -> None:
     import logging
 
@@ -199,16 +204,18 @@ async def read(
         ready()
         async for image in stream:
             note_arrival(arrivals, image)
+            if pause_s:
+                await asyncio.sleep(pause_s)
 
 
 def _main(command: str, *args: str) -> None:
     if command == "serve":
         serve(*args)
         return
-    address, data_dir, interval_s, out = args
+    address, data_dir, interval_s, out, *pause_s = args
 
     async def client(address: str, arrivals: Arrivals[int], ready: Callable[[], None]) -> None:
-        await read(address, data_dir, float(interval_s), arrivals, ready)
+        await read(address, data_dir, float(interval_s), arrivals, ready, *map(float, pause_s))
 
     run_client(client, address, writer_to(out))
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
+from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.latest import Inbox, NewestInbox
-from panoseti_daq.client.loop_watch import LoopWatch
+from panoseti_daq.client.latest import Inbox
 from panoseti_daq.client.retry import Asking, HostFeed, HostReader
 
 _log = logging.getLogger(__name__)
-
-# After the event loop stood still, a reader has caught up when nothing came for so long, or when it read more than
-# gRPC's window (64 KiB) and one message of the server, which waited for it, hold.
-_CAUGHT_UP_AFTER_S: Final = 0.002
-_MOST_THAT_WAITED: Final = 150  # frames; those of ph256 have 0.6 kB
 
 _Response = TypeVar("_Response")
 
@@ -37,6 +32,8 @@ class MergedStream(Generic[_Response]):
         What waits for the consumer.
     asking
         How hosts are asked.
+    catch_up
+        What makes what waits new; None where nothing is replaced.
     """
 
     def __init__(
@@ -45,8 +42,10 @@ class MergedStream(Generic[_Response]):
         feeds: Mapping[str, HostFeed[_Response]],
         inbox: Inbox[_Response],
         asking: Asking,
+        catch_up: CatchUp[_Response] | None = None,
     ) -> None:
         self._inbox = inbox
+        self._catch_up = catch_up
         self._error: RpcError | None = None
         self._closed = False
         self._hosts = [HostReader(host, feed, inbox, asking, self._has_others) for host, feed in feeds.items()]
@@ -55,7 +54,8 @@ class MergedStream(Generic[_Response]):
         }
         for reader in self._readers:
             reader.add_done_callback(self._reader_done)
-        self._watch = LoopWatch() if self._readers and isinstance(inbox, NewestInbox) else None
+        if not self._readers:
+            self._end_watch()
 
     def _has_others(self) -> bool:
         return len(self._readers) > 1
@@ -69,9 +69,13 @@ class MergedStream(Generic[_Response]):
 
     def _reader_done(self, reader: asyncio.Task[None]) -> None:
         self._readers.discard(reader)
-        if not self._readers and self._watch is not None:
-            self._watch.close()
+        if not self._readers:
+            self._end_watch()
         self._inbox.arrived.set()
+
+    def _end_watch(self) -> None:
+        if self._catch_up is not None:
+            self._catch_up.close()
 
     async def receive(self) -> tuple[str, _Response]:
         """Return the next response and the host it comes from.
@@ -84,25 +88,18 @@ class MergedStream(Generic[_Response]):
             The last host failed.
         """
         while True:
-            if self._watch is not None and self._watch.stood_still():
-                await self._catch_up()
-            if (response := self._inbox.take()) is not None:
-                return response
+            if self._catch_up is not None:
+                await self._catch_up.wait(self._hosts)
+            if (taken := self._inbox.take()) is not None:
+                if self._catch_up is not None:
+                    self._catch_up.note(*taken)
+                return taken
             if not self._readers:
                 if self._error is not None:
                     raise self._error
                 raise StopAsyncIteration
             self._inbox.arrived.clear()
             await self._inbox.arrived.wait()
-
-    async def _catch_up(self) -> None:
-        """Let the readers take what waited in gRPC while the event loop stood still, so that it is replaced."""
-        at_first = {host: host.n_read for host in self._hosts}
-        behind = set(self._hosts)
-        while behind:
-            before = {host: host.n_read for host in behind}
-            await asyncio.sleep(_CAUGHT_UP_AFTER_S)
-            behind = {h for h in behind if before[h] < h.n_read < at_first[h] + _MOST_THAT_WAITED}
 
     def take(self) -> tuple[str, _Response] | None:
         """Return the next response if there is one; from any thread."""

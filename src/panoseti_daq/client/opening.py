@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress
+from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.image_feed import ImageFeed
 from panoseti_daq.client.images import image_dict, received_frame
 from panoseti_daq.client.latest import LosslessInbox, NewestInbox
@@ -40,7 +41,12 @@ def open_images(
             selection,
         )
 
-    return MergedStream(tasks, {host: feed(node) for host, node in nodes.items()}, NewestInbox(), asking)
+    feeds = {host: feed(node) for host, node in nodes.items()}
+    return MergedStream(tasks, feeds, NewestInbox(), asking, CatchUp(_detected_unix_ns))
+
+
+def _detected_unix_ns(response: pb.StreamImagesResponse) -> int:
+    return response.delivery.detected_unix_ns
 
 
 def open_blocks(

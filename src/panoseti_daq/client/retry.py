@@ -129,8 +129,8 @@ class HostReader(Generic[_Response]):
 
     Attributes
     ----------
-    n_read
-        Responses that came.
+    n_read, last
+        Responses that came, and the last of them.
     """
 
     def __init__(
@@ -143,6 +143,7 @@ class HostReader(Generic[_Response]):
     ) -> None:
         self.host = host
         self.n_read = 0
+        self.last: _Response | None = None
         self._feed = feed
         self._inbox = inbox
         self._asking = asking
@@ -175,6 +176,7 @@ class HostReader(Generic[_Response]):
             async for message in call:
                 for response in self._feed.new_in(message):
                     self.n_read += 1
+                    self.last = response
                     self._inbox.put(self.host, response)
                 await self._inbox.room()
         finally:

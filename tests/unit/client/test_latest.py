@@ -17,6 +17,7 @@ from support.rig import until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import HostChange, RpcError
+from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.latest import LosslessInbox, NewestInbox
 from panoseti_daq.client.loop_watch import LoopWatch
 from panoseti_daq.client.merge import MergedStream
@@ -165,11 +166,15 @@ class FakeFeed:
 _ASKING = Asking()
 
 
+def found_unix_ns(response: pb.StreamImagesResponse) -> int:
+    return response.delivery.detected_unix_ns
+
+
 @asynccontextmanager
 async def merged(*feeds: FakeFeed, asking: Asking = _ASKING) -> AsyncIterator[MergedStream[Any]]:
     async with asyncio.TaskGroup() as tasks:
         stream: MergedStream[Any] = MergedStream(
-            tasks, {f"daq{i}": feed for i, feed in enumerate(feeds)}, NewestInbox(), asking
+            tasks, {f"daq{i}": feed for i, feed in enumerate(feeds)}, NewestInbox(), asking, CatchUp(found_unix_ns)
         )
         yield stream
         stream.close()
@@ -204,6 +209,40 @@ async def test_a_consumer_that_blocked_the_event_loop_gets_the_newest_of_what_ca
         time.sleep(0.05)  # noqa: ASYNC251
         _, newest = await stream.receive()
     assert newest.pano_image.frame_number == 49
+
+
+class _Backlog(FakeCall):
+    """A new frame, then old ones that come slowly, then a new one."""
+
+    def __init__(self, n_old: int) -> None:
+        super().__init__([])
+        self.n_old = n_old
+        self.gate = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        yield self.aged(0, 0.0)
+        await self.gate.wait()
+        for number in range(1, self.n_old + 1):
+            yield self.aged(number, 1.0)
+            await asyncio.sleep(0.008)  # a busy machine
+        yield self.aged(self.n_old + 1, 0.0)
+        await asyncio.Event().wait()
+
+    def aged(self, number: int, age_s: float) -> pb.StreamImagesResponse:
+        a_day_behind_ns = 86_400 * 10**9  # the clock of the server
+        aged = response(number)
+        aged.delivery.detected_unix_ns = time.time_ns() - round(age_s * 1e9) - a_day_behind_ns
+        return aged
+
+
+async def test_old_frames_that_come_slowly_after_a_blocked_loop_are_not_handed_out() -> None:
+    call = _Backlog(5)
+    async with merged(FakeFeed(call)) as stream:
+        await stream.receive()
+        call.gate.set()
+        time.sleep(0.05)  # noqa: ASYNC251
+        _, newest = await stream.receive()
+    assert newest.pano_image.frame_number == 6
 
 
 def failed(code: StatusCode) -> AioRpcError:
