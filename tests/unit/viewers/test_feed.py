@@ -18,7 +18,7 @@ from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
-from panoseti_daq.errors import HostError, PffError
+from panoseti_daq.errors import ConfigError, HostError, PffError
 from panoseti_daq.pff import DataProduct, Kind, Selection
 from panoseti_daq.service.server import running_server
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
@@ -201,6 +201,14 @@ def test_the_statuses_of_the_servers_come_when_they_are_wanted(tmp_path: Path) -
         wait_until(lambda: address in feed.statuses)
         first = feed.statuses[address]
         wait_until(lambda: feed.statuses[address] is not first)
+
+
+def test_a_viewer_gets_the_products_and_quabos_that_are_asked_for_of_the_kinds_that_it_shows() -> None:
+    context = ViewerContext(1.0, Selection(products={DataProduct.PH256}, quabos={2}))
+    wanted = Wanted.by(ViewerSpec("a", "", print, movie=False), context).selection
+    assert wanted == Selection({Kind.PULSE_HEIGHT}, (), {DataProduct.PH256}, {2}, 1.0)
+    with pytest.raises(ConfigError, match="invalid products: ph256; allowed for these kinds: img8, img16"):
+        Wanted.by(ViewerSpec("a", "", print, pulse_height=False), context)
 
 
 def test_a_viewer_without_an_interval_gets_frames_once_per_refresh_period() -> None:
