@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from panoseti_daq.hub.keys import KeyState, Rate
 from panoseti_daq.hub.subscription import Subscription
-from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Key, ModuleProduct, Selection
+from panoseti_daq.pff import Frame, FrameBlock, Key, ModuleProduct, Selection
+from panoseti_daq.pff.position import Grown
 from panoseti_daq.pff.quality import QualityCheck
 
 
@@ -20,23 +21,26 @@ class Growth:
     """Growth of files, for a consumer that reads them itself; made by `Hub.growth`."""
 
     def __init__(self) -> None:
-        self._grown: set[ModuleProduct] = set()
+        self._grown: dict[ModuleProduct, dict[tuple[str, str], tuple[int, int]]] = {}
         self._arrived = asyncio.Event()
 
-    def note(self, module_id: int, product: DataProduct) -> None:
-        """Take note of growth; called by the hub."""
-        self._grown.add((module_id, product))
+    def note(self, block: FrameBlock) -> None:
+        """Record growth; called by the hub."""
+        files = self._grown.setdefault((block.module_id, block.product), {})
+        begin, end = block.first_frame_number, block.first_frame_number + len(block)
+        first, last = files.get((block.run, block.file), (begin, end))
+        files[block.run, block.file] = min(first, begin), max(last, end)
         self._arrived.set()
 
-    async def wait(self) -> set[ModuleProduct]:
-        """Wait until files grow; return modules and products whose files did since the last call."""
+    async def wait(self) -> Grown:
+        """Wait until something grew; return what grew since the last call."""
         await self._arrived.wait()
         return self.take()
 
-    def take(self) -> set[ModuleProduct]:
-        """Return modules and products whose files grew since the last call."""
+    def take(self) -> Grown:
+        """Return what grew since the last call."""
         self._arrived.clear()
-        grown, self._grown = self._grown, set()
+        grown, self._grown = self._grown, {}
         return grown
 
 
@@ -48,7 +52,7 @@ class Hub:
     Attributes
     ----------
     keys
-        State of each key that was ever published.
+        State of each key that the active runs have.
     bad_frames
         Frames that were skipped because their header does not parse, by module and product.
     last_frame_at
@@ -63,7 +67,9 @@ class Hub:
         self._checks: defaultdict[ModuleProduct, QualityCheck] = defaultdict(QualityCheck)
         self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
         self._routes: dict[Key, list[Subscription]] = {}
+        self._past: dict[Key, KeyState] = {}  # what was counted of keys whose newest frame is void
         self._growths: set[Growth] = set()
+        self._runs: dict[int, tuple[str, int]] = {}  # of each module, with the generation of its newest block
 
     @property
     def n_bad_frames(self) -> int:
@@ -84,15 +90,28 @@ class Hub:
         if block.n_bad:
             self.bad_frames[block.module_id, block.product] += block.n_bad
         for growth in self._growths:
-            growth.note(block.module_id, block.product)
+            growth.note(block)
+        is_over = self._is_over(block)
         flags = self._checks[block.module_id, block.product](block)
         for key, frame in block.newest(flags).items():
             rows = block.rows[key]
-            state = self._count(key, frame, len(rows), block.layout.frame_size_bytes)
+            state = self._count(key, frame, len(rows), block.layout.frame_size_bytes, is_over=is_over)
             if flawed := _flawed(flags, rows):
                 state.judge(flawed)
-            if _place(frame) >= _place(state.newest):
+            if not is_over and _place(frame) >= _place(state.newest):
                 self._offer(key, frame, state)
+
+    def _is_over(self, block: FrameBlock) -> bool:
+        """Whether a block is of a run that another one replaced; when it replaces one, what was shown is void."""
+        run, generation = self._runs.get(block.module_id, ("", -1))
+        if not block.run or block.generation <= generation:
+            return bool(block.run) and block.run != run
+        self._runs[block.module_id] = block.run, block.generation
+        if run and block.run != run:
+            for key in [key for key in self.keys if key.module_id == block.module_id]:
+                self._past[key] = self.keys.pop(key)
+                del self._routes[key]
+        return False
 
     def publish_frame(self, frame: Frame) -> None:
         """Publish a frame that is in no followed file: it is newer than all before it."""
@@ -102,11 +121,20 @@ class Hub:
             state.judge([int(frame.quality)])
         self._offer(key, frame, state)
 
-    def _count(self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int) -> KeyState:
+    def _count(
+        self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int, *, is_over: bool = False
+    ) -> KeyState:
         now = self._loop.time()
-        state = self.keys.get(key)
+        state = self.keys.get(key) or self._past.get(key)
         if state is None:
-            state = self.keys[key] = KeyState(frame, frame_size_bytes, Rate(now))
+            state = KeyState(frame, frame_size_bytes, Rate(now))
+        if is_over:
+            if key not in self.keys:
+                self._past[key] = state
+        elif key not in self.keys:
+            self._past.pop(key, None)
+            state.newest = frame
+            self.keys[key] = state
             self._routes[key] = [s for s in self._subscriptions if key in s.selection]
         self.last_frame_at = now
         state.n_frames += n_frames

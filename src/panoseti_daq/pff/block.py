@@ -53,6 +53,8 @@ class FrameBlock:
         Order of the files of one module and product as the source met them; the larger is the later.
     detected_unix_ns
         When the frames were read, UTC ns since 1970; 0 when it does not matter (archives).
+    run
+        Base name of the run directory; empty when it does not matter.
     """
 
     data: bytes | memoryview | mmap.mmap
@@ -62,6 +64,7 @@ class FrameBlock:
     first_frame_number: int = 0
     generation: int = 0
     detected_unix_ns: int = 0
+    run: str = ""
 
     @property
     def product(self) -> DataProduct:

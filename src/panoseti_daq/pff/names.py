@@ -22,6 +22,7 @@ RUN_SUFFIX: Final = ".pffd"
 SNAPSHOT_DIR: Final = "obs_snapshot"  # in a module's directory, beside its runs, and none of them
 
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)[:_-](\d\d)[:_-](\d\d)Z?")
+_WRITERS_TOKEN: Final = re.compile(r"[A-Za-z0-9]+_\S+|" + "|".join(product.token for product in DataProduct))
 _MODULE_DIR: Final = re.compile(r"module_(\d{1,3})")
 
 
@@ -45,6 +46,30 @@ def parse_start(text: str) -> datetime | None:
 def format_start(start: datetime) -> str:
     """Start time as the writer puts it into names: ``2024-07-25T04:34:46Z``."""
     return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def start_of(name: str) -> datetime | None:
+    """Start time in the base name of a run or file as an aware UTC datetime; None when it has none."""
+    return parse_start(_tokens(name, RUN_SUFFIX if name.endswith(RUN_SUFFIX) else FILE_SUFFIX).get("start", ""))
+
+
+def check_run_name(name: str) -> None:
+    """Check that `name` may be the base name of a run.
+
+    Raises
+    ------
+    PffError
+        It is hidden, or that of the snapshots.
+    """
+    if not name or name.startswith(".") or name == SNAPSHOT_DIR:
+        raise PffError(f"{name!r} is not the name of a run")
+
+
+def is_of_writer(file: str) -> bool:
+    """Whether a base name is made as the writer makes them; hidden, temporary and copied files have others."""
+    if not file.endswith(FILE_SUFFIX):
+        return False
+    return all(_WRITERS_TOKEN.fullmatch(token) for token in file.removesuffix(FILE_SUFFIX).split("."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from panoseti_daq.pff.block import FrameBlock
-from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.product import DataProduct, ModuleProduct
+
+Grown = Mapping[ModuleProduct, Mapping[tuple[str, str], tuple[int, int]]]
+"""Files that grew, by run and name: number of the first frame that came, and of the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -18,7 +18,7 @@ from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.config.hp_io import check_module_ids
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.hub import Growth
-from panoseti_daq.pff import ModuleProduct
+from panoseti_daq.pff.position import Grown
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
@@ -106,13 +106,14 @@ class DaqDataServicer:
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
-            directory = stream.following.source.directory
+            source = stream.following.source
+            directory = source.directory
             if directory is None:
                 raise Refused(
                     StatusCode.FAILED_PRECONDITION, "uploads are in no file: only the newest frames are available"
                 )
             keep_freed_memory()
-            reader = FrameReader(directory, selection, begin)
+            reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs)
             log.info("streaming all frames of %s, resuming %d products", selection, len(begin.resume))
             try:
                 with stream.following.hub.growth() as growth:
@@ -167,13 +168,13 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
     loop = asyncio.get_running_loop()
     sequence = itertools.count()
 
-    def read(grown: Collection[ModuleProduct] | None) -> list[bytes]:
+    def read(grown: Grown | None) -> list[bytes]:
         return [write_item(item, next(sequence)).serialize() for item in reader.read(grown)]
 
     reading = loop.run_in_executor(None, read, None)
     while True:
         messages = await reading
-        grown: set[ModuleProduct] | None = growth.take()
+        grown: Grown | None = growth.take()
         if not messages and not grown:
             try:
                 async with asyncio.timeout(RESCAN_INTERVAL_S):

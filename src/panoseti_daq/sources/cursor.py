@@ -6,73 +6,21 @@ before it reached them.
 
 from __future__ import annotations
 
-import os
 import time
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final
 
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import (
-    DataProduct,
-    FrameBlock,
-    Gap,
-    PffName,
-    Position,
-    RunName,
-    Stretch,
-    TimeStatus,
-    open_file,
-)
+from panoseti_daq.pff import DataProduct, Gap, PffName, Position, Stretch
+from panoseti_daq.sources.places import BEGIN, FilePlace, ModuleFiles
 from panoseti_daq.sources.tail import Tail
+from panoseti_daq.sources.when import frame_number_of
 
 BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB unless told otherwise
 LOOK_AHEAD_EVERY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Place:
-    """Order of the files of one module and product: by start and name of the run, then by seqno."""
-
-    run_start_s: float
-    run: str
-    seqno: int
-    file: str
-
-    @classmethod
-    def of(cls, run: str, file: str) -> Self:
-        return cls(_start_s(run), run, PffName.parse(file).seqno, file)
-
-    @classmethod
-    def before(cls, run: str) -> Self:
-        """Before every file of a run, and after those of the runs before it."""
-        return cls(_start_s(run), run, -1, "")
-
-
-def _start_s(run: str) -> float:
-    start = RunName.parse(run).start
-    return start.timestamp() if start else 0.0
-
-
-def _is_run(name: str) -> bool:
-    try:
-        RunName.parse(name)
-    except PffError:
-        return False
-    return True
-
-
-def earliest_run(runs: Iterable[str]) -> str:
-    """The run that started first, of base names; empty when all are empty.
-
-    Raises
-    ------
-    PffError
-        One of them is not the name of a run.
-    """
-    return min((_Place.before(run) for run in runs if run), default=_Place(-1.0, "", -1, "")).run
+_N_LEFT: Final = 8  # files that may still grow after the next one came
+_GONE: Final = "the file was deleted before it was read"
 
 
 class Cursor:
@@ -107,20 +55,39 @@ class Cursor:
         block_bytes: int = BLOCK_BYTES,
         look_ahead_every_s: float = LOOK_AHEAD_EVERY_S,
     ) -> None:
+        self._files = ModuleFiles.shared(module_dir, module_id)
         self._module_dir = module_dir
         self._module_id = module_id
         self._product = product
         self._block_bytes = block_bytes
         self._look_ahead_every_s = look_ahead_every_s
         self._tail: Tail | None = None
-        self._place = _Place.before(from_run) if from_run else _Place(-1.0, "", -1, "")
+        self._place = BEGIN
+        if from_run:
+            self._place = FilePlace.before(from_run, self._files.start_of(from_run))
         self._next_frame = 0
-        self._ahead: dict[_Place, int] = {}  # files yet to be read, and their size in bytes
+        self._ahead: dict[FilePlace, int] = {}  # files yet to be read, and their size in bytes
+        self._furthest = self._place
+        self._late: dict[FilePlace, int] = {}  # files before it that are yet to be read, and from where
+        self._left: dict[FilePlace, int] = {}  # where the last few files were left
+        self._size_bytes = 0  # of the file, before it was opened
         self._looked_at = 0.0
         self._frame_size_bytes = 0
         self._items: Iterator[Stretch | Gap] = iter(())
         if at is not None:
-            self._open(_Place.of(at.run, at.file), at.frame_number)
+            self._open(FilePlace.of(at.run, at.file), at.frame_number)
+
+    def note(self, run: str, file: str, first_frame: int, end_frame: int) -> None:
+        """Take note that frames of a file came: one before the furthest may grow, too."""
+        try:
+            place = FilePlace.of(run, file)
+        except PffError:
+            return
+        if place > self._furthest or place == self._place:
+            return
+        begin = self._left.get(place, first_frame)
+        if end_frame > begin:
+            self._late.setdefault(place, begin)
 
     def read(self) -> Stretch | Gap | None:
         """Return the next frames, at most `block_bytes`, or a gap; None when there are no more for now.
@@ -139,7 +106,11 @@ class Cursor:
     def _read_on(self) -> Iterator[Stretch | Gap]:
         while True:
             yield from self._rest_of_file()
-            yield from self._look_ahead()
+            if not self._ahead:
+                yield from self._look_ahead()
+            if self._late:
+                self._visit()
+                continue
             if not self._ahead:
                 return
             # The writer closed the old file before it wrote to the next one, so its last bytes are there now.
@@ -147,8 +118,15 @@ class Cursor:
             if self._tail is not None and (n_bytes := self._tail.n_left_over_bytes):
                 yield self._gap(1, f"the file ends with {n_bytes} bytes of a frame that was never completed")
             following = min(self._ahead)
-            del self._ahead[following]
-            self._open(following)
+            size = self._ahead.pop(following)
+            self._open(following, size_bytes=size)
+
+    def _visit(self) -> None:
+        """Go to a file before the furthest one, and come back later."""
+        if self._place == self._furthest and self._tail is not None:
+            self._late[self._furthest] = self._next_frame
+        place = min(self._late)
+        self._open(place, self._late.pop(place))
 
     def _rest_of_file(self) -> Iterator[Stretch | Gap]:
         tail = self._tail
@@ -169,34 +147,30 @@ class Cursor:
                 if time.monotonic() - self._looked_at > self._look_ahead_every_s:
                     yield from self._look_ahead()
         except FileNotFoundError:
-            yield self._gap(None, "the file was deleted before it was read")
+            yield (
+                self._gap_of_file(self._place, self._size_bytes)
+                if not self._next_frame
+                else self._gap(None, _GONE)
+            )
             self.close()
-        except PffError as error:
-            yield self._gap(None, f"the file is not PFF: {error}")
+        except PffError:  # what it holds instead is nobody's business
+            yield self._gap(None, "the file is not PFF")
             self.close()
 
     def _look_ahead(self) -> Iterator[Gap]:
         """List the files to come; yield gaps for those that are gone."""
         self._looked_at = time.monotonic()
-        present = dict(self._files_after(self._place))
+        files = self._files.after(self._furthest, self._product)
+        present = {place: file.size_bytes for place, file in files if file.size_bytes}
         for place, size in sorted(self._ahead.items()):
             if place not in present:
-                n_frames = size // self._frame_size_bytes if self._frame_size_bytes else None
-                first = Position(self._module_id, self._product, place.run, place.file)
-                yield Gap(first, n_frames, "the file was deleted before it was read")
+                yield self._gap_of_file(place, size)
         self._ahead = present
 
-    def _files_after(self, begin: _Place) -> Iterator[tuple[_Place, int]]:
-        """Files of this module and product that hold data, and their sizes."""
-        for run_dir in _listed(self._module_dir):
-            for path in _listed(run_dir) if _is_run(run_dir.name) else ():
-                try:
-                    name = PffName.parse(path.name)
-                    place, size = _Place.of(run_dir.name, path.name), path.stat().st_size
-                except (PffError, OSError):
-                    continue
-                if name.product is self._product and size and place > begin:
-                    yield place, size
+    def _gap_of_file(self, place: FilePlace, size_bytes: int) -> Gap:
+        n_frames = size_bytes // self._frame_size_bytes if size_bytes and self._frame_size_bytes else None
+        first = Position(self._module_id, self._product, place.run, place.file)
+        return Gap(first, n_frames, _GONE)
 
     def _position(self) -> Position:
         place = self._place
@@ -205,9 +179,14 @@ class Cursor:
     def _gap(self, n_frames: int | None, reason: str) -> Gap:
         return Gap(self._position(), n_frames, reason)
 
-    def _open(self, place: _Place, frame_number: int = 0) -> None:
+    def _open(self, place: FilePlace, frame_number: int = 0, size_bytes: int = 0) -> None:
+        if self._tail is not None:
+            self._left[self._place] = self._next_frame
+            while len(self._left) > _N_LEFT:
+                del self._left[next(iter(self._left))]
         self.close()
-        self._place, self._next_frame = place, frame_number
+        self._place, self._next_frame, self._size_bytes = place, frame_number, size_bytes
+        self._furthest = max(self._furthest, place)
         path = self._module_dir / place.run / place.file
         self._tail = Tail(path, PffName.parse(place.file), first_frame=frame_number)
 
@@ -216,13 +195,6 @@ class Cursor:
         if self._tail is not None:
             self._tail.close()
             self._tail = None
-
-
-def _listed(path: Path) -> list[Path]:
-    try:
-        return [path / name for name in os.listdir(path)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def position_in_run(
@@ -243,43 +215,14 @@ def position_in_run(
         The position; the end when all frames are earlier. None when the run has no frames yet.
     """
     position = None
-    for place in sorted(_places(module_dir, run, product)):
+    for place, _ in ModuleFiles.shared(module_dir, module_id).in_run(run, product):
         try:
-            block = open_file(module_dir / run / place.file)
+            found = frame_number_of(module_dir / run / place.file, product, since_ns)
         except (PffError, OSError):
             continue
-        position = Position(module_id, product, run, place.file, len(block))
-        if since_ns is not None:
-            times = _Times(block)  # bisected, not all parsed: a file of a night has millions of frames
-            if times[len(block) - 1] >= since_ns:
-                return Position(module_id, product, run, place.file, bisect_left(times, since_ns))
+        if found is not None:
+            number, is_there = found
+            position = Position(module_id, product, run, place.file, number)
+            if is_there:
+                break
     return position
-
-
-def _places(module_dir: Path, run: str, product: DataProduct) -> Iterator[_Place]:
-    for path in _listed(module_dir / run):
-        try:
-            if PffName.parse(path.name).product is product:
-                yield _Place.of(run, path.name)
-        except PffError:
-            continue
-
-
-class _Times(Sequence[int]):
-    """Times of the frames of a file as a sequence, parsed one by one; a frame without one counts as the last."""
-
-    def __init__(self, block: FrameBlock) -> None:
-        self._block = block
-
-    def __len__(self) -> int:
-        return len(self._block)
-
-    def __getitem__(self, i: Any) -> Any:
-        for frame in (self._block[j] for j in range(i, min(i + 8, len(self._block)))):
-            try:
-                taken = frame.time
-            except PffError:
-                continue
-            if taken.status is not TimeStatus.NO_TIME:
-                return taken.unix_ns
-        return 1 << 62

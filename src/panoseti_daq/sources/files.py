@@ -7,22 +7,33 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from panoseti_daq.errors import DataDirError, PffError
-from panoseti_daq.pff import DataProduct, FrameBlock, ModuleProduct, PffName
-from panoseti_daq.pff.names import FILE_SUFFIX, SNAPSHOT_DIR
+from panoseti_daq.errors import DataDirError
+from panoseti_daq.pff import DataProduct, FrameBlock, ModuleProduct
+from panoseti_daq.pff.names import SNAPSHOT_DIR
+from panoseti_daq.sources.regular import State, state_of
 from panoseti_daq.sources.resync import Damage
-from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run, active_run_name, module_dirs
-from panoseti_daq.sources.snapshot import Snapshot, pff_name
-from panoseti_daq.sources.tail import Tail, signature
+from panoseti_daq.sources.run_dir import RunDir, RunFile
+from panoseti_daq.sources.runs import (
+    RUN_NAME_FILE,
+    ModuleRuns,
+    active_run_name,
+    choose_runs,
+    module_dirs,
+)
+from panoseti_daq.sources.snapshot import Snapshot
+from panoseti_daq.sources.tail import Tail
+from panoseti_daq.sources.tails import Tails, most_open
 
 _log = logging.getLogger(__name__)
 
 SETTLED_AFTER_S: Final = 30.0
+LOOK_AT_ALL_S: Final = 60.0
+LOOK_AT_RUNS_S: Final = 1.0
 # When following begins, this many frames of a file are read back, to have the newest of every key at once:
 # one for the products that hold all quabos; ph256 mixes four quabos that trigger at different rates.
 _FRAMES_BACK: Final = {product: 256 if product.one_quabo else 1 for product in DataProduct}
@@ -49,30 +60,6 @@ class Look:
     missed: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    name: PffName
-    path: Path
-    status: os.stat_result
-
-    @property
-    def is_snapshot(self) -> bool:
-        return ".dp_" not in f".{self.path.name}"
-
-
-def _pff_files(run_dir: Path, module_id: int) -> list[_Found]:
-    """PFF files of a run of one module, oldest first."""
-    found = []
-    with os.scandir(run_dir) as entries:
-        for entry in entries:
-            if entry.name.endswith(FILE_SUFFIX):
-                try:
-                    found.append(_Found(pff_name(entry.name, module_id), Path(entry.path), entry.stat()))
-                except (PffError, OSError) as error:  # by the time we look a file may be deleted
-                    _log.debug("not followed: %s", error)
-    return sorted(found, key=lambda file: (file.name.seqno, file.path.name))
-
-
 class RunFiles:
     """Tails of the files to follow; for one thread.
 
@@ -81,6 +68,9 @@ class RunFiles:
     look; later a mounted disk, an older run that becomes the active one) begin at their newest frames.
 
     A snapshot (SPEC 1.4) is followed while the active run has no data of its product: it is the older view.
+
+    Few files are open at once: the newest of each product, and what it replaced until that has settled; never more
+    than half of what the process may open.
 
     Parameters
     ----------
@@ -97,6 +87,10 @@ class RunFiles:
     ----------
     modules
         Modules that are there.
+    active_runs
+        Base name of the active run of each module that has one; from any thread.
+    notes
+        Why other runs are followed than the names propose; from any thread.
     directories
         Those whose entries matter, with their device and inode.
     """
@@ -110,23 +104,25 @@ class RunFiles:
     ) -> None:
         self.data_dir = data_dir
         self.modules: tuple[int, ...] = ()
+        self.active_runs: dict[int, str] = {}
+        self.notes: tuple[str, ...] = ()
         self.directories: dict[str, tuple[int, int]] = {}
         self._module_ids = frozenset(module_ids)
         self._products = frozenset(products)
-        self._settled_after_s = settled_after_s
         self._damage: defaultdict[ModuleProduct, Damage] = defaultdict(Damage)
-        self._tails: dict[str, Tail] = {}  # followed
-        self._settled: dict[str, Tail] = {}  # complete, as far as we know; the cursor is kept
-        self._gone: list[Tail] = []  # deleted, but what we hold open can be read to its end
+        self._runs: dict[int, ModuleRuns] = {}
+        self._snapshot_dirs: dict[int, RunDir] = {}
+        self._active: dict[int, RunDir | None] = {}
+        self._tails = Tails(self._complain, settled_after_s, most_open())
         self._generations = itertools.count()
         self._began_ns = time.time_ns() - _CLOCK_MARGIN_NS
         self._first_scan = True
+        self._look_at_all_at = self._look_at_runs_at = 0.0
         self._complaints: set[str] = set()
-        # directories, and the file that names the run, at the last scan
-        self._seen: dict[str, tuple[int, ...]] = {}
+        self._seen: dict[str, State] = {}  # of directories and daq_run_name at the last scan
 
     def __len__(self) -> int:
-        return len(self._tails)
+        return len(self._tails.followed)
 
     @property
     def damage_by_product(self) -> dict[ModuleProduct, Damage]:
@@ -144,137 +140,173 @@ class RunFiles:
 
         Returns whether `directories` are others than after the last scan.
         """
-        looked_into, self._seen = self._seen, {}
-        self._note_if_there(self.data_dir)
+        self._seen = {}
+        self._note([self.data_dir])
         try:
             dirs = module_dirs(self.data_dir)
         except DataDirError as error:
             self._complain(str(error))
             dirs = {}
         self.modules = tuple(m for m in dirs if not self._module_ids or m in self._module_ids)
-        self._let_go_of_gone()
+        self._tails.let_go_of_gone()
+        self._look_at_modules(dirs)
         present: set[str] = set()
-        run_name = active_run_name(self.data_dir)
-        for module_id in self.modules:
-            try:
-                present |= self._scan_module(module_id, dirs[module_id], run_name, looked_into)
-            except OSError as error:
-                self._complain(f"module {module_id} cannot be read: {error}")
-        self._let_go_of_settled(present)
+        for runs in self._runs.values():
+            present |= self._take_up(runs)
+        self._tails.let_go_of_settled(present)
         self._first_scan = False
-        for path in {tail.path.parent for tail in self._tails.values()}:  # also of a run that is over
-            self._note_if_there(path)
+        self._note({tail.path.parent for tail in self._tails.followed.values()})  # also of a run that is over
         before, self.directories = self.directories, {path: (s[0], s[1]) for path, s in self._seen.items()}
-        self._note_if_there(self.data_dir / RUN_NAME_FILE)
+        self._note([self.data_dir / RUN_NAME_FILE])
         return self.directories != before
 
-    def _note(self, path: Path) -> None:
-        """Remember the signature of a directory before it is listed."""
-        if str(path) not in self._seen:
-            self._seen[str(path)] = _state(path)
+    def _note(self, paths: Iterable[Path]) -> None:
+        """Remember the states of directories, before they are listed."""
+        for path in paths:
+            if str(path) not in self._seen:
+                try:
+                    self._seen[str(path)] = state_of(path)
+                except OSError:
+                    continue
 
-    def _note_if_there(self, path: Path) -> None:
-        try:
-            self._note(path)
-        except OSError:
-            pass
+    def _look_at_modules(self, dirs: dict[int, Path]) -> None:
+        """Find the runs of the modules, and which of them are active."""
+        everything = time.monotonic() >= self._look_at_all_at
+        if everything:
+            self._look_at_all_at = time.monotonic() + LOOK_AT_ALL_S
+        for module_id in self._runs.keys() - set(self.modules):
+            del self._runs[module_id]
+        for module_id in self.modules:
+            known = self._runs.get(module_id)
+            runs = known or ModuleRuns(dirs[module_id], module_id, is_first=self._first_scan)
+            self._runs[module_id] = runs
+            self._note([runs.path])
+            try:
+                runs.list(everything=everything)
+            except OSError as error:
+                self._complain(f"module {module_id} cannot be read: {error}")
+        choose_runs(self._runs.values(), active_run_name(self.data_dir))
+        self._tell()
 
-    def _scan_module(
-        self, module_id: int, module_dir: Path, run_name: str | None, looked_into: Collection[str]
-    ) -> set[str]:
+    def _tell(self) -> None:
+        """Publish and log which runs are active."""
+        active = {m: runs.active.path.name for m, runs in self._runs.items() if runs.active}
+        for module_id, run in active.items():
+            if self.active_runs.get(module_id) not in (None, run):
+                _log.info("module %d: run %s is the active one now", module_id, run)
+        notes = tuple(runs.why for runs in self._runs.values() if runs.why)
+        for note in notes:
+            if note not in self.notes:
+                _log.warning("%s", note)
+        self.active_runs, self.notes = active, notes
+
+    def _take_up(self, runs: ModuleRuns) -> set[str]:
         """Add the new files of a module; return the files that may still grow."""
-        self._note(module_dir)
-        run_dir, snapshot_dir = active_run(module_dir, run_name), module_dir / SNAPSHOT_DIR
-        files: list[_Found] = []
-        for directory in {run_dir, snapshot_dir if snapshot_dir.is_dir() else None} - {None}:
-            assert directory is not None
-            self._note(directory)
-            files += _pff_files(directory, module_id)
-        files = [file for file in files if file.name.product in self._products]
-        newest = {f.name.product: f.path for f in files if f.status.st_size and not f.is_snapshot}
-        snapshots = {file.path for file in files if file.is_snapshot and file.name.product not in newest}
-        for file in files:
-            path = str(file.path)
-            if file.is_snapshot and file.path not in snapshots:
-                if (tail := self._tails.pop(path, None)) is not None:
-                    tail.close()
-            elif path not in self._tails and path not in self._settled:
-                self._tails[path] = self._tail(file, newest, str(file.path.parent) in looked_into)
-        empty = {file.path for file in files if not file.status.st_size}
-        return {str(path) for path in snapshots.union(newest.values(), empty)}
+        for near in runs.near:
+            self._saw(near)
+        run = runs.active
+        if run is None:
+            return self._take_up_snapshots(runs, {})
+        if self._active.get(runs.module_id) not in (None, run):
+            self._tails.renew(run.path)
+        self._active[runs.module_id] = run
+        newest = run.newest()
+        fresh = [file for file in run.take() if file.name.product in self._products]
+        replaced = {f.name.product: f for f in fresh if f.size_bytes and newest[f.name.product] is not f}
+        for file in fresh:
+            from_end, product = self._n_from_end(run, file, newest), file.name.product
+            # Of what was recorded before, the last file that was replaced may still get its rest; no other.
+            is_wanted = from_end is None or file in (newest.get(product), replaced.get(product))
+            if is_wanted and str(file.path) not in self._tails:
+                self._tails.add(self._tail(file, from_end))
+        present = {str(file.path) for file in newest.values()}
+        return present | self._take_up_snapshots(runs, newest)
 
-    def _tail(self, file: _Found, newest: dict[DataProduct, Path], is_new: bool) -> Tail:
-        """Return the tail of a new file; `is_new` when it did not exist at the last look."""
-        if file.is_snapshot:
-            return Snapshot(file.path, file.name, self._generations)
-        product, last_frames = file.name.product, None
-        if file.status.st_size and not is_new:
-            directory_ns = self._seen[str(file.path.parent)][3]
-            if self._first_scan or min(directory_ns, file.status.st_mtime_ns) < self._began_ns:
-                last_frames = _FRAMES_BACK[product] if newest[product] == file.path else 0
-        damage = self._damage[file.name.module_id, product]
-        return Tail(file.path, file.name, self._generations, last_frames, damage=damage)
+    def _saw(self, directory: RunDir) -> None:
+        if directory.state:
+            self._seen.setdefault(str(directory.path), directory.state)
+        for text in directory.refused:
+            self._complain(text)
 
-    def _let_go_of_gone(self) -> None:
-        """Forget files that vanished, so that new ones of the same name are added; wake those that changed."""
-        for path in [path for path, tail in self._tails.items() if not tail.stands()]:
-            self._gone.append(self._tails.pop(path))
-        for path, tail in list(self._settled.items()):
-            if not tail.stands():
-                del self._settled[path]
-            elif tail.changed():
-                self._tails[path] = self._settled.pop(path)
+    def _n_from_end(self, run: RunDir, file: RunFile, newest: dict[DataProduct, RunFile]) -> int | None:
+        """Frames to read back from the end of a file that we did not know; None to read all."""
+        if not file.first_bytes or file.is_new:
+            return None
+        if not run.was_there and file.first_ns >= self._began_ns:
+            return None
+        is_newest = newest.get(file.name.product) is file and file.size_bytes == file.first_bytes
+        return _FRAMES_BACK[file.name.product] if is_newest else 0  # of one that grew, what is new will do
 
-    def _let_go_of_settled(self, present: set[str]) -> None:
-        """Close files that a later one replaced and that have settled."""
-        now = time.monotonic()
-        for path, tail in list(self._tails.items()):
-            if path not in present and now - tail.grew_at > self._settled_after_s and not tail.changed():
-                self._settle(tail)
+    def _tail(self, file: RunFile, from_end: int | None) -> Tail:
+        damage = self._damage[file.name.module_id, file.name.product]
+        known = None if from_end is None else file.first_bytes
+        return Tail(file.path, file.name, self._generations, from_end, known, damage=damage)
+
+    def _take_up_snapshots(self, runs: ModuleRuns, newest: Collection[DataProduct]) -> set[str]:
+        """Follow the snapshots of products that the active run has no data of."""
+        apart = self._snapshot_dirs.setdefault(runs.module_id, RunDir(runs.path / SNAPSHOT_DIR, runs.module_id))
+        try:
+            apart.look()
+        except OSError:  # nearly always there is none
+            apart.snapshots = []
+        self._saw(apart)
+        wanted = set()
+        for file in [*apart.snapshots, *(runs.active.snapshots if runs.active else ())]:
+            path, product = str(file.path), file.name.product
+            if product in newest or product not in self._products:
+                self._tails.drop(path)
+                continue
+            wanted.add(path)
+            if path not in self._tails:
+                self._tails.add(Snapshot(file.path, file.name, self._generations))
+        return wanted
 
     def look(self) -> Look:
         """Compare sizes and times of what is followed with those of the last read and scan."""
-        modified = frozenset(path for path, tail in self._tails.items() if tail.changed())
+        modified = self._tails.modified()
         rescan = False
         for path, before in self._seen.items():
             try:
-                rescan |= _state(path) != before
+                rescan |= state_of(path) != before
             except OSError:
                 rescan = True
+        if time.monotonic() >= self._look_at_runs_at:
+            self._look_at_runs_at = time.monotonic() + LOOK_AT_RUNS_S
+            rescan |= self._choose_again(self._runs.values())
         before_ns = time.time_ns() - _EVENT_WITHIN_NS
         missed = frozenset(path for path in modified if _is_older(path, before_ns))
         return Look(modified, rescan, missed)
 
+    def changes_run(self, paths: Collection[str]) -> bool:
+        """Whether another run is the active one because files at `paths`, which are not followed, grew."""
+        grew = {Path(path).parent.parent for path in paths if path not in self._tails}
+        return bool(grew) and self._choose_again([runs for runs in self._runs.values() if runs.path in grew])
+
+    def _choose_again(self, changed: Collection[ModuleRuns]) -> bool:
+        """Whether other runs are active, after a look at `changed`."""
+        if not changed:
+            return False
+        for runs in changed:
+            try:
+                runs.list(everything=False)
+            except OSError:  # the scan says so
+                return True
+        choose_runs(self._runs.values(), active_run_name(self.data_dir))
+        return any(runs.active is not self._active.get(m) for m, runs in self._runs.items())
+
     def read(self, paths: Collection[str] | None = None) -> Iterator[FrameBlock]:
         """Yield what was appended to the files at `paths`; None for all that are followed."""
-        tails = list(self._tails.values()) if paths is None else self._known(paths)
-        gone, self._gone = self._gone, []
-        try:
-            # The last bytes of a file come before the beginning of its successor.
-            for tail in sorted([*gone, *tails], key=lambda tail: tail.generation):
-                try:
-                    yield from tail.read()
-                except PffError as error:
-                    self._complain(f"{tail.path} is not followed: {error}")
-                    self._settle(tail)
-                except OSError as error:
-                    if tail not in gone:
-                        self._complain(f"{tail.path} cannot be read: {error.strerror}")
-        finally:
-            for tail in gone:
-                tail.close()
-                _log.info("%s is gone after %d frames", tail.path.name, tail.n_frames)
+        for path in paths or ():
+            if path not in self._tails:
+                self._follow_old(Path(path))
+        return self._tails.read(paths)
 
-    def _known(self, paths: Collection[str]) -> list[Tail]:
-        for path in paths:
-            if path in self._settled:
-                self._tails[path] = self._settled.pop(path)
-        return [self._tails[path] for path in paths if path in self._tails]
-
-    def _settle(self, tail: Tail) -> None:
-        tail.close()
-        if self._tails.pop(str(tail.path), None):
-            self._settled[str(tail.path)] = tail
+    def _follow_old(self, path: Path) -> None:
+        """Follow a file of an active run that was recorded before, and grows after all."""
+        for run in self._active.values():
+            file = run.files.get(path.name) if run and run.path == path.parent else None
+            if file is not None and file.name.product in self._products:
+                self._tails.add(self._tail(file, 0))
 
     def _complain(self, text: str) -> None:
         if text not in self._complaints:
@@ -283,14 +315,7 @@ class RunFiles:
 
     def close(self) -> None:
         """Close all files."""
-        for tail in [*self._tails.values(), *self._gone]:
-            tail.close()
-
-
-def _state(path: str | Path) -> tuple[int, ...]:
-    """Signature, and ctime in ns: a directory that may be read again has no other mtime."""
-    status = os.stat(path)
-    return *signature(status), status.st_ctime_ns
+        self._tails.close()
 
 
 def _is_older(path: str, unix_ns: int) -> bool:

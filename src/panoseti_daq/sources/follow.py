@@ -138,6 +138,7 @@ class RunSource:
                 self._n_missed_events += len(missed)
                 watch.distrust(f"a change of {min(missed)}")
             modified, rescan = modified | look.modified, rescan or look.rescan
+        rescan = rescan or self._files.changes_run(modified)
         if rescan or str(self.data_dir / RUN_NAME_FILE) in modified:
             self._scan(watch)
             return None
@@ -164,7 +165,7 @@ class RunSource:
     def status(self) -> SourceStatus:
         """What is followed now."""
         return SourceStatus(
-            description=f"data directory {self.data_dir}",
+            description="; ".join([f"data directory {self.data_dir}", *self._files.notes]),
             watching=self._watch.mode if self._watch else "not yet",
             modules=self._files.modules,
             n_files=len(self._files),
@@ -172,4 +173,5 @@ class RunSource:
             n_skipped_bytes=self._files.damage.n_bytes,
             n_missed_events=self._n_missed_events,
             damage=self._files.damage_by_product,
+            active_runs=self._files.active_runs,
         )

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import Begin, DataProduct, Gap, Key, ModuleProduct, Position, Selection, Stretch
-from panoseti_daq.sources.cursor import Cursor, earliest_run, position_in_run
-from panoseti_daq.sources.runs import active_run, active_run_name, module_dirs
+from panoseti_daq.pff.position import Grown
+from panoseti_daq.sources.cursor import Cursor, position_in_run
+from panoseti_daq.sources.places import earliest_run
+from panoseti_daq.sources.runs import active_runs, module_dirs
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ class FrameReader:
         Which frames.
     begin
         Where to begin or to continue.
+    active
+        Returns the base name of the active run of each module; None to look.
 
     Raises
     ------
@@ -48,7 +52,14 @@ class FrameReader:
         A position to resume at is invalid.
     """
 
-    def __init__(self, data_dir: Path, selection: Selection, begin: Begin) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        selection: Selection,
+        begin: Begin,
+        active: Callable[[], Mapping[int, str]] | None = None,
+    ) -> None:
+        self._active_runs = active
         self._data_dir = data_dir
         self._selection = selection
         self._since_ns = begin.since_unix_ns
@@ -62,22 +73,25 @@ class FrameReader:
         self._lock = threading.Lock()
         self._closed = False
 
-    def read(self, grown: Collection[ModuleProduct] | None) -> list[Item]:
+    def read(self, grown: Grown | None) -> list[Item]:
         """Return what comes next, up to `BATCH_BYTES`, from each cursor in turn.
 
         Parameters
         ----------
         grown
-            Modules and products whose files grew; None to look at everything.
+            Files that grew, by module and product; None to look at everything.
         """
         with self._lock:
             return [] if self._closed else self._read(grown)
 
-    def _read(self, grown: Collection[ModuleProduct] | None) -> list[Item]:
+    def _read(self, grown: Grown | None) -> list[Item]:
         if grown is None or any(key not in self._cursors for key in grown):
             self._look_for_modules()
-            grown = self._cursors
-        self._ready |= dict.fromkeys(key for key in grown if key in self._cursors)
+        for key, files in (grown or {}).items():
+            for (run, file), (first, end) in files.items() if key in self._cursors else ():
+                self._cursors[key].note(run, file, first, end)
+        keys = self._cursors if grown is None else grown
+        self._ready |= dict.fromkeys(key for key in keys if key in self._cursors)
         items: list[Item] = [*self._begun]
         self._begun.clear()
         n_bytes = 0
@@ -125,13 +139,11 @@ class FrameReader:
 
     def _look_first(self, dirs: Mapping[int, Path]) -> str:
         """Find where to begin in what is there; base name of the earliest active run, empty when there is none."""
-        run_name = active_run_name(self._data_dir)
-        active = {module_id: active_run(module_dir, run_name) for module_id, module_dir in dirs.items()}
-        runs = {module_id: run.name if run else "" for module_id, run in active.items()}
-        first_run = earliest_run(runs.values())
+        active = active_runs(self._data_dir) if self._active_runs is None else self._active_runs()
+        first_run = earliest_run(active.values())
         for module_id, product in self._wanted_of(dirs):
-            place = self._beginning(dirs[module_id], Position(module_id, product, runs[module_id], ""))
-            self._places[module_id, product] = place
+            run_begins = Position(module_id, product, active.get(module_id, first_run), "")
+            self._places[module_id, product] = self._beginning(dirs[module_id], run_begins)
         if not self._places:  # nothing of it is there yet: one place tells the client in which run it came
             key = self._wanted_of([min(self._selection.modules, default=0)])[0]
             self._places[key] = Position(*key, first_run, "")

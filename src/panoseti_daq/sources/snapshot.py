@@ -12,6 +12,7 @@ from typing import Final
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, Layout, PffName
 from panoseti_daq.pff.names import FILE_SUFFIX
+from panoseti_daq.sources.regular import open_regular
 from panoseti_daq.sources.tail import MAX_BLOCK_BYTES, Tail, signature
 
 _PRODUCTS: Final = {product.token: product for product in DataProduct}
@@ -60,7 +61,7 @@ class Snapshot(Tail):
         yield FrameBlock(data, layout, module_id, self.path.name, 0, self.generation, time.time_ns())
 
     def _read_at_most(self, n_bytes: int) -> bytes:
-        with self.path.open("rb") as file:
+        with open(open_regular(self.path), "rb") as file:
             return file.read(n_bytes)  # and no more: a file with the name of a snapshot may have any size
 
     @property

@@ -20,7 +20,7 @@ class SourceStatus:
     Attributes
     ----------
     description
-        What is followed, e.g. the data directory.
+        What is followed, e.g. the data directory; and why, when it is another run than the names propose.
     watching
         How changes are noticed, and why not by events when they are not.
     modules
@@ -33,6 +33,8 @@ class SourceStatus:
         Changes that no event reported although events were in use.
     damage
         The same, by module and product.
+    active_runs
+        Base name of the run of each module that is followed now.
     """
 
     description: str
@@ -43,6 +45,7 @@ class SourceStatus:
     n_skipped_bytes: int = 0
     n_missed_events: int = 0
     damage: Mapping[ModuleProduct, Damage] = field(default_factory=dict)
+    active_runs: Mapping[int, str] = field(default_factory=dict)
 
 
 class FrameSource(Protocol):

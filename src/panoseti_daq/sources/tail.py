@@ -13,6 +13,7 @@ from typing import Final
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import FrameBlock, Layout, PffName
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
+from panoseti_daq.sources.regular import open_regular
 from panoseti_daq.sources.resync import Damage, beginning_of_header, find_frame, find_layout, n_in_step
 
 _log = logging.getLogger(__name__)
@@ -49,7 +50,9 @@ class Tail:
         Gives the `generation` of the blocks, see `FrameBlock`: the next one now, and again when the file begins
         anew.
     last_frames
-        Begin this many whole frames before the end that the file has when first read; None for `first_frame`.
+        Begin this many whole frames before the end, which is at `known_bytes`; None for `first_frame`.
+    known_bytes
+        What the file held when it was found; None for its size when it is first read.
     first_frame
         Begin with this frame.
     damage
@@ -71,6 +74,7 @@ class Tail:
         name: PffName,
         generations: Iterator[int] | None = None,
         last_frames: int | None = None,
+        known_bytes: int | None = None,
         first_frame: int = 0,
         damage: Damage | None = None,
         compare_after_s: float = COMPARE_AFTER_S,
@@ -82,6 +86,7 @@ class Tail:
         self.generation = next(self._generations)
         self.grew_at = time.monotonic()
         self._last_frames = last_frames
+        self._known_bytes = known_bytes
         self._first_frame = first_frame
         self._compare_after_s = compare_after_s
         self._fd: int | None = None
@@ -117,7 +122,7 @@ class Tail:
         """
         if self._fd is None:
             self._signature = signature(os.stat(self.path))  # an unreadable file is not a changed one
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = open_regular(self.path)
         status = os.fstat(self._fd)
         self._signature, size = signature(status), status.st_size
         self._notice_change(self._fd, size)
@@ -138,7 +143,7 @@ class Tail:
                 self.grew_at = time.monotonic()
                 data = data[: n_frames * frame_size]
                 place = self.path.name, offset // frame_size, self.generation
-                yield FrameBlock(data, layout, self.name.module_id, *place, time.time_ns())
+                yield FrameBlock(data, layout, self.name.module_id, *place, time.time_ns(), self.path.parent.name)
 
     def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
         """Move the cursor over `data`, which stand at it; number of frames at their begin, whether to read on."""
@@ -202,7 +207,7 @@ class Tail:
             self._in_step = False
         else:
             return
-        self.generation = next(self._generations)
+        self.renew()
 
     def _discover(self, fd: int, size: int) -> None:
         """Find the layout, and set the cursor to where reading begins."""
@@ -225,7 +230,8 @@ class Tail:
         """Set the cursor, when the layout is known and the first frame begins at offset `begin`."""
         frame_size = layout.frame_size_bytes
         if self._last_frames is not None:
-            n_frames = (size - begin) // frame_size
+            end = size if self._known_bytes is None else min(size, self._known_bytes)
+            n_frames = max(0, end - begin) // frame_size
             self._offset = begin + max(0, n_frames - self._last_frames) * frame_size
         elif 0 < self._first_frame * frame_size <= size:
             self._offset = self._first_frame * frame_size
@@ -236,6 +242,22 @@ class Tail:
     def n_left_over_bytes(self) -> int:
         """Bytes after the cursor: of a frame that is not whole, once everything else was read."""
         return max(0, os.fstat(self._fd).st_size - self._offset) if self._fd is not None else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a descriptor."""
+        return self._fd is not None
+
+    def renew(self) -> None:
+        """Count what comes from now on as later than everything so far."""
+        self.generation = next(self._generations)
+
+    def grows(self) -> bool:
+        """Whether there is more than was read."""
+        try:
+            return os.stat(self.path).st_size > self._offset
+        except OSError:
+            return False
 
     def stands(self) -> bool:
         """Whether the path still leads to the file that was opened."""

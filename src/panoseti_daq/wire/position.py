@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, PffName, Position, RunName
+from panoseti_daq.pff import DataProduct, PffName, Position
+from panoseti_daq.pff.names import check_run_name
 
 _MAX_NAME_BYTES = 255  # no file system has longer names
 
@@ -34,7 +35,7 @@ def position_of(message: pb.Position) -> Position:
         if is_path or len(name.encode()) > _MAX_NAME_BYTES:
             raise PffError(f"{name!r} is not the name of a run or file")
     if message.run or message.file:
-        RunName.parse(message.run)
+        check_run_name(message.run)
     if message.file:
         PffName.parse(message.file)
     try:

@@ -19,7 +19,7 @@ from panoseti_daq.simulator.schedule import DEFAULT_MODULE_ID, Simulation
 from panoseti_daq.simulator.simulator import Simulator
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.simulator.writer import Buffering, RunWriter
-from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run
+from panoseti_daq.sources.runs import RUN_NAME_FILE, active_runs
 
 IMG8, IMG16, PH256, PH1024 = DataProduct
 
@@ -70,7 +70,7 @@ def test_daq_run_name_names_the_run(tmp_path: Path) -> None:
     simulator.run(duration_s=0)
     run_name = (tmp_path / RUN_NAME_FILE).read_text().strip()
     assert run_name == simulator.run_name
-    assert active_run(tmp_path / "module_224", run_name) == tmp_path / "module_224" / run_name
+    assert active_runs(tmp_path) == {224: run_name}
 
 
 def test_clean_removes_everything_that_was_made(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from support.frames import append as append_to
 from support.frames import frame_bytes
 
 from panoseti_daq.pff import DataProduct, Gap, Position, Stretch, open_file
-from panoseti_daq.sources.cursor import Cursor, earliest_run, position_in_run
+from panoseti_daq.sources.cursor import Cursor, position_in_run
+from panoseti_daq.sources.places import earliest_run
 
 PH256 = DataProduct.PH256
 RUN_1 = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
@@ -19,7 +20,7 @@ RUN_2 = "obs_Test.start_2026-01-02T00:00:00Z.runtype_sci-data.pffd"
 
 
 def file_name(seqno: int, product: DataProduct = PH256) -> str:
-    return f"start_2026-01-01T00:00:0{seqno % 10}Z.dp_{product.token}.bpp_2.module_1.seqno_{seqno}.pff"
+    return f"start_2026-01-01T00:00:{seqno:02}Z.dp_{product.token}.bpp_2.module_1.seqno_{seqno}.pff"
 
 
 def append(module_dir: Path, run: str, seqno: int, data: bytes) -> Path:
@@ -223,7 +224,7 @@ def test_a_file_that_was_written_anew_is_read_again_after_a_gap_of_unknown_size(
     read_all(cursor)
     path.write_bytes(frames(7, 1))
     items = read_all(cursor)
-    assert gaps_of(items) == [(3, None, "the file was truncated and written anew")]
+    assert gaps_of(items) == [(3, None, "the file was truncated and rewritten")]
     assert data_of(items) == frames(7, 1)
 
 

@@ -171,8 +171,8 @@ def test_where_a_client_is_told_to_begin_is_told_once(tmp_path: Path) -> None:
 
 def test_a_position_in_what_is_no_run_is_refused(tmp_path: Path) -> None:
     client = Client(tmp_path)
-    client.positions[1, IMG16] = Position(1, IMG16, "nowhere", "")
-    with pytest.raises(PffError, match="nowhere"):
+    client.positions[1, IMG16] = Position(1, IMG16, "obs_snapshot", "")
+    with pytest.raises(PffError, match="obs_snapshot"):
         client.read()
 
 

@@ -1,0 +1,35 @@
+"""Opening regular files only, and knowing them again."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from panoseti_daq.errors import PffError
+
+State = tuple[int, ...]
+"""Device, inode, size, mtime and ctime: a directory that may be read again has no other mtime."""
+
+
+def state_of(path: str | Path) -> State:
+    """State of a file or directory; as long as it stays, there is nothing new in it."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def open_regular(path: str | Path) -> int:
+    """Open a file for reading; never waits for the other end of a pipe.
+
+    Raises
+    ------
+    OSError
+        It is missing or unreadable.
+    PffError
+        It is a directory, pipe, socket or device.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise PffError(f"{path} is not a regular file")
+    return fd
