@@ -90,7 +90,7 @@ def tests(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach, also in the processes that they start."""
     session.install("-e", ".[test]", "coverage>=7.10")  # the first that follows subprocesses by itself
-    session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()).resolve() / "coverage")
+    session.env["COVERAGE_FILE"] = str(Path(session.bin).resolve().parent / "coverage")
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *session.posargs, success_codes=[0, 1])
     session.run("coverage", "combine", "--quiet")

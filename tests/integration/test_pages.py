@@ -85,7 +85,7 @@ def test_the_code_of_the_pages_runs_block_after_block(bash: subprocess.Popen[str
             capture_output=True,
             text=True,
             check=True,
-            timeout=PATIENCE_S,
+            timeout=2 * PATIENCE_S,
         ).stdout
         [expected] = [pattern for mark, pattern in PRINTED.items() if mark in script]
         assert re.fullmatch(expected, printed), printed

@@ -219,4 +219,4 @@ def test_faults_are_options_of_the_command_line(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "module_1").iterdir()} == {"obs_snapshot"}
     refused = run_command("simulate", tmp_path, "--end", "burn")
     assert refused.returncode == 2
-    assert "keep, rename, delete" in refused.stderr
+    assert "'keep', 'rename', 'delete'" in refused.stderr

@@ -119,7 +119,7 @@ def test_without_a_terminal_one_line_says_what_to_do(address: str) -> None:
     assert result.returncode == 1
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
-    assert "stdout is no terminal" in result.stderr
+    assert "stdout is not a terminal" in result.stderr
 
 
 def test_a_dumb_terminal_gets_plain_text(address: str) -> None:
