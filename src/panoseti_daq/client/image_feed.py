@@ -1,4 +1,4 @@
-"""The newest frames of one host: the call, and which of its frames are new after a break."""
+"""Feed of the newest frames of one host: the call, and the frames that are new after a break."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ImageFeed:
     make_call
         Makes the call, given whether the host was lost.
     selection
-        What was asked for: a server of the predecessor knows neither products nor quabos, and sends them all.
+        Selection of the stream: a server of the predecessor knows neither products nor quabos, and sends them all.
     """
 
     outlives_server = False
@@ -56,7 +56,7 @@ class ImageFeed:
 
 
 class Seen:
-    """Which frames of a host came before its connection broke: a new stream begins with the newest known ones."""
+    """Frames of a host that came before its connection broke: a new stream begins with the newest known ones."""
 
     def __init__(self) -> None:
         self._last: dict[StreamKey, tuple[str, int]] = {}

@@ -1,4 +1,4 @@
-"""What a consumer gets that is slower than its stream: the newest of each key, or everything at its own pace."""
+"""Inboxes of a consumer: the newest response of each key, or every response at its own pace."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Inbox(Protocol[_Response]):
         ...
 
     def clear(self) -> None:
-        """Drop what is there."""
+        """Drop all responses."""
         ...
 
 
@@ -63,7 +63,7 @@ class NewestInbox:
         self.arrived.set()
 
     async def room(self) -> None:
-        """There always is."""
+        """Return at once: there always is."""
 
     def take(self) -> tuple[str, pb.StreamImagesResponse] | None:
         """Return the response whose key waited longest, and its host."""
@@ -77,7 +77,7 @@ class NewestInbox:
         return host, response
 
     def clear(self) -> None:
-        """Drop what is there."""
+        """Drop all responses."""
         with self._lock:
             self._newest.clear()
 
@@ -91,7 +91,7 @@ class LosslessInbox(Generic[_Response]):
     Parameters
     ----------
     size
-        How many wait for the consumer before no more is read.
+        Number of waiting responses from which no more is read.
     """
 
     def __init__(self, size: int) -> None:
@@ -129,5 +129,5 @@ class LosslessInbox(Generic[_Response]):
         return response
 
     def clear(self) -> None:
-        """Drop what is there."""
+        """Drop all responses."""
         self._responses.clear()

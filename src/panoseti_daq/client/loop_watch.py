@@ -1,4 +1,4 @@
-"""Whether the event loop stood still: a consumer that calls ``time.sleep``, computes, or waits in a debugger."""
+"""Loop watch: whether the event loop stood still, as when a consumer calls ``time.sleep`` or computes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ LATE_S: Final = 0.01  # images that waited for less than a beat and this need no
 
 
 class LoopWatch:
-    """Notices that an event loop stood still, from making it until `close`, by a timer that comes late.
+    """Watch of an event loop until `close`: a timer that fires late shows that it stood still.
 
-    There is no event for that: what would handle it stands still too.
+    No event can report this, because its handler would stand still, too.
     """
 
     def __init__(self) -> None:

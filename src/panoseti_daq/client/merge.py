@@ -31,9 +31,9 @@ class MergedStream(Generic[_Response]):
     inbox
         What waits for the consumer.
     asking
-        How hosts are asked.
+        Rules of calling hosts.
     catch_up
-        What makes what waits new; None where nothing is replaced.
+        Replaces waiting responses by newer ones; None where nothing is replaced.
     """
 
     def __init__(

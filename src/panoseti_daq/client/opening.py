@@ -1,4 +1,4 @@
-"""Streams put together: for each host what is asked of it, the inbox of the consumer, and the reading tasks."""
+"""Opening of streams: a feed for each host, the inbox of the consumer, the reading tasks."""
 
 from __future__ import annotations
 

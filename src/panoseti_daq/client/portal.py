@@ -7,7 +7,7 @@ from typing import Final
 from anyio.from_thread import BlockingPortalProvider
 
 PORTALS: Final = BlockingPortalProvider(backend="asyncio")
-"""One thread with an event loop, as long as somebody is in it; ``with PORTALS as portal`` from any thread.
+"""One thread with an event loop, as long as it has users; ``with PORTALS as portal`` from any thread.
 
 One and not several: grpc.aio hands events of one loop to another, which complains when that one was closed
 meanwhile.

@@ -1,4 +1,4 @@
-"""Reading from one host: the one loop that asks again, how long it waits, what is final, who is notified."""
+"""Retry loop of one host: its delays, its final errors, its notifications."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 5.0
 RETRY_FACTOR: Final = 1.6
 
-# What asking again cannot change.
+# Retrying cannot change these.
 _FINAL: Final = frozenset(
     {
         StatusCode.INVALID_ARGUMENT,
@@ -60,14 +60,14 @@ OnHostChange = Callable[[HostChange], object]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How hosts are asked for their frames.
+    """Rules of calling hosts for their frames.
 
     Attributes
     ----------
     wait_for_ready
-        Wait for a host that is not there yet instead of failing.
+        Wait for a host that does not answer yet instead of failing.
     persistent
-        Ask again whatever a stream ended with, for ever: nothing is final.
+        Retry whatever a stream ended with, without end: nothing is final.
     on_host_change
         Called when a host begins to stream, is lost or comes back; in the event loop, so it must not block.
     """
@@ -78,12 +78,12 @@ class Asking:
 
 
 class HostFeed(Protocol[_Response]):
-    """What is asked of one host, and asked again when it was lost.
+    """Calls to one host, repeated when it was lost.
 
     Attributes
     ----------
     outlives_server
-        Ask again also when the server ended the stream on purpose, as one does that is restarted.
+        Repeat also when the server ended the stream on purpose, as during a restart.
     """
 
     outlives_server: bool
@@ -93,7 +93,7 @@ class HostFeed(Protocol[_Response]):
         ...
 
     def new_in(self, message: _Response) -> Iterable[_Response]:
-        """Return what of a message is to be handed on; takes note of it."""
+        """Return the new responses of a message, and note them."""
         ...
 
     def lost(self) -> None:
@@ -102,28 +102,28 @@ class HostFeed(Protocol[_Response]):
 
 
 def retry_delay_s(n_failures: int) -> float:
-    """Return how long to wait after the n-th failure in a row: exponential, with jitter to spread clients out."""
+    """Return the delay after the n-th failure in a row: exponential, with jitter to spread clients out."""
     n_longer = min(n_failures - 1, 100)  # more is past LAST_RETRY_S anyway, and in hours past what a float holds
     longest = min(LAST_RETRY_S, FIRST_RETRY_S * RETRY_FACTOR**n_longer)
     return longest * random.uniform(0.5, 1.0)
 
 
 class HostReader(Generic[_Response]):
-    """Reads the stream of one host into an inbox until the host is gone for good.
+    """Reader of the stream of one host into an inbox, until the host is gone for good.
 
-    A host whose connection breaks is asked again, after delays that grow to `LAST_RETRY_S`. One that ends its
-    stream with a status is asked again while there are others, because it may only be restarting; of a single host
-    that is the end, unless the feed outlives its server. What it cannot serve however often it is asked ends it at
+    A host whose connection breaks is retried, after delays that grow to `LAST_RETRY_S`. One that ends its
+    stream with a status is retried while there are others, because it may only be restarting; of a single host
+    that is the end, unless the feed outlives its server. A status that retrying cannot change ends it at
     once. With `Asking.persistent` none of that is an end.
 
     Parameters
     ----------
     host, feed
-        Who is asked, and for what.
+        The host, and the calls to it.
     inbox
         Where responses go.
     asking
-        How it is asked.
+        Rules of calling it.
     has_others
         Whether there are other hosts left.
 

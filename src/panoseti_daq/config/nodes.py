@@ -147,7 +147,7 @@ def _address(host: str, entry: Mapping[str, Any], name: str) -> str:
     try:
         return address_of(host, int(port))
     except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"{name}: grpc_port {port!r} of {host!r} cannot be: {error}") from error
+        raise ConfigError(f"{name}: grpc_port {port!r} of {host!r} is invalid: {error}") from error
 
 
 def _nodes(source: ConfigSource, name: str) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ class Subscription:
     consumer is slow, and each interval that passes without it taking a frame that was replaced counts in
     `n_dropped`. The last frame of a key is always delivered, none twice.
 
-    Made by `Hub.subscribe`; for the event loop of its hub. It never ends by itself: cancel whoever iterates.
+    Made by `Hub.subscribe`; for the event loop of its hub. It never ends by itself: cancel the task that iterates.
 
     Attributes
     ----------

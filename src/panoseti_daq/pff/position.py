@@ -43,7 +43,7 @@ class Begin:
         In what is there at first: with the first frame of the active run that was not taken before this time,
         UTC ns since 1970, so 0 for the first of the run; None for the frames to come.
     resume
-        Instead, for these modules and products, at most one each: where to go on.
+        Instead, for these modules and products, at most one each: where to continue.
     """
 
     since_unix_ns: int | None = None

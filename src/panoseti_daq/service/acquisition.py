@@ -163,7 +163,7 @@ class Acquisition:
         need_active_run
             Refuse when the probe finds no active run.
         peer
-            Who asks.
+            The caller.
 
         Returns
         -------
@@ -245,7 +245,7 @@ async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) 
                 hub.publish(block)
     except Exception as error:
         if started.cancelled():
-            _log.warning("a source failed that nobody waits for: %s", error)
+            _log.warning("a source failed after its caller left: %s", error)
         elif started.done():
             raise
         else:

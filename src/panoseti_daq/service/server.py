@@ -77,7 +77,7 @@ class ConnectionLimits:
     idle_s: float = 600.0
 
     def options(self, n_streams: int) -> tuple[tuple[str, int], ...]:
-        """Return the options of a gRPC server that allows so many streams at once."""
+        """Return the options of a gRPC server with this limit of streams."""
         n_connections = self.connections_per_stream * n_streams + self.other_connections
         return (
             ("grpc.max_allowed_incoming_connections", n_connections),

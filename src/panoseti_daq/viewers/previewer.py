@@ -46,8 +46,7 @@ class _ScriptPlot:
     about twice a second. After the window was closed, `update` does nothing and `is_closed` is true. (The
     predecessor's continues to draw invisibly.)
 
-    Without a display it draws all the same, for `save`. Who needs Qt where it is not installed is told so when the
-    object is made.
+    Without a display it still draws, for `save`. Without Qt, making the object raises.
 
     Attributes
     ----------

@@ -198,7 +198,7 @@ class _Stop:
 
 @contextmanager
 def _failing_in_events(windows: Sequence[HostWindow]) -> Iterator[None]:
-    """Close the windows when a viewer raises outside of its calls, as in a mouse event: nobody knows which did."""
+    """Close the windows when a viewer raises outside of its calls, as in a mouse event: which one is unknown."""
 
     def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _log.error("a viewer failed in an event", exc_info=(kind, error, trace))

@@ -67,7 +67,7 @@ class StreamEncoder:
         self._sequence = 0
 
     def __call__(self, frames: Sequence[Frame], n_dropped: int) -> bytes:
-        """A message that holds `frames`, after so many were dropped."""
+        """Return a message of `frames`; `n_dropped` counts all drops so far."""
         if not self._is_raw:
             return encoded(frames[0], _KNOWN_STRUCTS, as_struct)
         now_unix_ns = time.time_ns()
@@ -84,7 +84,7 @@ class StreamEncoder:
 
 @lru_cache(64)
 def _begin(n_bytes: int) -> bytes:
-    """What stands in a batch before a response of so many bytes."""
+    """Return the prefix of a response of this size in a batch."""
     return _BATCH + as_varint(n_bytes)
 
 

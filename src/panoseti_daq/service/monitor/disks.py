@@ -49,7 +49,7 @@ class Disks:
     max_age_s
         Give an answer again until it is so old.
     patience_s
-        Wait so long for a look; a mount that hangs must not hold up an answer: then it is what was known.
+        Longest wait for a look, s; after that an answer repeats the last known values, as when a mount hangs.
     """
 
     def __init__(self, max_age_s: float = MAX_AGE_S, patience_s: float = PATIENCE_S) -> None:

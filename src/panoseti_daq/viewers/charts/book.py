@@ -39,7 +39,7 @@ class KeyRate:
     quabo
         Of ph256; None for all of them together.
     rate_hz
-        Frames per second; NaN when nobody tells any more.
+        Frames per second; NaN when there are no reports any more.
     bytes_per_s
         The same in bytes; without the headers when it is not the server that tells.
     unix_ns

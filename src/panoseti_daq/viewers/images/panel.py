@@ -108,7 +108,7 @@ class Panel:
 
     @property
     def measured(self) -> npt.NDArray[Any]:
-        """The pixels that somebody measured; all of them if nobody did."""
+        """The pixels with data; all of them if none has."""
         return self.image if self.valid is None or not self.valid.any() else self.image[self.valid]
 
     def color(self) -> None:

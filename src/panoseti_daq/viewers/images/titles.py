@@ -37,7 +37,7 @@ Line = tuple[Span, ...]
 
 
 class Stamp(NamedTuple):
-    """A frame and when it was taken, UTC s since 1970; when it came, if nobody knows."""
+    """A frame and when it was taken, UTC s since 1970; when it came, if unknown."""
 
     frame: Frame
     unix_s: float
