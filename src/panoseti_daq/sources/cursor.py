@@ -133,19 +133,11 @@ class Cursor:
         if tail is None:
             return
         try:
-            for block in tail.read(self._block_bytes):
-                self._frame_size_bytes = block.layout.frame_size_bytes
-                if block.first_frame_number > self._next_frame:
-                    n_missing = block.first_frame_number - self._next_frame
-                    yield self._gap(n_missing, "damaged frames were skipped")
-                elif block.first_frame_number < self._next_frame:
-                    yield self._gap(None, "the file was truncated and rewritten")
-                self._next_frame = block.first_frame_number
-                first = self._position()
-                self._next_frame += len(block)
-                yield Stretch(first, block)
-                if time.monotonic() - self._looked_at > self._look_ahead_every_s:
-                    yield from self._look_ahead()
+            yield from self._rest_of(tail)
+            if not tail.stands() and tail.path.exists():  # what was written to the old one is read: now the other
+                yield self._gap(None, "the file was replaced by another one of its name")
+                self._open(self._place)
+                self._left.pop(self._place, None)
         except FileNotFoundError:
             yield (
                 self._gap_of_file(self._place, self._size_bytes)
@@ -156,6 +148,21 @@ class Cursor:
         except PffError:  # what it holds instead is nobody's business
             yield self._gap(None, "the file is not PFF")
             self.close()
+
+    def _rest_of(self, tail: Tail) -> Iterator[Stretch | Gap]:
+        for block in tail.read(self._block_bytes):
+            self._frame_size_bytes = block.layout.frame_size_bytes
+            if block.first_frame_number > self._next_frame:
+                n_missing = block.first_frame_number - self._next_frame
+                yield self._gap(n_missing, "damaged frames were skipped")
+            elif block.first_frame_number < self._next_frame:
+                yield self._gap(None, "the file was truncated and rewritten")
+            self._next_frame = block.first_frame_number
+            first = self._position()
+            self._next_frame += len(block)
+            yield Stretch(first, block)
+            if time.monotonic() - self._looked_at > self._look_ahead_every_s:
+                yield from self._look_ahead()
 
     def _look_ahead(self) -> Iterator[Gap]:
         """List the files to come; yield gaps for those that are gone."""

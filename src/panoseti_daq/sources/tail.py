@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory during a long catch-up
 AFTER_DAMAGE_BYTES: Final = 1 << 16  # the next damage may be near, and what follows it is read again
 COMPARE_AFTER_S: Final = 1.0
+_MOST_NARROWER: Final = 256  # bytes that a header may lack to the one before it
+_MOST_ZEROS: Final = 1 << 16  # frames of zeros at the end of a file that are passed over to find the newest
 
 Signature = tuple[int, int, int, int]
 """Device, inode, size in bytes and mtime in ns: as long as they stay, a file has the same content."""
@@ -39,6 +41,8 @@ class Tail:
 
     Bytes that are not a frame are skipped and counted, up to the next whole header; `frame_number` remains
     offset // frame size (SPEC 1.3). A frame with another header among its pixels was torn and is not a frame.
+
+    A header whose numbers have other widths than the first one's is followed. Frames are numbered in order.
 
     Parameters
     ----------
@@ -97,6 +101,8 @@ class Tail:
     def _begin_anew(self) -> None:
         self._layout: Layout | None = None
         self._offset = 0
+        self._number = 0  # of the frame at the cursor
+        self._frame_size_bytes = 0  # of the first frame
         self._beginning = b""  # of the file, by which it is known again
         self._mark = b""  # what every header begins with
         self._searched = 0  # offset to which a first header was looked for in vain
@@ -105,7 +111,7 @@ class Tail:
     @property
     def n_frames(self) -> int:
         """Frames before the cursor."""
-        return self._offset // self._layout.frame_size_bytes if self._layout else 0
+        return self._number
 
     def read(self, max_block_bytes: int = MAX_BLOCK_BYTES) -> Iterator[FrameBlock]:
         """Yield what was appended since the last call, in blocks of at most `max_block_bytes`.
@@ -131,18 +137,22 @@ class Tail:
         self._last_frames = None  # what is appended from now on is new
         goes_on = True
         while goes_on and (layout := self._layout) is not None:
-            frame_size, offset = layout.frame_size_bytes, self._offset
+            frame_size, offset, number = layout.frame_size_bytes, self._offset, self._number
             limit = max_block_bytes if self._in_step or not offset else min(max_block_bytes, AFTER_DAMAGE_BYTES)
             n_frames = min((size - offset) // frame_size, max(limit // frame_size, 1))
             data = os.pread(self._fd, n_frames * frame_size, offset) if n_frames > 0 else b""
             data = data[: len(data) // frame_size * frame_size]
             if not data:
-                return
+                own = self._own_layout(self._fd, offset) if size - offset > frame_size - _MOST_NARROWER else None
+                if own is None or own.frame_size_bytes > size - offset:
+                    return
+                self._take_layout(self._fd, offset, own)
+                continue
             n_frames, goes_on = self._accept(self._fd, layout, data, size)
             if n_frames:
                 self.grew_at = time.monotonic()
                 data = data[: n_frames * frame_size]
-                place = self.path.name, offset // frame_size, self.generation
+                place = self.path.name, number, self.generation
                 yield FrameBlock(data, layout, self.name.module_id, *place, time.time_ns(), self.path.parent.name)
 
     def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
@@ -153,7 +163,12 @@ class Tail:
         is_torn = n_frames > 0 and data.find(self._mark, end - frame_size + 1, end) >= 0
         if end == len(data) and not is_torn:
             self._offset += end
+            self._number += n_frames
             self._in_step = True
+            return n_frames, True
+        if not is_torn and (own := self._own_layout(fd, begin + end)) is not None:
+            self._offset, self._number = begin + end, self._number + n_frames
+            self._take_layout(fd, begin + end, own)
             return n_frames, True
         # The last frame may be torn even when nothing shows it: then the next header begins among its pixels.
         back = frame_size - 1 if n_frames or self._in_step else 0
@@ -161,6 +176,7 @@ class Tail:
         if n_frames and (is_torn or (found is not None and found < begin + end)):
             n_frames -= 1
         self._offset = begin + n_frames * frame_size
+        self._number += n_frames
         if found is not None:
             self._skip(layout, found)
             return n_frames, True
@@ -175,6 +191,14 @@ class Tail:
         self._skip(layout, max(self._offset, size - layout.image_offset_bytes + 1))
         return n_frames, False
 
+    def _own_layout(self, fd: int, at: int) -> Layout | None:
+        """Return the layout of a header at offset `at` whose numbers have other widths; None if there is none."""
+        try:
+            own = Layout.discover(os.pread(fd, MAX_HEADER_BYTES, at), self.name.product)
+        except HeaderError:
+            return None
+        return own if own is not None and own.is_standard and own is not self._layout else None
+
     def _take_layout(self, fd: int, at: int, layout: Layout) -> None:
         """Read with `layout`, which the header at offset `at` has."""
         self._layout = layout
@@ -183,6 +207,7 @@ class Tail:
     def _skip(self, layout: Layout, to: int) -> None:
         """Move the cursor to offset `to`, over bytes that are not a frame."""
         n_bytes, self._offset, self._in_step = max(0, to - self._offset), to, False
+        self._number = max(self._number, to // (self._frame_size_bytes or layout.frame_size_bytes))
         self.damage.n_bytes += n_bytes
         self.damage.n_frames += max(1, round(n_bytes / layout.frame_size_bytes))
         self._complain(f"damaged: skipped {n_bytes} bytes to the next frame at offset {to}")
@@ -203,7 +228,8 @@ class Tail:
             self._first_frame = 0
         elif is_shorter:
             frame_size = self._layout.frame_size_bytes
-            self._offset = max(0, self._offset + (size - self._offset) // frame_size * frame_size)
+            n_less = -((size - self._offset) // frame_size)
+            self._offset, self._number = max(0, self._offset - n_less * frame_size), max(0, self._number - n_less)
             self._in_step = False
         else:
             return
@@ -224,19 +250,25 @@ class Tail:
         if layout is not None and size >= begin + layout.frame_size_bytes:
             self._take_layout(fd, begin, layout)
             self._beginning = head[: layout.image_offset_bytes]
-            self._begin_reading(layout, begin, size)
+            self._frame_size_bytes = layout.frame_size_bytes
+            self._begin_reading(fd, layout, begin, size)
 
-    def _begin_reading(self, layout: Layout, begin: int, size: int) -> None:
+    def _begin_reading(self, fd: int, layout: Layout, begin: int, size: int) -> None:
         """Set the cursor, when the layout is known and the first frame begins at offset `begin`."""
         frame_size = layout.frame_size_bytes
         if self._last_frames is not None:
             end = size if self._known_bytes is None else min(size, self._known_bytes)
             n_frames = max(0, end - begin) // frame_size
+            # What a power failure left of the last frames is zeros: the newest frame stands before them.
+            least = max(0, n_frames - _MOST_ZEROS)
+            while n_frames > least and os.pread(fd, 1, begin + (n_frames - 1) * frame_size) == b"\0":
+                n_frames -= 1
             self._offset = begin + max(0, n_frames - self._last_frames) * frame_size
-        elif 0 < self._first_frame * frame_size <= size:
-            self._offset = self._first_frame * frame_size
+        elif self._first_frame:
+            self._offset = min(self._first_frame, size // frame_size) * frame_size
         elif begin:
             self._skip(layout, begin)
+        self._number = self._offset // frame_size
 
     @property
     def n_left_over_bytes(self) -> int:
