@@ -4,19 +4,50 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 import typer
 
 from panoseti_daq.cli.logs import LogFormat, LogLevel
+from panoseti_daq.pff.product import MAX_MODULE_ID
 
 LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="Least level to log to stderr.")]
 LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Text lines, or one JSON object a line.")]
-ModuleIdOption = Annotated[
-    list[int] | None, typer.Option("--module-id", min=0, max=255, help="Only this module; repeatable.")
-]
+
+
+def module_option(text: str) -> Any:
+    """Return the option ``--module-id`` of a list of modules, which takes ranges and lists, as daq_config does."""
+    return typer.Option(
+        "--module-id",
+        parser=_modules,
+        callback=_flat,
+        metavar="N",
+        help=f"{text}: N, a range such as 0-3, or several with commas; repeatable.",
+    )
+
+
+def _modules(text: str) -> list[int]:
+    """Return the modules of ``224``, ``0-3``, ``224,225`` or ``0-3,224``."""
+    modules: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*", part, re.ASCII)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
+        if not first <= last <= MAX_MODULE_ID:
+            allowed = f"modules within 0-{MAX_MODULE_ID}, as 224, 0-3 or 224,225"
+            raise typer.BadParameter(f"{text}; allowed: {allowed}")
+        modules += range(first, last + 1)
+    return modules
+
+
+def _flat(given: list[list[int]] | None) -> list[int] | None:
+    return list(chain.from_iterable(given)) if given else None
+
+
+ModuleIdOption = Annotated[list[int] | None, module_option("Only this module")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import typer
 
 from panoseti_daq.cli.options import OptionGroup
 from panoseti_daq.client import AioDaqDataClient, Credentials
+from panoseti_daq.config.nodes import address_of
+from panoseti_daq.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,16 @@ class Servers:
         str | None,
         typer.Option(help="Name in the servers' certificates, if not the one we use.", show_default=False),
     ] = None
+    use_proxy: Annotated[
+        bool, typer.Option("--use-proxy", help="Reach servers through the proxy of http_proxy, not directly.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        for host in self.host or ():
+            try:
+                address_of(host)
+            except ConfigError as error:
+                raise typer.BadParameter(str(error)) from None
 
     @property
     def hosts(self) -> list[str]:
@@ -60,6 +72,7 @@ class Servers:
             tls_certificate=self.tls_certificate,
             tls_key=self.tls_key,
             tls_server_name=self.tls_server_name,
+            use_proxy=self.use_proxy,
         )
         if self.daq_config is not None:
             return AioDaqDataClient(self.daq_config, self.net_config, credentials=credentials)

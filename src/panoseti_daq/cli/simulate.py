@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, OptionGroup, with_options
+from panoseti_daq.cli.options import LogLevelOption, OptionGroup, module_option, with_options
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.simulator.faults import Faults
@@ -19,9 +19,7 @@ from panoseti_daq.simulator.schedule import Simulation
 from panoseti_daq.simulator.simulator import Simulator
 
 _SIMULATION: Final = {
-    "module_ids": typer.Option(
-        "--module-id", min=0, max=255, help="Module to simulate; repeatable. Default: 224."
-    ),
+    "module_ids": module_option("Module to simulate, 224 if none is given"),
     "products": typer.Option(
         "--product",
         parser=DataProduct.from_token,

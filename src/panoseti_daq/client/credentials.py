@@ -45,6 +45,8 @@ class Credentials:
         PEM files of our own certificate and its key, for servers that require one.
     tls_server_name
         Name in the servers' certificates, when it is not the one by which they are reached, as through a tunnel.
+    use_proxy
+        Reach servers through the proxy that ``http_proxy`` and its kin name; directly otherwise.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Credentials:
     tls_certificate: str | Path | None = None
     tls_key: str | Path | None = None
     tls_server_name: str = ""
+    use_proxy: bool = False
 
     def __post_init__(self) -> None:
         if self.token and self.token_file:
@@ -81,7 +84,8 @@ class Credentials:
             They contradict each other.
         """
         fields: dict[str, Any] = {name: _variable(key) for name, key in _VARIABLES.items()}
-        fields["tls"] = _flag(fields["tls"])
+        for key in ("tls", "use_proxy"):
+            fields[key] = _flag(key, fields[key])
         given = {name: value for name, value in beats.items() if value}
         if "token" in given or "token_file" in given:
             fields["token"] = fields["token_file"] = ""
@@ -108,7 +112,7 @@ class Credentials:
                 _pem("tls_certificate", self.tls_certificate, "CERTIFICATE"),
             )
         name = (("grpc.ssl_target_name_override", self.tls_server_name),) if self.tls_server_name else ()
-        return LoadedCredentials(channel, name, _metadata(self._token()))
+        return LoadedCredentials(channel, name, _metadata(self._token()), self.use_proxy)
 
     def _token(self) -> str:
         if not self.token_file:
@@ -132,14 +136,19 @@ class LoadedCredentials:
         Of encrypted channels.
     metadata
         Of every call; None for none.
+    use_proxy
+        Reach servers through the proxy of the environment.
     """
 
     channel: grpc.ChannelCredentials | None = None
     options: ChannelOptions = ()
     metadata: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
+    use_proxy: bool = False
 
     def open(self, address: str, options: ChannelOptions) -> grpc.aio.Channel:
         """A channel; one to a Unix socket stays plain, it leaves no machine."""
+        # The proxy of an observatory is for the web: left to itself, gRPC asks it for the DAQ nodes, too.
+        options = (*options, ("grpc.enable_http_proxy", int(self.use_proxy)))
         if self.channel is not None and not address.startswith("unix:"):
             return grpc.aio.secure_channel(address, self.channel, (*options, *self.options))
         return grpc.aio.insecure_channel(address, options)
@@ -169,6 +178,7 @@ _VARIABLES: Final = {
     "tls_certificate": "tls_client_certificate",
     "tls_key": "tls_client_key",
     "tls_server_name": "tls_server_name",
+    "use_proxy": "use_proxy",
 }
 
 
@@ -180,9 +190,9 @@ def _variable(key: str) -> str:
     return os.environ.get(f"{ENV_PREFIX}{key.upper()}", "")
 
 
-def _flag(text: str) -> bool:
+def _flag(key: str, text: str) -> bool:
     if text and text.lower() not in (*_YES, *_NO):
-        raise ConfigError(f"{ENV_PREFIX}TLS: {text!r} is neither; allowed: {', '.join((*_YES, *_NO))}")
+        raise ConfigError(f"{ENV_PREFIX}{key.upper()}: {text!r} is neither; allowed: {', '.join((*_YES, *_NO))}")
     return text.lower() in _YES
 
 

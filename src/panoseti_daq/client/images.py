@@ -80,9 +80,9 @@ def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None)
     -------
     dict
         ``type`` ('MOVIE' or 'PULSE_HEIGHT'), ``header``, ``shape`` ([rows, columns]), ``bytes_per_pixel``,
-        ``image_array`` (2-D, read-only, dtype of the product, ADC counts), ``file``, ``frame_number``,
-        ``module_id`` and ``quality``: a tuple with the names of `Quality` that hold, in lower case, such as
-        ``('missing_quabo_2', 'host_clock')``; empty when nothing is wrong.
+        ``image_array`` (2-D, dtype of the product, ADC counts; a copy of its own, writable), ``file``,
+        ``frame_number``, ``module_id`` and ``quality``: a tuple with the names of `Quality` that hold, in lower
+        case, such as ``('missing_quabo_2', 'host_clock')``; empty when nothing is wrong.
         The header has the quabo fields as floats, and the time of the frame: ``wr_unix_timestamp`` (Decimal,
         UTC s, exact to the nanosecond), ``pandas_unix_timestamp`` (the same, naive UTC), ``pkt_unix_timestamp``
         (Decimal, UTC s, of the host clock) and ``time_status`` ('WHITE_RABBIT', 'HOST_CLOCK': the two clocks
@@ -93,7 +93,7 @@ def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None)
         "header": _header_dict(frame, make_timestamp or _pandas_timestamp),
         "shape": list(frame.product.shape),
         "bytes_per_pixel": frame.product.bytes_per_pixel,
-        "image_array": frame.image,
+        "image_array": frame.image.copy(),
         "file": frame.file,
         "frame_number": frame.frame_number,
         "module_id": frame.module_id,

@@ -15,6 +15,7 @@ from panoseti_daq.errors import ConfigError
 _log = logging.getLogger(__name__)
 
 DEFAULT_PORT: Final = 50051
+_NAME: Final = re.compile(r"[^][\s:/@,;?#\\'\"]+")  # no URL, no user, no list
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,17 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
     Raises
     ------
     ConfigError
-        The host is empty or its port is not a number within 1-65535.
+        The host is none of these, or its port is not a number within 1-65535.
     """
     if host.startswith("unix:"):
         return host
-    if host.count(":") > 1 and not host.startswith("["):
-        return f"[{host}]:{default_port}"  # a bare IPv6 address
+    if _is_ipv6(host):
+        return f"[{host}]:{default_port}"
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if not colon:
         name, port = host, str(default_port)
-    if not name or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+    is_name = _NAME.fullmatch(name) or (name[:1] + name[-1:] == "[]" and _is_ipv6(name[1:-1]))
+    if not is_name or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise ConfigError(f"host {host!r} is not HOST, HOST:PORT, [IPV6]:PORT or unix:///PATH")
     return f"{name}:{port}"
 
@@ -59,6 +61,13 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
 def target_at(host: str, port: int = DEFAULT_PORT) -> Target:
     """Return the target of a host in any form of `address_of`, which is also its name."""
     return Target(host, address_of(host, port))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(ipaddress.IPv6Address(text))
+    except ValueError:
+        return False
 
 
 def is_local(host: str) -> bool:

@@ -15,6 +15,7 @@ from panoseti_daq.sources.runs import module_dirs
 
 PROCESS_NAME: Final = "hashpipe"
 PID_FILE: Final = "daq_hashpipe_pid"  # written by the control software when it starts Hashpipe
+_DEAD: Final = ("Z", "X")  # states of a zombie in /proc/PID/stat
 GROWN_WITHIN_S: Final = 60.0  # pulse heights at 5 Hz fill one stdio buffer in a second or two
 
 
@@ -37,10 +38,13 @@ def why_inactive(probe: RunProbe, data_dir: Path, process_name: str = PROCESS_NA
 
 
 def _process_name(pid: str) -> str:
+    """Return the name of a process; empty when there is none, or only its exit code, which nobody fetched."""
     try:
-        return Path("/proc", pid, "comm").read_text().strip()
+        stat = Path("/proc", pid, "stat").read_text(errors="replace")
     except OSError:
         return ""
+    name, _, fields = stat.partition("(")[2].rpartition(")")  # the name may hold parentheses
+    return "" if fields.lstrip().startswith(_DEAD) else name
 
 
 def _why_pid_inactive(path: Path) -> str | None:
@@ -51,7 +55,7 @@ def _why_pid_inactive(path: Path) -> str | None:
     # Its content is left out: clients, who choose the directory, receive the reason.
     if not pid.isdigit():
         return f"{PID_FILE} holds something else instead of a process number"
-    return None if Path("/proc", pid).exists() else f"the process of {PID_FILE} is gone"
+    return None if _process_name(pid) else f"the process of {PID_FILE} is gone"
 
 
 def _newest_mtime(data_dir: Path) -> float:

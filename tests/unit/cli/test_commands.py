@@ -10,8 +10,11 @@ import typer
 
 from panoseti_daq.cli.main import COMMANDS, LazyGroup, app
 from panoseti_daq.cli.options import OptionGroup, as_command, with_options
+from panoseti_daq.cli.selected import FRAMES
 from panoseti_daq.cli.serve import SETTING_OF
+from panoseti_daq.cli.servers import Servers
 from panoseti_daq.config.keys import SETTINGS
+from panoseti_daq.pff import Selection
 
 
 def _command(name: str) -> Any:
@@ -84,3 +87,36 @@ def test_typer_sees_the_options_in_the_place_of_the_argument() -> None:
     def ask(first: int = 0, *, place: Place, last: int = 0) -> None: ...
 
     assert list(inspect.signature(ask).parameters) == ["first", "host", "last"]
+
+
+def _selected(*arguments: str) -> Selection:
+    made: list[Selection] = []
+
+    @with_options(FRAMES)
+    def choose(*, selection: Selection) -> None:
+        made.append(selection)
+
+    as_command("choose", choose)(list(arguments), standalone_mode=False)
+    return made[0]
+
+
+# odd night 36
+def test_modules_are_given_as_numbers_ranges_and_lists() -> None:
+    assert _selected().modules == frozenset()
+    given = ("--module-id", "0-3", "--module-id", "224,225", "--module-id", "7")
+    assert _selected(*given).modules == {0, 1, 2, 3, 7, 224, 225}
+
+
+@pytest.mark.parametrize("text", ["", "256", "3-1", "0-256", "1,", "-1", "1.5", "a"])
+def test_what_is_no_module_is_refused_with_the_forms_there_are(text: str) -> None:
+    with pytest.raises(typer.TyperException) as refused:
+        _selected("--module-id", text)
+    assert "'--module-id'" in refused.value.format_message()
+    assert "as 224, 0-3 or 224,225" in refused.value.format_message()
+
+
+# odd night 37
+@pytest.mark.parametrize("host", ["http://H:50051", "grpc://H", "user@H", "A,B"])
+def test_a_host_of_another_form_is_wrong_usage(host: str) -> None:
+    with pytest.raises(typer.BadParameter, match="HOST:PORT"):
+        Servers(host=["daq1", host])

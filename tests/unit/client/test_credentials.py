@@ -65,11 +65,18 @@ def test_every_field_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
         "TLS_CLIENT_CERTIFICATE": "/c",
         "TLS_CLIENT_KEY": "/k",
         "TLS_SERVER_NAME": "daq",
+        "USE_PROXY": "1",
     }
     for name, text in texts.items():
         monkeypatch.setenv(f"PANOSETI_DAQ_{name}", text)
     assert Credentials.from_environment() == Credentials(
-        token_file="/t", tls=True, tls_ca="/ca", tls_certificate="/c", tls_key="/k", tls_server_name="daq"
+        token_file="/t",
+        tls=True,
+        tls_ca="/ca",
+        tls_certificate="/c",
+        tls_key="/k",
+        tls_server_name="daq",
+        use_proxy=True,
     )
 
 

@@ -40,6 +40,13 @@ def test_the_documented_example_holds() -> None:
     assert image["image_array"].dtype == np.uint16
 
 
+# odd night 31
+def test_the_array_of_the_documented_dict_may_be_changed_without_an_effect_on_the_frame() -> None:
+    frame = movie()
+    image_dict(frame)["image_array"] -= 1
+    assert image_dict(frame)["image_array"].tobytes() == frame.pixels
+
+
 def test_clocks_that_disagree_give_the_host_clock_and_say_so() -> None:
     header = image_dict(movie(pkt_tai=100))["header"]
     assert header["time_status"] == "HOST_CLOCK"

@@ -19,6 +19,8 @@ from panoseti_daq.errors import ConfigError
         ("::1", "[::1]:50051"),
         ("[::1]", "[::1]:50051"),
         ("[fe80::1]:7", "[fe80::1]:7"),
+        ("fe80::1%eth0", "[fe80::1%eth0]:50051"),
+        ("daq_1.example.org", "daq_1.example.org:50051"),
         ("unix:///run/daq.sock", "unix:///run/daq.sock"),
     ],
 )
@@ -30,6 +32,22 @@ def test_every_form_of_a_host_has_an_address(host: str, address: str) -> None:
 def test_a_host_that_cannot_be_is_refused_with_the_forms_there_are(host: str) -> None:
     with pytest.raises(ConfigError, match="HOST:PORT"):
         address_of(host)
+
+
+# odd night 37
+@pytest.mark.parametrize(
+    "host", ["http://H:50051", "grpc://H", "dns:///H:1", "user@H", "A,B", "A B", "[H]:1", "H/path", "H:1:2"]
+)
+def test_a_url_a_user_and_a_list_are_no_hosts(host: str) -> None:
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        address_of(host)
+
+
+# odd night 34
+def test_a_byte_order_mark_before_a_configuration_is_no_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "daq_config.json"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps({"daq_nodes": [{"ip_addr": "daq1"}]}).encode())
+    assert list(targets_of(file)) == ["daq1"]
 
 
 def test_nodes_behind_a_gateway_are_known_by_its_name() -> None:

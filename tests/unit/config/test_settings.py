@@ -110,6 +110,29 @@ def test_sources_may_set_different_keys_of_the_simulation(tmp_path: Path, monkey
     assert simulation.sim_module_ids == (3, 4)
 
 
+# odd night 33
+def test_variables_of_kubernetes_are_no_settings(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = "tcp://10.96.0.7:50051"
+    for name, text in {
+        "SERVICE_HOST": "10.96.0.7",
+        "SERVICE_PORT": "50051",
+        "SERVICE_PORT_GRPC": "50051",
+        "PORT": address,
+        "PORT_50051_TCP": address,
+        "PORT_50051_TCP_PROTO": "tcp",
+        "PORT_50051_TCP_PORT": "50051",
+        "PORT_50051_TCP_ADDR": "10.96.0.7",
+        "METRICS_PORT": address,
+    }.items():
+        monkeypatch.setenv(f"PANOSETI_DAQ_{name}", text)
+    assert load_settings(None) == ServerSettings()
+    assert "ignored, as set by Kubernetes for a service: PANOSETI_DAQ_METRICS_PORT, " in caplog.text
+    monkeypatch.setenv("PANOSETI_DAQ_METRICS_PORT", "9000")
+    assert load_settings(None).metrics.port == 9000
+
+
 @pytest.mark.parametrize("key", allowed_keys())
 def test_every_key_is_an_environment_variable(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = {

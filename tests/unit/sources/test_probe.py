@@ -40,6 +40,20 @@ def test_process_probe_finds_the_process(tmp_path: Path, process_name: str) -> N
         process.wait()
 
 
+# odd night 26
+@pytest.mark.parametrize("probe", [RunProbe.PROCESS, RunProbe.PID_FILE])
+def test_a_zombie_is_no_run(tmp_path: Path, process_name: str, probe: RunProbe) -> None:
+    program = shutil.copy(shutil.which("true") or "", tmp_path / process_name)
+    zombie = subprocess.Popen([program])
+    (tmp_path / PID_FILE).write_text(str(zombie.pid))
+    stat = Path("/proc", str(zombie.pid), "stat")
+    wait_until(lambda: ") Z " in stat.read_text())
+    try:
+        assert why_inactive(probe, tmp_path, process_name) is not None
+    finally:
+        zombie.wait()
+
+
 def test_pid_file_probe_finds_a_running_process(tmp_path: Path) -> None:
     (tmp_path / PID_FILE).write_text(f"{os.getpid()}\n")
     assert why_inactive(RunProbe.PID_FILE, tmp_path) is None
