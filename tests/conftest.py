@@ -37,3 +37,14 @@ def nothing_left_behind(watched: Watched) -> Iterator[None]:
     """Fail a test that leaves a thread, task, child process or subscription behind."""
     with none_left(watched):
         yield
+
+
+@pytest.fixture
+def threads_of_zarr(nothing_left_behind: None) -> Iterator[None]:
+    """Ends the threads that zarr keeps for the life of a process; dask has none."""
+    import dask
+    from zarr.core.sync import cleanup_resources
+
+    with dask.config.set(scheduler="synchronous"):
+        yield
+    cleanup_resources()

@@ -10,7 +10,8 @@
     ├── ConfigError (ValueError)     a configuration or an argument that is invalid
     │   └── ClientStateError         a client used before it was entered or after it was left, or entered twice
     ├── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
-    └── ViewerError                  a viewer that cannot be loaded, opened or drawn
+    ├── ViewerError                  a viewer that cannot be loaded, opened or drawn
+    └── MissingExtraError            packages that are not installed, and the extra that brings them
 
 An RPC that the server refused raises `panoseti_daq.client.RpcError`, which is a `DaqError` and a
 `grpc.aio.AioRpcError`; it is defined there because this module must not import gRPC.
@@ -53,3 +54,7 @@ class HostError(DaqError, ValueError, ConnectionError):
 
 class ViewerError(DaqError):
     """A viewer that cannot be loaded or opened, or that failed; names a remedy."""
+
+
+class MissingExtraError(DaqError):
+    """A command needs packages that are not installed; names the extra that brings them."""

@@ -39,6 +39,7 @@ FAMILIES: Final = (
     "throughput",
     "follow_all",
     "archive",
+    "export",
     "scale",
     "viewers",
 )

@@ -27,6 +27,7 @@ PRINTED = {
     "n_images == 5": r"(module [13] (MOVIE|PULSE_HEIGHT) at 20.*\n){5}",
     "n_frames >= 50": r"(.* from frame \d+: \d+ frames\n)+next time: \{.*\}\n",
     "import DaqDataClient\n": r"[13] \d+\n",
+    "import open_run": r"\d+ images, mean \d+\.\d ADC, \d+ flawed\nin the first second: True\n",
     "import open_file": r"(.*\d+ frames, mean \d+.*\n){2}",
     'print(image["module_id"], image["type"], image["image_array"].mean())': r"[13] (MOVIE|PULSE_HEIGHT) .*\n",
 }

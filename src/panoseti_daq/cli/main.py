@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "demo": ("demo:demo", "Show simulated images live, without hardware or network."),
     "stream": ("stream:stream", "Show the newest images of servers, as a live table or as JSON lines."),
     "record": ("record:record", "Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."),
+    "convert": ("convert:convert", "Convert a recorded run to Zarr, or its headers to Parquet."),
     "hosts": ("hosts:list_hosts", "Show every DAQ node: whether it answers, and what it follows."),
     "ping": ("hosts:ping", "Check whether servers answer."),
     "reflect": ("hosts:reflect", "List the services and calls of servers."),

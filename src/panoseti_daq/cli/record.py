@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import sys
 from collections.abc import AsyncIterable
 from pathlib import Path
@@ -22,6 +23,13 @@ from panoseti_daq.pff import Gap, Selection
 _PROGRESS_EVERY_S: Final = 1.0
 
 
+class RecordFormat(enum.StrEnum):
+    """What a recording is written as."""
+
+    PFF = "pff"
+    ZARR = "zarr"
+
+
 @with_options(FRAMES_AND_KINDS, SERVERS)
 def record(
     out_dir: Annotated[Path, typer.Argument(help="Where to write module_N/RUN/FILE; made when it is not there.")],
@@ -34,6 +42,9 @@ def record(
     min_free_gb: Annotated[
         float, typer.Option(min=0, help="Stop before the free space of the disk falls below this.")
     ] = 1.0,
+    output_format: Annotated[
+        RecordFormat, typer.Option("--format", help="zarr: convert behind the recording, to OUT_DIR/RUN/L0.")
+    ] = RecordFormat.PFF,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -52,12 +63,17 @@ def record(
                     await _write_all(blocks, recorder, frames)
 
     log_to_stderr(log_level)
-    recorder = Recorder(out_dir, round(min_free_gb * 1e9))
-    try:
+    with contextlib.ExitStack() as stack:
+        on_written = None
+        if output_format is RecordFormat.ZARR:
+            from panoseti_daq.export import ConvertBehind  # its packages are an extra
+
+            behind = stack.enter_context(contextlib.closing(ConvertBehind(out_dir)))
+            on_written = behind.note
+        recorder = Recorder(out_dir, round(min_free_gb * 1e9), on_written)
+        stack.callback(lambda: typer.echo(f"{_summary(recorder)} in {out_dir}", err=True))
+        stack.callback(recorder.close)
         asyncio.run(run())
-    finally:
-        recorder.close()
-        typer.echo(f"{_summary(recorder)} in {out_dir}", err=True)
 
 
 async def _write_all(blocks: AsyncIterable[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from panoseti_daq.errors import SourceError
-from panoseti_daq.pff import Gap
+from panoseti_daq.pff import DataProduct, Gap
 from panoseti_daq.wire.blocks import ReceivedBlock
 
 GAPS_FILE: Final = "gaps.jsonl"  # in the run directory: a line for each gap
@@ -28,6 +29,8 @@ class Recorder:
         Made when it is not there.
     min_free_bytes
         Stop before the disk has less.
+    on_written
+        Called after each block with the path of its file, its data product and the frames that were written.
 
     Attributes
     ----------
@@ -35,10 +38,16 @@ class Recorder:
         Counts of what was written, and of gaps.
     """
 
-    def __init__(self, out_dir: Path, min_free_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        out_dir: Path,
+        min_free_bytes: int = 0,
+        on_written: Callable[[Path, DataProduct, int], None] | None = None,
+    ) -> None:
         self.out_dir = out_dir
         self.n_frames = self.n_bytes = self.n_files = self.n_gaps = 0
         self._min_free_bytes = min_free_bytes
+        self._on_written = on_written
         self._open: dict[tuple[int, str], tuple[Path, BinaryIO]] = {}
         try:
             out_dir.mkdir(parents=True, exist_ok=True)
@@ -72,7 +81,7 @@ class Recorder:
                 f"recording stopped: {self.out_dir} has {self.free_bytes / 1e9:.2f} GB left,"
                 f" and {self._min_free_bytes / 1e9:.2f} GB are to stay free"
             )
-        file, data = self._file(block), memoryview(block.data)
+        (path, file), data = self._file(block), memoryview(block.data)
         try:
             while data:  # a disk that is nearly full takes a part, and only then says why it takes no more
                 data = data[file.write(data) :]
@@ -83,8 +92,10 @@ class Recorder:
                 file.truncate(os.fstat(file.fileno()).st_size - n_torn_bytes)
             self.n_frames += n_frames
             self.n_bytes += n_frames * frame_size
+        if self._on_written is not None:
+            self._on_written(path, block.product, n_frames)
 
-    def _file(self, block: ReceivedBlock) -> BinaryIO:
+    def _file(self, block: ReceivedBlock) -> tuple[Path, BinaryIO]:
         key = block.module_id, block.product.token
         path = self.out_dir / f"module_{block.module_id}" / block.run / block.file
         present, file = self._open.get(key, (None, None))
@@ -99,7 +110,7 @@ class Recorder:
             begins_at = block.first_frame_number * block.layout.frame_size_bytes
             if size not in (0, begins_at):
                 raise SourceError(f"{path} is there already and does not end at frame {block.first_frame_number}")
-        return file
+        return path, file
 
     def _write_gap(self, gap: Gap) -> None:
         self.n_gaps += 1
