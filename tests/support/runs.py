@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from panoseti_daq.pff import DataProduct, Header, PffName, encode_frame
-from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff.header import QUABO_FIELDS
 
 RUN_NAME = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from panoseti_daq import __version__
 from panoseti_daq.export.choices import TimeRule
 from panoseti_daq.export.recording import HeaderTable, Recording
 from panoseti_daq.pff import DataProduct, Quality, TimeStatus
-from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff.header import QUABO_FIELDS
 
 STORE_VERSION: Final = "1.1"  # what pypff 1.0.4 writes
 IMAGE_CHUNK_BYTES: Final = 8 << 20  # before compression

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName, open_file
 from panoseti_daq.pff.archive import run_files
-from panoseti_daq.pff.frame import QUABO_FIELDS
+from panoseti_daq.pff.flags import Quality
+from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.names import FILE_SUFFIX
-from panoseti_daq.pff.quality import Quality, QualityCheck
+from panoseti_daq.pff.quality import QualityCheck
 
 logger = logging.getLogger(__name__)
 
