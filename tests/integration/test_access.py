@@ -114,7 +114,9 @@ async def test_a_read_token_may_not_configure_or_upload(tokens: Tokens, caplog: 
         serving(SIMULATION, allowed_tokens_file=tokens.file, accept_uploads=True) as server,
         client_with(server.address, tokens.read) as client,
     ):
-        assert not await client.init_sim()
+        with pytest.raises(RpcError) as refused:  # odd night 49
+            await client.init_sim()
+        assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
         assert "InitHpIo needs a token with the role control; this one has read (PERMISSION_DENIED)" in caplog.text
         with pytest.raises(RpcError) as error:
             await client.upload_images(server.address, _frames())

@@ -95,8 +95,9 @@ class TestMethods:
         assert client.init_hp_io(server.address, config)
         assert client.get_status(server.address).followed.update_interval_seconds == 0.5
 
-    def test_an_init_that_fails_is_false(self, client: DaqDataClient) -> None:
-        assert not client.init_hp_io(hp_io_cfg={"data_dir": "/not/there", "update_interval_seconds": 1})
+    def test_an_init_that_fails_raises_the_reason(self, client: DaqDataClient) -> None:  # odd night 49
+        with pytest.raises(RpcError, match="'/not/there' does not exist"):
+            client.init_hp_io(hp_io_cfg={"data_dir": "/not/there", "update_interval_seconds": 1})
 
     def test_connect_from_configuration_files_is_the_same(self, server: Server, tmp_path: Path) -> None:
         path = tmp_path / "daq_config.json"

@@ -228,3 +228,20 @@ def test_the_version_is_told() -> None:
     result = run_command("--version")
     assert result.returncode == 0
     assert result.stdout.startswith("panoseti-daq 0.")
+
+
+def test_record_names_a_server_that_never_came_and_exits_3(tmp_path: Path) -> None:  # odd night 46
+    with recording(tmp_path / "data") as recorder:
+        recorder.write(DataProduct.IMG16)
+        with serving_process("--data-dir", tmp_path / "data", "--run-probe", "none") as (_, address):
+            hosts = ("--host", address, "--host", "localhost:1")
+            recorded = run_command("record", tmp_path / "out", *hosts, "--from-start", "--frames", 1)
+            initialized = run_command("init", "--sim", *hosts, "--timeout", 0.5)
+            status = run_command("status", "--json", *hosts)
+    assert recorded.returncode == initialized.returncode == status.returncode == 3
+    assert "never answered: localhost:1" in recorded.stderr
+    assert "localhost:1 does not answer; waiting for it" in recorded.stderr
+    assert "recorded 1 frames" in recorded.stderr
+    assert f"initialized: {address}" in initialized.stdout
+    assert "not initialized: localhost:1" in initialized.stdout
+    assert [json.loads(line)["host"] for line in status.stdout.splitlines()] == [address, "localhost:1"]

@@ -13,7 +13,7 @@ from grpc import StatusCode
 from support.patience import PATIENCE_S
 from support.rig import recording, serving, until
 
-from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.client import AioDaqDataClient, HostChange
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import RunProbe, ServerSettings
@@ -135,22 +135,22 @@ async def test_without_force_active_streams_are_named_and_go_on(tmp_path: Path) 
             assert "1 streams are active (ipv4:1.2.3.4:5)" in str(error)
 
 
-async def test_force_ends_a_waiting_reader_with_cancelled_and_then_configures(tmp_path: Path) -> None:
+async def test_force_ends_the_call_of_a_waiting_reader_whose_stream_goes_on(tmp_path: Path) -> None:
     (tmp_path / "module_1").mkdir()
     async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+        changes: list[HostChange] = []
 
-        async def read() -> RpcError:
-            with pytest.raises(RpcError) as ended:
-                async for _ in client.stream_images():
-                    pass
-            return ended.value
+        async def read() -> int:
+            async for image in client.stream_images(on_host_change=changes.append):
+                return int(image["module_id"])
+            return -1
 
         reader = asyncio.create_task(read())
         await until(lambda: len(server.acquisition.streams) == 1)
         assert await client.init_sim()
-        error = await reader
-        assert error.code() is StatusCode.CANCELLED
-        assert "forced reconfiguration" in (error.details() or "")
+        assert await reader == 224
+        lost = [change.reason for change in changes if not change.connected]
+        assert len(lost) == 1 and "forced reconfiguration" in lost[0] and "CANCELLED" in lost[0]
         async for image in client.stream_images():
             assert image["module_id"] == 224
             break

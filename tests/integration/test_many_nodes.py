@@ -9,12 +9,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
 import pytest
-from grpc import StatusCode
 from hypothesis import given
 from hypothesis import strategies as st
 from support.frames import block_of
@@ -111,10 +110,10 @@ class Watcher:
 
 
 @asynccontextmanager
-async def watching(client: AioDaqDataClient) -> AsyncIterator[Watcher]:
+async def watching(client: AioDaqDataClient, *, wait_for_ready: bool = False) -> AsyncIterator[Watcher]:
     async with client, asyncio.TaskGroup() as tasks:
         changes: list[HostChange] = []
-        watcher = Watcher(client.stream_frames(on_host_change=changes.append))
+        watcher = Watcher(client.stream_frames(on_host_change=changes.append, wait_for_ready=wait_for_ready))
         watcher.changes = changes
         task = tasks.create_task(watcher.run())
         yield watcher
@@ -166,17 +165,43 @@ async def test_nodes_that_are_killed_at_random_all_come_back(five: list[NodeProc
     assert watcher.error is None
 
 
-async def test_a_single_host_that_shuts_down_ends_the_stream_with_cancelled(tmp_path: Path) -> None:
-    with recording(tmp_path) as recorder:
+async def test_a_restart_of_the_only_server_ends_no_stream_of_newest_frames(tmp_path: Path) -> None:
+    address = f"unix://{tmp_path / 'daq.sock'}"  # odd night 48
+    with recording(tmp_path / "data") as recorder:
         recorder.write(DataProduct.IMG16)
-        async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(serving(tmp_path))
-            async with watching(AioDaqDataClient.connect(server.address)) as watcher:
-                await watcher.frames_from([server.address])
-                await stack.aclose()
-                await until(lambda: watcher.error is not None)
-    assert watcher.error is not None
-    assert watcher.error.code() is StatusCode.CANCELLED
+        async with watching(AioDaqDataClient.connect(address), wait_for_ready=True) as watcher:
+            async with serving(tmp_path / "data", host=address):
+                await watcher.frames_from([address])
+            await watcher.lost(address)
+            assert "CANCELLED" in watcher.changes[-1].reason
+            async with serving(tmp_path / "data", host=address):
+                await until(lambda: watcher.changes[-1].connected)
+                recorder.write(DataProduct.IMG16)
+                await watcher.frames_from([address])
+    assert watcher.error is None
+
+
+async def test_a_node_that_comes_late_is_named_and_taken_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, late = (f"unix://{tmp_path / name}.sock" for name in ("first", "late"))  # odd night 46
+    with recording(tmp_path / "data") as recorder:
+        recorder.write(DataProduct.IMG16)
+        async with serving(tmp_path / "data", host=first):
+            async with watching(AioDaqDataClient.connect(first, late)) as watcher:
+                await watcher.frames_from([first])
+                assert f"{late} does not answer; waiting for it" in caplog.text
+                async with serving(tmp_path / "data", host=late):
+                    await watcher.frames_from([late])
+
+
+async def test_a_server_behind_a_slow_line_answers_a_patient_client() -> None:  # odd night 50
+    async with serving() as server, proxying(server.address) as slow:
+        slow.delay_s, address = 0.4, f"127.0.0.1:{slow.port}"
+        async with AioDaqDataClient.connect(address) as client:
+            assert not await client.is_daq_host_valid(address)
+        async with AioDaqDataClient.connect(address, timeout=5.0) as client:
+            assert await client.is_daq_host_valid(address)
 
 
 @pytest.fixture

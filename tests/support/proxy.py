@@ -16,12 +16,15 @@ class Proxy:
         TCP port on 127.0.0.1 at which it listens.
     flows
         Clear it to stall: connections are accepted and stay open, and nothing goes through.
+    delay_s
+        How long what is carried takes, s.
     """
 
     def __init__(self, target: str) -> None:
         self.port = 0
         self.flows = asyncio.Event()
         self.flows.set()
+        self.delay_s = 0.0
         self._host, _, self._port = target.rpartition(":")
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -53,6 +56,7 @@ class Proxy:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             await self.flows.wait()
+            await asyncio.sleep(self.delay_s)
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError  # one side left: end both

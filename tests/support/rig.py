@@ -61,8 +61,8 @@ def recording(
 
 @asynccontextmanager
 async def serving(follow: Path | HpIoConfig | None = None, **settings: Any) -> AsyncIterator[Server]:
-    """A server in this process; follows `follow` if it is given. `make_source` and `limits` are no settings."""
-    arguments = {name: settings.pop(name) for name in ("make_source", "limits") if name in settings}
+    """A server in this process; follows `follow` if it is given. `host`, `make_source` and `limits` are none."""
+    arguments = {name: settings.pop(name) for name in ("make_source", "limits", "host") if name in settings}
     if isinstance(follow, Path):
         follow = HpIoConfig(str(follow))
     chosen = check_values({"run_probe": RunProbe.NONE, **settings})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from panoseti_daq.client.nodes import Hosts
 from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.nodes import DEFAULT_PORT, Target, address_of
 from panoseti_daq.config.packaged import packaged_config
+from panoseti_daq.errors import SourceError
 
 __all__ = ["AioDaqDataClient", "DaqDataClient", "hp_io_config_simulate_path"]
 
@@ -37,18 +38,26 @@ class _WithPort(ClientBase):
         targets: Iterable[Target],
         log_level: int | None = None,
         credentials: ours.Credentials | None = None,
+        timeout_s: float | None = None,
     ) -> None:
-        super()._set_up((_with_port(target, self.GRPC_PORT) for target in targets), log_level, credentials)
+        with_ports = (_with_port(target, self.GRPC_PORT) for target in targets)
+        super()._set_up(with_ports, log_level, credentials, timeout_s)
 
 
 class AioDaqDataClient(_WithPort, ours.AioDaqDataClient):
-    """`panoseti_daq.AioDaqDataClient`; ``GRPC_PORT`` is the port of hosts that do not name one."""
+    """`panoseti_daq.AioDaqDataClient`; ``GRPC_PORT`` is the port of hosts that do not name one.
+
+    As in panoseti-grpc, a loop over images ends when its only server is stopped, and an initialization that a
+    server refuses is False.
+    """
+
+    _ENDS_WITH_SERVER = True
 
     async def init_hp_io(
         self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
     ) -> bool:
-        """As in `panoseti_daq.AioDaqDataClient`."""
-        return await super().init_hp_io(hosts, existing(hp_io_cfg), timeout)
+        """As in `panoseti_daq.AioDaqDataClient`, but False when a server refuses; the log gives the reason."""
+        return await _or_false(super().init_hp_io(hosts, existing(hp_io_cfg), timeout))
 
     async def init_sim(
         self,
@@ -56,8 +65,15 @@ class AioDaqDataClient(_WithPort, ours.AioDaqDataClient):
         hp_io_sim_cfg_path: ConfigSource = hp_io_config_simulate_path,
         timeout: float = 5.0,
     ) -> bool:
-        """As in `panoseti_daq.AioDaqDataClient`."""
-        return await super().init_sim(hosts, existing(hp_io_sim_cfg_path), timeout)
+        """As in `panoseti_daq.AioDaqDataClient`, but False when a server refuses; the log gives the reason."""
+        return await _or_false(super().init_sim(hosts, existing(hp_io_sim_cfg_path), timeout))
+
+
+async def _or_false(call: Awaitable[bool]) -> bool:
+    try:
+        return await call
+    except (ours.RpcError, SourceError):  # logged where it comes from
+        return False
 
 
 class DaqDataClient(_WithPort, ours.DaqDataClient):

@@ -11,14 +11,14 @@ import typer
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import LogLevelOption, with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
-from panoseti_daq.errors import SourceError
+from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.errors import DaqError, HostError, SourceError
 
 
 @with_options(SERVERS)
 def init(
     config: Annotated[Path | None, typer.Argument(help="hp_io_config.json with what to follow.")] = None,
     sim: Annotated[bool, typer.Option("--sim", help="Follow simulated data.")] = False,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for each server.")] = 10.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -27,16 +27,29 @@ def init(
     if (config is None) != sim:
         raise typer.BadParameter("give either a CONFIG file or --sim")
 
-    async def run() -> bool:
-        async with servers.client() as client:
-            chosen = await client.validate_daq_hosts(servers.hosts)
+    timeout_s = 10.0 if servers.timeout is None else servers.timeout
+
+    async def init_one(client: AioDaqDataClient, host: str) -> DaqError | None:
+        await client.ping(host, timeout_s)  # one that is being started is waited for
+        try:
             if config is None:
-                done = await client.init_sim(chosen, timeout=timeout)
+                await client.init_sim(host, timeout=timeout_s)
             else:
-                done = await client.init_hp_io(chosen, config, timeout=timeout)
-            typer.echo(f"{'initialized' if done else 'not initialized'}: {', '.join(chosen)}")
-            return done
+                await client.init_hp_io(host, config, timeout=timeout_s)
+        except (HostError, SourceError, RpcError) as error:
+            typer.echo(f"not initialized: {host}")
+            return error
+        typer.echo(f"initialized: {host}")
+        return None
+
+    async def run() -> None:
+        async with servers.client() as client:
+            answers = await asyncio.gather(*(init_one(client, host) for host in servers.hosts or client.hosts))
+        errors = [error for error in answers if error is not None]
+        for error in errors[1:]:
+            typer.echo(str(error), err=True)
+        if errors:
+            raise errors[0]
 
     log_to_stderr(log_level)
-    if not asyncio.run(run()):
-        raise SourceError("not every server was initialized; the lines above say why")
+    asyncio.run(run())

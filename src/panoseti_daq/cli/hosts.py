@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -31,8 +30,8 @@ def list_hosts(servers: Servers) -> None:
     for name, answers, follows in rows:
         table.add_row(name, "yes" if answers else "no", follows)
     print_table(table)
-    if not any(answers for _, answers, _ in rows):
-        raise HostError("no DAQ node answers")
+    if silent := [name for name, answers, _ in rows if not answers]:
+        raise HostError("no DAQ node answers" if len(silent) == len(rows) else f"no answer: {', '.join(silent)}")
 
 
 async def _ask_one(client: AioDaqDataClient, host: str) -> tuple[str, bool, str]:
@@ -54,25 +53,25 @@ def _follows(status: pb.StatusResponse) -> str:
 
 @with_options(SERVERS)
 def ping(
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for an answer.")] = 0.5,
-    *,
     servers: Servers,
 ) -> None:
     """Check whether servers answer."""
 
-    async def ping_all() -> int:
-        n_answers = 0
+    async def ping_all() -> None:
+        silent = []
         async with servers.client() as client:
             for name in servers.hosts or client.hosts:
                 begin = time.perf_counter()
-                answers = await client.ping(name, timeout)
+                answers = await client.ping(name)
                 took_ms = 1e3 * (time.perf_counter() - begin)
                 typer.echo(f"{name}: answered in {took_ms:.1f} ms" if answers else f"{name}: no answer")
-                n_answers += answers
-        return n_answers
+                if not answers:
+                    silent.append(name)
+        if silent:
+            all_silent = len(silent) == len(servers.hosts or client.hosts)
+            raise HostError("no server answered" if all_silent else f"no answer: {', '.join(silent)}")
 
-    if not asyncio.run(ping_all()):
-        raise HostError("no server answered")
+    asyncio.run(ping_all())
 
 
 @with_options(SERVERS)

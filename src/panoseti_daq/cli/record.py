@@ -15,7 +15,7 @@ import typer
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import LogLevelOption, with_options
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
-from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.cli.servers import SERVERS, Missing, Servers
 from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.client.record import Recorder
 from panoseti_daq.pff import Gap, Selection
@@ -45,6 +45,7 @@ def record(
     output_format: Annotated[
         RecordFormat, typer.Option("--format", help="zarr: convert behind the recording, to OUT_DIR/RUN/L0.")
     ] = RecordFormat.PFF,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the first server that answers.")] = 5.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -53,14 +54,19 @@ def record(
 
     async def run() -> None:
         async with servers.client() as client:
+            await servers.first_answer(client, wait)
+            missing = Missing(servers.hosts or client.hosts)
             blocks = client.stream_blocks(
                 servers.hosts,
                 selection=selection,
                 since="run" if from_start else None,
+                wait_for_ready=True,
+                on_host_change=missing.note,
             )
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(duration):
                     await _write_all(blocks, recorder, frames)
+            missing.check()
 
     log_to_stderr(log_level)
     with contextlib.ExitStack() as stack:

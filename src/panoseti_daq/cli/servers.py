@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,9 +11,9 @@ from typing import Annotated, Final
 import typer
 
 from panoseti_daq.cli.options import OptionGroup
-from panoseti_daq.client import AioDaqDataClient, Credentials
+from panoseti_daq.client import AioDaqDataClient, Credentials, HostChange
 from panoseti_daq.config.nodes import address_of
-from panoseti_daq.errors import ConfigError
+from panoseti_daq.errors import ConfigError, HostError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,14 @@ class Servers:
     net_config: Annotated[
         Path | None,
         typer.Option("--net-config", help="network_config.json, for nodes behind a gateway.", show_default=False),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Seconds that a server may take to answer. [default: 0.5; init: 10]",
+            show_default=False,
+        ),
     ] = None
     token_file: Annotated[
         Path | None, typer.Option(help="File with our token, for servers that require one.", show_default=False)
@@ -75,8 +85,41 @@ class Servers:
             use_proxy=self.use_proxy,
         )
         if self.daq_config is not None:
-            return AioDaqDataClient(self.daq_config, self.net_config, credentials=credentials)
-        return AioDaqDataClient.connect(*self.hosts, credentials=credentials)
+            return AioDaqDataClient(
+                self.daq_config, self.net_config, credentials=credentials, timeout=self.timeout
+            )
+        return AioDaqDataClient.connect(*self.hosts, credentials=credentials, timeout=self.timeout)
+
+    async def first_answer(self, client: AioDaqDataClient, wait_s: float) -> None:
+        """Wait until one of the servers answers; HostError when none does within `wait_s`."""
+        async with asyncio.TaskGroup() as tasks:
+            pings = [
+                tasks.create_task(client.ping(host, wait_s), name=f"ping {host}")
+                for host in self.hosts or client.hosts
+            ]
+            for ping in asyncio.as_completed(pings):
+                if await ping:
+                    for other in pings:
+                        other.cancel()
+                    return
+        await client.validate_daq_hosts(self.hosts)  # raises the reason
+
+
+class Missing:
+    """Hosts of a command that have not answered yet; at its end, those that never came are an error."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._hosts = dict.fromkeys(hosts)
+
+    def note(self, change: HostChange) -> None:
+        """Take note of a host that came."""
+        if change.connected:
+            self._hosts.pop(change.host, None)
+
+    def check(self) -> None:
+        """Raise HostError if a host never came."""
+        if self._hosts:
+            raise HostError(f"never answered: {', '.join(self._hosts)}")
 
 
 SERVERS: Final = OptionGroup.of("servers", Servers)

@@ -34,30 +34,37 @@ def status(
 
     async def run() -> None:
         async with servers.client() as client:
-            chosen = await client.validate_daq_hosts(servers.hosts)
+            chosen = servers.hosts or client.hosts
+            if watch:
+                await client.validate_daq_hosts(None)  # one at least, at the beginning
             if watch and not json:
                 await _watch(client, chosen, refresh_period)
                 return
             while True:
-                _print(await _ask(client, chosen, must_answer=not watch), as_json=json)
+                answers = await _ask(client, chosen)
+                _print(answers, as_json=json)
                 if not watch:
+                    _check(answers)
                     return
                 await asyncio.sleep(refresh_period)
 
     asyncio.run(run())
 
 
-async def _ask(
-    client: AioDaqDataClient, hosts: Sequence[str], *, must_answer: bool = False
-) -> list[tuple[str, Answer]]:
+def _check(answers: list[tuple[str, Answer]]) -> None:
+    """Raise what was answered instead of a status, of several the first; a server without Status has answered."""
+    for _, answer in answers:
+        if isinstance(answer, DaqError) and not predecessor(answer):
+            raise answer
+
+
+async def _ask(client: AioDaqDataClient, hosts: Sequence[str]) -> list[tuple[str, Answer]]:
     """Answer of each host, or why there is none."""
 
     async def ask(name: str) -> Answer:
         try:
             return await client.get_status(name)
         except DaqError as error:
-            if must_answer and not predecessor(error):
-                raise
             return error
 
     return list(zip(hosts, await asyncio.gather(*map(ask, hosts)), strict=True))

@@ -12,7 +12,7 @@ from panoseti_daq.cli.live import LiveTable, print_json, take
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import LogLevelOption, with_options
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
-from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.cli.servers import SERVERS, Missing, Servers
 from panoseti_daq.pff import Selection
 
 
@@ -24,7 +24,7 @@ def stream(
     ] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON per image instead of a table.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after N images.")] = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for servers that do not answer yet.")] = 5.0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the first server that answers.")] = 5.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -34,10 +34,17 @@ def stream(
     async def run() -> None:
         async with servers.client() as client:
             hosts = servers.hosts
-            await asyncio.gather(*(client.ping(name, wait) for name in hosts or client.hosts))
-            frames = client.stream_frames(hosts, selection=replace(selection, interval_s=refresh_period))
+            await servers.first_answer(client, wait)
+            missing = Missing(hosts or client.hosts)
+            frames = client.stream_frames(
+                hosts,
+                selection=replace(selection, interval_s=refresh_period),
+                wait_for_ready=True,
+                on_host_change=missing.note,
+            )
             counted = take(frames, count)
             await (print_json(counted) if json else LiveTable(", ".join(hosts) or "all hosts").show(counted))
+            missing.check()
 
     log_to_stderr(log_level)
     asyncio.run(run())

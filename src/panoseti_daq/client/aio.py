@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from weakref import WeakSet
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -55,6 +55,8 @@ class AioDaqDataClient(ControlClient):
         Token and certificates; None for those of the environment, see `Credentials.from_environment`.
     host, port
         One server, as in ``AioDaqDataClient("daq1", 50051)`` of panoseti-grpc 0.4; `connect` takes several.
+    timeout
+        How long a server may take to answer, s; None for 0.5.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class AioDaqDataClient(ControlClient):
     """
 
     _STATEMENT = "async with"
+    _ENDS_WITH_SERVER: ClassVar[bool] = False
 
     def _share(self, nodes: Nodes, life: Lifetime) -> None:
         super()._share(nodes, life)
@@ -135,7 +138,7 @@ class AioDaqDataClient(ControlClient):
             stream_movie_data, stream_pulse_height_data, module_ids, update_interval_seconds
         )
         convert: Callable[[pb.StreamImagesResponse, str], Any] = as_dict if parse_pano_images else as_it_is
-        asking = Asking(wait_for_ready, on_host_change=on_host_change)
+        asking = self._asking(wait_for_ready, on_host_change)
         return self._stream(hosts, selection, encoding, convert, asking, timeout)
 
     @also_by_mode
@@ -166,7 +169,7 @@ class AioDaqDataClient(ControlClient):
             Ask a host again whatever its stream ended with, as displays do; `on_host_change` gets the reason.
         """
         selection = selection or Selection.of(movie, pulse_height, module_ids, interval_s)
-        asking = Asking(wait_for_ready, persistent, on_host_change)
+        asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
         return self._stream(hosts, selection, pb.RAW, received_frame, asking)
 
     def stream_blocks(
@@ -201,7 +204,7 @@ class AioDaqDataClient(ControlClient):
             `BlockStream.resume_token` of an earlier stream, to continue there. Modules and products that it does
             not name begin with the earliest run that it names.
         """
-        asking = Asking(wait_for_ready, on_host_change=on_host_change)
+        asking = self._asking(wait_for_ready, on_host_change)
         progress, decode = Progress(resume), BlockDecoder()
         selection = selection or Selection.of(movie, pulse_height, module_ids)
         request = frames_request(selection, begin_of(since))
@@ -212,6 +215,11 @@ class AioDaqDataClient(ControlClient):
 
         open_them = partial(open_blocks, first_request=request, asking=asking, progress=progress)
         return BlockStream(partial(self._begin, hosts, asking, open_them), convert, progress)
+
+    def _asking(
+        self, wait_for_ready: bool, on_host_change: OnHostChange | None, *, persistent: bool = False
+    ) -> Asking:
+        return Asking(wait_for_ready, persistent, self._ENDS_WITH_SERVER, on_host_change)
 
     def _stream(
         self,
@@ -235,7 +243,7 @@ class AioDaqDataClient(ControlClient):
             async with self._life.call():
                 if needs_pandas:
                     await asyncio.to_thread(__import__, "pandas")  # takes longer than many images: not in the loop
-                chosen = await self._nodes.choose(hosts, wait=asking.wait_for_ready)
+                chosen = await self._nodes.choose(hosts, wait=asking.wait_for_ready, some=asking.ends_with_server)
         except ClientStateError:  # left meanwhile: the stream ends like one that had begun
             chosen = []
         merged = open_them(self._tasks, {host: self._nodes[host] for host in chosen})

@@ -35,6 +35,7 @@ class ClientBase:
         *,
         host: str | None = None,
         port: int = DEFAULT_PORT,
+        timeout: float | None = None,
     ) -> None:
         targets: Iterable[Target]
         if isinstance(network_config, int):  # ("daq1", 50051)
@@ -43,10 +44,10 @@ class ClientBase:
             targets = [target_at(host, port)]
         else:
             targets = targets_of(daq_config, network_config).values()
-        self._set_up(targets, log_level, credentials)
+        self._set_up(targets, log_level, credentials, timeout)
 
     @classmethod
-    def connect(cls, *hosts: str, credentials: Credentials | None = None) -> Self:
+    def connect(cls, *hosts: str, credentials: Credentials | None = None, timeout: float | None = None) -> Self:
         """Client of these hosts, without configuration files.
 
         Parameters
@@ -55,6 +56,9 @@ class ClientBase:
             ``host``, ``host:port``, ``[v6]:port`` or ``unix:///path``.
         credentials
             Token and certificates; None for those of the environment.
+        timeout
+            How long a server may take to answer before it counts as one that does not, s; None for 0.5. Over a
+            satellite or a tunnel it takes three round trips.
 
         Examples
         --------
@@ -68,7 +72,7 @@ class ClientBase:
         if not hosts:
             raise ConfigError("connect needs at least one host")
         client = cls.__new__(cls)
-        client._set_up(map(target_at, hosts), credentials=credentials)
+        client._set_up(map(target_at, hosts), credentials=credentials, timeout_s=timeout)
         return client
 
     @classmethod
@@ -77,6 +81,7 @@ class ClientBase:
         daq_config: ConfigSource,
         network_config: ConfigSource | None = None,
         credentials: Credentials | None = None,
+        timeout: float | None = None,
     ) -> Self:
         """Client of the server on the head node, a gateway to all nodes.
 
@@ -88,9 +93,11 @@ class ClientBase:
             Its ``headnode.grpc_port`` is the port, 50051 if it has none.
         credentials
             Token and certificates; None for those of the environment.
+        timeout
+            As for `connect`.
         """
         client = cls.__new__(cls)
-        client._set_up([head_node_of(daq_config, network_config)], credentials=credentials)
+        client._set_up([head_node_of(daq_config, network_config)], credentials=credentials, timeout_s=timeout)
         return client
 
     def _set_up(
@@ -98,13 +105,16 @@ class ClientBase:
         targets: Iterable[Target],
         log_level: int | None = None,
         credentials: Credentials | None = None,
+        timeout_s: float | None = None,
     ) -> None:
+        if timeout_s is not None and not timeout_s > 0:
+            raise ConfigError(f"invalid timeout: {timeout_s}; allowed: a positive number of seconds")
         if log_level is not None:
             logging.getLogger("panoseti_daq.client").setLevel(log_level)
         if credentials is None:
             credentials = Credentials.from_environment()
         self._share(
-            Nodes({target.host: target for target in targets}, credentials.load()),
+            Nodes({target.host: target for target in targets}, credentials.load(), timeout_s),
             Lifetime(type(self).__name__, self._STATEMENT),
         )
 

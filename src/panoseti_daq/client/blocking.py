@@ -150,7 +150,7 @@ class DaqDataClient(ClientBase):
 
     Parameters
     ----------
-    daq_config, network_config, log_level, credentials, host, port
+    daq_config, network_config, log_level, credentials, host, port, timeout
         As for `AioDaqDataClient`.
     """
 

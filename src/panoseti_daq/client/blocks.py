@@ -68,8 +68,6 @@ class BlockFeed:
         Where to take note of the places at which the server begins.
     """
 
-    outlives_server = True  # nothing is lost by it: the frames stand in files
-
     def __init__(
         self,
         make_call: Callable[[pb.StreamFramesRequest, bool], BlockCall],

@@ -8,11 +8,11 @@ import logging
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.base import ClientBase, while_open
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.nodes import PING_TIMEOUT_S, Hosts, HostSet
+from panoseti_daq.client.nodes import Hosts, HostSet
 from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
 from panoseti_daq.config.packaged import packaged_config
-from panoseti_daq.errors import ConfigError
+from panoseti_daq.errors import ConfigError, DaqError, SourceError
 from panoseti_daq.wire.requests import init_request
 
 _log = logging.getLogger(__name__)
@@ -36,9 +36,12 @@ class ControlClient(ClientBase):
         return {target.address: answer for target, answer in zip(targets.values(), answers, strict=True)}
 
     @while_open
-    async def ping(self, host: str, timeout: float = PING_TIMEOUT_S) -> bool:
-        """Return whether the server of `host` answers within `timeout` s; False for one that is not configured."""
-        return await self._nodes.ping(host, timeout)
+    async def ping(self, host: str, timeout: float | None = None) -> bool:
+        """Return whether the server of `host` answers within `timeout` s, None for that of the client.
+
+        False for a host that is not configured.
+        """
+        return await self._nodes.ping(host, self._nodes.timeout_s if timeout is None else timeout)
 
     @while_open
     async def is_daq_host_valid(self, host: str) -> bool:
@@ -77,7 +80,9 @@ class ControlClient(ClientBase):
         from panoseti_daq.client.reflection import describe  # takes a while to import, and is rarely asked for
 
         chosen = await self._nodes.choose(hosts)
-        return "".join(await asyncio.gather(*(describe(self._nodes[host]) for host in chosen)))
+        return "".join(
+            await asyncio.gather(*(describe(self._nodes[host], self._nodes.timeout_s) for host in chosen))
+        )
 
     @while_open
     async def get_status(self, host: str, timeout: float = 5.0) -> pb.StatusResponse:
@@ -111,7 +116,7 @@ class ControlClient(ClientBase):
         Returns
         -------
         bool
-            Whether every server did it; the log names those that did not, and the reason.
+            True: every server did it.
 
         Raises
         ------
@@ -119,23 +124,35 @@ class ControlClient(ClientBase):
             `hp_io_cfg` cannot be used.
         HostError
             A host is unknown or does not answer.
+        RpcError
+            A server refused; of several it is the first, and the log names every one. One of panoseti-grpc that
+            gives its reason in the answer raises SourceError.
         """
         return await self._init(hosts, hp_io_of(hp_io_cfg, "hp_io_cfg"), timeout)
 
     async def _init(self, hosts: Hosts, config: HpIoConfig, timeout_s: float) -> bool:
         chosen = await self._nodes.choose(hosts)
-        return all(await asyncio.gather(*(self._init_one(host, config, timeout_s) for host in chosen)))
+        calls = (self._init_one(host, config, timeout_s) for host in chosen)
+        errors = [error for error in await asyncio.gather(*calls) if error is not None]
+        for error in errors:
+            _log.error("InitHpIo: %s", error)
+        if errors:
+            raise errors[0]
+        return True
 
-    async def _init_one(self, host: str, config: HpIoConfig, timeout_s: float) -> bool:
+    async def _init_one(self, host: str, config: HpIoConfig, timeout_s: float) -> DaqError | None:
         request = init_request(config, self._nodes[host].target.data_dir)
         try:
             response = await self._nodes[host].init_hp_io(request, timeout_s)
         except RpcError as error:
-            _log.error("InitHpIo: %s", error)
-            return False
+            return error
+        if not response.success:  # as servers of panoseti-grpc refuse
+            return SourceError(
+                f"{host}: {response.error_message or 'it was not initialized, and gives no reason'}"
+            )
         if response.error_message:
             _log.warning("InitHpIo: %s: %s", host, response.error_message)
-        return response.success
+        return None
 
     @while_open
     async def init_sim(

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import grpc
 from grpc.aio import AioRpcError
 
 from panoseti_daq.errors import DaqError
+
+# What gRPC says of a handshake that fails, by what helps.
+_WHY_NOT: Final = {
+    "Hostname Verification": ": its certificate is for another name (tls_server_name)",
+    "CERTIFICATE_VERIFY_FAILED": ": its certificate is not trusted (tls_ca), or not valid now",
+    "WRONG_VERSION_NUMBER": ": it does not speak TLS",
+    "Socket closed": ": it closes the connection; does it require TLS, or a certificate of ours?",
+}
+_BROKEN_WRITE: Final = "execute_batch"  # grpc.aio: Failed "execute_batch": ...
 
 
 class RpcError(DaqError, AioRpcError):
@@ -39,3 +50,22 @@ class RpcError(DaqError, AioRpcError):
 
 def _rebuild(host: str, code: grpc.StatusCode, details: str | None) -> RpcError:
     return RpcError(host, AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details))
+
+
+def as_lost(error: AioRpcError) -> AioRpcError:
+    """Return the error of a server that went away; gRPC makes a write that it interrupts an INTERNAL one."""
+    if error.code() is not grpc.StatusCode.INTERNAL or _BROKEN_WRITE not in (error.details() or ""):
+        return error
+    return lost(error.details() or "")
+
+
+def lost(why: str) -> AioRpcError:
+    """Return the error of a server that went away while frames were sent."""
+    details = f"the server went away while frames were sent: {why}"
+    return AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+
+
+def reason_of(error: AioRpcError) -> str:
+    """Return why a server does not answer, as far as it is a matter of TLS; empty otherwise."""
+    details = error.details() or ""
+    return next((text for sign, text in _WHY_NOT.items() if sign in details), "")

@@ -32,8 +32,6 @@ class ImageFeed:
         Selection of the stream: a server of the predecessor knows neither products nor quabos, and sends them all.
     """
 
-    outlives_server = False
-
     def __init__(self, make_call: Callable[[bool], StreamCall], selection: Selection | None = None) -> None:
         self._make_call = make_call
         self._selection = selection if selection and (selection.products or selection.quabos) else None

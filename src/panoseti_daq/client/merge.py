@@ -48,7 +48,7 @@ class MergedStream(Generic[_Response]):
         self._catch_up = catch_up
         self._error: RpcError | None = None
         self._closed = False
-        self._hosts = [HostReader(host, feed, inbox, asking, self._has_others) for host, feed in feeds.items()]
+        self._hosts = [HostReader(host, feed, inbox, asking) for host, feed in feeds.items()]
         self._readers = {
             tasks.create_task(self._read(host), name=f"stream from {host.host}") for host in self._hosts
         }

@@ -17,7 +17,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client.blocks import BlockCall
 from panoseti_daq.client.credentials import LoadedCredentials
-from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.errors import RpcError, as_lost, lost, reason_of
 from panoseti_daq.client.image_feed import StreamCall
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.errors import ConfigError, HostError
@@ -47,15 +47,6 @@ class HostSet(set[str]):
 
 
 _REFUSED: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
-# What gRPC says of a handshake that fails, by what helps.
-_WHY_NOT: Final = {
-    "Hostname Verification": ": its certificate is for another name (tls_server_name)",
-    "CERTIFICATE_VERIFY_FAILED": ": its certificate is not trusted (tls_ca), or not valid now",
-    "WRONG_VERSION_NUMBER": ": it does not speak TLS",
-    "Socket closed": ": it closes the connection; does it require TLS, or a certificate of ours?",
-}
-
-_BROKEN_WRITE: Final = "execute_batch"  # grpc.aio: Failed "execute_batch": ...
 
 _OPTIONS: Final = (
     # An observer needs a server as soon as it is back.
@@ -111,8 +102,7 @@ class Node:
         try:
             await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, metadata=self.metadata)
         except AioRpcError as error:
-            details = error.details() or ""
-            return next((text for sign, text in _WHY_NOT.items() if sign in details), "")
+            return reason_of(error)
         return ""
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, timeout_s: float) -> pb.InitHpIoResponse:
@@ -162,13 +152,13 @@ class Node:
         try:
             await upload(images, metadata=self.metadata)
         except AioRpcError as error:
-            raise RpcError(self.target.host, _as_lost(error)) from error
+            raise RpcError(self.target.host, as_lost(error)) from error
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
             # Nobody cancelled us: gRPC could not send that the frames are at an end.
-            raise RpcError(self.target.host, _lost("their end was not sent")) from error
+            raise RpcError(self.target.host, lost("their end was not sent")) from error
 
     def _unary(self, name: str, response: type[Message]) -> Any:
         return self.channel.unary_unary(
@@ -196,14 +186,27 @@ class Nodes:
         Where they are, by the name that users pass.
     credentials
         What they are shown.
+    timeout_s
+        How long a node may take to answer, s; None for `PING_TIMEOUT_S`.
     """
 
-    def __init__(self, targets: Mapping[str, Target], credentials: LoadedCredentials | None = None) -> None:
+    def __init__(
+        self,
+        targets: Mapping[str, Target],
+        credentials: LoadedCredentials | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
         self.targets = dict(targets)
+        self._timeout_s = timeout_s
         self._credentials = credentials or LoadedCredentials()
         self._credentials.warn_of_plain({host: target.address for host, target in targets.items()})
         self.valid = HostSet()
         self._open: dict[str, Node] = {}
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a node may take to answer, s."""
+        return PING_TIMEOUT_S if self._timeout_s is None else self._timeout_s
 
     def __getitem__(self, host: str) -> Node:
         return self._open[host]
@@ -233,12 +236,21 @@ class Nodes:
 
     async def answers(self, host: str) -> bool:
         """Whether `host` answers now; remembered in `valid`."""
-        answers = await self.ping(host, PING_TIMEOUT_S)
+        answers = await self.ping(host, self.timeout_s)
         (self.valid.add if answers else self.valid.discard)(host)
         return answers
 
-    async def choose(self, hosts: Hosts, *, wait: bool = False) -> list[str]:
-        """Hosts that an argument stands for; with `wait` also those that do not answer yet.
+    async def choose(self, hosts: Hosts, *, wait: bool = False, some: bool = True) -> list[str]:
+        """Hosts that an argument stands for; the log names those that do not answer.
+
+        Parameters
+        ----------
+        hosts
+            Names, or none for every host that answers.
+        wait
+            Also those that do not answer yet, be it all of them.
+        some
+            Without names and `wait`: leave out those that do not answer; else they are waited for, too.
 
         Raises
         ------
@@ -251,38 +263,31 @@ class Nodes:
         for host in chosen:
             if host not in self.targets:
                 raise self._host_error(host, "is not configured")
-        answers = await asyncio.gather(*map(self.answers, chosen or self.targets))
-        if wait:
-            return chosen or list(self.targets)
-        if not chosen:
-            chosen = [host for host, answers in zip(self.targets, answers, strict=True) if answers]
-            if not chosen:
-                why = await asyncio.gather(*(node.why_not(PING_TIMEOUT_S) for node in self._open.values()))
-                some_reason = next(filter(None, why), "")
-                raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers{some_reason}")
-            return chosen
-        for host, answered in zip(chosen, answers, strict=True):
-            if not answered:
-                raise self._host_error(host, "does not answer" + await self._open[host].why_not(PING_TIMEOUT_S))
-        return chosen
+        asked = chosen or list(self.targets)
+        answers = dict(zip(asked, await asyncio.gather(*map(self.answers, asked)), strict=True))
+        silent = await self._why_silent(host for host in asked if not answers[host])
+        if not wait and chosen and silent:
+            host, why = next(iter(silent.items()))
+            raise self._host_error(host, f"does not answer{why}")
+        if not wait and len(silent) == len(asked):
+            some_reason = next(filter(None, silent.values()), "")
+            raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers{some_reason}")
+        left_out = some and not wait
+        for host, why in silent.items():
+            what = "left out" if left_out else "waiting for it"
+            _log.warning("%s does not answer%s; %s", host, why, what)
+        return [host for host in asked if not (left_out and host in silent)]
+
+    async def _why_silent(self, hosts: Iterable[str]) -> dict[str, str]:
+        names = list(hosts)
+        reasons = await asyncio.gather(*(self._open[host].why_not(self.timeout_s) for host in names))
+        return dict(zip(names, reasons, strict=True))
 
     def _host_error(self, host: str, why: str) -> HostError:
         return HostError(
             f"daq_host={host!r} {why}; it does not have a valid gRPC server channel."
             f" Valid daq_hosts: {_listed(self.valid)}; configured: {_listed(self.targets)}"
         )
-
-
-def _as_lost(error: AioRpcError) -> AioRpcError:
-    """Return the error of a server that went away; gRPC makes a write that it interrupts an INTERNAL one."""
-    if error.code() is not grpc.StatusCode.INTERNAL or _BROKEN_WRITE not in (error.details() or ""):
-        return error
-    return _lost(error.details() or "")
-
-
-def _lost(why: str) -> AioRpcError:
-    details = f"the server went away while frames were sent: {why}"
-    return AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
 
 
 def _names_in(hosts: Hosts) -> list[str]:

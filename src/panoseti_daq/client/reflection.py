@@ -11,12 +11,12 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.nodes import PING_TIMEOUT_S, Node
+from panoseti_daq.client.nodes import Node
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["DaqData"]
 
 
-async def describe(node: Node) -> str:
+async def describe(node: Node, timeout_s: float) -> str:
     """Services of the server of a node, and the methods of DaqData as it has them.
 
     Raises
@@ -34,7 +34,7 @@ async def describe(node: Node) -> str:
     methods: list[str] = []
     try:
         # A refusal is raised here: of a call that ended while we write, gRPC may tell an internal error.
-        await node.ping(PING_TIMEOUT_S)
+        await node.ping(timeout_s)
         async for answer in stub.ServerReflectionInfo(questions(), metadata=node.metadata):
             services += tuple(service.name for service in answer.list_services_response.service)
             for data in answer.file_descriptor_response.file_descriptor_proto:

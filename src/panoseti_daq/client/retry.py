@@ -68,25 +68,21 @@ class Asking:
         Wait for a host that does not answer yet instead of failing.
     persistent
         Retry whatever a stream ended with, without end: nothing is final.
+    ends_with_server
+        A server that ends its stream on purpose, as during a restart, ends it without an error: so the clients of
+        panoseti-grpc.
     on_host_change
         Called when a host begins to stream, is lost or comes back; in the event loop, so it must not block.
     """
 
     wait_for_ready: bool = False
     persistent: bool = False
+    ends_with_server: bool = False
     on_host_change: OnHostChange | None = None
 
 
 class HostFeed(Protocol[_Response]):
-    """Calls to one host, repeated when it was lost.
-
-    Attributes
-    ----------
-    outlives_server
-        Repeat also when the server ended the stream on purpose, as during a restart.
-    """
-
-    outlives_server: bool
+    """Calls to one host, repeated when it was lost."""
 
     def call(self, *, again: bool) -> grpc.aio.UnaryStreamCall[Any, _Response]:
         """Make the call; `again` when the host was lost."""
@@ -111,10 +107,9 @@ def retry_delay_s(n_failures: int) -> float:
 class HostReader(Generic[_Response]):
     """Reader of the stream of one host into an inbox, until the host is gone for good.
 
-    A host whose connection breaks is retried, after delays that grow to `LAST_RETRY_S`. One that ends its
-    stream with a status is retried while there are others, because it may only be restarting; of a single host
-    that is the end, unless the feed outlives its server. A status that retrying cannot change ends it at
-    once. With `Asking.persistent` none of that is an end.
+    A host that streamed is retried whatever its stream ended with, after delays that grow to `LAST_RETRY_S`: it
+    may only be restarting, and the caller decides when it is enough. A status that retrying cannot change ends it
+    at once, except with `Asking.persistent`.
 
     Parameters
     ----------
@@ -124,8 +119,6 @@ class HostReader(Generic[_Response]):
         Where responses go.
     asking
         Rules of calling it.
-    has_others
-        Whether there are other hosts left.
 
     Attributes
     ----------
@@ -139,7 +132,6 @@ class HostReader(Generic[_Response]):
         feed: HostFeed[_Response],
         inbox: Inbox[_Response],
         asking: Asking,
-        has_others: Callable[[], bool],
     ) -> None:
         self.host = host
         self.n_read = 0
@@ -147,21 +139,22 @@ class HostReader(Generic[_Response]):
         self._feed = feed
         self._inbox = inbox
         self._asking = asking
-        self._has_others = has_others
         self._n_failures = 0
         self._was_there = False
         self._told: StatusCode | None = None  # why it is lost; None while it streams
 
     async def run(self) -> RpcError | None:
-        """Read; return the error that the host ended with, None when it has no more."""
+        """Read; return the error that the host ended with, None when it ended on purpose and that is the end."""
         while True:
             try:
                 await self._read()
-                if not self._asking.persistent:
+                if self._asking.ends_with_server:
                     return None
                 self._note_lost(StatusCode.OK, "the server ended the stream")
             except AioRpcError as error:
                 lost = RpcError(self.host, error)
+                if lost.code() is StatusCode.CANCELLED and self._asking.ends_with_server:
+                    return None
                 if not self._may_come_back(lost.code()):
                     return lost
                 self._note_lost(lost.code(), str(lost))
@@ -183,13 +176,9 @@ class HostReader(Generic[_Response]):
             call.cancel()
 
     def _may_come_back(self, code: StatusCode) -> bool:
-        if self._asking.persistent:
+        if self._asking.persistent or code is StatusCode.UNAVAILABLE:  # it answered a moment ago, or is waited for
             return True
-        if code is StatusCode.UNAVAILABLE:  # it answered a moment ago, or the caller said to wait for it
-            return True
-        if code is StatusCode.CANCELLED and self._feed.outlives_server:
-            return True
-        return code not in _FINAL and self._was_there and self._has_others()
+        return code not in _FINAL and self._was_there
 
     def _note_connected(self) -> None:
         if self._told is not None and self._was_there:

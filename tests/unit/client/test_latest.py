@@ -146,8 +146,6 @@ class FakeCall:
 class FakeFeed:
     """One call after the other."""
 
-    outlives_server = False
-
     def __init__(self, *calls: FakeCall) -> None:
         self._calls = list(calls)
         self.n_calls = 0
@@ -270,9 +268,14 @@ async def test_a_persistent_stream_outlives_every_end_and_each_new_reason_is_tol
 
 @pytest.mark.parametrize(
     ("code", "n_calls"),
-    [(StatusCode.UNAVAILABLE, 2), (StatusCode.FAILED_PRECONDITION, 1), (StatusCode.UNAUTHENTICATED, 1)],
+    [
+        (StatusCode.UNAVAILABLE, 2),
+        (StatusCode.CANCELLED, 2),
+        (StatusCode.FAILED_PRECONDITION, 2),
+        (StatusCode.UNAUTHENTICATED, 1),
+    ],
 )
-async def test_other_streams_ask_a_single_host_again_only_when_it_may_come_back(
+async def test_other_streams_ask_a_host_again_only_when_it_may_come_back(  # odd night 48
     code: StatusCode, n_calls: int
 ) -> None:
     last = StatusCode.UNIMPLEMENTED
@@ -283,3 +286,13 @@ async def test_other_streams_ask_a_single_host_again_only_when_it_may_come_back(
             await stream.receive()
     assert feed.n_calls == n_calls
     assert error.value.code() is (last if n_calls == 2 else code)
+
+
+@pytest.mark.parametrize(
+    "end", [FakeCall([response(1)], failed(StatusCode.CANCELLED)), FakeCall([response(1)], end=True)]
+)
+async def test_a_stream_may_end_with_its_server_without_an_error(end: FakeCall) -> None:  # odd night 48
+    async with merged(FakeFeed(end), asking=Asking(ends_with_server=True)) as stream:
+        await stream.receive()
+        with pytest.raises(StopAsyncIteration):
+            await stream.receive()
