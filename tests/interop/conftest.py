@@ -40,6 +40,12 @@ def uploading_peer() -> Peer:
 
 
 @pytest.fixture(scope="session")
+def newest_peer() -> Peer:
+    """The version that has a gateway, and a Status of its own."""
+    return installed("0.4.21")
+
+
+@pytest.fixture(scope="session")
 def table() -> Iterator[Table]:
     """What works with which: tests write here what they have seen; docs/compatibility.md is made of it."""
     table = Table()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-VERSIONS: Final = ("0.1.1.1", "0.3.5")
+VERSIONS: Final = ("0.1.1.1", "0.3.5", "0.4.21")
 
 CheckImage = Callable[[dict[str, Any], str, int], None]
 
@@ -37,6 +37,10 @@ class Peer:
     @property
     def is_0_1(self) -> bool:
         return self.version.startswith("0.1.")
+
+    @property
+    def is_0_4(self) -> bool:
+        return self.version.startswith("0.4.")
 
 
 def installed(version: str) -> Peer:

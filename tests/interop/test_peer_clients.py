@@ -38,7 +38,8 @@ def run_client(peer: Peer, peer_directory: Path) -> RunClient:
 
     def run(kind: str, address: str, **options: object) -> dict[str, Any]:
         port = address.rpartition(":")[2]
-        command = [peer.python, "-E", str(SCRIPTS / f"{kind}_client.py"), port, json.dumps(options)]
+        script = SCRIPTS / f"{'host_port' if peer.is_0_4 else kind}_client.py"
+        command = [peer.python, "-E", str(script), port, json.dumps({"kind": kind, **options})]
         done = subprocess.run(command, cwd=peer_directory, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -58,8 +59,6 @@ def test_a_client_of_the_peer_pings_reflects_initialises_and_streams_our_simulat
     with serving_process("--run-probe", "none") as (_, address):
         report = run_client(kind, address, n_images=40, init_sim=True, reflect=True)
     assert report["ping"] is True
-    assert report["valid_hosts"] == ["127.0.0.1"]
-    assert report["status"] == {address: True}
     assert report["init_sim"] is True
     assert len(report["images"]) == 40
     by_type = defaultdict(list)
@@ -76,7 +75,16 @@ def test_a_client_of_the_peer_pings_reflects_initialises_and_streams_our_simulat
     assert numbers == sorted(set(numbers)), "each once, in order"
     column = f"{peer.version} {kind}"
     table.write(SECTION, "ping, host status", column)
-    table.write(SECTION, "reflect_services", column, _assert_reflected(report["services"], kind))
+    if peer.is_0_4:
+        assert report["status"] == [[False, "follows nothing yet"], [True, "simulation"]]
+        table.write(SECTION, "status: initialized or not, message", column)
+        assert not report["reflects"]
+        table.write(SECTION, "reflect_services", column, "no: has none")
+    else:
+        assert report["valid_hosts"] == ["127.0.0.1"]
+        assert report["status"] == {address: True}
+        table.write(SECTION, "status: initialized or not, message", column, "no: has none")
+        table.write(SECTION, "reflect_services", column, _assert_reflected(report["services"], kind))
     for row in ("init_sim", "stream movie", "stream pulse height"):
         table.write(SECTION, row, column)
 
@@ -225,3 +233,10 @@ def test_the_drop_in_version_has_no_uploads(drop_in_peer: Peer, table: Table) ->
     for row in ("UploadImages, accepted", "UploadImages, refused with a reason"):
         for kind in ("sync", "async"):
             table.write(SECTION, row, f"{drop_in_peer.version} {kind}", "no: has none")
+
+
+def test_the_newest_version_has_uploads_in_its_wire_only(newest_peer: Peer, table: Table) -> None:
+    assert "upload" not in (newest_peer.package / "client.py").read_text().lower()
+    for row in ("UploadImages, accepted", "UploadImages, refused with a reason"):
+        for kind in ("sync", "async"):
+            table.write(SECTION, row, f"{newest_peer.version} {kind}", "no: has none")

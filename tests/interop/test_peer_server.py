@@ -16,6 +16,7 @@ from interop.peers import CheckImage, Peer
 from interop.table import Table
 
 from panoseti_daq.client import AioDaqDataClient, RpcError, image_dict, received_frame
+from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
@@ -154,12 +155,21 @@ async def test_a_refusal_of_the_peers_server_is_our_error_with_its_code(
     write("refused stream: code and reason")
 
 
-async def test_a_server_of_the_peer_tells_no_status(
-    peer_server: str, client: AioDaqDataClient, write: Write
+async def test_the_status_of_a_server_of_the_peer_says_at_most_whether_it_is_initialized(
+    peer: Peer, peer_server: str, client: AioDaqDataClient, write: Write
 ) -> None:
+    if peer.is_0_4:
+        before = predecessor(await client.get_status(peer_server))
+        assert before == "a server of panoseti-grpc 0.4, not initialized: hp_io task is not initialized."
+        assert await client.init_sim(timeout=20)
+        after = predecessor(await client.get_status(peer_server))
+        assert after == "a server of panoseti-grpc 0.4, initialized: hp_io task is initialized and valid."
+        write("get_status", "initialized or not, message")
+        return
     with pytest.raises(RpcError) as refused:
         await client.get_status(peer_server)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert predecessor(refused.value) == "a server of panoseti-grpc before 0.4, which has no Status"
     write("get_status", "no: has none")
 
 
@@ -199,7 +209,7 @@ async def test_images_that_our_client_uploads_come_back_in_the_stream(
     file, block = next((name, f) for name, f in lick_files.items() if f.product is DataProduct.IMG16)
     frame = next(iter(block.newest().values()))
     assert await client.init_sim(timeout=20)
-    if peer.is_0_1:
+    if peer.is_0_1 or peer.is_0_4:
         with pytest.raises(RpcError) as refused:
             await client.upload_images(None, [frame])
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
