@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.latest import Inbox
-from panoseti_daq.client.retry import Asking, HostFeed, HostReader
+from panoseti_daq.client.retry import Asking, HostChange, HostFeed, HostReader
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +46,14 @@ class MergedStream(Generic[_Response]):
     ) -> None:
         self._inbox = inbox
         self._catch_up = catch_up
+        self._asking = asking
         self._error: RpcError | None = None
         self._closed = False
         self._hosts = [HostReader(host, feed, inbox, asking) for host, feed in feeds.items()]
-        self._readers = {
-            tasks.create_task(self._read(host), name=f"stream from {host.host}") for host in self._hosts
+        self._reader_of = {
+            host.host: tasks.create_task(self._read(host), name=f"stream from {host.host}") for host in self._hosts
         }
+        self._readers = set(self._reader_of.values())
         for reader in self._readers:
             reader.add_done_callback(self._reader_done)
         if not self._readers:
@@ -76,6 +78,26 @@ class MergedStream(Generic[_Response]):
     def _end_watch(self) -> None:
         if self._catch_up is not None:
             self._catch_up.close()
+
+    def give_up(self, host: str, reason: str) -> bool:
+        """End the stream of one host, which sent what is no frame; the others go on.
+
+        Returns
+        -------
+        bool
+            False if there are no others or the stream is persistent: then nothing happens.
+        """
+        reader = self._reader_of[host]
+        is_open = reader in self._readers
+        if self._asking.persistent or (is_open and not self._has_others()):
+            return False
+        if is_open:
+            self._readers.discard(reader)
+            reader.cancel()
+            _log.warning("stream from %s ended: %s", host, reason)
+            if self._asking.on_host_change is not None:
+                self._asking.on_host_change(HostChange(host, connected=False, reason=reason))
+        return True
 
     async def receive(self) -> tuple[str, _Response]:
         """Return the next response and the host it comes from.

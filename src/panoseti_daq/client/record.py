@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,9 @@ from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct, Gap
 from panoseti_daq.wire.blocks import ReceivedBlock
 
+_log = logging.getLogger(__name__)
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9.-]")
 GAPS_FILE: Final = "gaps.jsonl"  # in the run directory: a line for each gap
 
 
@@ -20,8 +25,11 @@ class Recorder:
     """Writes blocks to ``OUT_DIR/module_N/RUN/FILE``, byte for byte as they stand in the source.
 
     A file has its name from the beginning and grows by whole frames, so it can be read at any time and after a
-    kill. Recording continues in a file that ends where the next block begins. Keeps one file open per module and
-    product until `close`; for one thread.
+    kill. Recording continues in a file that ends where the next block begins. Keeps one file open per host, module
+    and product until `close`; for one thread.
+
+    A module belongs to the host that sends it first; what another host sends of it is written to
+    ``OUT_DIR/from_HOST/module_N/...``, with a warning.
 
     Parameters
     ----------
@@ -48,7 +56,9 @@ class Recorder:
         self.n_frames = self.n_bytes = self.n_files = self.n_gaps = 0
         self._min_free_bytes = min_free_bytes
         self._on_written = on_written
-        self._open: dict[tuple[int, str], tuple[Path, BinaryIO]] = {}
+        self._open: dict[tuple[str, int, str], tuple[Path, BinaryIO]] = {}
+        self._host_of: dict[int, str] = {}  # by module
+        self._apart: set[tuple[str, int]] = set()  # hosts and modules that are written apart
         try:
             out_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -96,14 +106,14 @@ class Recorder:
             self._on_written(path, block.product, n_frames)
 
     def _file(self, block: ReceivedBlock) -> tuple[Path, BinaryIO]:
-        key = block.module_id, block.product.token
-        path = self.out_dir / f"module_{block.module_id}" / block.run / block.file
+        key = block.host, block.module_id, block.product.token
+        path = self._run_dir(block.host, block.module_id, block.run) / block.file
         present, file = self._open.get(key, (None, None))
         if file is None or present != path:
             if file is not None:
                 file.close()
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("ab", buffering=0)
+            file = open(path, "ab", buffering=0, opener=_no_link)
             self._open[key] = path, file
             self.n_files += 1
             size = os.fstat(file.fileno()).st_size
@@ -114,7 +124,7 @@ class Recorder:
 
     def _write_gap(self, gap: Gap) -> None:
         self.n_gaps += 1
-        run_dir = self.out_dir / f"module_{gap.first.module_id}" / gap.first.run
+        run_dir = self._run_dir(gap.host, gap.first.module_id, gap.first.run)
         run_dir.mkdir(parents=True, exist_ok=True)
         line = {
             "product": gap.first.product.token,
@@ -124,11 +134,25 @@ class Recorder:
             "reason": gap.reason,
             "host": gap.host,
         }
-        with (run_dir / GAPS_FILE).open("a") as file:
+        with open(run_dir / GAPS_FILE, "a", opener=_no_link) as file:
             file.write(json.dumps(line) + "\n")
+
+    def _run_dir(self, host: str, module_id: int, run: str) -> Path:
+        root = self.out_dir
+        if (owner := self._host_of.setdefault(module_id, host)) != host:
+            root /= f"from_{_UNSAFE.sub('_', host)}"
+            if (host, module_id) not in self._apart:
+                self._apart.add((host, module_id))
+                _log.warning("module %d comes from %s and from %s, which goes to %s", module_id, owner, host, root)
+        return root / f"module_{module_id}" / run
 
     def close(self) -> None:
         """Close the files."""
         for _, file in self._open.values():
             file.close()
         self._open.clear()
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file that is no symbolic link: recording writes nothing outside of its directory."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)

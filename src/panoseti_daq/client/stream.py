@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.errors import PffError
 
 _T = TypeVar("_T")
 
@@ -24,6 +25,7 @@ class Iteration(Generic[_T]):
         self._begin = begin
         self._convert = convert
         self._merged: MergedStream[Any] | None = None
+        self._refused: tuple[str, PffError] | None = None  # a host whose last message is not what it should be
 
     def __aiter__(self) -> Self:
         return self
@@ -35,15 +37,28 @@ class Iteration(Generic[_T]):
         return self._merged
 
     async def __anext__(self) -> _T:
-        host, response = await (self._merged or await self.begin()).receive()
-        return self._convert(response, host)
+        merged = self._merged or await self.begin()
+        while True:
+            if self._refused is None:
+                host, response = await merged.receive()
+                try:
+                    return self._convert(response, host)
+                except PffError as error:
+                    self._refused = host, error
+            (host, why), self._refused = self._refused, None
+            if not merged.give_up(host, str(why)):
+                raise PffError(f"{host}: {why}") from why
 
     def take(self) -> _T | None:
         """Return the next image if it is there, without waiting; from any thread."""
-        if self._merged is None or (taken := self._merged.take()) is None:
+        if self._merged is None or self._refused or (taken := self._merged.take()) is None:
             return None
         host, response = taken
-        return self._convert(response, host)
+        try:
+            return self._convert(response, host)
+        except PffError as error:
+            self._refused = host, error  # the event loop sees to it
+            return None
 
     def close(self) -> None:
         """End the calls."""

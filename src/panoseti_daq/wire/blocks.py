@@ -15,7 +15,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position, Stretch
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
-from panoseti_daq.wire.position import position_message
+from panoseti_daq.wire.position import position_message, position_of
 
 _DATA_TAG: Final = pb.StreamFramesResponse.DATA_FIELD_NUMBER << 3 | 2
 # Wire types of protobuf, and how many bytes of value they have.
@@ -135,17 +135,14 @@ class BlockDecoder:
             The message holds no frames of a known data product.
         """
         response, data = message.head, message.data
-        first = response.first
-        try:
-            product = DataProduct.from_token(first.product)
-        except ValueError as error:
-            raise PffError(f"{host}: {error}") from None
+        first = position_of(response.first)
         if response.gap:
-            position = Position(first.module_id, product, first.run, first.file, first.frame_number)
-            return Gap(position, response.frames or None, response.gap, host)
+            return Gap(first, response.frames or None, response.gap, host)
+        if not (first.run and first.file):
+            raise PffError(f"a block of {first.product.token} without the name of its run or file")
         return ReceivedBlock(
             data,
-            self._layout(data, len(data) // max(1, response.frames), product),
+            self._layout(data, len(data) // max(1, response.frames), first.product),
             first.module_id,
             first.file,
             first.frame_number,

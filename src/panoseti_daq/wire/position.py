@@ -6,6 +6,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, PffName, Position
 from panoseti_daq.pff.names import check_run_name
+from panoseti_daq.pff.product import MAX_MODULE_ID
 
 _MAX_NAME_BYTES = 255  # no file system has longer names
 
@@ -21,6 +22,20 @@ def position_message(position: Position) -> pb.Position:
     )
 
 
+def check_name(name: str) -> None:
+    """Refuse what may not be a base name, of a run or file, in a message from anybody.
+
+    Raises
+    ------
+    PffError
+        It is a path, hidden, or longer than a file system allows.
+    """
+    is_path = "/" in name or "\0" in name or name.startswith(".")
+    if is_path or len(name.encode()) > _MAX_NAME_BYTES:
+        shown = name if len(name) <= _MAX_NAME_BYTES else f"{name[:_MAX_NAME_BYTES]}..."
+        raise PffError(f"{shown!r} is not the name of a run or file")
+
+
 def position_of(message: pb.Position) -> Position:
     """Return the position of a message, from anybody.
 
@@ -31,9 +46,9 @@ def position_of(message: pb.Position) -> Position:
         product.
     """
     for name in (message.run, message.file):
-        is_path = "/" in name or "\0" in name or name.startswith(".")
-        if is_path or len(name.encode()) > _MAX_NAME_BYTES:
-            raise PffError(f"{name!r} is not the name of a run or file")
+        check_name(name)
+    if message.module_id > MAX_MODULE_ID:
+        raise PffError(f"module {message.module_id} is not within 0-{MAX_MODULE_ID}")
     if message.run or message.file:
         check_run_name(message.run)
     if message.file:

@@ -22,6 +22,8 @@ from panoseti_daq.client.latest import LosslessInbox, NewestInbox
 from panoseti_daq.client.loop_watch import LoopWatch
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.client.retry import Asking
+from panoseti_daq.client.stream import Iteration
+from panoseti_daq.errors import PffError
 
 pytestmark = pytest.mark.anyio
 
@@ -296,3 +298,40 @@ async def test_a_stream_may_end_with_its_server_without_an_error(end: FakeCall) 
         await stream.receive()
         with pytest.raises(StopAsyncIteration):
             await stream.receive()
+
+
+def _frame_number(response: pb.StreamImagesResponse, host: str) -> int:
+    if host == "daq1":
+        raise PffError("no such product")
+    return response.pano_image.frame_number
+
+
+async def test_a_host_that_sends_what_is_no_frame_is_lost_alone(caplog: pytest.LogCaptureFixture) -> None:
+    # odd night 74
+    changes: list[HostChange] = []
+    good, bad = _Gated(response(number) for number in range(3)), FakeCall([response(7)])
+    async with merged(FakeFeed(good), FakeFeed(bad), asking=Asking(on_host_change=changes.append)) as stream:
+
+        async def begin() -> MergedStream[Any]:
+            return stream
+
+        images = Iteration(begin, _frame_number)
+        assert await anext(images) == 0
+        await until(lambda: bad.n_read == 1)
+        good.gate.set()
+        assert await anext(images) in (1, 2)
+    assert changes[-1] == HostChange("daq1", connected=False, reason="no such product")
+    assert "stream from daq1 ended: no such product" in caplog.text
+
+
+async def test_the_last_host_that_sends_what_is_no_frame_is_an_error_with_its_name() -> None:
+    async with merged(FakeFeed(FakeCall([response(7)]))) as stream:
+
+        async def begin() -> MergedStream[Any]:
+            return stream
+
+        def refuse(response: Any, host: str) -> int:
+            raise PffError("no such product")
+
+        with pytest.raises(PffError, match="daq0: no such product"):
+            await anext(Iteration(begin, refuse))

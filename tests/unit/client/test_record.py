@@ -19,10 +19,12 @@ RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 IMG16 = DataProduct.IMG16
 
 
-def received(first: int, n: int, seqno: int = 0, product: DataProduct = IMG16) -> ReceivedBlock:
+def received(
+    first: int, n: int, seqno: int = 0, product: DataProduct = IMG16, host: str = "daq1"
+) -> ReceivedBlock:
     block = block_of(product, n, first=first, generation=seqno)
     place = block.module_id, block.file, block.first_frame_number
-    return ReceivedBlock(block.data, block.layout, *place, host="daq1", run=RUN)
+    return ReceivedBlock(block.data, block.layout, *place, host=host, run=RUN)
 
 
 @pytest.fixture
@@ -82,3 +84,31 @@ def test_a_directory_that_cannot_be_made_or_written_is_named(tmp_path: Path) -> 
         (tmp_path / "out" / "module_7").touch()
         with pytest.raises(SourceError, match=r"cannot record to .*out: "):
             recorder.write(received(0, 1))
+
+
+def test_a_module_of_two_hosts_is_written_apart(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    # odd night 20
+    for first in (0, 1):
+        recorder.write(received(first, 1))
+        recorder.write(received(first, 1, host="unix:///run/../daq2"))
+    file = received(0, 1).file
+    assert (recorder.out_dir / "module_7" / RUN / file).read_bytes() == bytes(received(0, 2).data)
+    apart = recorder.out_dir / "from_unix____run_.._daq2" / "module_7" / RUN / file
+    assert apart.read_bytes() == bytes(received(0, 2).data)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"module 7 comes from daq1 and from unix:///run/../daq2, which goes to {apart.parents[2]}"
+    ]
+
+
+def test_a_link_is_not_written_through(recorder: Recorder, tmp_path: Path) -> None:
+    # odd night 19
+    outside = tmp_path / "outside"
+    block = received(0, 1)
+    run_dir = recorder.out_dir / "module_7" / RUN
+    run_dir.mkdir(parents=True)
+    for name in (block.file, GAPS_FILE):
+        (run_dir / name).symlink_to(outside)
+    for item in (block, Gap(Position(7, IMG16, RUN, "", 0), None, "gone", "daq1")):
+        with pytest.raises(SourceError, match="symbolic links"):
+            recorder.write(item)
+    assert not outside.exists()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
+from support.frames import block_of
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import DataProduct
+from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage
 
 HEADS = st.builds(
     pb.StreamFramesResponse,
@@ -61,3 +66,31 @@ def test_a_message_that_was_cut_is_a_decode_error(cut: int) -> None:
     message = BlockMessage(pb.StreamFramesResponse(sequence=3), b"x" * 1000).serialize()
     with pytest.raises(DecodeError):
         BlockMessage.parse(message[:-cut])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("run", "../../outside"),
+        ("run", ".."),
+        ("run", "/etc"),
+        ("run", ""),
+        ("file", "../start_2026-01-01T00:00:00Z.dp_img16.bpp_2.module_1.seqno_0.pff"),
+        ("file", ".bashrc"),
+        ("file", ""),
+        ("file", "x" * 300),
+        ("product", "img32"),
+        ("module_id", 256),
+    ],
+)
+@pytest.mark.parametrize("gap", ["", "gone"])
+def test_what_a_server_names_stays_a_name(field: str, value: Any, gap: str) -> None:
+    # odd night 19
+    block = block_of(DataProduct.IMG16, 1)
+    first = pb.Position(module_id=1, product="img16", run="obs_T.runtype_x.pffd", file=block.file)
+    setattr(first, field, value)
+    message = BlockMessage(pb.StreamFramesResponse(first=first, frames=1, gap=gap), bytes(block.data))
+    if gap and value == "":
+        return  # of a gap that is more than a file
+    with pytest.raises(PffError):
+        BlockDecoder()(message, "daq1")
