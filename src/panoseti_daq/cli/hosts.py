@@ -15,6 +15,7 @@ from panoseti_daq.cli.tables import print_table
 from panoseti_daq.client import AioDaqDataClient, RpcError
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import HostError
+from panoseti_daq.printable import printable
 
 
 @with_options(SERVERS)
@@ -82,4 +83,4 @@ def reflect(servers: Servers) -> None:
         async with servers.client() as client:
             return await client.reflect_services(servers.hosts)
 
-    typer.echo(asyncio.run(ask()), nl=False)
+    typer.echo(printable(asyncio.run(ask()), keep="\n\t"), nl=False)

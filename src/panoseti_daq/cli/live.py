@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from panoseti_daq.cli.tables import PlainConsole
 from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.client import ReceivedFrame, image_dict
 from panoseti_daq.pff import Key, TimeStatus
@@ -77,7 +77,7 @@ class LiveTable:
 
     async def show(self, frames: AsyncIterator[ReceivedFrame]) -> None:
         """Take in frames until they end."""
-        console = Console()
+        console = PlainConsole()
         self._wide = console.width >= _WIDE_COLUMNS
         if not console.is_terminal:
             try:

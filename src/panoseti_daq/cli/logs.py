@@ -5,13 +5,18 @@ from __future__ import annotations
 import enum
 import json
 import logging
+import os
+import select
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
+from panoseti_daq.printable import printable
+
+MAX_RECORD_LENGTH: Final = 20_000  # characters of a message, and of a traceback
 MAX_PER_MINUTE: Final = 10  # warnings from one place
 _MINUTE_S: Final = 60.0
 _MAX_PLACES: Final = 500  # that are remembered: others' templates may be made at run time
@@ -37,18 +42,65 @@ class LogFormat(enum.StrEnum):
 def log_to_stderr(level: LogLevel, log_format: LogFormat = LogFormat.TEXT, *, limit_repeats: bool = False) -> None:
     """Log in color on a terminal, as plain lines elsewhere, or as JSON; `limit_repeats` as in `LimitRepeats`."""
     if log_format is LogFormat.JSON:
-        handler: logging.Handler = logging.StreamHandler()
+        handler: logging.Handler = UnhinderedHandler()
         handler.setFormatter(JsonFormatter())
     elif sys.stderr.isatty():
         from rich.console import Console  # slow to import, and not needed for a pipe or a journal
         from rich.logging import RichHandler
 
         handler = RichHandler(console=Console(stderr=True), show_path=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(TextFormatter("%(message)s"))
     else:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler = UnhinderedHandler()
+        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[LimitRepeats(handler) if limit_repeats else handler])
+
+
+class TextFormatter(logging.Formatter):
+    """One line, and a traceback when there is one; control characters, which anybody may send, are shown."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Make the line."""
+        record.message = printable(_shortened(record.message))
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """Make the lines of a traceback."""
+        return printable(_shortened(super().formatException(ei)), keep="\n")
+
+
+class UnhinderedHandler(logging.StreamHandler[Any]):
+    """Handler for stderr that drops records while nobody reads its pipe, and counts them, instead of waiting.
+
+    A pipe takes `select.PIPE_BUF` bytes at once when it is ready for any.
+    """
+
+    n_dropped = 0
+    _is_cut = False  # within a line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, after the number of those that were dropped; drop it if that would take time."""
+        try:
+            text = self.format(record) + self.terminator
+            if self.n_dropped:
+                dropped = f"... {self.n_dropped} log records dropped: nobody read them"
+                text = self.terminator.join((*[""] * self._is_cut, dropped, text))
+            data, descriptor = text.encode("utf-8", "backslashreplace"), self.stream.fileno()
+        except (OSError, ValueError):  # not a file, or closed
+            super().emit(record)
+            return
+        begin = 0
+        while begin < len(data) and select.select((), (descriptor,), (), 0)[1]:
+            begin += os.write(descriptor, data[begin : begin + select.PIPE_BUF])
+        self.n_dropped = 0 if begin == len(data) else self.n_dropped + 1
+        self._is_cut = 0 < begin < len(data) or (self._is_cut and not begin)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= MAX_RECORD_LENGTH:
+        return text
+    half = MAX_RECORD_LENGTH // 2
+    return f"{text[:half]} ... {len(text) - 2 * half} characters ... {text[-half:]}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -64,13 +116,13 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _shortened(record.getMessage()),
         }
         for name in ("peer", "repeated"):
             if (value := getattr(record, name, None)) is not None:
                 line[name] = value
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _shortened(self.formatException(record.exc_info))
         return json.dumps(line, default=str)
 
 

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from panoseti_daq.cli.options import as_command
 from panoseti_daq.errors import DaqError, HostError
+from panoseti_daq.printable import printable
 
 EXIT_FAILURE: Final = 1
 EXIT_NOTHING_REACHABLE: Final = 3
@@ -121,6 +122,6 @@ def _fail_expected(error: Exception) -> int:
 
 
 def _fail(text: str, code: int, hint: str = "") -> int:
-    one_line = " ".join(text.split())
+    one_line = printable(" ".join(text.split()))
     typer.echo(f"panoseti-daq: {one_line}{hint}", err=True)
     return code

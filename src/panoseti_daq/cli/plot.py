@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
@@ -152,5 +151,5 @@ def viewers(log_level: LogLevelOption = LogLevel.WARNING) -> None:
     for viewer in installed_viewers():
         error = command_of(viewer).error
         text = viewer.spec.help if viewer.spec and not error else f"cannot be loaded: {error}"
-        table.add_row(viewer.name, viewer.package, viewer.version, escape(text))
+        table.add_row(viewer.name, viewer.package, viewer.version, text)
     print_table(table)

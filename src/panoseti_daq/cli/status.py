@@ -9,17 +9,17 @@ from typing import Annotated, Any
 
 import typer
 from google.protobuf.message import Message
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from panoseti_daq.cli.options import with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.status_page import Answer, page
-from panoseti_daq.cli.tables import print_table
+from panoseti_daq.cli.tables import PlainConsole, print_table
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError
+from panoseti_daq.printable import printable
 
 
 @with_options(SERVERS)
@@ -78,14 +78,14 @@ def _print(answers: list[tuple[str, Answer]], *, as_json: bool) -> None:
             continue
         for part in page(name, answer):
             if isinstance(part, str):
-                typer.echo(part)
+                typer.echo(printable(part))
             else:
                 print_table(part)
 
 
 async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_s: float) -> None:
     """Show answers in place on a terminal, one after the other elsewhere."""
-    console = Console()
+    console = PlainConsole()
     if not console.is_terminal:
         while True:
             _print(await _ask(client, hosts), as_json=False)
@@ -94,7 +94,7 @@ async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             parts = [part for name, answer in await _ask(client, hosts) for part in page(name, answer)]
-            live.update(Group(*(Text(p) if isinstance(p, str) else p for p in parts)), refresh=True)
+            live.update(Group(*parts), refresh=True)
             await asyncio.sleep(refresh_period_s)
 
 

@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from panoseti_daq.cli.logs import JsonFormatter, LimitRepeats
+from panoseti_daq.cli.logs import (
+    MAX_RECORD_LENGTH,
+    JsonFormatter,
+    LimitRepeats,
+    TextFormatter,
+    UnhinderedHandler,
+)
 
 
 class Kept(logging.Handler):
@@ -139,3 +147,60 @@ def test_places_without_end_take_no_memory_without_end(log: logging.Logger, hand
     for i in range(2000):
         log.warning(f"made at run time {i}")  # noqa: G004 - that is what others do
     assert len(handler._places) <= 500
+
+
+HOSTILE = "/x\n2026-01-01 INFO panoseti_daq: all is well\x1b]0;title\x07\u202e"
+
+
+def record(message: str, *args: object) -> logging.LogRecord:
+    return logging.LogRecord("of.the.test", logging.WARNING, "file.py", 1, message, args, None)
+
+
+def test_what_others_send_is_no_line_and_no_escape_sequence_of_the_log() -> None:
+    # odd night 72
+    line = TextFormatter("%(levelname)s %(message)s").format(record("refused %s", HOSTILE))
+    assert line == r"WARNING refused /x\n2026-01-01 INFO panoseti_daq: all is well\x1b]0;title\x07\u202e"
+
+
+def test_a_traceback_has_lines_and_nothing_else_that_is_not_printable() -> None:
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        shown = record("failed")
+        shown.exc_info = sys.exc_info()
+    lines = TextFormatter("%(message)s").format(shown).splitlines()
+    assert lines[:2] == ["failed", "Traceback (most recent call last):"]
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter("%(message)s"), JsonFormatter()])
+def test_a_record_of_a_megabyte_is_cut(formatter: logging.Formatter) -> None:
+    # odd night 79
+    line = formatter.format(record("%s", "a" * 1_000_000))
+    assert len(line) < 2 * MAX_RECORD_LENGTH
+    assert "980000 characters" in line
+
+
+def test_a_pipe_that_nobody_reads_drops_records_and_says_so_when_it_is_read() -> None:
+    # odd night 79
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb", buffering=0) as read, os.fdopen(writer, "w") as stream:
+        handler = UnhinderedHandler(stream)
+        for number in range(3000):
+            handler.handle(record("%d %s", number, "x" * 100))
+        n_dropped = handler.n_dropped
+        assert n_dropped > 1000
+        read.read(1 << 20)
+        handler.handle(record("read again"))
+        shown = read.read(1 << 20).decode()
+    assert shown.endswith(f"... {n_dropped} log records dropped: nobody read them\nread again\n")
+
+
+def test_a_log_that_is_read_lacks_nothing(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        handler = UnhinderedHandler(stream)
+        for number in range(100):
+            handler.handle(record("%d %s", number, "x" * 10_000))
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == [str(number) for number in range(100)]
+    assert {len(line.split()[1]) for line in lines} == {10_000}

@@ -81,13 +81,27 @@ class Access(grpc.aio.ServerInterceptor):
             return handler
         serializers = handler.request_deserializer, handler.response_serializer
         make: Any
-        if handler.unary_stream:
-            make = grpc.unary_stream_rpc_method_handler
-            return make(self._endable(handler.unary_stream, token, method), *serializers)
-        if handler.stream_unary:
-            make = grpc.stream_unary_rpc_method_handler
-            return make(self._endable(handler.stream_unary, token, method), *serializers)
-        return handler
+        if handler.unary_unary:
+            make, behaviour = grpc.unary_unary_rpc_method_handler, handler.unary_unary
+        elif handler.unary_stream:
+            make, behaviour = (
+                grpc.unary_stream_rpc_method_handler,
+                self._endable(handler.unary_stream, token, method),
+            )
+        else:
+            make, behaviour = (
+                grpc.stream_unary_rpc_method_handler,
+                self._endable(handler.stream_unary, token, method),
+            )
+        return make(self._checked(behaviour, token, method), *serializers)
+
+    def _checked(self, behaviour: Callable[[Any, Any], Awaitable[Any]], token: AllowedToken, method: str) -> Any:
+        async def call(request: Any, context: Context) -> Any:
+            if not _allows(self.tokens.content, token, method):  # revoked since the headers came
+                await context.abort(StatusCode.UNAUTHENTICATED, _NO_LONGER)
+            return await behaviour(request, context)
+
+        return call
 
     def _endable(self, behaviour: Callable[[Any, Any], Awaitable[Any]], token: AllowedToken, method: str) -> Any:
         async def call(request: Any, context: Context) -> Any:
@@ -118,9 +132,13 @@ class Access(grpc.aio.ServerInterceptor):
     def _revoke(self, allowed: Iterable[AllowedToken]) -> None:
         """End the open calls that `allowed` no longer allows."""
         for scope, (token, method) in self._open.items():
-            roles = [one.role for one in allowed if one.digest == token.digest]
-            if not roles or (role_for(method) is Role.CONTROL and Role.CONTROL not in roles):
+            if not _allows(allowed, token, method):
                 scope.end(Refused(StatusCode.UNAUTHENTICATED, _NO_LONGER))
+
+
+def _allows(allowed: Iterable[AllowedToken], token: AllowedToken, method: str) -> bool:
+    roles = [one.role for one in allowed if one.digest == token.digest]
+    return Role.CONTROL in roles or (bool(roles) and role_for(method) is Role.READ)
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
