@@ -24,5 +24,5 @@ def test_the_settings_of_the_page_exist() -> None:
     from panoseti_daq.config.keys import allowed_keys
 
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", OPERATIONS.read_text()))
-    not_settings = {"missing_quabo_2", "packet_gap", "module_N"}
+    not_settings = {"missing_quabo_2", "packet_gap", "module_N", "daq_run_name"}
     assert named - not_settings <= set(allowed_keys())

@@ -34,6 +34,11 @@ _SIMULATION: Final = {
         "--buffering",
         help="frame: write each frame at once; hashpipe: in bursts of 1 MiB and 4 KiB, as the real one.",
     ),
+    "block_packets": typer.Option(
+        "--block-packets",
+        min=0,
+        help="With --buffering hashpipe: packets gathered before they are written; 16384 in the real one.",
+    ),
     "max_file_frames": typer.Option("--max-file-frames", min=1, help="Start a new file after N frames."),
 }
 _FAULTS: Final = {

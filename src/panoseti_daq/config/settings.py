@@ -197,8 +197,8 @@ class ServerSettings(_Table):
     """InitHpIo may follow only these directories and what is below them; none allows any."""
     polling_interval_seconds: _SecondsOrNone = None
     """Check the files at this interval instead of using inotify."""
-    stalled_run_seconds: _SecondsOrNone = 60.0
-    """Report a run as stalled when it is active and no frame arrived for this time."""
+    stalled_run_seconds: _SecondsOrNone = 600.0
+    """Report a run as stalled when it is active and no frame arrived for this time, or for three known bursts."""
     accept_uploads: _Flag = False
     """Accept frames that clients push with UploadImages."""
     allowed_tokens_file: _FileOrNone = None

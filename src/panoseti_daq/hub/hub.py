@@ -77,6 +77,12 @@ class Hub:
         return self.bad_frames.total()
 
     @property
+    def burst_interval_s(self) -> float:
+        """Longest time between two bursts of any key, the shortest over the keys; 0 before there are two."""
+        known = [interval_s for state in self.keys.values() if (interval_s := state.rate.burst_interval_s)]
+        return min(known, default=0.0)
+
+    @property
     def subscriptions(self) -> Collection[Subscription]:
         """Those that are open, oldest first."""
         return self._subscriptions.keys()

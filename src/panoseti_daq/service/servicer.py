@@ -122,7 +122,8 @@ class DaqDataServicer:
                         await context.write(message)
                         stream.sent(1, loop.time())
             finally:
-                await asyncio.to_thread(reader.close)  # it may be reading: not in the loop
+                # It may be reading: not in the loop. Who cancels this call does not cancel the closing.
+                await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, reader.close))
                 log.info("stream of all frames ends after %d blocks", stream.n_sent)
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, context: Context) -> pb.InitHpIoResponse:

@@ -37,6 +37,9 @@ class Simulation:
         Mean rate of triggers per module and product; they come at random.
     buffering
         When a frame reaches the file.
+    block_packets
+        With the buffering of Hashpipe: packets of all modules that its network thread gathers before it hands them
+        on (16384 there); 0 for none.
     max_file_frames
         Frames per file before it rotates; None for never.
     keep_files
@@ -50,6 +53,7 @@ class Simulation:
     rate_hz: float = 20.0
     pulse_height_rate_hz: float = 8.0
     buffering: Buffering = Buffering.FRAME
+    block_packets: int = 0
     max_file_frames: int | None = None
     keep_files: int | None = None
     seed: int = 0
@@ -58,6 +62,8 @@ class Simulation:
         for module_id in self.module_ids:
             if not 0 <= module_id <= MAX_MODULE_ID:
                 raise ConfigError(f"module_id {module_id} is not within 0-{MAX_MODULE_ID}")
+        if self.block_packets and self.buffering is not Buffering.HASHPIPE:
+            raise ConfigError(f"block_packets {self.block_packets} needs the buffering {Buffering.HASHPIPE}")
         if not self.module_ids or not self.products:
             raise ConfigError("a simulation needs at least one module and one data product")
         for name in ("rate_hz", "pulse_height_rate_hz"):

@@ -17,6 +17,7 @@ from typing import Final
 from panoseti_daq.errors import ConfigError, SourceError
 from panoseti_daq.pff import DataProduct, ModuleProduct, PffName, RunName, open_file
 from panoseti_daq.pff.archive import run_files
+from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.simulator.faults import NO_FAULTS, Faults, add_stray_files, end_run, write_snapshot
 from panoseti_daq.simulator.schedule import Due, Simulation, recorded, synthetic
 from panoseti_daq.simulator.writer import RunWriter
@@ -71,6 +72,8 @@ class Simulator:
         self._obs, self._start = ("replay" if replay else "simulate"), datetime.now(UTC)
         self.run_name = RunName(self._obs, self._start, "sci-data").format()
         self._writers: dict[int, RunWriter] = {}
+        self._held: list[tuple[int, DataProduct, bytes]] = []
+        self._n_packets = 0
         self._n_due: Counter[ModuleProduct] = Counter()
         self._next_snapshot_ns: Counter[int] = Counter()
 
@@ -146,6 +149,18 @@ class Simulator:
                 self._change_run()
             self._write(due)
 
+    def _hand_on(self, module_id: int, product: DataProduct, data: bytes) -> None:
+        """Write a frame, or hold it until a block of packets is full."""
+        self._held.append((module_id, product, data))
+        self._n_packets += 1 if product.one_quabo else N_QUABOS
+        if self._n_packets >= self.simulation.block_packets:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        held, self._held, self._n_packets = self._held, [], 0
+        for module_id, product, data in held:
+            self._writers[module_id].write(product, data)
+
     def _begin_run(self) -> None:
         for module_id in self.module_ids[:1] if self._faults.late_module_s else self.module_ids:
             self._writers[module_id] = self._writer(module_id)
@@ -163,7 +178,7 @@ class Simulator:
             else self._faults.written(due.frame, due.product, self._n_due[key])
         )
         if data:
-            self._writers[due.module_id].write(due.product, data)
+            self._hand_on(due.module_id, due.product, data)
             self.n_frames += 1
         interval_ns = round(self._faults.snapshot_interval_s * _NS)
         if interval_ns and due.product is DataProduct.IMG16 and due.at_ns >= self._next_snapshot_ns[due.module_id]:
@@ -179,6 +194,7 @@ class Simulator:
         self._begin_run()
 
     def _end_run(self) -> None:
+        self._write_held()
         writers, self._writers = self._writers, {}
         with ExitStack() as stack:
             for writer in writers.values():

@@ -16,7 +16,10 @@ from panoseti_daq.sources.runs import module_dirs
 PROCESS_NAME: Final = "hashpipe"
 PID_FILE: Final = "daq_hashpipe_pid"  # written by the control software when it starts Hashpipe
 _DEAD: Final = ("Z", "X")  # states of a zombie in /proc/PID/stat
-GROWN_WITHIN_S: Final = 60.0  # pulse heights at 5 Hz fill one stdio buffer in a second or two
+# The writer hands out blocks of 16384 packets, over all modules of the node (SPEC 1.5): 82 s at 200 packets/s.
+GROWN_WITHIN_S: Final = 600.0
+_N_BURSTS_LATE: Final = 3
+_MAX_BURST_S: Final = 3600.0
 
 
 def why_inactive(probe: RunProbe, data_dir: Path, process_name: str = PROCESS_NAME) -> str | None:
@@ -33,8 +36,9 @@ def why_inactive(probe: RunProbe, data_dir: Path, process_name: str = PROCESS_NA
         case RunProbe.PID_FILE:
             return _why_pid_inactive(data_dir / PID_FILE)
         case RunProbe.GROWTH:
-            since = time.time() - GROWN_WITHIN_S
-            return None if _newest_mtime(data_dir) >= since else f"no PFF file grew within {GROWN_WITHIN_S:g} s"
+            newest_s, burst_s = _newest_growth(data_dir)
+            within_s = max(GROWN_WITHIN_S, _N_BURSTS_LATE * burst_s)
+            return None if newest_s >= time.time() - within_s else f"no PFF file grew within {within_s:.3g} s"
 
 
 def _process_name(pid: str) -> str:
@@ -56,6 +60,20 @@ def _why_pid_inactive(path: Path) -> str | None:
     if not pid.isdigit():
         return f"{PID_FILE} holds something else instead of a process number"
     return None if _process_name(pid) else f"the process of {PID_FILE} is gone"
+
+
+# newest growth seen in a data directory, and the longest pause in it
+_bursts: dict[Path, tuple[float, float]] = {}
+
+
+def _newest_growth(data_dir: Path) -> tuple[float, float]:
+    """Return when a file grew last, s since 1970, and the longest pause between bursts seen lately."""
+    newest_s = _newest_mtime(data_dir)
+    before_s, pause_s = _bursts.get(data_dir, (0.0, 0.0))
+    if before_s and newest_s > before_s:
+        pause_s = max(min(newest_s - before_s, _MAX_BURST_S), pause_s / 2)
+    _bursts[data_dir] = newest_s, pause_s
+    return newest_s, pause_s
 
 
 def _newest_mtime(data_dir: Path) -> float:

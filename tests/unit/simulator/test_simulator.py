@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -146,3 +147,17 @@ def test_replay_of_a_directory_without_frames_is_refused(tmp_path: Path) -> None
 def test_replay_of_a_missing_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="missing' does not exist"):
         Simulator(tmp_path / "data", replay=tmp_path / "missing")
+
+
+# odd night 45
+def test_nothing_is_written_before_a_block_of_packets_is_full(tmp_path: Path) -> None:
+    simulation = Simulation(
+        products=(PH256,), pulse_height_rate_hz=1e5, buffering=Buffering.HASHPIPE, block_packets=100_000
+    )
+    simulator = Simulator(tmp_path, simulation)
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(simulator.run, 0.3)
+        wait_until(lambda: simulator.n_frames > 1000)
+        assert not any(path.stat().st_size for path in tmp_path.rglob("*.pff"))
+        running.result()
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.pff")) > 1000 * 600

@@ -86,7 +86,17 @@ def test_growth_probe_says_that_nothing_grew(tmp_path: Path) -> None:
     append(path, b"x")
     long_ago_s = path.stat().st_mtime - GROWN_WITHIN_S - 1
     os.utime(path, (long_ago_s, long_ago_s))
-    assert why_inactive(RunProbe.GROWTH, tmp_path) == "no PFF file grew within 60 s"
+    assert why_inactive(RunProbe.GROWTH, tmp_path) == "no PFF file grew within 600 s"
+
+
+# odd night 42
+def test_growth_probe_waits_for_three_of_the_bursts_that_it_saw(tmp_path: Path) -> None:
+    path = tmp_path / "module_1" / "run" / "a.pff"
+    append(path, b"x")
+    now_s = path.stat().st_mtime
+    for ago_s, is_active in ((2100, False), (1000, True)):  # a burst each 18 minutes
+        os.utime(path, (now_s - ago_s, now_s - ago_s))
+        assert (why_inactive(RunProbe.GROWTH, tmp_path) is None) is is_active
 
 
 def test_growth_probe_passes_over_what_cannot_be_read(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from panoseti_daq.sources.probe import why_inactive
 _log = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S: Final = 1.0  # compares two numbers
+_N_BURSTS_LATE: Final = 3  # the writer hands out blocks of packets, minutes apart when they are few (SPEC 1.5)
+_LEAST_LATE_S: Final = 60.0
 PROBE_INTERVAL_S: Final = 10.0  # reads /proc or the directory tree
 
 
@@ -89,9 +91,12 @@ class RunHealth:
         if now >= self._next_probe:
             self._next_probe = now + self._interval_s
             await self._probe_run(Path(following.config.data_dir))
-        if self._inactive or now - following.hub.last_frame_at < self._limit_s:
+        limit_s, burst_s = self._limit_s, following.hub.burst_interval_s
+        if burst_s:
+            limit_s = max(min(limit_s, _LEAST_LATE_S), _N_BURSTS_LATE * burst_s)
+        if self._inactive or now - following.hub.last_frame_at < limit_s:
             return ""
-        return f"a run is active ({self._probe}), but no frame arrived for {self._limit_s:g} s or more"
+        return f"a run is active ({self._probe}), but no frame arrived for {limit_s:.3g} s or more"
 
     async def _probe_run(self, data_dir: Path) -> None:
         was_inactive = self._inactive

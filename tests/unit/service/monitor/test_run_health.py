@@ -17,9 +17,10 @@ from panoseti_daq.sources.probe import PID_FILE
 pytestmark = pytest.mark.anyio
 
 
-def following(data_dir: Path | str, quiet_s: float) -> Any:
+def following(data_dir: Path | str, quiet_s: float, burst_s: float = 0.0) -> Any:
     """An acquisition whose newest frame is `quiet_s` old."""
-    hub = SimpleNamespace(last_frame_at=asyncio.get_running_loop().time() - quiet_s)
+    last_frame_at = asyncio.get_running_loop().time() - quiet_s
+    hub = SimpleNamespace(last_frame_at=last_frame_at, burst_interval_s=burst_s)
     return SimpleNamespace(following=SimpleNamespace(config=SimpleNamespace(data_dir=str(data_dir)), hub=hub))
 
 
@@ -65,3 +66,13 @@ async def test_an_active_run_with_frames_is_well(tmp_path: Path) -> None:
 async def test_what_is_in_no_directory_is_never_probed(caplog: pytest.LogCaptureFixture) -> None:
     assert await reasons(RunHealth(following("", 1000.0), settings(60.0), 0.001)) == [""] * 3
     assert not caplog.records
+
+
+# odd night 41
+@pytest.mark.parametrize(("quiet_s", "is_stalled"), [(200.0, False), (250.0, True)])
+async def test_limit_follows_from_the_bursts_that_were_seen(
+    tmp_path: Path, quiet_s: float, is_stalled: bool
+) -> None:
+    (tmp_path / PID_FILE).write_text("1")
+    health = RunHealth(following(tmp_path, quiet_s, burst_s=82.0), settings(600.0), probe_interval_s=0.001)
+    assert bool((await reasons(health))[-1]) is is_stalled
