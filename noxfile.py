@@ -184,6 +184,21 @@ def frames(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def events(session: nox.Session) -> None:
+    """Efficiency, false rates and accidentals of the triggers at length; draws the pictures of docs/events.md."""
+    session.install("-e", ".[test]", "matplotlib", "virtualenv")
+    made = Path(session.create_tmp()).resolve()
+    measured = made / "measured.jsonl"
+    measured.unlink(missing_ok=True)
+    session.run(
+        *("pytest", *SIDE_BY_SIDE, "tests/event_study", *session.posargs), env={"EVENTS_MEASURED": str(measured)}
+    )
+    peer = install_peer(session, "0.1.1.1").parents[1]  # it brings the night
+    (run_dir,) = peer.glob("lib/*/site-packages/**/simulated_data_dir/obs_Lick*.pffd")
+    session.run("python", "docs/make_event_pictures.py", str(measured), str(run_dir))
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show simulated images live, in a window where there is a display: nox -s demo -- --duration 20."""
     has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

@@ -11,7 +11,8 @@
     │   └── ClientStateError         a client used before it was entered or after it was left, or entered twice
     ├── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
     ├── ViewerError                  a viewer that cannot be loaded, opened or drawn
-    └── MissingExtraError            packages that are not installed, and the extra that brings them
+    ├── MissingExtraError            packages that are not installed, and the extra that brings them
+    └── TriggerError                 a trigger that cannot be loaded or made
 
 An RPC that the server refused raises `panoseti_daq.client.RpcError`, which is a `DaqError` and a
 `grpc.aio.AioRpcError`; it is defined there because this module must not import gRPC.
@@ -58,3 +59,7 @@ class ViewerError(DaqError):
 
 class MissingExtraError(DaqError):
     """A command needs packages that are not installed; names the extra that brings them."""
+
+
+class TriggerError(DaqError):
+    """A trigger that is not installed, or that cannot be loaded or made; names those there are."""

@@ -40,6 +40,7 @@ FAMILIES: Final = (
     "follow_all",
     "archive",
     "export",
+    "events",
     "scale",
     "viewers",
 )

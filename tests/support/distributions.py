@@ -11,6 +11,7 @@ from pathlib import Path
 TESTS_DIR = Path(__file__).parents[1]
 VIEWER_PLUGIN = TESTS_DIR / "viewer_plugin"
 EXAMPLE_VIEWER = TESTS_DIR.parent / "examples" / "brightest_viewer"
+EXAMPLE_TRIGGER = TESTS_DIR.parent / "examples" / "brightest_trigger"
 
 _BUILD = "import sys, hatchling.build; hatchling.build.build_wheel(sys.argv[1])"
 

@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "systemd-unit": ("systemd:app", "Print a systemd unit that serves with this installation."),
     "viewers": ("plot:viewers", "List the viewers that are installed, and those that cannot be loaded."),
     "plot": ("plot:plot_app", "Look at the images: one command per installed viewer."),
+    "events": ("events:app", "Find events in frames, live or in a recorded run."),
     "pff": ("pff:app", "Show the content of PFF files."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import signal
 from functools import partial
@@ -15,6 +16,7 @@ from panoseti_daq.cli.options import LogLevelOption, OptionGroup, module_option,
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.simulator.faults import Faults
+from panoseti_daq.simulator.injected import Injections
 from panoseti_daq.simulator.schedule import Simulation
 from panoseti_daq.simulator.simulator import Simulator
 
@@ -79,6 +81,9 @@ def simulate(
     speed: Annotated[
         float, typer.Option(help="Speed of --replay, 1 as recorded; 0 or inf: as fast as possible.")
     ] = 1.0,
+    inject: Annotated[
+        Path | None, typer.Option(help="Put the pulses and pairs of this TOML file into the simulated frames.")
+    ] = None,
     duration: Annotated[float | None, typer.Option(min=0, help="Stop after N seconds.")] = None,
     clean: Annotated[bool, typer.Option("--clean", help="Delete what was written at the end.")] = False,
     faults: Faults,
@@ -90,6 +95,10 @@ def simulate(
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
+    if inject is not None:
+        if replay is not None:
+            raise typer.BadParameter("--inject is for simulated frames, not for those of --replay")
+        simulation = dataclasses.replace(simulation, injections=Injections.read(inject))
     simulator = Simulator(data_dir, simulation, replay=replay, speed=speed or math.inf, faults=faults)
     modules = ", ".join(map(str, simulator.module_ids))
     typer.echo(f"writing run {simulator.run_name} of modules {modules} to {data_dir}", err=True)

@@ -11,7 +11,7 @@ import grpc
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.pff import Begin
+from panoseti_daq.pff import Begin, DataProduct, ModuleProduct
 from panoseti_daq.wire.blocks import BlockMessage
 
 BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]
@@ -113,6 +113,15 @@ class Progress:
     def positions(self, host: str) -> Iterable[pb.Position]:
         """Return the positions to continue at with one host."""
         return self._positions.get(host, {}).values()
+
+    @property
+    def streams(self) -> set[ModuleProduct]:
+        """Modules and products of which a place is known: all that the servers have, once they have told."""
+        return {
+            (module_id, DataProduct.from_token(token))
+            for positions in self._positions.values()
+            for module_id, token in positions
+        }
 
     def note(self, response: pb.StreamFramesResponse, host: str) -> None:
         """Take note of what the consumer got."""

@@ -10,6 +10,7 @@ from weakref import WeakSet
 from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.errors import PffError
+from panoseti_daq.pff import ModuleProduct
 
 _T = TypeVar("_T")
 
@@ -165,3 +166,8 @@ class BlockStream(ImageStream[_T]):
     def resume_token(self) -> str:
         """Token for ``resume=``, in any process, to continue after the last block of this stream."""
         return self._progress.token
+
+    @property
+    def streams(self) -> set[ModuleProduct]:
+        """Modules and products that the servers have, as far as they have told; they do before the first block."""
+        return self._progress.streams

@@ -13,11 +13,13 @@ import numpy.typing as npt
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind
 from panoseti_daq.pff.product import MAX_MODULE_ID
+from panoseti_daq.simulator.injected import Injections
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.simulator.writer import Buffering
 
 DEFAULT_MODULE_ID: Final = 224  # the published simulation's, which scripts expect
 DEFAULT_PRODUCTS: Final = (DataProduct.IMG16, DataProduct.PH256)
+NO_INJECTIONS: Final = Injections()
 _NS: Final = 1_000_000_000
 
 
@@ -46,6 +48,8 @@ class Simulation:
         Files of a product to keep at rotation; None for all.
     seed
         Seed of the random numbers.
+    injections
+        Known events to put in.
     """
 
     module_ids: tuple[int, ...] = (DEFAULT_MODULE_ID,)
@@ -57,6 +61,7 @@ class Simulation:
     max_file_frames: int | None = None
     keep_files: int | None = None
     seed: int = 0
+    injections: Injections = NO_INJECTIONS
 
     def __post_init__(self) -> None:
         for module_id in self.module_ids:
@@ -85,17 +90,32 @@ def synthetic(simulation: Simulation, start_ns: int) -> Iterator[Due]:
     """Frames of a simulation in the order of their time, without end; `start_ns` is the UTC time of the first."""
     skies = {module_id: ModuleSky(module_id, simulation.seed) for module_id in simulation.module_ids}
     random = np.random.default_rng(simulation.seed)
-    # One heap entry per module and product: its next frame.
-    streams = [(0, m, i) for m in skies for i in range(len(simulation.products))]
-    while True:
-        at_ns, module_id, i = streams[0]
+    injections, period_ns = simulation.injections, max(1, round(_NS / simulation.rate_hz))
+    pulses = injections.by_frame(period_ns)
+    extra = [found for found in injections.pulse_heights() if found.module_id in skies]
+    # One heap entry per module and product: its next frame; and one per pulse height that is put in.
+    n_products = len(simulation.products)
+    queue = [(0, m, i) for m in skies for i in range(n_products)]
+    queue += [(found.at_ns, found.module_id, n_products + j) for j, found in enumerate(extra)]
+    heapq.heapify(queue)
+    while queue:
+        at_ns, module_id, i = queue[0]
+        sky, unix_ns = skies[module_id], start_ns + at_ns
+        if i >= n_products:
+            found = extra[i - n_products]
+            heapq.heappop(queue)
+            frame = sky.pulse_height(found.product, unix_ns, found.quabo, found.pixel, found.adc)
+            yield Due(at_ns, module_id, found.product, frame)
+            continue
         product = simulation.products[i]
-        yield Due(at_ns, module_id, product, skies[module_id].frame(product, start_ns + at_ns))
         if product.kind is Kind.MOVIE:
-            pause_s = 1 / simulation.rate_hz
+            shown = pulses.get((module_id, product, at_ns), ())
+            yield Due(at_ns, module_id, product, sky.frame(product, unix_ns, shown))
+            pause_ns = period_ns
         else:
-            pause_s = random.exponential(1 / simulation.pulse_height_rate_hz)
-        heapq.heapreplace(streams, (at_ns + max(1, round(pause_s * _NS)), module_id, i))
+            yield Due(at_ns, module_id, product, sky.frame(product, unix_ns))
+            pause_ns = max(1, round(random.exponential(1 / simulation.pulse_height_rate_hz) * _NS))
+        heapq.heapreplace(queue, (at_ns + pause_ns, module_id, i))
 
 
 def _never_earlier(unix_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

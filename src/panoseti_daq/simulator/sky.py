@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff import DataProduct, Header, encode_frame
 from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
+
+if TYPE_CHECKING:
+    from panoseti_daq.simulator.injected import InjectedPulse
 
 SIZE: Final = 32  # pixels along one side of a module
 SKY_ADC: Final = 180.0  # night sky in one exposure
@@ -48,7 +52,7 @@ class ModuleSky:
         first = random.integers(0, 1 << 16, 4)
         self._pkt_num = {product: first.copy() for product in DataProduct}  # a quabo counts each by itself
 
-    def frame(self, product: DataProduct, unix_ns: int) -> bytes:
+    def frame(self, product: DataProduct, unix_ns: int, pulses: Iterable[InjectedPulse] = ()) -> bytes:
         """One frame as it stands in a file.
 
         Parameters
@@ -57,6 +61,8 @@ class ModuleSky:
             Data product.
         unix_ns
             Time of exposure or trigger, UTC ns since 1970.
+        pulses
+            Pulses that a movie frame shows.
         """
         if product.one_quabo:
             quabo_num = int(self._random.integers(4))
@@ -64,14 +70,38 @@ class ModuleSky:
         header = self._header(product, unix_ns)
         if product is DataProduct.PH1024:
             return encode_frame(header, self._pulse(SIZE), product)
-        return encode_frame(header, self._movie(product, unix_ns), product)
+        return encode_frame(header, self._movie(product, unix_ns, pulses), product)
 
-    def _movie(self, product: DataProduct, unix_ns: int) -> npt.NDArray[Any]:
+    def pulse_height(
+        self, product: DataProduct, unix_ns: int, quabo: int, pixel: tuple[int, int], adc: int
+    ) -> bytes:
+        """One pulse-height frame of known time, place and height, on the usual noise; the time is exact.
+
+        Parameters
+        ----------
+        product
+            ph256 or ph1024.
+        unix_ns
+            Time of the trigger, UTC ns since 1970.
+        quabo
+            Which one sends a ph256 frame.
+        pixel, adc
+            Row and column in the image, and value, ADC counts.
+        """
+        image = np.rint(PEDESTAL_SIGMA_ADC * self._random.standard_normal(product.shape))
+        image[pixel] = adc
+        header = self._header(product, unix_ns, quabo if product.one_quabo else None, jitter_ns=(0, 0, 0, 0))
+        return encode_frame(header, image, product)
+
+    def _movie(self, product: DataProduct, unix_ns: int, pulses: Iterable[InjectedPulse]) -> npt.NDArray[Any]:
         if unix_ns - self._sky_at_ns >= _REFRESH_NS:
             self._sky_at_ns = unix_ns
             self._mean = self._flat * (SKY_ADC + self._stars(unix_ns / 1e9))
             self._sigma = np.sqrt(self._mean)
         image = self._mean + self._sigma * self._noise[self._random.integers(_N_NOISE)]
+        for pulse in pulses:
+            sigma = float(self._sigma[pulse.pixel])
+            image[pulse.pixel] += pulse.adc if pulse.sigma is None else pulse.sigma * sigma / pulse.width**0.5
         if product is DataProduct.IMG8:
             image = image / 4  # the quabo sends the upper bits
         return np.asarray(np.rint(image).clip(0, 2 ** (8 * product.bytes_per_pixel) - 1))
@@ -96,12 +126,17 @@ class ModuleSky:
         peak_adc = min(120.0 * (1.0 + random.pareto(2.0)), 4000.0)
         return np.asarray(np.rint(peak_adc * spot + PEDESTAL_SIGMA_ADC * random.standard_normal((size, size))))
 
-    def _header(self, product: DataProduct, unix_ns: int, quabo_num: int | None = None) -> Header:
+    def _header(
+        self,
+        product: DataProduct,
+        unix_ns: int,
+        quabo_num: int | None = None,
+        jitter_ns: Sequence[int] = (0, -4, 4, -4),  # quabos hear White Rabbit through different fibers
+    ) -> Header:
         """Header with White Rabbit time `unix_ns`, received by the host a few hundred microseconds later."""
         quabos = range(4) if quabo_num is None else (quabo_num,)
         pkt_num = self._pkt_num[product]
         pkt_num[list(quabos)] += 1
-        jitter_ns = [0, -4, 4, -4]  # quabos hear the White Rabbit pulse through different fibers
         sent_ns = [max(0, unix_ns + jitter_ns[q]) for q in quabos]
         host_us = [ns // 1000 + 340 + 9 * q for q, ns in zip(quabos, sent_ns, strict=True)]
         return Header(

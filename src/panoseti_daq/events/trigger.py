@@ -1,0 +1,180 @@
+"""Triggers as plugins: what one is, and which are installed.
+
+A trigger is an entry point of the group ``panoseti_daq.triggers`` that leads to a `TriggerSpec`. The built-in ones
+are found in the same way as those of other packages.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pydantic import BaseModel, ValidationError
+
+from panoseti_daq.errors import ConfigError, DaqError, TriggerError
+from panoseti_daq.pff import DataProduct, FrameBlock, Kind
+
+if TYPE_CHECKING:
+    from panoseti_daq.events.candidate import Candidate
+
+_log = logging.getLogger(__name__)
+
+GROUP: Final = "panoseti_daq.triggers"
+OURS: Final = "panoseti-daq"
+MOVIES: Final = frozenset(product for product in DataProduct if product.kind is Kind.MOVIE)
+PULSE_HEIGHTS: Final = frozenset(product for product in DataProduct if product.kind is Kind.PULSE_HEIGHT)
+
+
+class Trigger(Protocol):
+    """Finds candidates in frames: a plain object with neither a clock nor files, that can be pickled.
+
+    The same object works live, in a replay and over an archived run. What it finds must not depend on how the
+    frames are cut into blocks, nor on the order in which the blocks of different modules and products come; those
+    of one module and product come in order. For one thread. One that raises is stopped.
+    """
+
+    def feed(self, block: FrameBlock) -> Iterable[Candidate]:
+        """Take consecutive frames of one module and product; return what is certain now."""
+        ...
+
+    def flush(self, watermark_ns: int) -> Iterable[Candidate]:
+        """Take note that all frames before this UTC time, ns since 1970, were fed; return what is certain.
+
+        The last call has a time after that of every frame.
+        """
+        ...
+
+    def counters(self) -> Mapping[str, float]:
+        """Return what is worth showing beside the number of candidates, such as ``accidentals`` and ``dead_s``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerSpec:
+    """A trigger before it runs: what the command line needs to know.
+
+    Attributes
+    ----------
+    name
+        Name of the trigger; also that of the entry point.
+    help
+        One line.
+    options
+        Model of its options; each has a default.
+    make
+        Makes the trigger, given a value of `options`.
+    products
+        The data products whose frames it wants.
+    """
+
+    name: str
+    help: str
+    options: type[BaseModel]
+    make: Callable[[Any], Trigger]
+    products: frozenset[DataProduct]
+
+    def make_with(self, values: Mapping[str, Any]) -> Trigger:
+        """Make the trigger with these options.
+
+        Raises
+        ------
+        ConfigError
+            There is no such option, or its value is not allowed.
+        """
+        for key in values:
+            if key not in self.options.model_fields:
+                there_are = ", ".join(self.options.model_fields)
+                raise ConfigError(f"trigger {self.name}: option {key} not found; there are: {there_are}")
+        try:
+            options = self.options.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"])) or "options"
+            raise ConfigError(
+                f"trigger {self.name}: invalid {key}: {first['input']!r}; allowed: {first['msg']}"
+            ) from None
+        return self.make(options)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledTrigger:
+    """An entry point of a trigger.
+
+    Attributes
+    ----------
+    name
+        Name of the entry point.
+    package, version
+        The distribution that brings it.
+    spec
+        What it is; None when it cannot be loaded.
+    error
+        Why not; empty when it can.
+    """
+
+    name: str
+    package: str
+    version: str
+    spec: TriggerSpec | None
+    error: str = ""
+
+
+def installed_triggers() -> list[InstalledTrigger]:
+    """All triggers, the built-in ones first, then by name; a broken one has its error and harms no other."""
+    entries = sorted(
+        entry_points(group=GROUP), key=lambda entry: (_package(entry)[0] != OURS, entry.name, _package(entry))
+    )
+    owners: dict[str, str] = {}
+    found = []
+    for entry in entries:
+        clash = owners.get(entry.name, "")
+        owners.setdefault(entry.name, _package(entry)[0])
+        found.append(_load(entry, clash))
+    return found
+
+
+def find_trigger(name: str) -> TriggerSpec:
+    """The trigger of that name.
+
+    Raises
+    ------
+    TriggerError
+        There is none, or it cannot be loaded.
+    """
+    installed = installed_triggers()
+    found = next((trigger for trigger in installed if trigger.name == name), None)
+    if found is None:
+        there_are = ", ".join(trigger.name for trigger in installed)
+        raise TriggerError(f"trigger {name} not found; there are: {there_are}")
+    if found.spec is None:
+        raise TriggerError(f"trigger {name} of {found.package} {found.version} cannot be loaded: {found.error}")
+    return found.spec
+
+
+def _package(entry: EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "")
+
+
+def _load(entry: EntryPoint, clash: str) -> InstalledTrigger:
+    package, version = _package(entry)
+    try:
+        if clash:
+            raise TriggerError(f"{clash} has a trigger of this name too, and comes first")
+        spec = entry.load()
+        if not isinstance(spec, TriggerSpec):
+            raise TriggerError(f"{entry.value} is a {type(spec).__name__}, not a TriggerSpec")
+        if spec.name != entry.name:
+            raise TriggerError(f"{entry.value} names itself {spec.name!r}, and its entry point {entry.name!r}")
+    except Exception as error:  # a door: whatever a plugin does, the others are there
+        _log.debug("trigger %s of %s cannot be loaded", entry.name, package, exc_info=True)
+        return InstalledTrigger(entry.name, package, version, None, describe(error))
+    return InstalledTrigger(entry.name, package, version, spec)
+
+
+def describe(error: BaseException) -> str:
+    """One line about what a plugin raised."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, DaqError) else f"{type(error).__name__}: {text}"
