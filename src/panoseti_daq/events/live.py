@@ -31,7 +31,7 @@ from panoseti_daq.events.checkpoint import Checkpoint
 from panoseti_daq.events.engine import Engine, TriggerReport
 from panoseti_daq.events.sinks.jsonl import JsonLines
 from panoseti_daq.events.trigger import TriggerSpec
-from panoseti_daq.pff import Gap, Kind, ModuleProduct
+from panoseti_daq.pff import Gap, ModuleProduct, Selection
 
 _log = logging.getLogger(__name__)
 
@@ -83,9 +83,10 @@ class LiveSettings:
                 raise ConfigError(f"invalid {name}: {getattr(self, name):g}; allowed: above 0")
 
     @property
-    def wants(self) -> frozenset[Kind]:
-        """Kinds of frames that a trigger wants."""
-        return frozenset(product.kind for spec, _ in self.triggers for product in spec.products)
+    def selection(self) -> Selection:
+        """The frames that a trigger wants."""
+        products = frozenset(product for spec, _ in self.triggers for product in spec.products)
+        return Selection(modules=self.module_ids, products=products)
 
     @property
     def described(self) -> str:
@@ -192,9 +193,7 @@ class LiveSearch:
         settings = self._settings
         stream = client.stream_blocks(
             hosts,
-            movie=Kind.MOVIE in settings.wants,
-            pulse_height=Kind.PULSE_HEIGHT in settings.wants,
-            module_ids=settings.module_ids,
+            selection=settings.selection,
             since="run" if settings.from_start else None,
             resume=self._token,
             wait_for_ready=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.events import BEGIN_NS, NS, found_in, ph256
-from support.viewers_qt import application
+from support.qt import application
 
 from panoseti_daq.events import Tense
 from panoseti_daq.viewers.event_lines import EventLines

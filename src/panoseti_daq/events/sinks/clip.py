@@ -15,7 +15,7 @@ import numpy as np
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.record import Recorder
 from panoseti_daq.errors import DaqError
-from panoseti_daq.pff import FrameBlock, Gap
+from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Selection
 
 _log = logging.getLogger(__name__)
 
@@ -105,11 +105,12 @@ class Clips:
         end_ns = candidate["unix_ns"] + candidate["duration_ns"] + self._around_ns
         wanted = {(member["module"], member["product"]) for member in candidate["members"]}
         recorder = Recorder(self._out_dir / candidate["id"])
-        stream = self._client.stream_blocks(
-            self._hosts,
-            module_ids={module_id for module_id, _ in wanted},
-            since=begin_ns / _NS - 1e-6,  # a float has steps of 238 ns
+        selection = Selection(
+            modules={module_id for module_id, _ in wanted},
+            products={DataProduct.from_token(token) for _, token in wanted},
         )
+        since_s = begin_ns / _NS - 1e-6  # a float has steps of 238 ns
+        stream = self._client.stream_blocks(self._hosts, selection=selection, since=since_s)
         try:
             async with asyncio.timeout(timeout_s):
                 async for block in stream:
