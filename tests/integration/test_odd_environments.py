@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
 import pytest
-from support.rig import run_command, serving_process
+from support.patience import PATIENCE_S
+from support.rig import command, recording, run_command, serving_process, started
+
+from panoseti_daq.pff import DataProduct
 
 
 # odd night 22
@@ -17,3 +26,82 @@ def test_servers_are_reached_directly_whatever_proxy_there_is(
     with serving_process("--simulate") as (_, address):
         assert run_command("ping", "--host", address).returncode == 0
         assert run_command("ping", "--host", address, "--use-proxy").returncode == 3
+
+
+# odd night 25
+def test_a_socket_at_which_a_server_listens_is_not_taken_over(tmp_path: Path) -> None:
+    address = f"unix://{tmp_path}/a.sock"
+    with started("serve", "--host", address, "--simulate") as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("listening on"):
+            assert process.poll() is None
+        second = run_command("serve", "--host", address, "--simulate")
+        assert (second.returncode, "Address already in use" in second.stderr) == (1, True), second.stderr
+        assert run_command("ping", "--host", address).returncode == 0
+
+
+# odd night 25
+def test_a_socket_that_a_killed_server_left_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+        left.listen()
+    with started("serve", "--host", f"unix://{path}", "--simulate") as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("listening on"):
+            assert process.poll() is None
+        assert run_command("ping", "--host", f"unix://{path}").returncode == 0
+
+
+# odd night 40
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("unix:///nowhere/a.sock", "No such file or directory"),
+        (f"unix:///tmp/{'a' * 110}", "path too long"),
+        ("no-such-host.invalid", "Name or service not known|Temporary failure in name resolution|No address"),
+        ("192.0.2.1", "Cannot assign requested address"),
+    ],
+)
+def test_why_an_address_cannot_be_listened_at_is_said(host: str, why: str) -> None:
+    refused = run_command("serve", "--host", host, "--simulate")
+    assert refused.returncode == 1
+    assert any(text in refused.stderr for text in why.split("|")), refused.stderr
+    assert "port in use" not in refused.stderr
+
+
+# odd night 28
+def test_a_closed_stderr_takes_nothing_from_the_output() -> None:
+    with serving_process("--simulate") as (_, address):
+        streamed = subprocess.run(
+            ["sh", "-c", '"$@" 2>&-', "sh", *command("stream", "--host", address, "--json", "--count", "2")],
+            stdout=subprocess.PIPE,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert (streamed.returncode, len(streamed.stdout.splitlines())) == (0, 2)
+
+
+# odd night 29
+@pytest.mark.parametrize("period", ["inf", "nan", "1e10"])
+@pytest.mark.parametrize("name", ["stream", "plot view"])
+def test_a_period_that_no_clock_counts_is_wrong_usage(name: str, period: str) -> None:
+    refused = run_command(*name.split(), "--refresh-period", period)
+    assert refused.returncode == 2
+    assert "Invalid value for '--refresh-period'" in refused.stderr
+
+
+# odd night 32
+def test_a_recording_that_is_stopped_says_what_it_has(tmp_path: Path) -> None:
+    with recording(tmp_path / "data") as recorder:
+        recorder.write(DataProduct.IMG16, 3)
+        with serving_process("--data-dir", tmp_path / "data", "--run-probe", "none") as (_, address):
+            arguments = command("record", tmp_path / "out", "--host", address, "--from-start")
+            process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+            while not any(file.stat().st_size for file in (tmp_path / "out").rglob("*.pff")):
+                assert process.poll() is None
+                os.sched_yield()
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert "recorded 3 frames" in errors

@@ -6,11 +6,9 @@ import asyncio
 import sys
 from typing import Annotated
 
-import typer
-
 from panoseti_daq.cli.live import LiveTable
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption
+from panoseti_daq.cli.options import LogLevelOption, finite_option
 from panoseti_daq.client import AioDaqDataClient, Credentials
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.config.hp_io import HpIoConfig
@@ -29,7 +27,7 @@ _WINDOW_REFRESH_S = 0.1
 
 
 def demo(
-    duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
+    duration: Annotated[float | None, finite_option(min=0, help="End after N seconds.")] = None,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Show simulated images live, without hardware or network: in a window, else in the terminal, else a table.

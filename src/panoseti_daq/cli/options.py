@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Self, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -17,6 +17,14 @@ from panoseti_daq.pff.product import MAX_MODULE_ID
 
 LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="Least level to log to stderr.")]
 LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Text lines, or one JSON object a line.")]
+
+
+MAX_NUMBER: Final = 2_000_000  # of seconds: Qt's timers count 2**31 ms
+
+
+def finite_option(*names: str, **settings: Any) -> Any:
+    """Return an option of seconds or another number that is neither infinite nor NaN nor beyond `MAX_NUMBER`."""
+    return typer.Option(*names, max=MAX_NUMBER, **settings)
 
 
 def module_option(text: str) -> Any:

@@ -13,7 +13,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, OptionGroup, as_command, with_options
+from panoseti_daq.cli.options import LogLevelOption, OptionGroup, as_command, finite_option, with_options
 from panoseti_daq.cli.selected import FRAMES
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import print_table
@@ -29,7 +29,7 @@ from panoseti_daq.viewers.text import terminal
 _log = logging.getLogger(__name__)
 
 RefreshPeriodOption = Annotated[
-    float, typer.Option("--refresh-period", min=0.02, help="Seconds between two redraws.")
+    float, finite_option("--refresh-period", min=0.02, help="Seconds between two redraws.")
 ]
 
 
@@ -110,7 +110,7 @@ def _in_window(
     snapshot: Annotated[
         Path | None, typer.Option(help="Write one picture to this PNG file, without a display, and exit.")
     ] = None,
-    after: Annotated[float, typer.Option(min=0, help="Seconds until --snapshot takes the picture.")] = 5.0,
+    after: Annotated[float, finite_option(min=0, help="Seconds until --snapshot takes the picture.")] = 5.0,
     *,
     options: dict[str, Any],
     servers: Servers,
@@ -131,7 +131,7 @@ def _in_terminal(
     spec: ViewerSpec,
     selection: Selection,
     refresh_period: RefreshPeriodOption = 0.2,
-    duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
+    duration: Annotated[float | None, finite_option(min=0, help="End after N seconds.")] = None,
     *,
     options: dict[str, Any],
     servers: Servers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import signal
 import sys
 from collections.abc import AsyncIterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, with_options
+from panoseti_daq.cli.options import LogLevelOption, finite_option, with_options
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
 from panoseti_daq.client import ReceivedBlock
@@ -37,10 +38,10 @@ def record(
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin with the first frame of the run.")
     ] = False,
-    duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
+    duration: Annotated[float | None, finite_option(min=0, help="End after N seconds.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="End after at least N frames.")] = None,
     min_free_gb: Annotated[
-        float, typer.Option(min=0, help="Stop before the free space of the disk falls below this.")
+        float, finite_option(min=0, help="Stop before the free space of the disk falls below this.")
     ] = 1.0,
     output_format: Annotated[
         RecordFormat, typer.Option("--format", help="zarr: convert behind the recording, to OUT_DIR/RUN/L0.")
@@ -64,7 +65,8 @@ def record(
                 on_host_change=missing.note,
             )
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(duration):
+                async with asyncio.timeout(duration) as end:
+                    _end_on_sigterm(end)
                     await _write_all(blocks, recorder, frames)
             missing.check()
 
@@ -80,6 +82,17 @@ def record(
         stack.callback(lambda: typer.echo(f"{_summary(recorder)} in {out_dir}", err=True))
         stack.callback(recorder.close)
         asyncio.run(run())
+
+
+def _end_on_sigterm(end: asyncio.Timeout) -> None:
+    """Let SIGTERM, with which a machine or a service stops, end a recording as its duration does."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if not end.expired():
+            end.reschedule(loop.time())
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
 
 
 async def _write_all(blocks: AsyncIterable[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None) -> None:

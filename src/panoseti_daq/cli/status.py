@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from rich.console import Group
 from rich.live import Live
 
-from panoseti_daq.cli.options import with_options
+from panoseti_daq.cli.options import finite_option, with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.status_page import Answer, page
 from panoseti_daq.cli.tables import PlainConsole, print_table
@@ -26,7 +26,7 @@ from panoseti_daq.printable import printable
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per server.")] = False,
-    refresh_period: Annotated[float, typer.Option(min=0.1, help="Refresh period of --watch, s.")] = 1.0,
+    refresh_period: Annotated[float, finite_option(min=0.1, help="Refresh period of --watch, s.")] = 1.0,
     *,
     servers: Servers,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from panoseti_daq.cli.live import LiveTable, print_json, take
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, with_options
+from panoseti_daq.cli.options import LogLevelOption, finite_option, with_options
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
 from panoseti_daq.pff import Selection
@@ -20,11 +20,11 @@ from panoseti_daq.pff import Selection
 def stream(
     selection: Selection,
     refresh_period: Annotated[
-        float, typer.Option(min=0, help="Least time between two images of one module and product, s.")
+        float, finite_option(min=0, help="Least time between two images of one module and product, s.")
     ] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON per image instead of a table.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after N images.")] = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the first server that answers.")] = 5.0,
+    wait: Annotated[float, finite_option(min=0, help="Seconds to wait for the first server that answers.")] = 5.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,12 +24,13 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.config.hp_io import HpIoConfig, read_hp_io
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
-from panoseti_daq.errors import ConfigError, DaqError
+from panoseti_daq.errors import DaqError
 from panoseti_daq.service.access.access import Access
 from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
 from panoseti_daq.service.choose_source import source_of
+from panoseti_daq.service.listening import bind
 from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
@@ -199,7 +199,7 @@ def _secure(
         interceptors=[access] if access else [],
         maximum_concurrent_rpcs=n_streams + limits.other_calls,
     )
-    address = _bind(server, host, port, tls)
+    address = bind(server, host, port, tls)
     if not is_local(host) and (danger := _danger(tls, access)):
         _log.warning("listening on %s %s", address, danger)
     reloaded: list[Reloaded[Any]] = [tls.configuration] if tls else []
@@ -254,25 +254,6 @@ def _danger(tls: TlsFiles | None, access: Access | None) -> str:
     if access is None and not tls.wants_client_certificates:
         return "with TLS but without authentication: everyone who reaches it may stream and init"
     return ""
-
-
-def _bind(server: grpc.aio.Server, host: str, port: int, tls: TlsFiles | None) -> str:
-    is_path = host.startswith("unix:")
-    target = host if is_path else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    # For the user of the server only, from the moment it is created; its traffic stays on the machine,
-    # so it needs no TLS.
-    before = os.umask(0o177) if is_path else None
-    try:
-        if tls is None or is_path:
-            bound = server.add_insecure_port(target)
-        else:
-            bound = server.add_secure_port(target, tls.credentials())
-    except RuntimeError as error:
-        raise ConfigError(f"cannot listen on {target}: is the port in use, or the address not ours?") from error
-    finally:
-        if before is not None:
-            os.umask(before)
-    return host if is_path else f"{target.rpartition(':')[0]}:{bound}"
 
 
 async def serve(

@@ -21,9 +21,10 @@ from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.simulator.faults import NO_FAULTS, Faults, add_stray_files, end_run, write_snapshot
 from panoseti_daq.simulator.schedule import Due, Simulation, recorded, synthetic
 from panoseti_daq.simulator.writer import RunWriter
-from panoseti_daq.sources.runs import RUN_NAME_FILE
+from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run_name
 
 _NS: Final = 1_000_000_000
+_OBSERVATORIES: Final = ("simulate", "replay")  # of our runs
 
 
 class Simulator:
@@ -47,7 +48,7 @@ class Simulator:
     PffError, OSError
         `replay` holds no frames, or is missing.
     SourceError
-        The data directory cannot be made or written.
+        The data directory cannot be made or written, or is that of an observatory.
     """
 
     def __init__(
@@ -69,13 +70,19 @@ class Simulator:
         self._made: list[Path] = []
         self._files = [open_file(path) for path in run_files(replay)] if replay else []
         self._faults = faults
-        self._obs, self._start = ("replay" if replay else "simulate"), datetime.now(UTC)
+        self._obs, self._start = _OBSERVATORIES[replay is not None], datetime.now(UTC)
         self.run_name = RunName(self._obs, self._start, "sci-data").format()
         self._writers: dict[int, RunWriter] = {}
         self._held: list[tuple[int, DataProduct, bytes]] = []
         self._n_packets = 0
         self._n_due: Counter[ModuleProduct] = Counter()
         self._next_snapshot_ns: Counter[int] = Counter()
+        named = active_run_name(data_dir)
+        if named and not named.startswith(tuple(f"obs_{name}." for name in _OBSERVATORIES)):
+            raise SourceError(
+                f"invalid data directory: {data_dir}: its {RUN_NAME_FILE} names {named}, which is not simulated;"
+                " allowed: a directory of simulated runs, or a new one"
+            )
 
     @property
     def module_ids(self) -> tuple[int, ...]:
@@ -211,7 +218,8 @@ class Simulator:
         for run_dir in self._made:
             shutil.rmtree(run_dir, ignore_errors=True)
             _remove_if_empty(run_dir.parent)
-        (self.data_dir / RUN_NAME_FILE).unlink(missing_ok=True)
+        if active_run_name(self.data_dir) == self.run_name:
+            (self.data_dir / RUN_NAME_FILE).unlink(missing_ok=True)
         _remove_if_empty(self.data_dir)
 
 

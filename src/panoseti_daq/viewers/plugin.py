@@ -187,7 +187,7 @@ def make_viewer(spec: ViewerSpec, context: ViewerContext, options: Mapping[str, 
         return spec.make(context, **options)
     except DaqError:
         raise
-    except Exception as error:  # a door, as for its load
+    except (Exception, SystemExit) as error:  # a door, as for its load
         _log.exception("viewer %s cannot be made", spec.name)
         raise ViewerError(f"viewer {spec.name} cannot be made: {describe(error)}") from error
 
@@ -220,7 +220,7 @@ def _load(entry: EntryPoint, clash: str) -> InstalledViewer:
             raise ViewerError(f"{entry.value} is a {type(spec).__name__}, not a ViewerSpec")
         if spec.name != entry.name:
             raise ViewerError(f"{entry.value} names itself {spec.name!r}, and its entry point {entry.name!r}")
-    except Exception as error:  # a door: whatever a plugin raises, the others continue
+    except (Exception, SystemExit) as error:  # a door: whatever a plugin raises, the others continue
         _log.debug("viewer %s of %s cannot be loaded", entry.name, package, exc_info=True)
         return InstalledViewer(entry.name, package, version, None, describe(error))
     return InstalledViewer(entry.name, package, version, spec)

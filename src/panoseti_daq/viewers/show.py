@@ -100,6 +100,7 @@ def show(
         windows = []
         for spec, options in viewers:
             viewer = make_viewer(spec, context, options)
+            _check_widget(spec, viewer)
             feed = feeds.enter_context(Feed(make_client(), Wanted.by(spec, context, tuple(hosts))))
             windows.append(HostWindow(spec.name, viewer, feed, refresh_period_s))
         if snapshot is not None:
@@ -108,6 +109,14 @@ def show(
     for window in windows:
         if window.error is not None:
             raise window.error
+
+
+def _check_widget(spec: ViewerSpec, viewer: Any) -> None:
+    from PySide6.QtWidgets import QWidget
+
+    widget = getattr(viewer, "widget", None)
+    if not isinstance(widget, QWidget):
+        raise ViewerError(f"viewer {spec.name}: its widget is a {type(widget).__name__}; allowed: a QWidget")
 
 
 def _run(windows: Sequence[HostWindow], stop: _Stop, *, on_screen: bool) -> None:

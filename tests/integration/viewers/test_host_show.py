@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -135,3 +136,10 @@ def test_signals_are_as_before_when_all_is_closed(address: str) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     show([(spec(set(), close), {})], client_of(address))
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+# odd night 8
+def test_a_viewer_whose_widget_is_none_of_qt_is_refused_in_one_line() -> None:
+    spec = ViewerSpec("odd", "", lambda context: SimpleNamespace(widget="a text"))
+    with pytest.raises(ViewerError, match="viewer odd: its widget is a str; allowed: a QWidget"):
+        show([(spec, {})], lambda: AioDaqDataClient.connect("localhost"), snapshot=Screenshot(Path("x.png")))

@@ -161,3 +161,22 @@ def test_nothing_is_written_before_a_block_of_packets_is_full(tmp_path: Path) ->
         assert not any(path.stat().st_size for path in tmp_path.rglob("*.pff"))
         running.result()
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.pff")) > 1000 * 600
+
+
+# odd night 27
+def test_the_directory_of_an_observatory_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    name = tmp_path / RUN_NAME_FILE
+    name.write_text("obs_Lick.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd\n")
+    with pytest.raises(SourceError, match=r"names obs_Lick.*allowed: a directory of simulated runs"):
+        Simulator(tmp_path, FAST)
+    assert [path.name for path in tmp_path.iterdir()] == [RUN_NAME_FILE]
+    assert name.read_text().startswith("obs_Lick")
+
+
+# odd night 27
+def test_cleaning_leaves_the_name_of_a_later_run(tmp_path: Path) -> None:
+    simulator = Simulator(tmp_path, FAST)
+    simulator.run(duration_s=0.01)
+    (tmp_path / RUN_NAME_FILE).write_text("obs_Lick.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd")
+    simulator.clean()
+    assert [path.name for path in tmp_path.iterdir()] == [RUN_NAME_FILE]

@@ -73,6 +73,7 @@ def test_a_viewer_of_another_package_is_found_with_its_version(packages: Package
         ("import no_such_telescope.dome", "ModuleNotFoundError"),
         ("SPEC = 3", "is a int, not a ViewerSpec"),
         ("", "AttributeError"),
+        ("import sys; sys.exit('no licence')", "SystemExit: no licence"),  # odd night 8
         ("raise ValueError('two\\nlines')", "ValueError: two lines"),
         (SPEC_LINE.format(name="other"), "names itself 'other', and its entry point 'one'"),
     ],
