@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,11 +13,14 @@ from typing import Final, Self, TypeVar
 
 from panoseti_daq.pff import DataProduct, FrameBlock
 from panoseti_daq.sources.files import RunFiles
+from panoseti_daq.sources.level import why_no_modules
 from panoseti_daq.sources.runs import RUN_NAME_FILE, module_dirs
 from panoseti_daq.sources.source import SourceStatus
 from panoseti_daq.sources.watch import Changes, DirectoryWatch
 
 MAX_BATCH_BYTES: Final = 32 << 20
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -97,7 +101,8 @@ class RunSource:
         return asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     def _open(self) -> None:
-        module_dirs(self.data_dir)  # raises when there is nothing to follow
+        if not module_dirs(self.data_dir):  # raises when there is nothing to follow
+            _log.warning("%s", why_no_modules(self.data_dir))
         self._watch = self._make_watch()
         self._scan(self._watch)
         self._reading = self._files.read()

@@ -6,12 +6,10 @@ from typing import Annotated, Final
 
 import typer
 
-from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.viewers.plugin import Viewer, ViewerContext, ViewerSpec
 
 N_MOST_PIXELS: Final = 4  # panels above each other that can still be read
 _SIDE: Final = 32  # pixels of a movie image
-_MOVIES: Final = tuple(product.token for product in DataProduct if product.kind is Kind.MOVIE)
 
 
 def parse_pixel(text: str) -> tuple[int, int]:
@@ -37,12 +35,6 @@ def _checked_pixels(texts: list[str] | None) -> list[str]:
     return [text for text in texts or () if parse_pixel(text)]
 
 
-def _checked_product(token: str | None) -> str | None:
-    if token not in (None, *_MOVIES):
-        raise typer.BadParameter(f"--product {token!r} is not a movie; there are: {', '.join(_MOVIES)}")
-    return token
-
-
 PixelOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -53,16 +45,6 @@ PixelOption = Annotated[
         show_default=False,
     ),
 ]
-ProductOption = Annotated[
-    str | None,
-    typer.Option(
-        "--product",
-        metavar="img8|img16",
-        callback=_checked_product,
-        help="Only this product. Default: both.",
-        show_default=False,
-    ),
-]
 MinutesOption = Annotated[float, typer.Option("--minutes", min=0.1, max=1440, help="How far back.")]
 
 
@@ -70,7 +52,6 @@ def make(
     context: ViewerContext,
     *,
     pixel: PixelOption = None,
-    product: ProductOption = None,
     minutes: MinutesOption = 5.0,
 ) -> Viewer:
     """Make the viewer."""
@@ -78,8 +59,7 @@ def make(
     from panoseti_daq.viewers.charts.lightcurve import LightCurveChart
 
     pixels = tuple(dict.fromkeys(parse_pixel(text) for text in pixel or ()))
-    only = None if product is None else DataProduct.from_token(product)
-    return LightCurveChart(LightCurves(60 * minutes, pixels, only), pixels)
+    return LightCurveChart(LightCurves(60 * minutes, pixels), pixels)
 
 
 SPEC = ViewerSpec(

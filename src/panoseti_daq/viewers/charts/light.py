@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from panoseti_daq.client import ReceivedFrame
-from panoseti_daq.pff import DataProduct, Key, Kind, TimeStatus
+from panoseti_daq.pff import Key, Kind, TimeStatus
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, oldest_first
 
 CAPACITY: Final = 3000  # points of a curve: more than a window has columns
@@ -34,8 +34,6 @@ class LightCurves:
         How far back curves reach, s.
     pixels
         Which pixels beside the mean.
-    product
-        Only this one; None for all movies.
     monotonic
         Clock, s.
     """
@@ -44,14 +42,12 @@ class LightCurves:
         self,
         span_s: float,
         pixels: Sequence[Pixel] = (),
-        product: DataProduct | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.span_s = span_s
         self.n_without_time = 0
         self._rows = np.array([row for row, _ in pixels], dtype=int)
         self._columns = np.array([column for _, column in pixels], dtype=int)
-        self._product = product
         self._monotonic = monotonic
         self._series: dict[Key, TimeSeries] = {}
         self._offset_s: dict[Key, float] = {}  # from the monotonic clock to the frames' UTC
@@ -69,8 +65,7 @@ class LightCurves:
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take the movie frames among `frames`."""
         for frame in oldest_first(frame for frame in frames.values() if frame.product.kind is Kind.MOVIE):
-            if self._product in (None, frame.product):
-                self._add(frame)
+            self._add(frame)
 
     def curve(self, key: Key) -> tuple[Floats, Floats]:
         """Times, UTC s, shape (n,), and values, ADC counts, shape (n, 1 + pixels), within the span."""

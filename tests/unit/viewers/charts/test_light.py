@@ -38,9 +38,9 @@ def test_a_frame_without_time_is_left_out() -> None:
     assert light.n_without_time == 1
 
 
-def test_pulse_heights_and_other_products_are_left_out() -> None:
-    light = LightCurves(300, product=IMG16)
-    light.update(by_key(received(IMG8, 1), received(DataProduct.PH256, 2), received(IMG16, 3)))
+def test_pulse_heights_are_left_out() -> None:
+    light = LightCurves(300)
+    light.update(by_key(received(DataProduct.PH256, 2), received(IMG16, 3)))
     assert light.keys == [KEY]
 
 
