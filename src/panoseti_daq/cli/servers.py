@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from panoseti_daq.cli.options import OptionGroup
+from panoseti_daq.cli.options import OptionGroup, finite_option
 from panoseti_daq.client import AioDaqDataClient, Credentials, HostChange
 from panoseti_daq.config.nodes import address_of
 from panoseti_daq.errors import ConfigError, HostError
@@ -33,7 +33,7 @@ class Servers:
     ] = None
     timeout: Annotated[
         float | None,
-        typer.Option(
+        finite_option(
             min=0.001,
             help="Seconds that a server may take to answer. [default: 0.5; init: 10]",
             show_default=False,
