@@ -58,10 +58,11 @@ async def test_status_init_and_frames_of_our_server_pass_through(
             f"a server of panoseti-grpc 0.4, initialized: {server}: initialized=True"
         )
         keys = set()
-        async for image in client.stream_images():
-            assert image["module_id"] == 224
-            keys.add((image["type"], image["header"].get("quabo_num")))
-            if keys == {("MOVIE", None), *(("PULSE_HEIGHT", quabo) for quabo in range(4))}:
-                break
+        async with client.stream_images() as stream:
+            async for image in stream:
+                assert image["module_id"] == 224
+                keys.add((image["type"], image["header"].get("quabo_num")))
+                if keys == {("MOVIE", None), *(("PULSE_HEIGHT", quabo) for quabo in range(4))}:
+                    break
     for row in ("ping, status", "InitHpIo", "stream movie", "stream pulse height, all quabos"):
         table.write(SECTION, row, newest_peer.version)
