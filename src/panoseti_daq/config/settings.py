@@ -76,6 +76,7 @@ def _tokens(*kinds: Kind) -> str:
 _Product = Annotated[DataProduct, BeforeValidator(_product)]
 _MovieProduct = Annotated[_Product, _of_kind(Kind.MOVIE), Allowed(_tokens(Kind.MOVIE))]
 _PulseHeightProduct = Annotated[_Product, _of_kind(Kind.PULSE_HEIGHT), Allowed(_tokens(Kind.PULSE_HEIGHT))]
+MAX_COUNT: Final = 1_000_000  # gRPC counts in 32 bits, with what other calls add
 _Products = Annotated[
     tuple[_Product, ...], Field(min_length=1), Allowed(f"a list of one or more of {_tokens(*Kind)}")
 ]
@@ -84,7 +85,7 @@ _ModuleIds = Annotated[
     Field(min_length=1),
     Allowed(f"a list of one or more integers, 0 to {MAX_MODULE_ID}"),
 ]
-_Count = Annotated[int, Field(ge=1), Allowed("an integer, 1 or more")]
+_Count = Annotated[int, Field(ge=1, le=MAX_COUNT), Allowed(f"an integer, 1 to {MAX_COUNT}")]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), Allowed("a number of seconds above 0")]
 _SecondsOrNone = Annotated[
     float | None,

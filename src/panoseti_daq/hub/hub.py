@@ -69,6 +69,7 @@ class Hub:
         self._routes: dict[Key, list[Subscription]] = {}
         self._past: dict[Key, KeyState] = {}  # what was counted of keys whose newest frame is void
         self._growths: set[Growth] = set()
+        self._uploaded: set[Key] = set()  # whose newest frame is in no file
         self._runs: dict[int, tuple[str, int]] = {}  # of each module, with the generation of its newest block
 
     @property
@@ -104,7 +105,8 @@ class Hub:
             state = self._count(key, frame, len(rows), block.layout.frame_size_bytes, is_over=is_over)
             if flawed := _flawed(flags, rows):
                 state.judge(flawed)
-            if not is_over and _place(frame) >= _place(state.newest):
+            if not is_over and (key in self._uploaded or _place(frame) >= _place(state.newest)):
+                self._uploaded.discard(key)
                 self._offer(key, frame, state)
 
     def _is_over(self, block: FrameBlock) -> bool:
@@ -119,13 +121,17 @@ class Hub:
                 del self._routes[key]
         return False
 
-    def publish_frame(self, frame: Frame) -> None:
-        """Publish a frame that is in no followed file: it is newer than all before it."""
+    def publish_frame(self, frame: Frame) -> bool:
+        """Publish a frame that is in no followed file, unless its key comes from files; return whether it was."""
         key = frame.key
+        if key in self.keys and key not in self._uploaded:
+            return False
+        self._uploaded.add(key)
         state = self._count(key, frame, 1, len(frame.pixels))
         if frame.quality:
             state.judge([int(frame.quality)])
         self._offer(key, frame, state)
+        return True
 
     def _count(
         self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int, *, is_over: bool = False

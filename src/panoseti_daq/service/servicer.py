@@ -156,8 +156,11 @@ class DaqDataServicer:
             frame, module_ids = frame_of(image), following.config.module_ids
         except (ConfigError, PffError) as error:  # about what the client sent
             raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
-        if not module_ids or frame.module_id in module_ids:
-            following.hub.publish_frame(frame)
+        if module_ids and frame.module_id not in module_ids:
+            return
+        if not following.hub.publish_frame(frame):
+            text = f"{frame.product.token} of module {frame.module_id} comes from files: no upload replaces it"
+            raise Refused(StatusCode.FAILED_PRECONDITION, text)
 
     async def status(self, request: Empty, context: Context) -> pb.StatusResponse:
         """Return the status of the server."""

@@ -13,10 +13,11 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, Header, Key, Kind, Quality, Selection, TimeStatus
 from panoseti_daq.pff.flags import quality_of
 from panoseti_daq.pff.header import QUABO_FIELDS
-from panoseti_daq.pff.layout import format_header
+from panoseti_daq.pff.layout import MAX_HEADER_BYTES, format_header
 from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.wire.header import pack, unpack
 from panoseti_daq.wire.header import quabo_of as quabo_of_packed
+from panoseti_daq.wire.position import check_name
 
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}
@@ -126,7 +127,18 @@ def frame_of(image: pb.PanoImage) -> Frame:
         raise PffError(
             f"quabo_num of a {product.token} header is {header.quabo_num}; it is within 0-{N_QUABOS - 1}"
         )
-    return Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
+    check_name(image.file)
+    if len(image.header_json) > MAX_HEADER_BYTES:
+        raise PffError(f"a header has up to {MAX_HEADER_BYTES} characters, this one {len(image.header_json)}")
+    frame = Frame(product, image.module_id, image.file, image.frame_number, pixels, header)
+    try:
+        as_struct(frame)
+        json.dumps(header.other, allow_nan=False)  # as the predecessor's clients read it
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise PffError(
+            f"the header of a {product.token} message cannot be sent to every client: {error}"
+        ) from error
+    return frame
 
 
 def is_selected(image: pb.PanoImage, selection: Selection) -> bool:

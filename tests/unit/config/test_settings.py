@@ -280,7 +280,10 @@ def test_a_variable_of_the_predecessor_is_ignored_too(
         ('{"max_concurrent_rpcs": true}', "max_concurrent_rpcs: True is of the wrong type; allowed: an integer"),
         ('{"max_concurrent_rpcs": 1.5}', "max_concurrent_rpcs: 1.5 is of the wrong type; allowed: an integer"),
         ('{"max_concurrent_rpcs": null}', "max_concurrent_rpcs: None is of the wrong type; allowed: an integer"),
-        ('{"max_concurrent_rpcs": 0}', "max_concurrent_rpcs: 0 is out of range; allowed: an integer, 1 or more"),
+        (
+            '{"max_concurrent_rpcs": 0}',
+            "max_concurrent_rpcs: 0 is out of range; allowed: an integer, 1 to 1000000",
+        ),
         ('{"init_from_default": 1}', "init_from_default: 1 is of the wrong type; allowed: true or false"),
         ('{"shutdown_grace_period": -1}', "shutdown_grace_period: -1 is out of range; allowed: a number of"),
         (
@@ -360,8 +363,8 @@ def test_bytes_that_are_no_text_a_missing_file_and_a_directory_are_one_line(tmp_
 @pytest.mark.parametrize(
     ("variable", "value", "text"),
     [
-        ("MAX_CONCURRENT_RPCS", "lots", "'lots' is of the wrong type; allowed: an integer, 1 or more"),
-        ("MAX_CONCURRENT_RPCS", "0", "'0' is out of range; allowed: an integer, 1 or more"),
+        ("MAX_CONCURRENT_RPCS", "lots", "'lots' is of the wrong type; allowed: an integer, 1 to 1000000"),
+        ("MAX_CONCURRENT_RPCS", "0", "'0' is out of range; allowed: an integer, 1 to 1000000"),
         (
             "STALLED_CLIENT_TIMEOUT_SECONDS",
             "nan",

@@ -469,3 +469,15 @@ class HubMachine(RuleBasedStateMachine):
 
 class TestHub(HubMachine.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+
+def test_an_upload_never_replaces_what_files_say_and_files_replace_an_upload(hub: Hub) -> None:
+    # odd night 73
+    (uploaded,) = block_of(first=2**32 - 1)
+    with hub.subscribe(Selection()) as subscription:
+        assert hub.publish_frame(uploaded)
+        assert take_all(subscription) == [2**32 - 1]
+        hub.publish(block_of(first=3))
+        assert take_all(subscription) == [3]
+        assert not hub.publish_frame(uploaded)
+        assert take_all(subscription) == []

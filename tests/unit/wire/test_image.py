@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.images import received_frame
+from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout, Quality
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.wire.image import as_raw
+from panoseti_daq.wire.image import frame_of as read_frame
 from panoseti_daq.wire.newest import MAX_BATCH, StreamEncoder, delivery, encoded
 
 START_NS = 1_767_225_600_123_456_789
@@ -139,3 +142,22 @@ def test_a_header_with_other_fields_travels_as_text() -> None:
         received = received_frame(message_of(frame, encoding=encoding), "host")
         assert received.header.as_dict() == fields
         assert received.time == good.time
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"file": "../../x"},
+        {"file": "x" * 900_000},
+        {"packed_header": b"", "header_json": '{"quabo_num": 0, "x": NaN}'},
+        {"packed_header": b"", "header_json": "[" * 100_000},
+        {"packed_header": b"", "header_json": '{"x": ' + "9" * 5000 + "}"},
+    ],
+)
+def test_an_image_from_anybody_that_not_every_client_can_be_sent_is_refused(fields: dict[str, Any]) -> None:
+    # odd night 73
+    image = as_raw(frame_of(DataProduct.PH256))
+    for name, value in fields.items():
+        setattr(image, name, value)
+    with pytest.raises(PffError):
+        read_frame(image)
