@@ -50,7 +50,15 @@ class ClientStateError(ConfigError):
 
 
 class HostError(DaqError, ValueError, ConnectionError):
-    """A host that is unknown or does not answer; names the valid ones."""
+    """A host that is unknown or does not answer; names the valid ones.
+
+    Attributes
+    ----------
+    reason
+        Why it does not answer; empty when nothing is known.
+    """
+
+    reason: str = ""
 
 
 class ViewerError(DaqError):

@@ -169,6 +169,11 @@ def _one_line(result: subprocess.CompletedProcess[str]) -> str:
         (["stream", "--host", "a:b"], 1, "HOST:PORT"),
         (["stream", "--daq-config", "/no/daq_config.json"], 1, "/no/daq_config.json"),
         (["ping", "--host", "localhost:1"], 3, "no server answered"),
+        # odd night 52
+        (["ping", "--net-config", "nofile", "--host", "localhost:1"], 2, "no effect without --daq-config"),
+        (["serve", "--simulate", "--speed", "2"], 2, "--speed has no effect without --replay"),
+        # odd night 53
+        (["plot", "veiw"], 2, "Did you mean 'view'"),
         (["simulate", "/proc/nowhere"], 1, "cannot write to /proc/nowhere"),
         (["simulate", "/tmp/x", "--product", "img32"], 2, "img8, img16, ph256, ph1024"),
         (["simulate", "/tmp/x", "--replay", "/nowhere"], 1, "'/nowhere' does not exist"),
@@ -245,3 +250,21 @@ def test_record_names_a_server_that_never_came_and_exits_3(tmp_path: Path) -> No
     assert f"initialized: {address}" in initialized.stdout
     assert "not initialized: localhost:1" in initialized.stdout
     assert [json.loads(line)["host"] for line in status.stdout.splitlines()] == [address, "localhost:1"]
+
+
+@pytest.mark.parametrize("name", ["ping", "hosts", "status", "stream", "record", "init"])
+def test_a_host_that_daq_config_does_not_have_is_not_configured(name: str, tmp_path: Path) -> None:  # odd night 47
+    config = tmp_path / "daq_config.json"
+    config.write_text(json.dumps({"daq_nodes": [{"ip_addr": "localhost"}]}))
+    own = {"record": (tmp_path / "out",), "init": ("--sim",)}.get(name, ())
+    result = run_command(name, *own, "--daq-config", config, "--host", "daq9")
+    assert result.returncode == 3
+    assert "daq9 is not configured; configured: localhost" in _one_line(result)
+
+
+@pytest.mark.parametrize("name", ["ping", "hosts"])
+def test_the_reason_for_no_answer_is_given(name: str) -> None:  # odd night 51
+    with serving_process("--simulate") as (_, address):
+        result = run_command(name, "--tls", "--host", address)
+    assert result.returncode == 3
+    assert "it does not speak TLS" in result.stdout

@@ -87,8 +87,8 @@ async def test_flaws_are_counted_by_flag(server: tuple[Server, Recorder]) -> Non
 
 async def test_room_on_the_disk_is_told(server: tuple[Server, Recorder]) -> None:
     found = await scrape(server[0])
-    ((_, hours),) = found["panoseti_daq_disk_hours_left"].items()
-    assert hours > 0
+    ((_, left_s),) = found["panoseti_daq_disk_left_seconds"].items()  # odd night 62
+    assert left_s > 0
 
 
 async def test_streams_are_counted_and_never_named(server: tuple[Server, Recorder]) -> None:
@@ -187,7 +187,7 @@ async def test_there_is_an_alert_about_everything_that_the_server_should_be_watc
         "rate(panoseti_daq_frames",
         "drops",
         "streams",
-        "hours_left",
+        "disk_left_seconds",
         "time_status",
     ):
         assert subject in expressions

@@ -44,7 +44,7 @@ def init(
 
     async def run() -> None:
         async with servers.client() as client:
-            answers = await asyncio.gather(*(init_one(client, host) for host in servers.hosts or client.hosts))
+            answers = await asyncio.gather(*(init_one(client, host) for host in servers.names(client)))
         errors = [error for error in answers if error is not None]
         for error in errors[1:]:
             typer.echo(str(error), err=True)

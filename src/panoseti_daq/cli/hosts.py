@@ -24,22 +24,22 @@ def list_hosts(servers: Servers) -> None:
 
     async def ask() -> list[tuple[str, bool, str]]:
         async with servers.client() as client:
-            return await asyncio.gather(*(_ask_one(client, name) for name in servers.hosts or client.hosts))
+            return await asyncio.gather(*(_ask_one(client, name) for name in servers.names(client)))
 
     rows = asyncio.run(ask())
     table = Table("host", "answers", "follows", box=None, pad_edge=False)
     for name, answers, follows in rows:
         table.add_row(name, "yes" if answers else "no", follows)
     print_table(table)
-    if silent := [name for name, answers, _ in rows if not answers]:
-        raise HostError("no DAQ node answers" if len(silent) == len(rows) else f"no answer: {', '.join(silent)}")
+    if not any(answers for _, answers, _ in rows):
+        raise HostError("no DAQ node answers")
 
 
 async def _ask_one(client: AioDaqDataClient, host: str) -> tuple[str, bool, str]:
-    if not await client.is_daq_host_valid(host):
-        return host, False, ""
     try:
         status = await client.get_status(host)
+    except HostError as error:
+        return host, False, error.reason
     except RpcError as error:
         return host, True, predecessor(error) or f"unknown: {error.details()}"
     return host, True, predecessor(status) or _follows(status)
@@ -58,21 +58,29 @@ def ping(
 ) -> None:
     """Check whether servers answer."""
 
-    async def ping_all() -> None:
-        silent = []
+    async def ping_all() -> int:
+        n_answers = 0
         async with servers.client() as client:
-            for name in servers.hosts or client.hosts:
+            for name in servers.names(client):
                 begin = time.perf_counter()
-                answers = await client.ping(name)
-                took_ms = 1e3 * (time.perf_counter() - begin)
-                typer.echo(f"{name}: answered in {took_ms:.1f} ms" if answers else f"{name}: no answer")
-                if not answers:
-                    silent.append(name)
-        if silent:
-            all_silent = len(silent) == len(servers.hosts or client.hosts)
-            raise HostError("no server answered" if all_silent else f"no answer: {', '.join(silent)}")
+                if answers := await client.ping(name):
+                    typer.echo(f"{name}: answered in {1e3 * (time.perf_counter() - begin):.1f} ms")
+                else:
+                    typer.echo(f"{name}: no answer{await _reason(client, name)}")
+                n_answers += answers
+        return n_answers
 
-    asyncio.run(ping_all())
+    if not asyncio.run(ping_all()):
+        raise HostError("no server answered")
+
+
+async def _reason(client: AioDaqDataClient, host: str) -> str:
+    """Return why `host` does not answer, after a colon; empty when nothing is known."""
+    try:
+        await client.validate_daq_hosts(host)
+    except HostError as error:
+        return f": {error.reason}" if error.reason else ""
+    return ""
 
 
 @with_options(SERVERS)

@@ -53,6 +53,12 @@ class PlotGroup(TyperGroup):
             )
         return found.command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the viewer that was asked for; an unknown one is refused with those of similar names."""
+        names: Any = dict.fromkeys(viewer.name for viewer in installed_viewers())
+        self.commands = names  # of which nothing else is looked at
+        return super().resolve_command(ctx, args)
+
 
 plot_app = typer.Typer(
     cls=PlotGroup,

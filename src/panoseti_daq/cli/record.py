@@ -56,7 +56,7 @@ def record(
     async def run() -> None:
         async with servers.client() as client:
             await servers.first_answer(client, wait)
-            missing = Missing(servers.hosts or client.hosts)
+            missing = Missing(servers.names(client))
             blocks = client.stream_blocks(
                 servers.hosts,
                 selection=selection,

@@ -43,7 +43,9 @@ class Follow:
     replay: Annotated[
         Path | None, typer.Option(help="Follow this recorded run as if it were written now.", show_default=False)
     ] = None
-    speed: Annotated[float, typer.Option(help="Speed of --replay, 1 as recorded; 0: as fast as possible.")] = 1.0
+    speed: Annotated[
+        float | None, typer.Option(help="Speed of --replay, 1 as recorded; 0: as fast as possible. [default: 1]")
+    ] = None
     module_id: ModuleIdOption = None
     update_interval_seconds: Annotated[
         float | None,
@@ -55,6 +57,8 @@ class Follow:
     def __post_init__(self) -> None:
         if sum((self.data_dir is not None, self.simulate, self.replay is not None)) > 1:
             raise typer.BadParameter("--data-dir, --simulate and --replay exclude each other")
+        if self.speed is not None and self.replay is None:
+            raise typer.BadParameter("--speed has no effect without --replay")
 
     def config(self, settings: ServerSettings) -> HpIoConfig | None:
         """Return what to follow; None for nothing."""
@@ -67,7 +71,7 @@ class Follow:
             tuple(self.module_id or ()),
             self.simulate,
             replay=str(self.replay.absolute()) if self.replay else "",
-            speed=self.speed or math.inf,
+            speed=1.0 if self.speed is None else self.speed or math.inf,
         )
 
 

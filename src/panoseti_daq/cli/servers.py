@@ -62,6 +62,8 @@ class Servers:
     ] = False
 
     def __post_init__(self) -> None:
+        if self.net_config is not None and self.daq_config is None:
+            raise typer.BadParameter("--net-config has no effect without --daq-config")
         for host in self.host or ():
             try:
                 address_of(host)
@@ -90,12 +92,24 @@ class Servers:
             )
         return AioDaqDataClient.connect(*self.hosts, credentials=credentials, timeout=self.timeout)
 
+    def names(self, client: AioDaqDataClient) -> list[str]:
+        """Return the servers that are named, or all of the configuration.
+
+        Raises
+        ------
+        HostError
+            The configuration does not have one.
+        """
+        for host in self.hosts:
+            if host not in client.hosts:
+                raise HostError(f"{host} is not configured; configured: {', '.join(client.hosts)}")
+        return self.hosts or client.hosts
+
     async def first_answer(self, client: AioDaqDataClient, wait_s: float) -> None:
         """Wait until one of the servers answers; HostError when none does within `wait_s`."""
         async with asyncio.TaskGroup() as tasks:
             pings = [
-                tasks.create_task(client.ping(host, wait_s), name=f"ping {host}")
-                for host in self.hosts or client.hosts
+                tasks.create_task(client.ping(host, wait_s), name=f"ping {host}") for host in self.names(client)
             ]
             for ping in asyncio.as_completed(pings):
                 if await ping:

@@ -34,7 +34,7 @@ def status(
 
     async def run() -> None:
         async with servers.client() as client:
-            chosen = servers.hosts or client.hosts
+            chosen = servers.names(client)
             if watch:
                 await client.validate_daq_hosts(None)  # one at least, at the beginning
             if watch and not json:

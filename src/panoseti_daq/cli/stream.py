@@ -35,7 +35,7 @@ def stream(
         async with servers.client() as client:
             hosts = servers.hosts
             await servers.first_answer(client, wait)
-            missing = Missing(hosts or client.hosts)
+            missing = Missing(servers.names(client))
             frames = client.stream_frames(
                 hosts,
                 selection=replace(selection, interval_s=refresh_period),

@@ -268,7 +268,9 @@ class Nodes:
         silent = await self._why_silent(host for host in asked if not answers[host])
         if not wait and chosen and silent:
             host, why = next(iter(silent.items()))
-            raise self._host_error(host, f"does not answer{why}")
+            dead = self._host_error(host, f"does not answer{why}")
+            dead.reason = why.removeprefix(": ")
+            raise dead
         if not wait and len(silent) == len(asked):
             some_reason = next(filter(None, silent.values()), "")
             raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers{some_reason}")

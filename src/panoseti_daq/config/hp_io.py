@@ -17,6 +17,7 @@ from panoseti_daq.pff.product import MAX_MODULE_ID
 
 _INTERVAL: Final = "update_interval_seconds"
 _SECONDS: Final = "a number of seconds above 0"
+_KEYS: Final = ("data_dir", _INTERVAL, "force", "simulate_daq", "module_ids", "comments")
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")  # JSON can hold one, UTF-8 and so a request cannot
 _MODULE_IDS: Final = f"a list of integers, 0 to {MAX_MODULE_ID}"
 
@@ -118,8 +119,9 @@ def hp_io_of(source: ConfigSource | None, key: str) -> HpIoConfig:
 
 
 def _parsed(content: Mapping[str, Any], source: str) -> HpIoConfig:
-    """Configuration of the content of a file; unknown keys are comments (SPEC 5.1)."""
+    """Configuration of the content of a file (SPEC 5.1)."""
     try:
+        _check_keys(content)
         module_ids = _module_ids(content.get("module_ids"))
         config = HpIoConfig(
             data_dir=_path(content.get("data_dir")),
@@ -133,6 +135,14 @@ def _parsed(content: Mapping[str, Any], source: str) -> HpIoConfig:
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     return config
+
+
+def _check_keys(content: Mapping[str, Any]) -> None:
+    """Refuse a key that has no effect, because it may be a known one that is misspelled."""
+    for key in content:
+        if key not in _KEYS and not key.startswith("_"):
+            allowed = f"{', '.join(_KEYS)}, and keys that begin with _"
+            raise ConfigError(f"{key}: {short(content[key])} is under an unknown key; allowed: {allowed}")
 
 
 def _module_ids(value: Any) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ def _file(tmp_path: Path, content: dict[str, Any]) -> Path:
 
 
 def test_an_hp_io_file_says_what_to_follow(tmp_path: Path) -> None:
-    content = {"data_dir": "/d", "update_interval_seconds": 1, "module_ids": [3, 1, 3], "comments": "x", "y": 1}
+    content = {"data_dir": "/d", "update_interval_seconds": 1, "module_ids": [3, 1, 3], "comments": "x", "_y": 1}
     assert read_hp_io(_file(tmp_path, content)) == HpIoConfig("/d", 1.0, (1, 3))
 
 
@@ -29,10 +29,12 @@ def test_an_hp_io_file_says_what_to_follow(tmp_path: Path) -> None:
     [
         ({"module_ids": [256]}, "module_ids[0]: 256 is out of range; allowed: a list of integers, 0 to 255"),
         ({"update_interval_seconds": "1"}, "update_interval_seconds: '1' is of the wrong type; allowed: a"),
+        ({"froce": True}, "froce: True is under an unknown key; allowed: data_dir,"),  # odd night 52
         ({"data_dir": 3}, "data_dir: 3 is of the wrong type; allowed: a path"),
     ],
 )
 def test_a_bad_hp_io_file_is_one_line(content: dict[str, Any], text: str, tmp_path: Path) -> None:
+    # odd night 57
     file = _file(tmp_path, content)
     with pytest.raises(ConfigError, match=re.escape(f"{file}: {text}")):
         read_hp_io(file)

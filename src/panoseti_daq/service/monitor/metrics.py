@@ -91,9 +91,9 @@ def _of_disks(disks: Iterable[pb.Disk]) -> Iterator[Metric]:
         ("disk_free_bytes", "Room left for frames.", {path: disk.free_bytes for path, disk in found.items()}),
         ("disk_size_bytes", "Size of the file system.", {path: disk.total_bytes for path, disk in found.items()}),
         (
-            "disk_hours_left",
+            "disk_left_seconds",
             "Until it is full at the present rate; infinite when nothing is written.",
-            {p: disk.hours_left if disk.HasField("hours_left") else float("inf") for p, disk in found.items()},
+            {p: 3600 * d.hours_left if d.HasField("hours_left") else float("inf") for p, d in found.items()},
         ),
     ):
         yield _gauge(name, text, value.items(), ("path",))
