@@ -203,10 +203,17 @@ def test_streams_of_both_kinds_are_told_with_their_rates(address: str) -> None:
     assert all(stream.messages_per_second > 0 for stream in streams.values())
 
 
-def test_room_on_the_disk_is_told_in_hours(address: str, tmp_path: Path) -> None:
-    with DaqDataClient.connect(address) as client:
-        wait_until(lambda: bool(client.get_status(address).keys))
-        (disk,) = client.get_status(address).disks
+def test_room_on_the_disk_is_told_in_hours_once_two_bursts_tell_the_rate(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder, serving_in_thread(tmp_path) as server:
+        address = server.address
+        with DaqDataClient.connect(address) as client:
+
+            def has_rate() -> bool:
+                recorder.write(DataProduct.IMG16)
+                return any(key.frames_per_second for key in client.get_status(address).keys)
+
+            wait_until(has_rate)
+            (disk,) = client.get_status(address).disks
     space = os.statvfs(tmp_path)
     assert disk.path == str(tmp_path)
     assert (list(disk.modules), disk.total_bytes) == ([1], space.f_blocks * space.f_frsize)

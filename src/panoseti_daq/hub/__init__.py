@@ -5,7 +5,7 @@ which never waits; a consumer iterates over a `Subscription`, which holds at mos
 """
 
 from panoseti_daq.hub.hub import Growth, Hub
-from panoseti_daq.hub.keys import KeyState, Rate
+from panoseti_daq.hub.keys import BurstRate, KeyState, Rate
 from panoseti_daq.hub.subscription import Subscription
 
-__all__ = ["Growth", "Hub", "KeyState", "Rate", "Subscription"]
+__all__ = ["BurstRate", "Growth", "Hub", "KeyState", "Rate", "Subscription"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.hub.keys import KeyState, Rate
+from panoseti_daq.hub.keys import BurstRate, KeyState
 from panoseti_daq.hub.subscription import Subscription
 from panoseti_daq.pff import Frame, FrameBlock, Key, ModuleProduct, Selection
 from panoseti_daq.pff.position import Grown
@@ -139,7 +139,7 @@ class Hub:
         now = self._loop.time()
         state = self.keys.get(key) or self._past.get(key)
         if state is None:
-            state = KeyState(frame, frame_size_bytes, Rate(now))
+            state = KeyState(frame, frame_size_bytes, BurstRate(now))
         if is_over:
             if key not in self.keys:
                 self._past[key] = state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,26 @@ _ONE_BURST_S: Final = 0.5  # what comes so soon after the beginning of a burst b
 
 
 class Rate:
-    """Rate of events per second: over the last few bursts, and over `RATE_OVER_S` at least.
+    """Rate of events per second, averaged over about `RATE_OVER_S` with exponential weights."""
+
+    def __init__(self, now: float) -> None:
+        self._begin = self._last = now
+        self._weight = 0.0
+
+    def add(self, n: int, now: float) -> None:
+        """Count `n` events at loop time `now`."""
+        self._weight = self._weight * math.exp((self._last - now) / RATE_OVER_S) + n
+        self._last = now
+
+    def per_second(self, now: float) -> float:
+        """Average at loop time `now`."""
+        known_s = RATE_OVER_S * -math.expm1((self._begin - now) / RATE_OVER_S)
+        decayed = self._weight * math.exp((self._last - now) / RATE_OVER_S)
+        return decayed / known_s if known_s > 0 else 0.0
+
+
+class BurstRate:
+    """Rate of frames per second: over the last few bursts, and over `RATE_OVER_S` at least.
 
     The writer hands out blocks of packets, seconds to minutes apart (SPEC 1.5). What came with a burst was taken
     since the burst before it; so the first one tells no rate, and an average that ends between two bursts lies:
@@ -83,7 +103,7 @@ class KeyState:
 
     newest: Frame
     frame_size_bytes: int
-    rate: Rate
+    rate: BurstRate
     n_frames: int = 0
     n_flawed: int = 0
     quality: Counter[int] = field(default_factory=Counter)
