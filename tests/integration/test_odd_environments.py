@@ -105,3 +105,15 @@ def test_a_recording_that_is_stopped_says_what_it_has(tmp_path: Path) -> None:
             _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "recorded 3 frames" in errors
+
+
+# odd night 39
+def test_a_deleted_working_directory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    refused = run_command("serve", "--simulate", "--port", 0)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "panoseti-daq: the working directory: No such file or directory\n",
+    )

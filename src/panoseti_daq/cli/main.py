@@ -129,9 +129,17 @@ def _fail_expected(error: Exception) -> int:
     if isinstance(error, DaqError):
         return _fail(str(error), EXIT_FAILURE)
     if isinstance(error, OSError):
-        path = f"{error.filename}: " if error.filename else ""
+        path = f"{error.filename}: " if error.filename else _working_directory_if_gone()
         return _fail(f"{path}{error.strerror or error}", EXIT_FAILURE)
     raise error  # a bug of ours: its traceback is what helps
+
+
+def _working_directory_if_gone() -> str:
+    try:
+        os.getcwd()
+    except OSError:
+        return "the working directory: "
+    return ""
 
 
 def _fail(text: str, code: int, hint: str = "") -> int:
