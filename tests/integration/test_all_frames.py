@@ -84,6 +84,24 @@ async def test_since_a_time_begins_with_the_first_frame_not_before_it(tmp_path: 
                 break
 
 
+async def test_what_the_server_does_not_follow_is_not_in_its_files_either(tmp_path: Path) -> None:
+    # odd night 68
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.IMG8, 5)
+        recorder.write(DataProduct.IMG16, 5)
+        async with (
+            serving(tmp_path, valid_data_products=(DataProduct.IMG16,)) as server,
+            AioDaqDataClient.connect(server.address) as client,
+        ):
+            stream = client.stream_blocks(since="run")
+            block = await anext(stream)
+            assert isinstance(block, ReceivedBlock)
+            assert block.product is DataProduct.IMG16
+            nothing = client.stream_blocks(since="run", movie=False)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(nothing), 0.5)
+
+
 async def test_a_token_goes_on_after_the_last_block_that_was_taken(tmp_path: Path) -> None:
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.IMG16, 1000)

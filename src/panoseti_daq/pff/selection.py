@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index
 from typing import Any, Final, Self
 
@@ -96,6 +96,20 @@ class Selection:
         return cls(
             kinds_of(movie, pulse_height), every["module_ids"], every["products"], every["quabos"], interval_s
         )
+
+    def within(self, modules: Collection[int], products: Collection[DataProduct]) -> Selection:
+        """Return what of it is of some modules, or of any if there are none, and of some data products."""
+        both = (
+            frozenset(self.modules) & frozenset(modules) if self.modules and modules else self.modules or modules
+        )
+        left = [
+            product
+            for product in products
+            if product.kind in self.kinds and (not self.products or product in self.products)
+        ]
+        if not left or (self.modules and not both):
+            return Selection(kinds=())
+        return replace(self, modules=both, products=left)
 
     def __contains__(self, key: Key) -> bool:
         return (

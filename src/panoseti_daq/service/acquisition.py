@@ -19,6 +19,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError, DataDirError
 from panoseti_daq.hub import Hub
+from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.hp_io import Refused, check_config
@@ -73,6 +74,11 @@ class Acquisition:
         self._starting: asyncio.Task[None] | None = None
         self._shut_down: Refused | None = None
         self.all_streams: Final = Streams(settings)
+
+    @property
+    def valid_products(self) -> tuple[DataProduct, ...]:
+        """Data products that the server follows."""
+        return self._settings.valid_data_products
 
     @property
     def following(self) -> Following | None:

@@ -113,6 +113,7 @@ class DaqDataServicer:
                     StatusCode.FAILED_PRECONDITION, "uploads are in no file: only the newest frames are available"
                 )
             keep_freed_memory()
+            selection = selection.within(stream.following.config.module_ids, self._acquisition.valid_products)
             reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs)
             log.info("streaming all frames of %s, resuming %d products", selection, len(begin.resume))
             try:

@@ -102,3 +102,21 @@ def test_a_block_has_parts_of_the_consecutive_frames_of_some_quabos(n_times: int
 def test_a_block_of_another_product_is_of_all_quabos() -> None:
     block = block_of(IMG16, 3)
     assert list(block.of_quabos({1})) == [block]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "modules", "products", "held"),
+    [
+        (Selection(), (), tuple(DataProduct), {1, 2}),
+        (Selection(), (2,), tuple(DataProduct), {2}),
+        (Selection(modules=(1,)), (2,), tuple(DataProduct), set()),
+        (Selection(modules=(1, 2)), (2, 3), (DataProduct.IMG16,), {2}),
+        (Selection(products=(DataProduct.IMG16,)), (), (DataProduct.IMG8,), set()),
+    ],
+)
+def test_a_selection_within_what_is_followed(
+    wanted: Selection, modules: tuple[int, ...], products: tuple[DataProduct, ...], held: set[int]
+) -> None:
+    # odd night 68
+    within = wanted.within(modules, products)
+    assert {module for module in (1, 2, 3) if Key(module, DataProduct.IMG16, None) in within} & {1, 2} == held
