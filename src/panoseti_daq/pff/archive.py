@@ -15,7 +15,8 @@ def open_file(path: str | Path) -> FrameBlock:
     """Open a recorded file as arrays.
 
     The file is memory-mapped: nothing is read before it is needed, and the mapping lives as long as the
-    block or an array made from it. A partial frame at the end is left out.
+    block or an array made from it. A partial frame at the end is left out. When the file is truncated meanwhile,
+    access to what is gone ends the process (SIGBUS): copy a file first that somebody may still cut.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def open_file(path: str | Path) -> FrameBlock:
     """
     path = Path(path)
     path.stat()  # that it is missing is the better news than that its name is wrong
-    name = PffName.parse(path.name)
+    name = PffName.parse(_name_of(path))
     with path.open("rb") as file:
         head = file.read(MAX_HEADER_BYTES)
         try:
@@ -54,6 +55,13 @@ def open_file(path: str | Path) -> FrameBlock:
             raise PffError(f"{path}: no whole {name.product.token} frame in its {size} bytes")
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return FrameBlock(data, layout, name.module_id, path.name)
+
+
+def _name_of(path: Path) -> str:
+    """Return the base name that tells product and module: that of the file, or of the one that a link leads to."""
+    if path.stem == "hk":
+        raise PffError(f"{path} holds housekeeping, which is lines of JSON and no frames")
+    return path.resolve().name if path.is_symlink() and not path.name.endswith(FILE_SUFFIX) else path.name
 
 
 def run_files(run_dir: str | Path) -> list[Path]:

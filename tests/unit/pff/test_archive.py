@@ -131,3 +131,17 @@ def test_run_files_follow_a_module_directory_that_is_a_symlink(tmp_path: Path) -
     data_dir.mkdir()
     (data_dir / "module_1").symlink_to(tmp_path / "disk2")
     assert [path.name for path in run_files(data_dir)] == [PffName(DataProduct.IMG8, 1).format()]
+
+
+# odd night 14
+def test_link_of_the_control_software_is_opened_under_the_name_of_its_target(tmp_path: Path) -> None:
+    path = write(tmp_path, PffName(DataProduct.IMG16, 1), frame_of(DataProduct.IMG16, 1))
+    (tmp_path / "img").symlink_to(path.name)
+    assert open_file(tmp_path / "img").product is DataProduct.IMG16
+
+
+# odd night 14
+def test_housekeeping_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "hk.pff").write_text("{}")
+    with pytest.raises(PffError, match="housekeeping"):
+        open_file(tmp_path / "hk.pff")
