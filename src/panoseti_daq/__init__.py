@@ -28,7 +28,20 @@ if TYPE_CHECKING:
         RpcError,
     )
     from panoseti_daq.errors import ConfigError, DaqError, HostError, PffError, SourceError
-    from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Gap, Key, Kind, Selection, TimeStatus, open_file
+    from panoseti_daq.pff import (
+        DataProduct,
+        Frame,
+        FrameBlock,
+        Gap,
+        Key,
+        Kind,
+        Recording,
+        Run,
+        Selection,
+        TimeStatus,
+        open_file,
+        open_run,
+    )
 
 
 _HOMES = {
@@ -42,7 +55,20 @@ _HOMES = {
         "RpcError",
     ),
     "errors": ("ConfigError", "DaqError", "HostError", "PffError", "SourceError"),
-    "pff": ("DataProduct", "Frame", "FrameBlock", "Gap", "Key", "Kind", "Selection", "TimeStatus", "open_file"),
+    "pff": (
+        "DataProduct",
+        "Frame",
+        "FrameBlock",
+        "Gap",
+        "Key",
+        "Kind",
+        "Recording",
+        "Run",
+        "Selection",
+        "TimeStatus",
+        "open_file",
+        "open_run",
+    ),
 }
 
 __all__ = [
@@ -62,12 +88,15 @@ __all__ = [
     "PffError",
     "ReceivedBlock",
     "ReceivedFrame",
+    "Recording",
     "RpcError",
+    "Run",
     "Selection",
     "SourceError",
     "TimeStatus",
     "__version__",
     "open_file",
+    "open_run",
 ]
 
 

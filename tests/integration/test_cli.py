@@ -136,6 +136,31 @@ def test_simulate_leaves_what_it_wrote_or_cleans_up(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
+def test_pff_info_tells_what_a_run_holds(tmp_path: Path) -> None:
+    with recording(tmp_path) as recorder:
+        recorder.write(DataProduct.PH256, 30)
+        recorder.write(DataProduct.IMG16, 20)
+    head, *rows = run_command("pff", "info", tmp_path).stdout.splitlines()[1:]
+    assert head.split() == [
+        "module",
+        "product",
+        "files",
+        "frames",
+        "first",
+        "UTC",
+        "last",
+        "UTC",
+        "per",
+        "s",
+        "bad",
+        "headers",
+    ]
+    assert [row.split()[1:4] + row.split()[-1:] for row in rows] == [
+        ["img16", "1", "20", "0"],
+        ["ph256", "1", "30", "0"],
+    ]
+
+
 def test_pff_info_and_dump_tell_what_a_file_holds(tmp_path: Path) -> None:
     with recording(tmp_path) as recorder:
         recorder.write(DataProduct.PH256, 30)

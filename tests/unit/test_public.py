@@ -24,12 +24,15 @@ def test_the_public_names_are_these() -> None:
         "PffError",
         "ReceivedBlock",
         "ReceivedFrame",
+        "Recording",
         "RpcError",
+        "Run",
         "Selection",
         "SourceError",
         "TimeStatus",
         "__version__",
         "open_file",
+        "open_run",
     ]
 
 

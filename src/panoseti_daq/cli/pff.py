@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from rich.table import Table
 
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import LogLevelOption
+from panoseti_daq.cli.tables import print_table
 from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import FrameBlock, TimeStatus, open_file
+from panoseti_daq.pff import FrameBlock, Run, TimeStatus, open_file, open_run
 
 app = typer.Typer(help="Show the content of PFF files.", rich_markup_mode=None, add_completion=False)
 
@@ -19,18 +24,57 @@ FileArgument = Annotated[Path, typer.Argument(help="A PFF file, named as the wri
 
 
 @app.command()
-def info(file: FileArgument) -> None:
-    """Show what a file contains."""
-    for line in _describe(file, open_file(file)):
+def info(
+    path: Annotated[Path, typer.Argument(help="A PFF file, or the directory of a recorded run.")],
+    log_level: LogLevelOption = LogLevel.WARNING,
+) -> None:
+    """Show what a file or a run contains."""
+    log_to_stderr(log_level)
+    if path.is_dir():
+        run = open_run(path)
+        typer.echo(f"run {run.name}")
+        print_table(_table(run))
+        return
+    for line in _describe(path, open_file(path)):
         typer.echo(line)
+
+
+def _table(run: Run) -> Table:
+    table = Table("module", "product", "files", "frames", "first UTC", "last UTC", box=None, pad_edge=False)
+    for name in ("per s", "bad headers"):
+        table.add_column(name, justify="right")
+    for recording in run.values():
+        first_ns, last_ns, rate_hz = _span(recording.blocks)
+        table.add_row(
+            str(recording.module_id),
+            recording.product.token,
+            str(len(recording.paths)),
+            str(len(recording)),
+            iso_utc(first_ns)[:19],
+            iso_utc(last_ns)[:19],
+            f"{rate_hz:.2f}" if rate_hz else "",
+            str(sum(block.n_bad for block in recording.blocks)),
+        )
+    return table
+
+
+def _span(blocks: Sequence[FrameBlock]) -> tuple[int, int, float]:
+    """Return first and last time, UTC ns since 1970, and frames per second between them; 0 for unknown."""
+    known = np.concatenate(
+        [block.times[0][block.valid & (block.times[1] != TimeStatus.NO_TIME)] for block in blocks]
+    )
+    if not known.size:
+        return 0, 0, 0.0
+    first_ns, last_ns = int(known.min()), int(known.max())
+    return first_ns, last_ns, (known.size - 1) / ((last_ns - first_ns) / 1e9) if last_ns > first_ns else 0.0
 
 
 def _describe(file: Path, block: FrameBlock) -> list[str]:
     rows, columns = block.product.shape
     size, frame_size = file.stat().st_size, block.layout.frame_size_bytes
     left_over = size - len(block) * frame_size
-    unix_ns, status = block.times
-    known = block.valid & (status != TimeStatus.NO_TIME)
+    _, status = block.times
+    first_ns, last_ns, rate_hz = _span([block])
     lines = [
         f"file         {block.file}",
         f"product      {block.product.token}: {rows}x{columns} {block.product.dtype.name}, "
@@ -39,11 +83,10 @@ def _describe(file: Path, block: FrameBlock) -> list[str]:
         f"size         {size} bytes: {len(block)} frames of {frame_size} bytes"
         + (f" and {left_over} bytes of a partial one" if left_over else ""),
     ]
-    if known.any():
-        first, last = unix_ns[known].min(), unix_ns[known].max()
-        lines.append(f"time         {iso_utc(int(first))} to {iso_utc(int(last))} UTC")
-        if last > first:
-            lines.append(f"rate         {(known.sum() - 1) / ((last - first) / 1e9):.2f} frames/s")
+    if first_ns:
+        lines.append(f"time         {iso_utc(first_ns)} to {iso_utc(last_ns)} UTC")
+    if rate_hz:
+        lines.append(f"rate         {rate_hz:.2f} frames/s")
     counts = {s.name: int((block.valid & (status == s)).sum()) for s in TimeStatus}
     lines.append("time status  " + ", ".join(f"{name} {n}" for name, n in counts.items() if n))
     if block.product.one_quabo:

@@ -199,4 +199,4 @@ def _flawed(
 
 
 def _place(frame: Frame) -> tuple[int, int]:
-    return frame.generation, frame.frame_number
+    return frame._generation, frame.frame_number

@@ -1,6 +1,6 @@
 """The PFF format of the PANOSETI data acquisition: bytes to frames and back.
 
-Nothing here knows an event loop, a clock or a network. Start with `open_file`.
+Nothing here knows an event loop, a clock or a network. Start with `open_file` or `open_run`.
 """
 
 from panoseti_daq.pff.archive import open_file
@@ -12,6 +12,7 @@ from panoseti_daq.pff.layout import Layout, encode_frame
 from panoseti_daq.pff.names import PffName, RunName
 from panoseti_daq.pff.position import Begin, Gap, Position, Stretch
 from panoseti_daq.pff.product import DataProduct, Kind, ModuleProduct
+from panoseti_daq.pff.recording import Recording, Run, open_run
 from panoseti_daq.pff.selection import Selection
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
@@ -30,10 +31,13 @@ __all__ = [
     "PffName",
     "Position",
     "Quality",
+    "Recording",
+    "Run",
     "RunName",
     "Selection",
     "Stretch",
     "TimeStatus",
     "encode_frame",
     "open_file",
+    "open_run",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from panoseti_daq.pff.flaws import Previous, flaws_of, flaws_of_rows
 from panoseti_daq.pff.frame import Frame, Key
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.layout import END_OF_HEADER, Layout, LazyHeader
-from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.product import DataProduct, ImageStack
 from panoseti_daq.pff.timing import resolve_columns
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ class FrameBlock:
         Base name of the file.
     first_frame_number
         Place of the first frame in the file, 0-based.
-    generation
-        Order of the files of one module and product as the source met them; the larger is the later.
     detected_unix_ns
         When the frames were read, UTC ns since 1970; 0 when it does not matter (archives).
     run
@@ -62,7 +60,7 @@ class FrameBlock:
     module_id: int
     file: str
     first_frame_number: int = 0
-    generation: int = 0
+    _generation: int = 0  # order of the files of a module and product as the source met them: the larger is later
     detected_unix_ns: int = 0
     run: str = ""
 
@@ -74,12 +72,28 @@ class FrameBlock:
     def __len__(self) -> int:
         return len(self.data) // self.layout.frame_size_bytes
 
-    def __getitem__(self, i: int) -> Frame:
+    @overload
+    def __getitem__(self, i: int) -> Frame: ...
+    @overload
+    def __getitem__(self, i: slice) -> Self: ...
+    def __getitem__(self, i: int | slice) -> Frame | Self:
+        """Return one frame, or a block of consecutive ones that shares the bytes."""
         n_frames = len(self)
+        if isinstance(i, slice):
+            begin, end, step = i.indices(n_frames)
+            if step != 1:
+                raise ValueError(f"invalid step: {step}; allowed: 1, for the frames of a block are consecutive")
+            return self._part(begin, max(begin, end))
         if not -n_frames <= i < n_frames:
             raise IndexError(f"{self.file} block has no frame {i}; there are: {n_frames}")
         i %= n_frames
         return self._frame(i, LazyHeader(self.layout, self._header_text(i)))
+
+    def _part(self, begin: int, end: int) -> Self:
+        size, data = self.layout.frame_size_bytes, memoryview(self.data)
+        return replace(
+            self, data=data[begin * size : end * size], first_frame_number=self.first_frame_number + begin
+        )
 
     def _frame(self, i: int, head: Header | Callable[[], Header], judged: Quality | None = None) -> Frame:
         return Frame(
@@ -89,7 +103,7 @@ class FrameBlock:
             self.first_frame_number + i,
             bytes(self._pixels(i)),
             head,
-            generation=self.generation,
+            _generation=self._generation,
             detected_unix_ns=self.detected_unix_ns,
             judged=judged,
         )
@@ -109,7 +123,8 @@ class FrameBlock:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"<FrameBlock {self.file}#{self.first_frame_number}, {len(self)} frames>"
+        what = f"{type(self).__name__} module {self.module_id} {self.product.token}"
+        return f"<{what}, {len(self)} frames, {self.file}#{self.first_frame_number}>"
 
     @cached_property
     def _headers(self) -> tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]:
@@ -118,12 +133,12 @@ class FrameBlock:
         return parse_rows(self.layout, rows)
 
     @property
-    def is_small(self) -> bool:
-        """Whether its headers are read one by one, see `few`."""
+    def _is_small(self) -> bool:
+        """Whether its headers are read one by one, see `_few`."""
         return len(self) <= FEW_FRAMES
 
     @cached_property
-    def few(self) -> list[Header | None]:
+    def _few(self) -> list[Header | None]:
         """The headers of a small block; None in place of those that do not parse."""
         headers: list[Header | None] = []
         for i in range(len(self)):
@@ -136,8 +151,8 @@ class FrameBlock:
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
         """Which headers parse, shape (n,)."""
-        if self.is_small:
-            return np.array([header is not None for header in self.few], np.bool_)
+        if self._is_small:
+            return np.array([header is not None for header in self._few], np.bool_)
         return self._headers[0]
 
     @property
@@ -151,12 +166,12 @@ class FrameBlock:
         return np.arange(self.first_frame_number, self.first_frame_number + len(self))
 
     @property
-    def images(self) -> npt.NDArray[Any]:
+    def images(self) -> ImageStack:
         """All images in ADC counts: a read-only view of shape (n, rows, columns), row 0 on top."""
         header = ("header", f"V{self.layout.image_offset_bytes}")
         frame = np.dtype([header, ("image", self.product.dtype, self.product.shape)])
         frames: npt.NDArray[Any] = np.ndarray(len(self), frame, buffer=self.data)
-        images = frames["image"]
+        images: ImageStack = frames["image"]
         images.flags.writeable = False
         return images
 
@@ -174,9 +189,9 @@ class FrameBlock:
     @cached_property
     def rows(self) -> dict[Key, Rows]:
         """Places in the block of the frames of each key whose headers parse; keys ordered by their last frame."""
-        if self.is_small:
+        if self._is_small:
             few: dict[int | None, list[int]] = {}
-            for i, header in enumerate(self.few):
+            for i, header in enumerate(self._few):
                 if header is not None:
                     rows = few.pop(header.quabo_num, [])
                     rows.append(i)
@@ -204,13 +219,9 @@ class FrameBlock:
             yield self
             return
         rows = sorted(i for key, rows in self.rows.items() if key.quabo in quabos for i in rows)
-        size, data = self.layout.frame_size_bytes, memoryview(self.data)
         for _, run in groupby(enumerate(rows), key=lambda item: item[1] - item[0]):
             places = [int(row) for _, row in run]
-            first, end = places[0], places[-1] + 1
-            yield replace(
-                self, data=data[first * size : end * size], first_frame_number=self.first_frame_number + first
-            )
+            yield self._part(places[0], places[-1] + 1)
 
     def newest(self, flags: Flags | None = None) -> dict[Key, Frame]:
         """Return the last frame of each key whose header parses, in the order in which they stand in the file.
@@ -223,14 +234,14 @@ class FrameBlock:
         newest = {}
         for key, rows in self.rows.items():
             i = int(rows[-1])
-            header = (self.few[i] if self.is_small else None) or self.layout.parse(self._header_text(i))
+            header = (self._few[i] if self._is_small else None) or self.layout.parse(self._header_text(i))
             newest[key] = self._frame(i, header, None if flags is None else quality_of(int(flags[i])))
         return newest
 
     @cached_property
     def n_bad(self) -> int:
         """Frames whose header does not parse."""
-        return self.few.count(None) if self.is_small else len(self) - int(np.count_nonzero(self.valid))
+        return self._few.count(None) if self._is_small else len(self) - int(np.count_nonzero(self.valid))
 
     @cached_property
     def quality(self) -> npt.NDArray[np.uint16]:
@@ -245,9 +256,9 @@ class FrameBlock:
         previous
             The frames before the first; from now on the last ones of this block.
         """
-        if self.is_small:
+        if self._is_small:
             return [
-                0 if header is None else self._judge_one(i, header, previous) for i, header in enumerate(self.few)
+                0 if header is None else self._judge_one(i, header, previous) for i, header in enumerate(self._few)
             ]
         (unix_ns, statuses), columns = self.times, self.columns
         flags = flaws_of_rows(self.product, columns, statuses, self.images)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from panoseti_daq.pff.flags import Quality, quality_of
+from panoseti_daq.errors import HeaderError
+from panoseti_daq.pff.flags import Quality, names_of, quality_of
 from panoseti_daq.pff.flaws import flaws_of
 from panoseti_daq.pff.header import Header
-from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.product import DataProduct, ImageArray
 from panoseti_daq.pff.slots import fill_slots
-from panoseti_daq.pff.timing import FrameTime
+from panoseti_daq.pff.timing import FrameTime, TimeStatus
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Key(NamedTuple):
@@ -51,8 +54,6 @@ class Frame:
         The image as it stands in the file: row-major, little-endian.
     head
         The header, or what parses it; see `header`.
-    generation
-        Order of the files of one module and product as the source met them; the larger is the later.
     detected_unix_ns
         When the server read the frame from disk, UTC ns since 1970; 0 when it is unknown.
     judged
@@ -66,7 +67,7 @@ class Frame:
     pixels: bytes
     head: Header | Callable[[], Header]
     _: KW_ONLY
-    generation: int = 0
+    _generation: int = 0  # as in FrameBlock
     detected_unix_ns: int = 0
     judged: Quality | None = None
 
@@ -83,15 +84,22 @@ class Frame:
         return head if isinstance(head, Header) else head()
 
     @property
-    def image(self) -> npt.NDArray[Any]:
+    def image(self) -> ImageArray:
         """The image: a read-only array of `product.shape` and `product.dtype`, row 0 on top, in ADC counts."""
         # bytes cannot be written to, nor can an array that shows them
-        return np.frombuffer(self.pixels, self.product.dtype).reshape(self.product.shape)
+        image: ImageArray = np.frombuffer(self.pixels, self.product.dtype).reshape(self.product.shape)
+        return image
 
     @property
     def time(self) -> FrameTime:
         """When the frame was taken."""
         return self.header.time
+
+    @property
+    def datetime(self) -> dt.datetime | None:
+        """When the frame was taken, aware and in UTC, to the microsecond; None when no quabo reported a time."""
+        unix_ns, status = self.time
+        return None if status is TimeStatus.NO_TIME else _EPOCH + dt.timedelta(microseconds=unix_ns // 1000)
 
     @property
     def quality(self) -> Quality:
@@ -107,4 +115,14 @@ class Frame:
         return Key(self.module_id, self.product, self.header.quabo_num if self.product.one_quabo else None)
 
     def __repr__(self) -> str:
-        return f"<Frame module {self.module_id} {self.product.token} {self.file}#{self.frame_number}>"
+        try:
+            unix_ns, status = self.time
+            time = "no time" if status is TimeStatus.NO_TIME else f"{np.datetime64(unix_ns, 'ns')} UTC"
+            parts = [str(self.key), time, *names_of(self.quality)]
+        except HeaderError:
+            parts = [f"module {self.module_id} {self.product.token}", "bad header"]
+        return f"<{type(self).__name__} {', '.join(parts)}, {self._place}>"
+
+    @property
+    def _place(self) -> str:
+        return f"{self.file}#{self.frame_number}"

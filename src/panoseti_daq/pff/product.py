@@ -9,6 +9,13 @@ import numpy as np
 
 MAX_MODULE_ID: Final = 255  # module_id is one byte in the quabo packets
 
+PixelType = np.uint8 | np.uint16 | np.int16
+"""Type of the pixels of img8, of img16, and of ph256 and ph1024."""
+ImageArray = np.ndarray[tuple[int, int], np.dtype[PixelType]]
+"""One image in ADC counts, shape (rows, columns)."""
+ImageStack = np.ndarray[tuple[int, int, int], np.dtype[PixelType]]
+"""n images in ADC counts, shape (n, rows, columns)."""
+
 
 class Kind(enum.StrEnum):
     """Kind of a data product: continuous images or single triggers."""

@@ -34,8 +34,8 @@ class QualityCheck:
         """Return the flags of each frame, length n; 0 where a header does not parse."""
         file = self._files.get(block.file)
         is_next = file is not None and file.next_frame_number == block.first_frame_number
-        if file is None or file.generation != block.generation or not is_next:
-            file = self._files[block.file] = _File(block.generation)
+        if file is None or file.generation != block._generation or not is_next:
+            file = self._files[block.file] = _File(block._generation)
             if len(self._files) > _FILES:
                 del self._files[min(self._files, key=lambda name: self._files[name].generation)]
         file.next_frame_number = block.first_frame_number + len(block)

@@ -154,6 +154,10 @@ class ReceivedFrame(Frame):
     delivery: Delivery = _UNKNOWN
 
     @property
+    def _place(self) -> str:
+        return f"{self.file}#{self.frame_number} from {self.host}"
+
+    @property
     def host(self) -> str:
         """DAQ node it comes from."""
         return self.delivery.host

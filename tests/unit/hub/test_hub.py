@@ -270,7 +270,7 @@ def test_rest_of_an_older_file_does_not_replace_what_is_newer(hub: Hub) -> None:
         hub.publish(block_of(generation=0, first=101))
         assert take_all(subscription) == []
     (state,) = hub.keys.values()
-    assert (state.newest.generation, state.n_frames) == (1, 3)
+    assert (state.newest._generation, state.n_frames) == (1, 3)
 
 
 def test_first_frame_of_a_later_file_replaces_the_last_of_the_file_before(hub: Hub) -> None:
@@ -454,7 +454,7 @@ class HubMachine(RuleBasedStateMachine):
             assert not due
             return
         assert frame.key in due
-        assert (frame.generation, frame.frame_number) == model.waiting.pop(frame.key)
+        assert (frame._generation, frame.frame_number) == model.waiting.pop(frame.key)
         model.budgets[frame.key].spend(now_s)
 
     @invariant()
@@ -463,7 +463,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @invariant()
     def newest_is_known(self) -> None:
-        known = {k: (state.newest.generation, state.newest.frame_number) for k, state in self.hub.keys.items()}
+        known = {k: (state.newest._generation, state.newest.frame_number) for k, state in self.hub.keys.items()}
         assert known == self.newest
 
 

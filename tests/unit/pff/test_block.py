@@ -23,7 +23,7 @@ def header_of(product: DataProduct, i: int, quabo: int = 0) -> Header:
 def block_of(frames: list[bytes], product: DataProduct, first: int = 0) -> FrameBlock:
     layout = Layout.discover(encode_frame(header_of(product, 0), np.zeros(product.shape), product), product)
     assert layout is not None
-    return FrameBlock(b"".join(frames), layout, 7, FILE, first, generation=2, detected_unix_ns=99)
+    return FrameBlock(b"".join(frames), layout, 7, FILE, first, _generation=2, detected_unix_ns=99)
 
 
 def counting_block(product: DataProduct, n: int) -> FrameBlock:
@@ -83,7 +83,7 @@ def test_frame_knows_its_place(product: DataProduct) -> None:
     block = counting_block(product, 3)
     assert block.frame_numbers.tolist() == [frame.frame_number for frame in block] == [10, 11, 12]
     assert (block[-1].frame_number, block[-1].header.pkt_num[0], block[-1].image[0, 0]) == (12, 2, 2)
-    assert (block[0].file, block[0].module_id, block[0].generation, block[0].detected_unix_ns) == (FILE, 7, 2, 99)
+    assert (block[0].file, block[0].module_id, block[0]._generation, block[0].detected_unix_ns) == (FILE, 7, 2, 99)
 
 
 @pytest.mark.parametrize("i", [3, -4])
@@ -151,4 +151,19 @@ def test_table_has_a_row_for_each_frame_that_parses(product: DataProduct) -> Non
 
 
 def test_block_shows_where_it_stands() -> None:
-    assert repr(counting_block(DataProduct.IMG16, 3)) == f"<FrameBlock {FILE}#10, 3 frames>"
+    assert repr(counting_block(DataProduct.IMG16, 3)) == f"<FrameBlock module 7 img16, 3 frames, {FILE}#10>"
+
+
+@each_product
+@pytest.mark.parametrize("which", [slice(2, 5), slice(None, 2), slice(-2, None), slice(4, 2), slice(0, 99)])
+def test_a_slice_of_a_block_is_a_block_without_a_copy(product: DataProduct, which: slice) -> None:
+    block = counting_block(product, 6)
+    part, expected = block[which], list(range(6))[which]
+    assert [frame.frame_number for frame in part] == [10 + i for i in expected]
+    assert part.images[:, 0, 0].tolist() == part.columns["pkt_num"][:, 0].tolist() == expected
+    assert np.shares_memory(part.images, block.images) or not expected
+
+
+def test_a_block_has_no_slices_with_steps() -> None:
+    with pytest.raises(ValueError, match="invalid step: 2; allowed: 1"):
+        counting_block(DataProduct.IMG16, 3)[::2]

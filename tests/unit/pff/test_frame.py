@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
@@ -132,5 +133,28 @@ def test_header_from_whole_floats_is_a_header_of_integers() -> None:
 
 
 @each_product
-def test_frame_shows_where_it_stands(product: DataProduct) -> None:
-    assert repr(frame_of(product)) == f"<Frame module 7 {product.token} a.pff#3>"
+def test_frame_shows_what_it_is_and_where_it_stands(product: DataProduct) -> None:
+    frame = frame_of(product, b"\1" * product.image_size_bytes)
+    key = f"module 7 {product.token}{' Q2' if product.one_quabo else ''}"
+    assert repr(frame) == f"<Frame {key}, 2024-07-25T04:34:52.779007488 UTC, a.pff#3>"
+
+
+def test_a_frame_with_flaws_names_them() -> None:
+    header = header_of(DataProduct.IMG8, tv_sec=(TV_SEC, 0, TV_SEC, TV_SEC))
+    frame = Frame(DataProduct.IMG8, 7, "a.pff", 3, b"\1" * 1024, header)
+    assert "UTC, missing_quabo_1, a.pff#3>" in repr(frame)
+
+
+def test_a_frame_whose_header_does_not_parse_can_be_shown() -> None:
+    def damaged() -> Header:
+        raise HeaderError("cut")
+
+    frame = Frame(DataProduct.IMG8, 7, "a.pff", 3, bytes(1024), damaged)
+    assert repr(frame) == "<Frame module 7 img8, bad header, a.pff#3>"
+
+
+def test_datetime_is_aware_and_none_without_a_time() -> None:
+    assert frame_of(DataProduct.IMG16).datetime == datetime(2024, 7, 25, 4, 34, 52, 779007, UTC)
+    without = Frame(DataProduct.IMG16, 7, "a.pff", 3, bytes(2048), header_of(DataProduct.IMG16, (0, 0, 0, 0)))
+    assert without.datetime is None
+    assert ", no time, " in repr(without)

@@ -95,7 +95,7 @@ def test_simulated_source_runs_on_while_old_files_are_deleted(own_tmp: Path) -> 
 
     blocks = asyncio.run(main())
     assert len({block.file for block in blocks}) >= 5
-    places = [(block.generation, block.first_frame_number) for block in blocks]
+    places = [(block._generation, block.first_frame_number) for block in blocks]
     assert places == sorted(places)
 
 

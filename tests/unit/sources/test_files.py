@@ -116,7 +116,7 @@ def test_new_run_is_followed_and_the_rest_of_the_old_one_comes_first(tmp_path: P
     append(file_of(tmp_path), FRAME)
     old, new = look(files)
     assert (numbers([old]), numbers([new])) == ([1], [0, 1])
-    assert old.generation < new.generation
+    assert old._generation < new._generation
 
 
 def test_symlinked_module_is_followed(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_rest_of_the_old_file_that_comes_late_has_the_smaller_generation(tmp_pat
     (new,) = look(files)
     append(file_of(tmp_path, seqno=0), FRAME)
     (rest,) = files.read([str(file_of(tmp_path, seqno=0))])
-    assert rest.generation < new.generation
+    assert rest._generation < new._generation
     assert numbers([rest]) == [1]
 
 

@@ -54,7 +54,7 @@ def test_snapshot_is_read_whenever_it_has_other_content(snapshot: Path, files: R
     assert files.look().modified == {str(snapshot)}
     (second,) = look(files)
     assert (contents([second]), numbers([second]), second.file) == (frames(2), [0], snapshot.name)
-    assert second.generation > first.generation
+    assert second._generation > first._generation
     os.utime(snapshot)
     assert look(files) == []
 

@@ -73,7 +73,7 @@ def test_blocks_say_where_they_come_from(path: Path) -> None:
     append(path, FRAME * 2)
     with closing(Tail(path, PffName(IMG16, 7), count(5))) as tail:
         (block,) = tail.read()
-    assert (block.module_id, block.product, block.file, block.generation) == (7, IMG16, path.name, 5)
+    assert (block.module_id, block.product, block.file, block._generation) == (7, IMG16, path.name, 5)
     assert block.detected_unix_ns > 0
 
 
@@ -91,7 +91,7 @@ def test_frames_after_a_truncation_are_newer_than_those_before(path: Path, tail:
     (before,) = tail.read()
     path.write_bytes(frame_bytes(IMG16, 9))
     (after,) = tail.read()
-    assert after.generation > before.generation
+    assert after._generation > before._generation
 
 
 @pytest.mark.parametrize("n_bytes_left", [2 * len(FRAME), 2 * len(FRAME) + 99])
@@ -105,7 +105,7 @@ def test_file_that_was_only_cut_repeats_nothing_and_goes_on_at_its_end(
     append(path, (frame_bytes(IMG16, 7) + frame_bytes(IMG16, 8))[n_bytes_left % len(FRAME) :])
     (after,) = tail.read()
     assert numbers([after]) == [2, 3]
-    assert after.generation > before.generation
+    assert after._generation > before._generation
 
 
 def test_file_written_anew_to_a_larger_size_is_read_from_its_beginning_once_it_rested(
