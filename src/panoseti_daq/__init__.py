@@ -23,9 +23,12 @@ if TYPE_CHECKING:
         Credentials,
         DaqDataClient,
         HostChange,
+        ImageDict,
         ReceivedBlock,
         ReceivedFrame,
         RpcError,
+        StatusResponse,
+        to_json,
     )
     from panoseti_daq.errors import ConfigError, DaqError, HostError, PffError, SourceError
     from panoseti_daq.pff import (
@@ -50,9 +53,12 @@ _HOMES = {
         "Credentials",
         "DaqDataClient",
         "HostChange",
+        "ImageDict",
         "ReceivedBlock",
         "ReceivedFrame",
         "RpcError",
+        "StatusResponse",
+        "to_json",
     ),
     "errors": ("ConfigError", "DaqError", "HostError", "PffError", "SourceError"),
     "pff": (
@@ -83,6 +89,7 @@ __all__ = [
     "Gap",
     "HostChange",
     "HostError",
+    "ImageDict",
     "Key",
     "Kind",
     "PffError",
@@ -93,10 +100,12 @@ __all__ = [
     "Run",
     "Selection",
     "SourceError",
+    "StatusResponse",
     "TimeStatus",
     "__version__",
     "open_file",
     "open_run",
+    "to_json",
 ]
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -121,7 +121,7 @@ def writer_to(out: str) -> Callable[[Arrivals[int]], None]:
     return write
 
 
-def note_arrival(arrivals: Arrivals[int], image: dict[str, Any]) -> None:
+def note_arrival(arrivals: Arrivals[int], image: Mapping[str, Any]) -> None:
     """Take note of the documented dict, which ours and the peer's clients give."""
     now = time.time_ns()
     header = image["header"]

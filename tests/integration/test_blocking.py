@@ -125,7 +125,7 @@ class TestStreams:
     def test_frames_have_types(self, client: DaqDataClient, server: Server, recorder: Recorder) -> None:
         recorder.write(DataProduct.IMG8)
         recorder.write(DataProduct.PH1024)
-        frame = next(client.stream_frames(movie=False))
+        frame = next(client.stream_frames(stream_movie_data=False))
         assert (frame.product, frame.host) == (DataProduct.PH1024, server.address)
 
     def test_break_ends_the_call_on_the_server(

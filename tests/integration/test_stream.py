@@ -84,7 +84,7 @@ async def test_only_the_kinds_and_modules_asked_for_arrive(tmp_path: Path) -> No
                 recorder.write(DataProduct.IMG8)
                 recorder.write(DataProduct.PH1024)
             seen = set()
-            async for frame in client.stream_frames(movie=False, module_ids=[2]):
+            async for frame in client.stream_frames(stream_movie_data=False, module_ids=[2]):
                 seen.add((frame.module_id, frame.product))
                 if frame.frame_number == 5:
                     break
@@ -100,7 +100,7 @@ async def test_frames_of_one_key_are_an_interval_apart_on_average(tmp_path: Path
             recorder.write(DataProduct.IMG16)
             times = []
             loop = asyncio.get_running_loop()
-            async for frame in client.stream_frames(interval_s=0.1):
+            async for frame in client.stream_frames(update_interval_seconds=0.1):
                 times.append(loop.time())
                 if len(times) == 4:
                     break

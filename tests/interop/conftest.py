@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def assert_is_recorded(lick_files: dict[str, FrameBlock]) -> CheckImage:
     The recorded frame is taken apart with json and numpy alone, so that our codec does not vouch for itself.
     """
 
-    def check(image: dict[str, Any], file: str, frame_number: int) -> None:
+    def check(image: Mapping[str, Any], file: str, frame_number: int) -> None:
         block = lick_files[file]
         size = block.layout.frame_size_bytes
         text, pixels = bytes(block.data[frame_number * size : (frame_number + 1) * size]).split(b"\n\n*", 1)

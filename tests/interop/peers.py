@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import pytest
 
 VERSIONS: Final = ("0.1.1.1", "0.3.5", "0.4.21")
 
-CheckImage = Callable[[dict[str, Any], str, int], None]
+CheckImage = Callable[[Mapping[str, Any], str, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import re
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ FRAMES_PER_FILE = (
 )
 SOURCE_MODULES = {DataProduct.IMG16: 1, DataProduct.PH256: 3}
 
-CheckSimulated = Callable[[dict[str, Any]], None]
+CheckSimulated = Callable[[Mapping[str, Any]], None]
 Write = Callable[..., None]
 
 
@@ -75,7 +75,7 @@ def assert_is_simulated_by_peer(
     """Check an image dict against the recorded frame that the peer's simulation copied."""
     sources = {(f.product, f.module_id): name for name, f in lick_files.items()}
 
-    def check(image: dict[str, Any]) -> None:
+    def check(image: Mapping[str, Any]) -> None:
         if peer.is_0_1:
             name = PffName.parse(image["file"])
             assert name.module_id == 224

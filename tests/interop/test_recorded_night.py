@@ -6,27 +6,26 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.rig import serving_process, started
 
-from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.client import AioDaqDataClient, ImageDict
 from panoseti_daq.pff import DataProduct, FrameBlock
 from panoseti_daq.simulator.writer import Buffering
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
-Check = Callable[[dict[str, Any], str, int], None]
+Check = Callable[[ImageDict, str, int], None]
 
 
 async def _replay(
     data_dir: Path, run: Path, files: dict[str, FrameBlock], buffering: Buffering, speed: float
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[ImageDict]]:
     """Images by file that a client gets while the run is replayed, until it has the last frame of every key."""
     data_dir.mkdir()
     missing = {(name, frame.frame_number) for name, file in files.items() for frame in file.newest().values()}
-    images: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
+    images: dict[str, list[ImageDict]] = {name: [] for name in files}
     replay = ("simulate", data_dir, "--replay", run, "--buffering", buffering, "--speed", speed)
     with serving_process("--data-dir", data_dir, "--run-probe", "none") as (_, address):
         async with asyncio.timeout(60), AioDaqDataClient.connect(address) as client:
@@ -40,9 +39,7 @@ async def _replay(
     raise AssertionError("the stream ended before the recording")
 
 
-def _assert_as_recorded(
-    images: dict[str, list[dict[str, Any]]], files: dict[str, FrameBlock], check: Check
-) -> None:
+def _assert_as_recorded(images: dict[str, list[ImageDict]], files: dict[str, FrameBlock], check: Check) -> None:
     for name, file in files.items():
         last_of_key: dict[float | None, int] = {}
         for image in images[name]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from support.rig import RUN, recording, serving
 
-from panoseti_daq.cli.live import age_s
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 from panoseti_daq.pff import DataProduct
 
@@ -80,4 +79,4 @@ async def test_a_frame_that_waits_while_the_clock_is_stepped_has_a_sane_age(
             frame = await anext(aiter(client.stream_frames()))
     assert frame.queued_ns >= 0
     assert frame.queued_ns < 60e9 if hours < 0 else frame.queued_ns < (hours * HOUR_NS + 60e9)
-    assert abs(age_s(frame)) < 1e9
+    assert abs(frame.age_s) < 1e9

@@ -19,6 +19,7 @@ def test_the_public_names_are_these() -> None:
         "Gap",
         "HostChange",
         "HostError",
+        "ImageDict",
         "Key",
         "Kind",
         "PffError",
@@ -29,10 +30,12 @@ def test_the_public_names_are_these() -> None:
         "Run",
         "Selection",
         "SourceError",
+        "StatusResponse",
         "TimeStatus",
         "__version__",
         "open_file",
         "open_run",
+        "to_json",
     ]
 
 

@@ -80,7 +80,7 @@ def _as_table(address: str, duration_s: float | None) -> None:
         async with AioDaqDataClient.connect(address, credentials=Credentials()) as client:
             try:
                 async with asyncio.timeout(duration_s):
-                    frames = client.stream_frames(interval_s=_TABLE_INTERVAL_S)
+                    frames = client.stream_frames(update_interval_seconds=_TABLE_INTERVAL_S)
                     await LiveTable("simulated images").show(aiter(frames))
             except TimeoutError:
                 pass

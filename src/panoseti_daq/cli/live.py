@@ -26,7 +26,7 @@ _RATE_OVER_S: Final = 3.0
 
 def json_line(frame: ReceivedFrame) -> str:
     """Everything about a frame but its pixels, and their min, max and mean, as one line of JSON."""
-    image: dict[str, Any] = image_dict(frame, iso_utc)
+    image: dict[str, Any] = dict(image_dict(frame, iso_utc))
     pixels = image.pop("image_array")
     header = image["header"]
     for name in ("wr_unix_timestamp", "pkt_unix_timestamp"):
@@ -36,17 +36,12 @@ def json_line(frame: ReceivedFrame) -> str:
         "host": frame.host,
         "sequence": frame.sequence,
         "dropped": frame.n_dropped,
-        "age_s": round(age_s(frame), 6) if frame.time.status is not TimeStatus.NO_TIME else None,
+        "age_s": round(frame.age_s, 6) if frame.time.status is not TimeStatus.NO_TIME else None,
         "min": int(pixels.min()),
         "max": int(pixels.max()),
         "mean": round(float(pixels.mean()), 3),
     }
     return json.dumps(image)
-
-
-def age_s(frame: ReceivedFrame) -> float:
-    """Return the age of a frame, s, by this machine's clock."""
-    return (time.time_ns() - frame.time.unix_ns) / 1e9
 
 
 @dataclass(slots=True)
@@ -111,7 +106,7 @@ class LiveTable:
                 str(key.module_id),
                 f"{key.product.token}{quabo}",
                 *[when if time_known else "no time"] * self._wide,
-                f"{age_s(frame):.3f}" if time_known else "?",
+                f"{frame.age_s:.3f}" if time_known else "?",
                 str(row.n_frames),
                 f"{row.rate_hz:.1f}",
                 str(frame.frame_number),

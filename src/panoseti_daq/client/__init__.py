@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from panoseti_daq._proto.daq_data_pb2 import StatusResponse
 from panoseti_daq.client.aio import AioDaqDataClient
 from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.images import ReceivedFrame, image_dict, received_frame
+from panoseti_daq.client.images import ImageDict, ReceivedFrame, image_dict, received_frame, to_json
 from panoseti_daq.client.nodes import HostSet
 from panoseti_daq.client.retry import HostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
@@ -21,12 +22,15 @@ __all__ = [
     "DaqDataClient",
     "HostChange",
     "HostSet",
+    "ImageDict",
     "ImageStream",
     "ReceivedBlock",
     "ReceivedFrame",
     "RpcError",
+    "StatusResponse",
     "image_dict",
     "received_frame",
+    "to_json",
 ]
 
 

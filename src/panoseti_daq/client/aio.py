@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
-from functools import partial
+from collections.abc import Set
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
-from weakref import WeakSet
+from typing import Self
 
-from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.base import while_open
-from panoseti_daq.client.blocks import (
-    Progress,
-    Since,
-    begin_of,
-)
-from panoseti_daq.client.control import ControlClient
-from panoseti_daq.client.deprecated import also_by_mode
-from panoseti_daq.client.images import ReceivedFrame, received_frame
+from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.lifetime import Lifetime
-from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.nodes import Hosts, Node, Nodes
-from panoseti_daq.client.opening import as_dict, as_it_is, open_blocks, open_images
-from panoseti_daq.client.retry import Asking, OnHostChange
-from panoseti_daq.client.stream import BlockStream, ImageStream
+from panoseti_daq.client.nodes import Hosts, Nodes
+from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
+from panoseti_daq.client.streams import StreamClient
 from panoseti_daq.client.upload import Images, upload
-from panoseti_daq.errors import ClientStateError
-from panoseti_daq.pff import Gap, Selection
-from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
-from panoseti_daq.wire.requests import frames_request
-
-_T = TypeVar("_T")
-
-_Open = Callable[[asyncio.TaskGroup, Mapping[str, Node]], MergedStream[Any]]
+from panoseti_daq.pff import Key, Selection
 
 
-class AioDaqDataClient(ControlClient):
+class AioDaqDataClient(StreamClient):
     """Client of the DaqData servers of one or more DAQ nodes.
 
     An async context manager, for one ``async with``: entering opens one channel per node and pings them all;
@@ -69,11 +52,9 @@ class AioDaqDataClient(ControlClient):
     """
 
     _STATEMENT = "async with"
-    _ENDS_WITH_SERVER: ClassVar[bool] = False
 
     def _share(self, nodes: Nodes, life: Lifetime) -> None:
         super()._share(nodes, life)
-        self._merged: WeakSet[MergedStream[Any]] = WeakSet()
         self._exits = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -97,158 +78,49 @@ class AioDaqDataClient(ControlClient):
         for merged in list(self._merged):
             merged.close()
 
-    def stream_images(
+    @while_open
+    async def latest(
         self,
         hosts: Hosts = None,
-        stream_movie_data: bool = True,
-        stream_pulse_height_data: bool = True,
-        update_interval_seconds: float = 0.0,
-        module_ids: Iterable[int] = (),
-        wait_for_ready: bool = False,
-        parse_pano_images: bool = True,
-        timeout: float | None = None,
-        on_host_change: OnHostChange | None = None,
+        *,
+        module_id: int | None = None,
+        timeout: float = 5.0,
         selection: Selection | None = None,
-    ) -> ImageStream[Any]:
-        """Newest images as they come: ``async with client.stream_images() as stream: async for image in stream``.
+    ) -> dict[Key, ReceivedFrame]:
+        """Return the newest frame of every key, at once if there are any.
 
         Parameters
         ----------
         hosts
-            Which; None or empty for all that answer.
-        stream_movie_data, stream_pulse_height_data
-            Which kinds; at least one.
-        update_interval_seconds
-            Least time between two images of one module and data product; zero for as fast as the server allows.
-        module_ids
-            Modules, 0-255; empty for all.
-        wait_for_ready
-            Wait for a server that is not there instead of failing.
-        parse_pano_images
-            Give the documented dict (see `images.image_dict`), else the StreamImagesResponse.
+            Which; None or empty for all that answer. Of a key that several have, the frame that was taken last.
+        module_id
+            Only this module.
         timeout
-            End the streams after this many seconds; None for never.
-        on_host_change
-            Called with a `HostChange` when a host begins to stream, is lost or comes back.
+            Wait this many seconds at most for the first frame, and for those that a server announces.
         selection
-            Which frames and how often, instead of kinds, interval and modules; also by data product and quabo.
+            Which frames, instead of a module.
+
+        Raises
+        ------
+        HostError
+            A host is unknown or does not answer.
+        RpcError
+            A server refuses.
         """
-        encoding = pb.RAW if parse_pano_images else pb.STRUCT
-        selection = selection or Selection.of(
-            stream_movie_data, stream_pulse_height_data, module_ids, update_interval_seconds
-        )
-        convert: Callable[[pb.StreamImagesResponse, str], Any] = as_dict if parse_pano_images else as_it_is
-        asking = self._asking(wait_for_ready, on_host_change)
-        return self._stream(hosts, selection, encoding, convert, asking, timeout)
+        selection = selection or Selection.of(module_ids=None if module_id is None else [module_id])
+        chosen = await self._nodes.choose(hosts)
+        of_hosts = await asyncio.gather(*(self._latest_of(host, selection, timeout) for host in chosen))
+        frames = [frame for of_host in of_hosts for frame in of_host.values()]
+        frames.sort(key=lambda frame: frame.time.unix_ns)
+        newest = {frame.key: frame for frame in frames}
+        return {key: newest[key] for key in sorted(newest, key=str)}
 
-    @also_by_mode
-    def stream_frames(
-        self,
-        hosts: Hosts = None,
-        *,
-        movie: bool = True,
-        pulse_height: bool = True,
-        interval_s: float = 0.0,
-        module_ids: Iterable[int] = (),
-        wait_for_ready: bool = False,
-        persistent: bool = False,
-        on_host_change: OnHostChange | None = None,
-        selection: Selection | None = None,
-    ) -> ImageStream[ReceivedFrame]:
-        """Newest frame of each key as it comes, with types and decoded where you look.
-
-        Parameters
-        ----------
-        hosts, module_ids, wait_for_ready, on_host_change, selection
-            As for `stream_images`.
-        movie, pulse_height
-            Which kinds; at least one.
-        interval_s
-            Least time between two frames of one key, s.
-        persistent
-            Ask a host again whatever its stream ended with, as displays do; `on_host_change` gets the reason.
-        """
-        selection = selection or Selection.of(movie, pulse_height, module_ids, interval_s)
-        asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
-        return self._stream(hosts, selection, pb.RAW, received_frame, asking)
-
-    def stream_blocks(
-        self,
-        hosts: Hosts = None,
-        *,
-        movie: bool = True,
-        pulse_height: bool = True,
-        module_ids: Iterable[int] = (),
-        since: Since = None,
-        resume: str | None = None,
-        wait_for_ready: bool = False,
-        on_host_change: OnHostChange | None = None,
-        selection: Selection | None = None,
-    ) -> BlockStream[ReceivedBlock | Gap]:
-        """Every frame of each module and product in order, in blocks, and a `Gap` wherever frames are missing.
-
-        After a lost connection or a restart of the server it continues where it was. The server reads from the
-        files at your pace.
-
-        Parameters
-        ----------
-        hosts, movie, pulse_height, module_ids, wait_for_ready, on_host_change
-            As for `stream_frames`.
-        selection
-            Which frames, instead of kinds and modules; its interval does not matter. A choice of quabos divides
-            the blocks of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
-        since
-            Where to begin: None for the frames to come, ``"run"`` for the beginning of the active run, or a time:
-            an aware datetime, or UTC s since 1970.
-        resume
-            `BlockStream.resume_token` of an earlier stream, to continue there. Modules and products that it does
-            not name begin with the earliest run that it names.
-        """
-        asking = self._asking(wait_for_ready, on_host_change)
-        progress, decode = Progress(resume), BlockDecoder()
-        selection = selection or Selection.of(movie, pulse_height, module_ids)
-        request = frames_request(selection, begin_of(since))
-
-        def convert(message: BlockMessage, host: str) -> ReceivedBlock | Gap:
-            progress.note(message.head, host)
-            return decode(message, host)
-
-        open_them = partial(open_blocks, first_request=request, asking=asking, progress=progress)
-        return BlockStream(partial(self._begin, hosts, asking, open_them), convert, progress)
-
-    def _asking(
-        self, wait_for_ready: bool, on_host_change: OnHostChange | None, *, persistent: bool = False
-    ) -> Asking:
-        return Asking(wait_for_ready, persistent, self._ENDS_WITH_SERVER, on_host_change)
-
-    def _stream(
-        self,
-        hosts: Hosts,
-        selection: Selection,
-        encoding: pb.Encoding,
-        convert: Callable[[pb.StreamImagesResponse, str], _T],
-        asking: Asking,
-        timeout_s: float | None = None,
-    ) -> ImageStream[_T]:
-        open_them = partial(
-            open_images, selection=selection, encoding=encoding, asking=asking, timeout_s=timeout_s
-        )
-        return ImageStream(partial(self._begin, hosts, asking, open_them, convert is as_dict), convert)
-
-    async def _begin(
-        self, hosts: Hosts, asking: Asking, open_them: _Open, needs_pandas: bool = False
-    ) -> MergedStream[Any]:
-        self._life.check()
-        try:
-            async with self._life.call():
-                if needs_pandas:
-                    await asyncio.to_thread(__import__, "pandas")  # takes longer than many images: not in the loop
-                chosen = await self._nodes.choose(hosts, wait=asking.wait_for_ready, some=asking.ends_with_server)
-        except ClientStateError:  # left meanwhile: the stream ends like one that had begun
-            chosen = []
-        merged = open_them(self._tasks, {host: self._nodes[host] for host in chosen})
-        self._merged.add(merged)
-        return merged
+    async def _latest_of(self, host: str, selection: Selection, timeout_s: float) -> dict[Key, ReceivedFrame]:
+        announced: Set[Key] = set()
+        with suppress(RpcError):  # a server of the predecessor has no Status
+            announced = announced_keys(await self.get_status(host, timeout_s), selection)
+        stream = self.stream_frames(host, selection=replace(selection, interval_s=LONG_S))
+        return await newest_of(stream, announced, timeout_s)
 
     @while_open
     async def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:

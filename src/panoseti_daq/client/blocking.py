@@ -205,6 +205,7 @@ class DaqDataClient(ClientBase):
     is_daq_host_valid = blocking(AioDaqDataClient.is_daq_host_valid)
     validate_daq_hosts = blocking(AioDaqDataClient.validate_daq_hosts)
     reflect_services = blocking(AioDaqDataClient.reflect_services)
+    latest = blocking(AioDaqDataClient.latest)
     get_status = blocking(AioDaqDataClient.get_status)
     init_hp_io = blocking(AioDaqDataClient.init_hp_io)
     init_sim = blocking(AioDaqDataClient.init_sim)

@@ -14,6 +14,8 @@ _PACKAGE: Final = __name__.partition(".")[0]
 
 _METHODS: Final[dict[object, str]] = {"newest": "stream_frames", "all": "stream_blocks"}
 
+FORMER_NAMES: Final = {"stream_movie_data": "movie", "stream_pulse_height_data": "pulse_height"}
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _Client = TypeVar("_Client")
@@ -33,6 +35,26 @@ def also_by_mode(method: Callable[Concatenate[_Client, _P], _T]) -> Callable[Con
         return meant(*args, **kwargs)
 
     return call
+
+
+def also_named(**names: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Let a function take arguments by their former names, too: ``new="old"``. Types know the new names only."""
+    new_of = {old: new for new, old in names.items()}
+
+    def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        @wraps(function)
+        def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            for old in new_of.keys() & kwargs.keys():
+                new = new_of[old]
+                if new in kwargs:
+                    raise ConfigError(f"invalid {old}: it is the former name of {new}; allowed: one of them")
+                warn(f"{function.__name__}({old}=...) is deprecated; use {new}")
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def warn(message: str) -> None:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 
 import numpy as np
 
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, Header, TimeStatus
 from panoseti_daq.pff.flags import NAMES, names_of, quality_of
+from panoseti_daq.pff.product import ImageArray
 from panoseti_daq.wire.newest import Delivery, ReceivedFrame, received_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas._libs.tslibs.nattype import NaTType
 
 _QUABO_NAMES: Final = ("quabo_0", "quabo_1", "quabo_2", "quabo_3")
 _TIME_NAMES: Final = ("wr_unix_timestamp", "pandas_unix_timestamp", "pkt_unix_timestamp", "time_status")
 
 
-__all__ = ["Delivery", "ReceivedFrame", "frame_of_dict", "image_dict", "received_frame"]
+__all__ = [
+    "Delivery",
+    "HeaderDict",
+    "ImageDict",
+    "QuaboDict",
+    "ReceivedFrame",
+    "frame_of_dict",
+    "image_dict",
+    "received_frame",
+    "to_json",
+]
 
 
 def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
@@ -65,7 +81,50 @@ def _product_of(kind: str, array: np.ndarray[Any, Any], bytes_per_pixel: int | N
     raise PffError(f"no data product is {kind}, {array.shape}, {size_bytes} bytes per pixel")
 
 
-def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None) -> dict[str, Any]:
+class QuaboDict(TypedDict):
+    """Header fields of one quabo, as floats; see `Header`."""
+
+    pkt_num: float
+    pkt_tai: float
+    pkt_nsec: float
+    tv_sec: float
+    tv_usec: float
+
+
+class HeaderDict(TypedDict):
+    """Header of an image dict: the time, and the fields of four quabos or, of ph256, of one."""
+
+    wr_unix_timestamp: Decimal
+    pandas_unix_timestamp: pd.Timestamp | NaTType
+    pkt_unix_timestamp: Decimal
+    time_status: str
+    quabo_0: NotRequired[QuaboDict]
+    quabo_1: NotRequired[QuaboDict]
+    quabo_2: NotRequired[QuaboDict]
+    quabo_3: NotRequired[QuaboDict]
+    quabo_num: NotRequired[float]
+    pkt_num: NotRequired[float]
+    pkt_tai: NotRequired[float]
+    pkt_nsec: NotRequired[float]
+    tv_sec: NotRequired[float]
+    tv_usec: NotRequired[float]
+
+
+class ImageDict(TypedDict):
+    """The documented dict of a frame, see `image_dict`."""
+
+    type: str
+    header: HeaderDict
+    shape: list[int]
+    bytes_per_pixel: int
+    image_array: ImageArray
+    file: str
+    frame_number: int
+    module_id: int
+    quality: tuple[str, ...]
+
+
+def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None) -> ImageDict:
     """The documented dict of a frame.
 
     Parameters
@@ -107,7 +166,7 @@ def _pandas_timestamp(unix_ns: int) -> Any:
     return pd.Timestamp(unix_ns) if unix_ns else pd.NaT
 
 
-def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> dict[str, Any]:
+def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> Any:
     fields = _with_floats(frame.header)
     quabo, time = frame.header.time_quabo, frame.time
     host_us = 0 if quabo is None else frame.header.tv_sec[quabo] * 1_000_000 + frame.header.tv_usec[quabo]
@@ -143,3 +202,28 @@ def _floats_in(fields: dict[str, Any]) -> dict[str, Any]:
         name: _floats_in(value) if isinstance(value, dict) else float(value) if isinstance(value, int) else value
         for name, value in fields.items()
     }
+
+
+def to_json(image: ImageDict) -> str:
+    """Return an image dict as one line of JSON.
+
+    Parameters
+    ----------
+    image
+        As `image_dict` makes it and `stream_images` yields it.
+
+    Returns
+    -------
+    str
+        The same keys: ``image_array`` as a list of rows, the exact seconds as text, ``pandas_unix_timestamp`` in
+        ISO 8601; null for a time that is not known.
+    """
+    return json.dumps(image, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Decimal):
+        return str(value) if value.is_finite() else None
+    return value.isoformat() if value == value else None  # NaT is not equal to itself

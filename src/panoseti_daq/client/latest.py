@@ -6,7 +6,8 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from contextlib import suppress
 from threading import Lock
-from typing import Final, Generic, Protocol, TypeVar
+from time import monotonic_ns
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.image_feed import StreamKey, key_of
@@ -14,6 +15,24 @@ from panoseti_daq.client.image_feed import StreamKey, key_of
 _MAX_DROPPED: Final = 2**32 - 1  # of a fixed32
 
 _Response = TypeVar("_Response")
+
+
+class Arrival(NamedTuple, Generic[_Response]):
+    """A response that a host sent.
+
+    Attributes
+    ----------
+    host
+        DAQ node it comes from.
+    response
+        What came.
+    arrived_ns
+        When it came, by `time.monotonic_ns`.
+    """
+
+    host: str
+    response: _Response
+    arrived_ns: int
 
 
 class Inbox(Protocol[_Response]):
@@ -29,8 +48,8 @@ class Inbox(Protocol[_Response]):
         """Wait until there is room for more."""
         ...
 
-    def take(self) -> tuple[str, _Response] | None:
-        """Return the next response and its host; None when there is none."""
+    def take(self) -> Arrival[_Response] | None:
+        """Return the next response; None when there is none."""
         ...
 
     def clear(self) -> None:
@@ -49,7 +68,7 @@ class NewestInbox:
 
     def __init__(self) -> None:
         self.arrived = asyncio.Event()
-        self._newest: OrderedDict[tuple[str, StreamKey], pb.StreamImagesResponse] = OrderedDict()
+        self._newest: OrderedDict[tuple[str, StreamKey], Arrival[pb.StreamImagesResponse]] = OrderedDict()
         self._n_dropped: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -59,22 +78,23 @@ class NewestInbox:
         with self._lock:
             if place in self._newest:
                 self._n_dropped[host] += 1
-            self._newest[place] = response
+            self._newest[place] = Arrival(host, response, monotonic_ns())
         self.arrived.set()
 
     async def room(self) -> None:
         """Return at once: there always is."""
 
-    def take(self) -> tuple[str, pb.StreamImagesResponse] | None:
-        """Return the response whose key waited longest, and its host."""
+    def take(self) -> Arrival[pb.StreamImagesResponse] | None:
+        """Return the response whose key waited longest."""
         with self._lock:
             if not self._newest:
                 return None
-            (host, _), response = self._newest.popitem(last=False)
-            n_dropped = self._n_dropped[host]
+            _, arrival = self._newest.popitem(last=False)
+            n_dropped = self._n_dropped[arrival.host]
+        response = arrival.response
         if n_dropped and response.HasField("delivery"):  # the predecessor's message has none
             response.delivery.dropped = min(response.delivery.dropped + n_dropped, _MAX_DROPPED)
-        return host, response
+        return arrival
 
     def clear(self) -> None:
         """Drop all responses."""
@@ -96,7 +116,7 @@ class LosslessInbox(Generic[_Response]):
 
     def __init__(self, size: int) -> None:
         self.arrived = asyncio.Event()
-        self._responses: deque[tuple[str, _Response]] = deque()
+        self._responses: deque[Arrival[_Response]] = deque()
         self._size = size
         self._has_room = asyncio.Event()
         self._n_waiting = 0
@@ -104,7 +124,7 @@ class LosslessInbox(Generic[_Response]):
 
     def put(self, host: str, response: _Response) -> None:
         """Hand over a response of a host."""
-        self._responses.append((host, response))
+        self._responses.append(Arrival(host, response, monotonic_ns()))
         self.arrived.set()
 
     async def room(self) -> None:
@@ -117,8 +137,8 @@ class LosslessInbox(Generic[_Response]):
         finally:
             self._n_waiting -= 1
 
-    def take(self) -> tuple[str, _Response] | None:
-        """Return the oldest response and its host."""
+    def take(self) -> Arrival[_Response] | None:
+        """Return the oldest response."""
         try:
             response = self._responses.popleft()
         except IndexError:

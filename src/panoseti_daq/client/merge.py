@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.latest import Inbox
+from panoseti_daq.client.latest import Arrival, Inbox
 from panoseti_daq.client.retry import Asking, HostChange, HostFeed, HostReader
 
 _log = logging.getLogger(__name__)
@@ -99,8 +99,8 @@ class MergedStream(Generic[_Response]):
                 self._asking.on_host_change(HostChange(host, connected=False, reason=reason))
         return True
 
-    async def receive(self) -> tuple[str, _Response]:
-        """Return the next response and the host it comes from.
+    async def receive(self) -> Arrival[_Response]:
+        """Return the next response.
 
         Raises
         ------
@@ -112,10 +112,10 @@ class MergedStream(Generic[_Response]):
         while True:
             if self._catch_up is not None:
                 await self._catch_up.wait(self._hosts)
-            if (taken := self._inbox.take()) is not None:
+            if (arrival := self._inbox.take()) is not None:
                 if self._catch_up is not None:
-                    self._catch_up.note(*taken)
-                return taken
+                    self._catch_up.note(arrival.host, arrival.response)
+                return arrival
             if not self._readers:
                 if self._error is not None:
                     raise self._error
@@ -123,7 +123,7 @@ class MergedStream(Generic[_Response]):
             self._inbox.arrived.clear()
             await self._inbox.arrived.wait()
 
-    def take(self) -> tuple[str, _Response] | None:
+    def take(self) -> Arrival[_Response] | None:
         """Return the next response if there is one; from any thread."""
         return self._inbox.take()
 

@@ -30,7 +30,7 @@ KEEPALIVE_S: Final = 10.0  # a connection that is silent for this long is pinged
 SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
 
 Hosts = str | Collection[str] | None
-"""One host, several, or None or empty for every host that answers."""
+"""One host, several, or None or empty for every host that answers; or what `get_daq_host_status` returns."""
 
 _Response = TypeVar("_Response", bound=Message)
 
@@ -198,6 +198,7 @@ class Nodes:
     ) -> None:
         self.targets = dict(targets)
         self._timeout_s = timeout_s
+        self._by_address = {target.address: host for host, target in targets.items()}
         self._credentials = credentials or LoadedCredentials()
         self._credentials.warn_of_plain({host: target.address for host, target in targets.items()})
         self.valid = HostSet()
@@ -220,9 +221,13 @@ class Nodes:
         nodes, self._open = self._open, {}
         await asyncio.gather(*(node.close() for node in nodes.values()))
 
+    def name_of(self, host: str) -> str:
+        """Return the name of a host that may be given by its address; `host` itself if it is neither."""
+        return host if host in self.targets else self._by_address.get(host, host)
+
     async def ping(self, host: str, timeout_s: float) -> bool:
         """Whether `host` is known and answers within `timeout_s`, be it that it refuses us."""
-        node = self._open.get(host)
+        node = self._open.get(self.name_of(host))
         if node is None:
             return False
         try:
@@ -236,6 +241,7 @@ class Nodes:
 
     async def answers(self, host: str) -> bool:
         """Whether `host` answers now; remembered in `valid`."""
+        host = self.name_of(host)
         answers = await self.ping(host, self.timeout_s)
         (self.valid.add if answers else self.valid.discard)(host)
         return answers
@@ -259,7 +265,9 @@ class Nodes:
         ConfigError
             The argument is not a host name or several.
         """
-        chosen = _names_in(hosts)
+        chosen = list(dict.fromkeys(map(self.name_of, _names_in(hosts))))
+        if hosts and not chosen:  # what get_daq_host_status returned
+            raise HostError(f"No valid daq hosts found: none of {_listed(hosts)} answered")
         for host in chosen:
             if host not in self.targets:
                 raise self._host_error(host, "is not configured")
@@ -297,7 +305,9 @@ def _names_in(hosts: Hosts) -> list[str]:
         return [hosts] if hosts else []
     if hosts is not None and not (isinstance(hosts, Collection) and all(isinstance(h, str) for h in hosts)):
         raise ConfigError(f"hosts={hosts!r} must be a str, a list, tuple or set of str, or None")
-    return list(dict.fromkeys(hosts or ()))
+    if isinstance(hosts, Mapping):
+        return [host for host, answers in hosts.items() if answers]
+    return list(hosts or ())
 
 
 def _listed(hosts: Iterable[str]) -> str:

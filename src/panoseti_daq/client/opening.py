@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress
 from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.image_feed import ImageFeed
-from panoseti_daq.client.images import image_dict, received_frame
-from panoseti_daq.client.latest import LosslessInbox, NewestInbox
+from panoseti_daq.client.images import ImageDict, image_dict
+from panoseti_daq.client.latest import Arrival, LosslessInbox, NewestInbox
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.client.nodes import Node
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.wire.newest import ReceivedFrame, received_frame
 from panoseti_daq.wire.requests import images_request
 
 READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is read then
@@ -72,11 +73,16 @@ def open_blocks(
     return MergedStream(tasks, feeds, LosslessInbox[BlockMessage](READ_AHEAD * len(feeds)), asking)
 
 
-def as_dict(response: pb.StreamImagesResponse, host: str) -> dict[str, Any]:
-    """Return the documented dict of a response."""
-    return image_dict(received_frame(response, host))
+def as_frame(arrival: Arrival[pb.StreamImagesResponse]) -> ReceivedFrame:
+    """Return the frame that arrived."""
+    return received_frame(arrival.response, arrival.host, arrival.arrived_ns)
 
 
-def as_it_is(response: pb.StreamImagesResponse, host: str) -> pb.StreamImagesResponse:
-    """Return the response."""
-    return response
+def as_dict(arrival: Arrival[pb.StreamImagesResponse]) -> ImageDict:
+    """Return the documented dict of what arrived."""
+    return image_dict(as_frame(arrival))
+
+
+def as_it_is(arrival: Arrival[pb.StreamImagesResponse]) -> pb.StreamImagesResponse:
+    """Return the response that arrived."""
+    return arrival.response

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 from panoseti_daq.client.blocks import Progress
+from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import ModuleProduct
@@ -21,7 +22,7 @@ class Iteration(Generic[_T]):
     def __init__(
         self,
         begin: Callable[[], Awaitable[MergedStream[Any]]],
-        convert: Callable[[Any, str], _T],
+        convert: Callable[[Arrival[Any]], _T],
     ) -> None:
         self._begin = begin
         self._convert = convert
@@ -41,24 +42,23 @@ class Iteration(Generic[_T]):
         merged = self._merged or await self.begin()
         while True:
             if self._refused is None:
-                host, response = await merged.receive()
+                arrival = await merged.receive()
                 try:
-                    return self._convert(response, host)
+                    return self._convert(arrival)
                 except PffError as error:
-                    self._refused = host, error
+                    self._refused = arrival.host, error
             (host, why), self._refused = self._refused, None
             if not merged.give_up(host, str(why)):
                 raise PffError(f"{host}: {why}") from why
 
     def take(self) -> _T | None:
         """Return the next image if it is there, without waiting; from any thread."""
-        if self._merged is None or self._refused or (taken := self._merged.take()) is None:
+        if self._merged is None or self._refused or (arrival := self._merged.take()) is None:
             return None
-        host, response = taken
         try:
-            return self._convert(response, host)
+            return self._convert(arrival)
         except PffError as error:
-            self._refused = host, error  # the event loop sees to it
+            self._refused = arrival.host, error  # the event loop sees to it
             return None
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class ImageStream(Generic[_T]):
     def __init__(
         self,
         begin: Callable[[], Awaitable[MergedStream[Any]]],
-        convert: Callable[[Any, str], _T],
+        convert: Callable[[Arrival[Any]], _T],
     ) -> None:
         self._begin = begin
         self._convert = convert
@@ -156,7 +156,7 @@ class BlockStream(ImageStream[_T]):
     def __init__(
         self,
         begin: Callable[[], Awaitable[MergedStream[Any]]],
-        convert: Callable[[Any, str], _T],
+        convert: Callable[[Arrival[Any]], _T],
         progress: Progress,
     ) -> None:
         super().__init__(begin, convert)

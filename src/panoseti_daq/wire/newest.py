@@ -10,6 +10,7 @@ one message, for clients that accept this.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple
 from weakref import ref
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.pff import Frame
+from panoseti_daq.pff import Frame, TimeStatus
 from panoseti_daq.pff.slots import fill_slots
 from panoseti_daq.wire.blocks import as_varint
 from panoseti_daq.wire.image import as_raw, as_struct, read_image
@@ -128,12 +129,15 @@ class Delivery(NamedTuple):
         Frames of that host that server and client dropped so far because this client was slow.
     queued_ns
         From `Frame.detected_unix_ns` until the server handed it to gRPC.
+    arrived_ns
+        When it got here, by `time.monotonic_ns`.
     """
 
     host: str = ""
     sequence: int = 0
     n_dropped: int = 0
     queued_ns: int = 0
+    arrived_ns: int = 0
 
 
 _UNKNOWN: Final = Delivery()
@@ -177,9 +181,32 @@ class ReceivedFrame(Frame):
         """Time from `detected_unix_ns` until the server handed it to gRPC, ns."""
         return self.delivery.queued_ns
 
+    @property
+    def age_s(self) -> float:
+        """How long ago the frame was taken, s, by the server's clock; NaN when no quabo reported a time.
 
-def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFrame:
+        The age at which the server read the frame, the time in its queue, and the time since the frame got here.
+        For servers of the predecessor, which do not say when they read it, by the clock of this machine.
+        """
+        unix_ns, status = self.time
+        if status is TimeStatus.NO_TIME:
+            return math.nan
+        delivery = self.delivery
+        if not (self.detected_unix_ns and delivery.arrived_ns):
+            return (time.time_ns() - unix_ns) / 1e9
+        since_detected_ns = delivery.queued_ns + time.monotonic_ns() - delivery.arrived_ns
+        return (self.detected_unix_ns - unix_ns + since_detected_ns) / 1e9
+
+
+def received_frame(response: pb.StreamImagesResponse, host: str, arrived_ns: int = 0) -> ReceivedFrame:
     """Frame of a response in either encoding.
+
+    Parameters
+    ----------
+    response, host
+        What came, and from where.
+    arrived_ns
+        When it came, by `time.monotonic_ns`; 0 for unknown.
 
     Raises
     ------
@@ -197,5 +224,5 @@ def received_frame(response: pb.StreamImagesResponse, host: str) -> ReceivedFram
         header,
         detected_unix_ns=delivery.detected_unix_ns,
         judged=judged,
-        delivery=Delivery(host, delivery.sequence, delivery.dropped, delivery.queued_us * 1000),
+        delivery=Delivery(host, delivery.sequence, delivery.dropped, delivery.queued_us * 1000, arrived_ns),
     )

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+import math
 import pickle
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +13,8 @@ import pytest
 from support.frames import block_of
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client import RpcError, image_dict, received_frame
-from panoseti_daq.client.images import frame_of_dict
+from panoseti_daq.client import ReceivedFrame, RpcError, image_dict, received_frame, to_json
+from panoseti_daq.client.images import Delivery, frame_of_dict
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, Header, Quality
 
@@ -129,7 +132,7 @@ def test_a_dict_that_is_no_frame_is_a_pff_error(changes: dict[str, object]) -> N
 
 
 def test_a_dict_without_its_header_is_a_pff_error_that_names_it() -> None:
-    image = image_dict(movie())
+    image: dict[str, Any] = dict(image_dict(movie()))
     del image["header"]
     with pytest.raises(PffError, match="header"):
         frame_of_dict(image)
@@ -139,3 +142,37 @@ def test_what_was_found_wrong_with_a_frame_survives_the_dict() -> None:
     frame = movie(tv_sec=0)
     frame = replace(frame, judged=frame.quality | Quality.PACKET_GAP)
     assert frame_of_dict(image_dict(frame)).quality == frame.quality
+
+
+def test_an_image_dict_becomes_json() -> None:
+    image = image_dict(movie())
+    plain = json.loads(to_json(image))
+    assert list(plain) == list(image)
+    assert plain["image_array"] == image["image_array"].tolist()
+    assert plain["header"]["wr_unix_timestamp"] == "1721882092.779007488"
+    assert plain["header"]["pandas_unix_timestamp"] == "2024-07-25T04:34:52.779007488"
+
+
+def test_json_has_null_for_times_that_are_not_known() -> None:
+    header = json.loads(to_json(image_dict(movie(tv_sec=0))))["header"]
+    assert header["time_status"] == "NO_TIME"
+    assert (header["wr_unix_timestamp"], header["pandas_unix_timestamp"]) == (None, None)
+
+
+def received(*, detected_s: float, arrived_s: float, **changes: int) -> ReceivedFrame:
+    """A frame that was read 2 s after it was taken, waited for 1 s in the server, and is here for 0.5 s."""
+    frame, taken_ns = movie(**changes), 1721882092_779007488
+    return ReceivedFrame(
+        *(frame.product, 1, "f.pff", 0, frame.pixels, frame.header),
+        detected_unix_ns=round(detected_s and taken_ns + detected_s * 1e9),
+        delivery=Delivery("daq1", queued_ns=10**9, arrived_ns=round(arrived_s * 1e9)),
+    )
+
+
+def test_the_age_of_a_frame_is_by_the_clock_of_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.monotonic_ns", lambda: 100_500_000_000)
+    monkeypatch.setattr("time.time_ns", lambda: 1721882092_779007488 + 7 * 10**9)
+    assert received(detected_s=2, arrived_s=100).age_s == pytest.approx(3.5)
+    assert received(detected_s=0, arrived_s=100).age_s == pytest.approx(7)  # the predecessor does not tell
+    assert math.isnan(received(detected_s=2, arrived_s=100, tv_sec=0).age_s)
+    assert "f.pff#0 from daq1>" in repr(received(detected_s=2, arrived_s=100))

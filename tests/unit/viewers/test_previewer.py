@@ -14,7 +14,7 @@ import pytest
 from support.frames import block_of
 from support.qt import application
 
-from panoseti_daq.client import image_dict
+from panoseti_daq.client import ImageDict, image_dict
 from panoseti_daq.errors import PffError, ViewerError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.previewer import PanoImagePreviewer, PulseHeightDistribution
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["application"]
 
 
-def image(product: DataProduct = DataProduct.IMG16, module_id: int = 7) -> dict[str, Any]:
+def image(product: DataProduct = DataProduct.IMG16, module_id: int = 7) -> ImageDict:
     (frame,) = block_of(product, module_id=module_id)
     return image_dict(frame)
 
