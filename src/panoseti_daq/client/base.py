@@ -11,8 +11,7 @@ from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.nodes import Nodes
 from panoseti_daq.config.files import ConfigSource
-from panoseti_daq.config.nodes import DEFAULT_PORT, Target, head_node_of, target_at, targets_of
-from panoseti_daq.errors import ConfigError
+from panoseti_daq.config.nodes import DEFAULT_PORT, Target, head_node_of, target_at, targets_at, targets_of
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -43,17 +42,29 @@ class ClientBase:
         elif host is not None:
             targets = [target_at(host, port)]
         else:
-            targets = targets_of(daq_config, network_config).values()
+            try:
+                targets = targets_of(daq_config, network_config).values()
+            except FileNotFoundError as error:
+                if isinstance(daq_config, str) and not daq_config.endswith((".json", ".toml")):
+                    write = f"{type(self).__name__}.connect({daq_config!r})"
+                    raise FileNotFoundError(f"{error}; if it is a host, write {write}") from None
+                raise
         self._set_up(targets, log_level, credentials, timeout)
 
     @classmethod
-    def connect(cls, *hosts: str, credentials: Credentials | None = None, timeout: float | None = None) -> Self:
+    def connect(
+        cls,
+        *hosts: str | int | Iterable[str],
+        credentials: Credentials | None = None,
+        timeout: float | None = None,
+    ) -> Self:
         """Client of these hosts, without configuration files.
 
         Parameters
         ----------
         *hosts
-            ``host``, ``host:port``, ``[v6]:port`` or ``unix:///path``.
+            ``host``, ``host:port``, ``[v6]:port`` or ``unix:///path``; lists of them; a number is the port of the
+            host before it.
         credentials
             Token and certificates; None for those of the environment.
         timeout
@@ -69,10 +80,8 @@ class ClientBase:
         ...     async for image in stream:
         ...         print(image["module_id"], image["image_array"].mean())
         """
-        if not hosts:
-            raise ConfigError("connect needs at least one host")
         client = cls.__new__(cls)
-        client._set_up(map(target_at, hosts), credentials=credentials, timeout_s=timeout)
+        client._set_up(targets_at(hosts), credentials=credentials, timeout_s=timeout)
         return client
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,6 +68,30 @@ def _is_ipv6(text: str) -> bool:
         return bool(ipaddress.IPv6Address(text))
     except ValueError:
         return False
+
+
+def targets_at(hosts: Iterable[str | int | Iterable[str]]) -> list[Target]:
+    """Return the targets of hosts, of lists of hosts, and of hosts with a port behind them.
+
+    Raises
+    ------
+    ConfigError
+        There is no host, or one is not a name.
+    """
+    targets: list[Target] = []
+    for host in hosts:
+        match host:
+            case str():
+                targets.append(target_at(host))
+            case int() if targets:
+                targets[-1] = target_at(targets[-1].host, host)
+            case Iterable():
+                targets += targets_at(host)
+            case _:
+                raise ConfigError(f"invalid host: {host!r}; allowed: a name, a list of names, a name and a port")
+    if not targets:
+        raise ConfigError("connect needs at least one host")
+    return targets
 
 
 def is_local(host: str) -> bool:

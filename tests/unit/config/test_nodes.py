@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from panoseti_daq.config.nodes import address_of, head_node_of, targets_of
+from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.config.nodes import address_of, head_node_of, targets_at, targets_of
 from panoseti_daq.errors import ConfigError
 
 
@@ -155,3 +156,29 @@ def test_a_file_that_is_not_a_json_object_is_a_value_error(tmp_path: Path, text:
     (tmp_path / "daq_config.json").write_text(text)
     with pytest.raises(ConfigError, match="daq_config"):
         targets_of(tmp_path / "daq_config.json")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "addresses"),
+    [
+        (("a", "b:50052"), ["a:50051", "b:50052"]),
+        ((["a", "b"],), ["a:50051", "b:50051"]),
+        (("a", 50053), ["a:50053"]),
+        (("a", 50053, ("b",), "::1", 50054), ["a:50053", "b:50051", "[::1]:50054"]),
+    ],
+)
+def test_hosts_may_be_names_lists_and_names_with_a_port(hosts: tuple[Any, ...], addresses: list[str]) -> None:
+    assert [target.address for target in targets_at(hosts)] == addresses
+
+
+@pytest.mark.parametrize("hosts", [(50051,), (None,), ([], 50051)])
+def test_what_is_no_host_is_refused_with_what_is_allowed(hosts: tuple[Any, ...]) -> None:
+    with pytest.raises(ConfigError, match="invalid host: .*; allowed: a name|at least one host"):
+        targets_at(hosts)
+
+
+def test_a_host_in_place_of_a_configuration_says_what_to_write() -> None:
+    with pytest.raises(FileNotFoundError, match=r"if it is a host, write AioDaqDataClient.connect\('daq1'\)"):
+        AioDaqDataClient("daq1")
+    with pytest.raises(FileNotFoundError, match=r"daq_config.json' does not exist$"):
+        AioDaqDataClient("/nowhere/daq_config.json")
