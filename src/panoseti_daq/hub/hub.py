@@ -112,9 +112,9 @@ class Hub:
     def _is_over(self, block: FrameBlock) -> bool:
         """Whether a block is of a run that another one replaced; when it replaces one, what was shown is void."""
         run, generation = self._runs.get(block.module_id, ("", -1))
-        if not block.run or block.generation <= generation:
+        if not block.run or block._generation <= generation:
             return bool(block.run) and block.run != run
-        self._runs[block.module_id] = block.run, block.generation
+        self._runs[block.module_id] = block.run, block._generation
         if run and block.run != run:
             for key in [key for key in self.keys if key.module_id == block.module_id]:
                 self._past[key] = self.keys.pop(key)
