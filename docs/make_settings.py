@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from panoseti_daq.cli.main import LazyGroup
+from panoseti_daq.client.credentials import VARIABLES
+from panoseti_daq.config.environment import variable_of
 from panoseti_daq.config.keys import SETTINGS, Setting
 from panoseti_daq.config.settings import ServerSettings, table_of
 
@@ -34,7 +37,47 @@ key = "server.key"
 ```
 """
 
-HEAD = "| key | option | default | allowed | meaning |\n|---|---|---|---|---|"
+HEAD = "| key | option | variable | default | allowed | meaning |\n|---|---|---|---|---|---|"
+
+NAMES = """\
+## Names in scripts, commands and variables
+
+One thing has one name. An option is the Python argument, or the key of the setting, with dashes, without its unit
+and in the singular: a list is given option by option, numbers also as `--module-id 0-3` or `--module-id 224,225`.
+The key as it is works, too (`--data-roots`, `--update-interval-seconds`). Former names work for one more version,
+with a note. Variables hold for every client, scripts included.
+
+| option | argument | of | variable | commands |
+|---|---|---|---|---|"""
+
+# Argument of each shared option, and whose it is; a test compares them with the signatures.
+ARGUMENTS = {
+    "--host": ("hosts", "connect, stream_images"),
+    "--daq-config": ("daq_config", "AioDaqDataClient"),
+    "--network-config": ("network_config", "AioDaqDataClient"),
+    "--log-level": ("log_level", "AioDaqDataClient"),
+    "--timeout": ("timeout", "connect, ping, get_status, init_hp_io"),
+    "--wait": ("", "before streams"),
+    "--module-id": ("module_ids", "stream_images, Selection.of"),
+    "--product": ("products", "Selection.of"),
+    "--quabo": ("quabos", "Selection.of"),
+    "--movie": ("stream_movie_data", "stream_images"),
+    "--pulse-height": ("stream_pulse_height_data", "stream_images"),
+    "--update-interval": ("update_interval_seconds", "stream_images"),
+    "--refresh-period": ("", "redraws of a display"),
+    "--count": ("", ""),
+    "--duration": ("", ""),
+    "--token-file": ("token_file", "Credentials"),
+    "--tls": ("tls", "Credentials"),
+    "--tls-ca": ("tls_ca", "Credentials"),
+    "--tls-certificate": ("tls_certificate", "Credentials"),
+    "--tls-key": ("tls_key", "Credentials"),
+    "--tls-server-name": ("tls_server_name", "Credentials"),
+}
+COMMANDS = (
+    *("stream", "snapshot", "record", "plot view", "plot term", "hosts", "ping", "reflect", "init", "status"),
+    *("serve", "simulate", "demo"),
+)
 
 
 def page() -> str:
@@ -52,7 +95,31 @@ def page() -> str:
             variables = f"`{settings[0].variable}` and so on"
             parts.append(f"In a file inside a table `[{name}]`; the variables are {variables}.\n")
         parts.append(_table(settings))
-    return "\n".join(parts)
+    return "\n".join([*parts, NAMES, *_names(), ""])
+
+
+def _names() -> Iterator[str]:
+    """Rows of the options that commands share."""
+    options = {command: options_of(command) for command in COMMANDS}
+    clients = set.intersection(
+        *(options[command] for command in ("stream", "plot view", "hosts", "init", "status"))
+    )
+    for option, (argument, of) in ARGUMENTS.items():
+        having = [command for command in COMMANDS if option in options[command]]
+        shown = "all that talk to servers" if option in clients and option != "--log-level" else ", ".join(having)
+        shown = "all" if having == list(COMMANDS) else shown
+        variable = variable_of([VARIABLES[argument]]) if of == "Credentials" else ""
+        cells = (f"`{option}`", argument and f"`{argument}`", of, variable and f"`{variable}`", shown)
+        yield f"| {' | '.join(cells)} |"
+
+
+def options_of(command: str) -> set[str]:
+    """Return the options of a command of panoseti-daq."""
+    name, _, viewer = command.partition(" ")
+    found = LazyGroup(name="panoseti-daq").get_command(None, name)
+    if viewer:
+        found = found.get_command(None, viewer)
+    return {option for parameter in found.params for option in parameter.opts}
 
 
 def _table(settings: Iterable[Setting]) -> str:
@@ -60,7 +127,8 @@ def _table(settings: Iterable[Setting]) -> str:
 
 
 def _row(setting: Setting) -> str:
-    cells = (f"`{setting.key}`", f"`{setting.option}`", setting.default, setting.allowed, setting.help)
+    names = (f"`{setting.key}`", f"`{setting.option}`", f"`{setting.variable}`")
+    cells = (*names, setting.default, setting.allowed, setting.help)
     return f"| {' | '.join(cells)} |"
 
 

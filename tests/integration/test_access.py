@@ -329,7 +329,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 
 def test_commands_take_the_token_from_a_file(guarded: Guarded) -> None:
-    stream = ("stream", "--host", guarded.address, "--json", "--count", 1, "--refresh-period", 0)
+    stream = ("stream", "--host", guarded.address, "--json", "--count", 1, "--update-interval", 0)
     result = run_command(*stream, "--token-file", guarded.read_file)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["module_id"] == 224
@@ -348,7 +348,7 @@ def test_every_command_that_asks_servers_takes_the_token(arguments: tuple[str, .
 
 def test_record_takes_the_token(guarded: Guarded, tmp_path: Path) -> None:
     result = run_command(
-        "record", tmp_path / "out", "--host", guarded.address, "--frames", 1, "--token-file", guarded.read_file
+        "record", tmp_path / "out", "--host", guarded.address, "--count", 1, "--token-file", guarded.read_file
     )
     assert result.returncode == 0, result.stderr
 

@@ -207,7 +207,7 @@ def test_record_writes_byte_equal_files(tmp_path: Path) -> None:
         recorder.write(DataProduct.IMG16, 300)
         recorder.write(DataProduct.PH256, 40)
         with serving_process("--data-dir", source, "--run-probe", "none") as (_, address):
-            arguments = ("record", out, "--host", address, "--from-start", "--frames", 340, "--min-free-gb", 0)
+            arguments = ("record", out, "--host", address, "--from-start", "--count", 340, "--min-free-gb", 0)
             result = run_command(*arguments)
     assert result.returncode == 0, result.stderr
     assert "recorded 340 frames" in result.stderr

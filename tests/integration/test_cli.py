@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
+from struct import unpack
 
+import numpy as np
 import pytest
 from support.patience import PATIENCE_S
 from support.rig import RUN, command, recording, run_command, serving_process, started
@@ -24,7 +27,7 @@ def test_the_path_of_the_readme_from_writer_to_json_lines(tmp_path: Path) -> Non
         while not (tmp_path / "run" / "daq_run_name").exists():
             time.sleep(0.01)
         with serving_process("--data-dir", tmp_path / "run", "--run-probe", "none") as (_, address):
-            result = run_command("stream", "--host", address, "--json", "--count", 20, "--refresh-period", 0)
+            result = run_command("stream", "--host", address, "--json", "--count", 20, "--update-interval", 0)
     assert result.returncode == 0, result.stderr
     images = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(images) == 20
@@ -55,7 +58,7 @@ def test_only_the_product_and_the_quabo_that_are_asked_for_are_streamed_and_reco
         options = ("--product", "ph256", "--quabo", 1, "--quabo", 2)
         with serving_process("--data-dir", data_dir, "--run-probe", "none") as (_, address):
             streamed = run_command("stream", "--host", address, "--json", "--count", 2, *options)
-            recorded = run_command("record", out_dir, "--host", address, "--from-start", "--frames", 4, *options)
+            recorded = run_command("record", out_dir, "--host", address, "--from-start", "--count", 4, *options)
     assert (streamed.returncode, recorded.returncode) == (0, 0), streamed.stderr + recorded.stderr
     images = [json.loads(line) for line in streamed.stdout.splitlines()]
     assert {(image["product"], image["header"]["quabo_num"]) for image in images} == {("ph256", 1), ("ph256", 2)}
@@ -75,7 +78,7 @@ def test_serve_ends_with_0_on_signals(number: signal.Signals) -> None:
 def test_serve_ends_its_streams_when_it_is_stopped(tmp_path: Path) -> None:
     with serving_process("--simulate") as (server, address):
         client = subprocess.Popen(
-            command("stream", "--host", address, "--json", "--refresh-period", 0),
+            command("stream", "--host", address, "--json", "--update-interval", 0),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -134,6 +137,36 @@ def test_simulate_leaves_what_it_wrote_or_cleans_up(tmp_path: Path) -> None:
     assert len(open_file(next(data_dir.rglob("*dp_img16*")))) > 3, files
     assert run_command("simulate", tmp_path / "other", "--duration", 0.3, "--clean").returncode == 0
     assert not (tmp_path / "other").exists()
+
+
+def test_snapshot_saves_the_newest_image_of_every_key(tmp_path: Path) -> None:
+    with recording(tmp_path / "data") as recorder:
+        recorder.write(DataProduct.PH256)
+        recorder.write(DataProduct.IMG16, 3)
+        with serving_process("--data-dir", tmp_path / "data", "--run-probe", "none") as (_, address):
+            out = tmp_path / "out"
+            shot = run_command("snapshot", out, "--host", address, "--png", "--npy", "--json")
+            assert shot.returncode == 0, shot.stderr
+            [img16, ph256] = map(json.loads, shot.stdout.splitlines())
+            assert (img16["frame_number"], ph256["type"]) == (2, "PULSE_HEIGHT")
+            files = {path.name: path.read_bytes() for path in out.iterdir()}
+            quabo = int(ph256["header"]["quabo_num"])
+            keys = ("module_1.img16", f"module_1.ph256_q{quabo}")
+            assert files.keys() == {f"{key}.{kind}" for key in keys for kind in ("png", "npy")}
+            assert np.load(out / f"{keys[0]}.npy").tolist() == img16["image_array"]
+            assert gray_of(files[f"{keys[1]}.png"]) == (256, 256, {0, 255})
+            assert run_command("snapshot", "--host", address).returncode == 2
+            none = run_command("snapshot", "--host", address, "--json", "--module-id", 9, "--wait", 0.1)
+            assert (none.returncode, none.stdout) == (1, "")
+
+
+def gray_of(png: bytes) -> tuple[int, int, set[int]]:
+    """Width, height, least and largest value of a gray PNG without filters."""
+    width, height, *form = unpack(">IIBBBBB", png[16:29])
+    assert (png[:8], form) == (b"\x89PNG\r\n\x1a\n", [8, 0, 0, 0, 0])
+    rows = zlib.decompress(png[41 : 41 + unpack(">I", png[33:37])[0]])
+    pixels = [rows[i * (width + 1) + 1 : (i + 1) * (width + 1)] for i in range(height)]
+    return width, height, {min(map(min, pixels)), max(map(max, pixels))}
 
 
 def test_pff_info_tells_what_a_run_holds(tmp_path: Path) -> None:

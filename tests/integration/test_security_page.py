@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from panoseti_daq.client.credentials import _VARIABLES
+from panoseti_daq.client.credentials import VARIABLES
 from panoseti_daq.config.environment import CLIENT_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
@@ -61,8 +61,8 @@ def test_the_commands_of_the_page_run_one_after_the_other(tmp_path: Path) -> Non
 
 
 def test_the_page_has_every_variable_and_option_of_a_client() -> None:
-    assert set(_VARIABLES.values()) == CLIENT_KEYS
-    for field, key in _VARIABLES.items():
+    assert set(VARIABLES.values()) == CLIENT_KEYS
+    for field, key in VARIABLES.items():
         assert f"`PANOSETI_DAQ_{key.upper()}`" in PAGE.replace("` (1 or 0)", "`")
         if field != "token":
             assert f"`--{field.replace('_', '-')}`" in PAGE

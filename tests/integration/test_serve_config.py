@@ -120,7 +120,7 @@ def test_serve_takes_the_file_from_the_variable_and_beats_it_with_options(
     monkeypatch.setenv("PANOSETI_DAQ_CONFIG", str(file))
     monkeypatch.setenv("PANOSETI_DAQ_SIMULATE_DAQ_CFG__MOVIE_TYPE", "img8")
     with serving_process("--init-from-default") as (_, address):
-        result = run_command("stream", "--host", address, "--json", "--count", 1, "--refresh-period", 0)
+        result = run_command("stream", "--host", address, "--json", "--count", 1, "--update-interval", 0)
     assert result.returncode == 0, result.stderr
     image = json.loads(result.stdout)
     assert (image["module_id"], image["product"]) == (9, "img8")
@@ -135,7 +135,7 @@ def test_the_predecessors_larger_minimum_interval_does_not_refuse_simulate(tmp_p
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--max-streams", 0], "--max-streams: 0 is out of range; allowed: an integer, 1 or more"),
+        (["--max-concurrent-rpcs", 0], "--max-concurrent-rpcs: 0 is out of range; allowed: an integer, 1 or more"),
         (["--polling-interval", "nan"], "--polling-interval: nan is not a finite number; allowed: a number of"),
         (["--shutdown-grace-period", -1], "--shutdown-grace-period: -1.0 is out of range; allowed: a number of"),
         (["--stalled-client-timeout", 0], "--stalled-client-timeout: 0.0 is out of range; allowed: a number of"),

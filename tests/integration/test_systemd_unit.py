@@ -59,11 +59,11 @@ def listening(address: str) -> Iterator[socket.socket]:
 
 
 def test_the_unit_names_user_command_and_what_happens_when_it_ends(tmp_path: Path) -> None:
-    unit = unit_of("--data-dir", tmp_path, "--host", "0.0.0.0", "--max-streams", 7)
+    unit = unit_of("--data-dir", tmp_path, "--host", "0.0.0.0", "--max-concurrent-rpcs", 7)
     assert unit["Service.User"] == ["panoseti"]
     assert words_of(unit["Service.ExecStart"][0]) == [
         *(sys.executable, "-m", "panoseti_daq", "serve"),
-        *("--host", "0.0.0.0", "--data-dir", str(tmp_path), "--max-streams", "7"),
+        *("--host", "0.0.0.0", "--data-dir", str(tmp_path), "--max-concurrent-rpcs", "7"),
     ]
     assert unit["Service.Type"] == ["notify"]
     assert unit["Service.Restart"] == ["always"]
@@ -76,9 +76,14 @@ def test_relative_paths_of_the_command_are_absolute_in_the_unit(tmp_path: Path) 
     file = tmp_path / "server.toml"
     file.write_text('run_probe = "growth"\nshutdown_grace_period = 20\n')
     relative = os.path.relpath(file)
-    unit = unit_of("--config", relative, "--hp-io-config", "hp_io_config_lick.json")
+    unit = unit_of("--config", relative, "--default-hp-io-config", "hp_io_config_lick.json")
     words = words_of(unit["Service.ExecStart"][0])
-    assert words[4:] == ["--config", str(Path.cwd() / relative), "--hp-io-config", "hp_io_config_lick.json"]
+    assert words[4:] == [
+        "--config",
+        str(Path.cwd() / relative),
+        "--default-hp-io-config",
+        "hp_io_config_lick.json",
+    ]
     assert int(unit["Service.TimeoutStopSec"][0]) > 20
 
 

@@ -37,7 +37,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[DataProduct, Path
                 "--host",
                 address,
                 "--from-start",
-                "--frames",
+                "--count",
                 n_frames,
                 "--min-free-gb",
                 0,

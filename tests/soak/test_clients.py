@@ -54,7 +54,7 @@ def settled(pid: int, at_most: Counts) -> Counts:
 
 def test_clients_that_are_killed_give_everything_back(tmp_path: Path) -> None:
     n_each = N_VANISHING // N_PROCESSES
-    options = ("--max-streams", N_VANISHING, "--log-level", "warning")
+    options = ("--max-concurrent-rpcs", N_VANISHING, "--log-level", "warning")
     with recording(tmp_path / "data") as recorder:
         recorder.write(IMG16, 50)
         with running_server(tmp_path / "data", tmp_path / "log", *options) as (server, address):
@@ -143,7 +143,7 @@ def p99_ms(seen: list[dict[str, Any]]) -> float:
 
 async def test_fast_clients_get_their_frames_beside_stalled_ones(tmp_path: Path) -> None:
     """Each of the fast ones gets the last frame; how late the frames are is measured, alone and beside."""
-    options = ("--max-streams", 200, "--stalled-client-timeout", 3600, "--log-level", "warning")
+    options = ("--max-concurrent-rpcs", 200, "--stalled-client-timeout", 3600, "--log-level", "warning")
     alone, beside, n_dropped = [], [], []
     with recording(tmp_path / "data") as recorder:
         recorder.write(IMG16)

@@ -174,7 +174,7 @@ def test_a_data_directory_that_is_read_only_is_followed(tmp_path: Path) -> None:
         with running_server(disk, tmp_path / "log") as (server, address):
             wait_for_newest(address, recorder, IMG16)
             assert "Read-only file system" in one_line(run("simulate", disk, "--duration", 1))
-            done = run("record", disk / "out", "--host", address, "--frames", 1)
+            done = run("record", disk / "out", "--host", address, "--count", 1)
             assert "Read-only file system" in one_line(done)
             assert "Traceback" not in server.said
 

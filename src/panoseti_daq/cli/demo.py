@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
 
 from panoseti_daq.cli.live import LiveTable
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, finite_option
+from panoseti_daq.cli.options import DurationOption, LogLevelOption
 from panoseti_daq.client import AioDaqDataClient, Credentials
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.config.hp_io import HpIoConfig
@@ -27,7 +26,7 @@ _WINDOW_REFRESH_S = 0.1
 
 
 def demo(
-    duration: Annotated[float | None, finite_option(min=0, help="End after N seconds.")] = None,
+    duration: DurationOption = None,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Show simulated images live, without hardware or network: in a window, else in the terminal, else a table.
@@ -56,15 +55,11 @@ def _can_open_windows() -> bool:
 
 
 def _in_window(address: str, duration_s: float | None) -> None:
-    from PySide6.QtCore import QTimer  # an optional dependency
-
-    app = qt.application()
-    if duration_s is not None:
-        QTimer.singleShot(round(duration_s * 1000), app.quit)
     show(
         [(view.SPEC, {})],
         lambda: AioDaqDataClient.connect(address, credentials=Credentials()),
         refresh_period_s=_WINDOW_REFRESH_S,
+        duration_s=duration_s,
     )
 
 

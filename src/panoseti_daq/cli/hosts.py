@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.cli.options import with_options
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import LogLevelOption, with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import print_table
 from panoseti_daq.client import AioDaqDataClient, RpcError
@@ -19,8 +20,9 @@ from panoseti_daq.printable import printable
 
 
 @with_options(SERVERS)
-def list_hosts(servers: Servers) -> None:
+def list_hosts(servers: Servers, log_level: LogLevelOption = LogLevel.WARNING) -> None:
     """Show every DAQ node: whether it answers, and what it follows."""
+    log_to_stderr(log_level)
 
     async def ask() -> list[tuple[str, bool, str]]:
         async with servers.client() as client:
@@ -53,10 +55,9 @@ def _follows(status: pb.StatusResponse) -> str:
 
 
 @with_options(SERVERS)
-def ping(
-    servers: Servers,
-) -> None:
+def ping(servers: Servers, log_level: LogLevelOption = LogLevel.WARNING) -> None:
     """Check whether servers answer."""
+    log_to_stderr(log_level)
 
     async def ping_all() -> int:
         n_answers = 0
@@ -84,8 +85,9 @@ async def _reason(client: AioDaqDataClient, host: str) -> str:
 
 
 @with_options(SERVERS)
-def reflect(servers: Servers) -> None:
+def reflect(servers: Servers, log_level: LogLevelOption = LogLevel.WARNING) -> None:
     """List the services and calls of servers."""
+    log_to_stderr(log_level)
 
     async def ask() -> str:
         async with servers.client() as client:

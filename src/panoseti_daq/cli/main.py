@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "simulate": ("simulate:simulate", "Write simulated or recorded frames the way Hashpipe does, until Ctrl-C."),
     "demo": ("demo:demo", "Show simulated images live, without hardware or network."),
     "stream": ("stream:stream", "Show the newest images of servers, as a live table or as JSON lines."),
+    "snapshot": ("snapshot:snapshot", "Save the newest image of every key: as PNG, as NumPy array, or as JSON."),
     "record": ("record:record", "Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."),
     "convert": ("convert:convert", "Convert a recorded run to Zarr, or its headers to Parquet."),
     "hosts": ("hosts:list_hosts", "Show every DAQ node: whether it answers, and what it follows."),

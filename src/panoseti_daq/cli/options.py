@@ -5,15 +5,60 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, Final, Self, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperCommand
+from typer.models import OptionInfo
 
 from panoseti_daq.cli.logs import LogFormat, LogLevel
 from panoseti_daq.pff.product import MAX_MODULE_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """Former name of an option, beside ``typer.Option`` in its annotation; it works with a note on stderr."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """Another name of an option that is as good, beside ``typer.Option`` in its annotation."""
+
+    name: str
+
+
+class Command(TyperCommand):
+    """Command whose options may also be given by other names.
+
+    Attributes
+    ----------
+    former
+        Option of each former name.
+    also
+        Option of each other name that is as good.
+    """
+
+    former: Mapping[str, str] = {}
+    also: Mapping[str, str] = {}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments after what is written otherwise was rewritten."""
+        end = args.index("--") if "--" in args else len(args)
+        return super().parse_args(ctx, [*self._as_declared(args[:end]), *args[end:]])
+
+    def _as_declared(self, args: list[str]) -> Iterator[str]:
+        for arg in args:
+            name, equals, value = arg.partition("=") if arg.startswith("--") else (arg, "", "")
+            if name in self.former:
+                typer.echo(f"panoseti-daq: {name} is now called {self.former[name]}", err=True)
+            name = self.former.get(name) or self.also.get(name, name)
+            yield f"{name}{equals}{value}"
+
 
 LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="Least level to log to stderr.")]
 LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Text lines, or one JSON object a line.")]
@@ -56,6 +101,17 @@ def _flat(given: list[list[int]] | None) -> list[int] | None:
 
 
 ModuleIdOption = Annotated[list[int] | None, module_option("Only this module")]
+WaitOption = Annotated[
+    float, finite_option("--wait", min=0, help="Seconds to wait for the first server that answers.")
+]
+UpdateIntervalOption = Annotated[
+    float,
+    finite_option("--update-interval", min=0, help="Least seconds between two images of one module and product."),
+]
+RefreshPeriodOption = Annotated[
+    float, finite_option("--refresh-period", min=0.02, help="Seconds between two redraws.")
+]
+DurationOption = Annotated[float | None, finite_option("--duration", min=0, help="End after N seconds.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +164,9 @@ class OptionGroup:
         return cls(argument, tuple(parameters), make)
 
 
-def option_parameter(name: str, kind: Any, option: Any, *, default: Any = None) -> inspect.Parameter:
+def option_parameter(
+    name: str, kind: Any, option: Any, *more: Former | Also, default: Any = None
+) -> inspect.Parameter:
     """Return a parameter for typer.
 
     Parameters
@@ -119,6 +177,8 @@ def option_parameter(name: str, kind: Any, option: Any, *, default: Any = None) 
         Type of the value; a tuple becomes a repeatable option.
     option
         ``typer.Option(...)``.
+    *more
+        Other names of the option.
     default
         Of the value; None, and that of a repeatable option, for nothing given.
     """
@@ -127,7 +187,7 @@ def option_parameter(name: str, kind: Any, option: Any, *, default: Any = None) 
     elif default is None and type(None) not in get_args(kind):
         kind = kind | None
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[(kind, option, *more)]
     )
 
 
@@ -162,7 +222,26 @@ def as_command(name: str, command: Callable[..., None] | typer.Typer, **settings
         app = command
     else:
         app = typer.Typer(rich_markup_mode=None, add_completion=False)
-        app.command(name, **settings)(command)
+        app.command(name, **{"cls": Command, **settings})(command)
     made = typer.main.get_command(app)
     made.name = name
+    if isinstance(made, Command):
+        _learn_names(made, command)
     return made
+
+
+def _learn_names(made: Command, command: Any) -> None:
+    """Tell a command which other names its options have."""
+    names: dict[type[Former | Also], dict[str, str]] = {Former: {}, Also: {}}
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        metadata = getattr(parameter.annotation, "__metadata__", ())
+        for declared in (one for one in metadata if isinstance(one, OptionInfo)):
+            given = (declared.default, *(declared.param_decls or ()))  # in Annotated the first name is the default
+            derived = f"--{parameter.name}".replace("_", "-")
+            option = next((name for name in given if isinstance(name, str) and name.startswith("--")), derived)
+            yes, _, no = option.partition("/")
+            for other in (one for one in metadata if isinstance(one, Former | Also)):
+                names[type(other)][other.name] = yes
+                if no:
+                    names[type(other)][other.name.replace("--", "--no-", 1)] = no
+    made.former, made.also = names[Former], names[Also]

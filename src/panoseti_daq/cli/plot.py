@@ -13,7 +13,15 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, OptionGroup, as_command, finite_option, with_options
+from panoseti_daq.cli.options import (
+    DurationOption,
+    LogLevelOption,
+    OptionGroup,
+    RefreshPeriodOption,
+    as_command,
+    finite_option,
+    with_options,
+)
 from panoseti_daq.cli.selected import FRAMES
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import print_table
@@ -27,10 +35,6 @@ from panoseti_daq.viewers.show import Screenshot, show
 from panoseti_daq.viewers.text import terminal
 
 _log = logging.getLogger(__name__)
-
-RefreshPeriodOption = Annotated[
-    float, finite_option("--refresh-period", min=0.02, help="Seconds between two redraws.")
-]
 
 
 class PlotGroup(TyperGroup):
@@ -113,6 +117,7 @@ def _in_window(
     spec: ViewerSpec,
     selection: Selection,
     refresh_period: RefreshPeriodOption = 1.0,
+    duration: DurationOption = None,
     snapshot: Annotated[
         Path | None, typer.Option(help="Write one picture to this PNG file, without a display, and exit.")
     ] = None,
@@ -129,6 +134,7 @@ def _in_window(
         hosts=servers.host or (),
         selection=selection,
         refresh_period_s=refresh_period,
+        duration_s=duration,
         snapshot=None if snapshot is None else Screenshot(snapshot, after),
     )
 
@@ -137,7 +143,7 @@ def _in_terminal(
     spec: ViewerSpec,
     selection: Selection,
     refresh_period: RefreshPeriodOption = 0.2,
-    duration: Annotated[float | None, finite_option(min=0, help="End after N seconds.")] = None,
+    duration: DurationOption = None,
     *,
     options: dict[str, Any],
     servers: Servers,

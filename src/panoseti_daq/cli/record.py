@@ -14,7 +14,14 @@ from typing import Annotated, Final
 import typer
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, finite_option, with_options
+from panoseti_daq.cli.options import (
+    DurationOption,
+    Former,
+    LogLevelOption,
+    WaitOption,
+    finite_option,
+    with_options,
+)
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
 from panoseti_daq.client import ReceivedBlock
@@ -38,15 +45,17 @@ def record(
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin with the first frame of the run.")
     ] = False,
-    duration: Annotated[float | None, finite_option(min=0, help="End after N seconds.")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="End after at least N frames.")] = None,
+    duration: DurationOption = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="End after at least N frames."), Former("--frames")
+    ] = None,
     min_free_gb: Annotated[
         float, finite_option(min=0, help="Stop before the free space of the disk falls below this.")
     ] = 1.0,
     output_format: Annotated[
         RecordFormat, typer.Option("--format", help="zarr: convert behind the recording, to OUT_DIR/RUN/L0.")
     ] = RecordFormat.PFF,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the first server that answers.")] = 5.0,
+    wait: WaitOption = 5.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -67,7 +76,7 @@ def record(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(duration) as end:
                     _end_on_sigterm(end)
-                    await _write_all(blocks, recorder, frames)
+                    await _write_all(blocks, recorder, count)
             missing.check()
 
     log_to_stderr(log_level)

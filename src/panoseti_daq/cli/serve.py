@@ -14,6 +14,8 @@ import typer
 from panoseti_daq.allocator import share_arenas
 from panoseti_daq.cli.logs import LogFormat, LogLevel, log_to_stderr
 from panoseti_daq.cli.options import (
+    Also,
+    Former,
     LogFormatOption,
     LogLevelOption,
     ModuleIdOption,
@@ -47,8 +49,9 @@ class Follow:
         float | None, typer.Option(help="Speed of --replay, 1 as recorded; 0: as fast as possible. [default: 1]")
     ] = None
     module_id: ModuleIdOption = None
-    update_interval_seconds: Annotated[
+    update_interval: Annotated[
         float | None,
+        Also("--update-interval-seconds"),
         typer.Option(
             help="Least time between two frames of one module and product, for any client. [default: as allowed]"
         ),
@@ -64,7 +67,7 @@ class Follow:
         """Return what to follow; None for nothing."""
         if self.data_dir is None and not self.simulate and self.replay is None:
             return None
-        interval_s = self.update_interval_seconds
+        interval_s = self.update_interval
         return HpIoConfig(
             str(self.data_dir.absolute()) if self.data_dir else "",
             settings.limits.min_hp_io_update_interval_seconds if interval_s is None else interval_s,
@@ -81,7 +84,10 @@ def _parameter(name: str, setting: Setting) -> Any:
     kind = setting.value_type
     help_text = f"{setting.help.removesuffix('.')}{'; repeatable' if setting.is_list else ''}."
     names = f"{option}/--no-{option.removeprefix('--')}" if kind is bool else option
-    return option_parameter(name, kind, typer.Option(names, help=f"{help_text} [default: {setting.default}]"))
+    declared = typer.Option(names, help=f"{help_text} [default: {setting.default}]")
+    others = [Also("--" + setting.key.replace("_", "-"))] if "." not in setting.key else []
+    former = [Former(setting.former_option)] if setting.former_option else []
+    return option_parameter(name, kind, declared, *others, *former)
 
 
 def nested(**values: Any) -> dict[str, Any]:

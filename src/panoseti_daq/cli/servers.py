@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from panoseti_daq.cli.options import OptionGroup, finite_option
+from panoseti_daq.cli.options import Also, OptionGroup, finite_option
 from panoseti_daq.client import AioDaqDataClient, Credentials, HostChange
 from panoseti_daq.config.nodes import address_of
 from panoseti_daq.errors import ConfigError, HostError
@@ -27,9 +27,10 @@ class Servers:
     daq_config: Annotated[
         Path | None, typer.Option("--daq-config", help="daq_config.json with the DAQ nodes.", show_default=False)
     ] = None
-    net_config: Annotated[
+    network_config: Annotated[
         Path | None,
-        typer.Option("--net-config", help="network_config.json, for nodes behind a gateway.", show_default=False),
+        typer.Option(help="network_config.json, for nodes behind a gateway.", show_default=False),
+        Also("--net-config"),
     ] = None
     timeout: Annotated[
         float | None,
@@ -62,7 +63,7 @@ class Servers:
     ] = False
 
     def __post_init__(self) -> None:
-        if self.net_config is not None and self.daq_config is None:
+        if self.network_config is not None and self.daq_config is None:
             raise typer.BadParameter("--net-config has no effect without --daq-config")
         for host in self.host or ():
             try:
@@ -88,7 +89,7 @@ class Servers:
         )
         if self.daq_config is not None:
             return AioDaqDataClient(
-                self.daq_config, self.net_config, credentials=credentials, timeout=self.timeout
+                self.daq_config, self.network_config, credentials=credentials, timeout=self.timeout
             )
         return AioDaqDataClient.connect(*self.hosts, credentials=credentials, timeout=self.timeout)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, OptionGroup, finite_option, module_option, with_options
+from panoseti_daq.cli.options import DurationOption, LogLevelOption, OptionGroup, module_option, with_options
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.simulator.faults import Faults
@@ -84,7 +84,7 @@ def simulate(
     inject: Annotated[
         Path | None, typer.Option(help="Put the pulses and pairs of this TOML file into the simulated frames.")
     ] = None,
-    duration: Annotated[float | None, finite_option(min=0, help="Stop after N seconds.")] = None,
+    duration: DurationOption = None,
     clean: Annotated[bool, typer.Option("--clean", help="Delete what was written at the end.")] = False,
     faults: Faults,
     log_level: LogLevelOption = LogLevel.INFO,

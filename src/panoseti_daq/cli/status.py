@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json as json_text
 from collections.abc import MutableSequence, Sequence
 from typing import Annotated, Any
@@ -12,7 +13,8 @@ from google.protobuf.message import Message
 from rich.console import Group
 from rich.live import Live
 
-from panoseti_daq.cli.options import finite_option, with_options
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import DurationOption, LogLevelOption, RefreshPeriodOption, with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.status_page import Answer, page
 from panoseti_daq.cli.tables import PlainConsole, print_table
@@ -26,11 +28,14 @@ from panoseti_daq.printable import printable
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per server.")] = False,
-    refresh_period: Annotated[float, finite_option(min=0.1, help="Refresh period of --watch, s.")] = 1.0,
+    refresh_period: RefreshPeriodOption = 1.0,
+    duration: DurationOption = None,
     *,
     servers: Servers,
+    log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Show what servers are doing: what they follow, rates and ages, streams, disks."""
+    log_to_stderr(log_level)
 
     async def run() -> None:
         async with servers.client() as client:
@@ -48,7 +53,12 @@ def status(
                     return
                 await asyncio.sleep(refresh_period)
 
-    asyncio.run(run())
+    async def run_for_duration() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(duration):
+                await run()
+
+    asyncio.run(run_for_duration())
 
 
 def _check(answers: list[tuple[str, Answer]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,7 +11,14 @@ import typer
 
 from panoseti_daq.cli.live import LiveTable, print_json, take
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, finite_option, with_options
+from panoseti_daq.cli.options import (
+    DurationOption,
+    Former,
+    LogLevelOption,
+    UpdateIntervalOption,
+    WaitOption,
+    with_options,
+)
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
 from panoseti_daq.pff import Selection
@@ -19,12 +27,11 @@ from panoseti_daq.pff import Selection
 @with_options(FRAMES_AND_KINDS, SERVERS)
 def stream(
     selection: Selection,
-    refresh_period: Annotated[
-        float, finite_option(min=0, help="Least time between two images of one module and product, s.")
-    ] = 1.0,
+    update_interval: Annotated[UpdateIntervalOption, Former("--refresh-period")] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="One line of JSON per image instead of a table.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after N images.")] = None,
-    wait: Annotated[float, finite_option(min=0, help="Seconds to wait for the first server that answers.")] = 5.0,
+    duration: DurationOption = None,
+    wait: WaitOption = 5.0,
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -38,12 +45,15 @@ def stream(
             missing = Missing(servers.names(client))
             frames = client.stream_frames(
                 hosts,
-                selection=replace(selection, interval_s=refresh_period),
+                selection=replace(selection, interval_s=update_interval),
                 wait_for_ready=True,
                 on_host_change=missing.note,
             )
             counted = take(frames, count)
-            await (print_json(counted) if json else LiveTable(", ".join(hosts) or "all hosts").show(counted))
+            show = print_json if json else LiveTable(", ".join(hosts) or "all hosts").show
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(duration):
+                    await show(counted)
             missing.check()
 
     log_to_stderr(log_level)

@@ -12,6 +12,7 @@ from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.nodes import Nodes
 from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.nodes import DEFAULT_PORT, Target, head_node_of, target_at, targets_at, targets_of
+from panoseti_daq.errors import ConfigError
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

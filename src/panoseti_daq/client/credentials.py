@@ -83,7 +83,7 @@ class Credentials:
         ConfigError
             They contradict each other.
         """
-        fields: dict[str, Any] = {name: _variable(key) for name, key in _VARIABLES.items()}
+        fields: dict[str, Any] = {name: _variable(key) for name, key in VARIABLES.items()}
         for key in ("tls", "use_proxy"):
             fields[key] = _flag(key, fields[key])
         given = {name: value for name, value in beats.items() if value}
@@ -170,7 +170,7 @@ class LoadedCredentials:
 
 
 # The server has PANOSETI_DAQ_TLS_CERTIFICATE and _KEY for its own.
-_VARIABLES: Final = {
+VARIABLES: Final = {
     "token": "token",
     "token_file": "token_file",
     "tls": "tls",
@@ -180,6 +180,7 @@ _VARIABLES: Final = {
     "tls_server_name": "tls_server_name",
     "use_proxy": "use_proxy",
 }
+"""Variable of each field of `Credentials`, without PANOSETI_DAQ_ and in lower case."""
 
 
 def _stays_here(address: str) -> bool:

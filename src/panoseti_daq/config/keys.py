@@ -46,13 +46,21 @@ class Setting:
     @property
     def option(self) -> str:
         """Option of ``serve``."""
-        named = [one.name for one in self.field.metadata if isinstance(one, Option)]
-        if named:
-            return named[-1]
+        if self._named.name:
+            return self._named.name
         name = self.key
         for suffix in _SUFFIXES:
             name = name.removesuffix(suffix)
         return f"--{name.removesuffix('s') if self.is_list else name}".replace("_", "-")
+
+    @property
+    def former_option(self) -> str:
+        """Former name of the option; empty for none."""
+        return self._named.former
+
+    @property
+    def _named(self) -> Option:
+        return next((one for one in self.field.metadata if isinstance(one, Option)), Option())
 
     @property
     def is_list(self) -> bool:

@@ -41,9 +41,10 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Name of the option of ``serve``, where it is not that of the key."""
+    """Name of the option of ``serve``, where it is not that of the key, and its former name."""
 
-    name: str
+    name: str = ""
+    former: str = ""
 
 
 def _product(value: Any) -> Any:
@@ -113,7 +114,7 @@ class LimitSettings(_Table):
 
     flat = ""
 
-    max_concurrent_rpcs: Annotated[_Count, Option("--max-streams")] = 100
+    max_concurrent_rpcs: Annotated[_Count, Option(former="--max-streams")] = 100
     """Streams at the same time."""
     min_hp_io_update_interval_seconds: _Seconds = 0.001
     """Shortest update interval that InitHpIo accepts."""
@@ -161,11 +162,11 @@ class SimulationSettings(_Table):
     """Data product of simulated movie images."""
     ph_type: Annotated[_PulseHeightProduct, Option("--sim-ph-type")] = DataProduct.PH256
     """Data product of simulated pulse-height images."""
-    do_movie: Annotated[_Flag, Option("--sim-movie")] = True
+    do_movie: Annotated[_Flag, Option("--sim-do-movie", former="--sim-movie")] = True
     """Simulate movie images."""
-    do_ph: Annotated[_Flag, Option("--sim-ph")] = True
+    do_ph: Annotated[_Flag, Option("--sim-do-ph", former="--sim-ph")] = True
     """Simulate pulse-height images."""
-    frames_per_pff: Annotated[_Count, Option("--sim-frames-per-file")] = 1000
+    frames_per_pff: Annotated[_Count, Option("--sim-frames-per-pff", former="--sim-frames-per-file")] = 1000
     """Frames per file of the simulation."""
     sim_module_ids: Annotated[_ModuleIds, Option("--sim-module-id")] = (224,)
     """Simulated modules."""
@@ -213,7 +214,7 @@ class ServerSettings(_Table):
     default_hp_io_config_file: Annotated[
         Path,
         Allowed("a path of an hp_io_config file, or the name of one that comes with the package"),
-        Option("--hp-io-config"),
+        Option(former="--hp-io-config"),
     ] = Path("hp_io_config_simulate.json")
     """What init_from_default follows: an hp_io_config file, or the name of a packaged one."""
     simulate_daq_cfg: Annotated[SimulationSettings, Allowed("an object with do_movie or do_ph true, or both")] = (

@@ -55,6 +55,7 @@ def show(
     hosts: Sequence[str] = (),
     selection: Selection = EVERYTHING,
     refresh_period_s: float = 1.0,
+    duration_s: float | None = None,
     snapshot: Screenshot | None = None,
 ) -> None:
     """Show viewers, each in a window with a stream of its own, until the last one is closed or SIGTERM comes.
@@ -73,6 +74,8 @@ def show(
         Which frames; of them each viewer gets the kinds that its spec names, as often as its spec says.
     refresh_period_s
         Time between two redraws, s.
+    duration_s
+        Close the windows after this time, s; None for never.
     snapshot
         Take a picture of the first viewer without a display, instead.
 
@@ -92,6 +95,8 @@ def show(
             f"{snapshot.file} cannot be written: there is no directory {snapshot.file.absolute().parent}"
         )
     app = qt.application(off_screen=snapshot is not None)
+    from PySide6.QtCore import QTimer
+
     from panoseti_daq.viewers.feed import Feed, Wanted
     from panoseti_daq.viewers.window import HostWindow
 
@@ -105,6 +110,8 @@ def show(
             windows.append(HostWindow(spec.name, viewer, feed, refresh_period_s))
         if snapshot is not None:
             _take_later(windows[0], feed, snapshot)
+        if duration_s is not None:
+            QTimer.singleShot(round(duration_s * 1000), app.quit)
         _run(windows, stop, on_screen=snapshot is None)
     for window in windows:
         if window.error is not None:

@@ -9,11 +9,11 @@ import pytest
 import typer
 
 from panoseti_daq.cli.main import COMMANDS, LazyGroup, app
-from panoseti_daq.cli.options import OptionGroup, as_command, with_options
+from panoseti_daq.cli.options import Also, Former, OptionGroup, as_command, with_options
 from panoseti_daq.cli.selected import FRAMES
 from panoseti_daq.cli.serve import SETTING_OF
 from panoseti_daq.cli.servers import Servers
-from panoseti_daq.config.keys import SETTINGS
+from panoseti_daq.config.keys import SETTINGS, Setting
 from panoseti_daq.pff import Selection
 
 
@@ -120,3 +120,48 @@ def test_what_is_no_module_is_refused_with_the_forms_there_are(text: str) -> Non
 def test_a_host_of_another_form_is_wrong_usage(host: str) -> None:
     with pytest.raises(typer.BadParameter, match="HOST:PORT"):
         Servers(host=["daq1", host])
+
+
+def _parsed(*arguments: str) -> dict[str, Any]:
+    called: dict[str, Any] = {}
+
+    def look(
+        count: Annotated[int, typer.Option(min=1), Former("--frames"), Also("--counts")] = 1,
+        clean: Annotated[bool, typer.Option("--clean/--no-clean"), Former("--tidy")] = True,
+        file: Annotated[str, typer.Argument()] = "",
+    ) -> None:
+        called.update(count=count, clean=clean, file=file)
+
+    as_command("look", look)(list(arguments), standalone_mode=False)
+    return called
+
+
+def test_a_former_name_works_with_a_note(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _parsed("--frames", "3", "--no-tidy")["count"] == 3
+    notes = ["--frames is now called --count", "--no-tidy is now called --no-clean"]
+    assert capsys.readouterr().err.splitlines() == [f"panoseti-daq: {note}" for note in notes]
+
+
+def test_a_name_that_is_as_good_needs_no_note_and_arguments_stay_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = _parsed("--counts=3", "--", "--frames")
+    assert found == {"count": 3, "clean": True, "file": "--frames"}
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_a_setting_is_an_option_by_its_key_and_by_its_former_name(setting: Setting) -> None:
+    command = _command("serve")
+    if "." not in setting.key:
+        key = f"--{setting.key.replace('_', '-')}"
+        assert key == setting.option or command.also[key] == setting.option
+    if setting.former_option:
+        assert command.former[setting.former_option] == setting.option
+
+
+@pytest.mark.parametrize("name", ["stream", "snapshot", "record", "hosts", "ping", "reflect", "init", "status"])
+def test_commands_that_talk_to_servers_have_the_same_options(name: str) -> None:
+    options = {option for parameter in _command(name).params for option in parameter.opts}
+    shared = {"--host", "--daq-config", "--network-config", "--timeout", "--log-level", "--token-file", "--tls"}
+    assert shared <= options

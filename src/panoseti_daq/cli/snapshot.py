@@ -1,0 +1,79 @@
+"""Command ``snapshot``: the newest image of every key, as files or as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from pathlib import Path
+from struct import pack
+from typing import Annotated, Final
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import LogLevelOption, WaitOption, with_options
+from panoseti_daq.cli.selected import FRAMES_AND_KINDS
+from panoseti_daq.cli.servers import SERVERS, Servers
+from panoseti_daq.client import ReceivedFrame, image_dict, to_json
+from panoseti_daq.errors import SourceError
+from panoseti_daq.pff import Key, Selection
+
+_MAGNIFIED: Final = 16  # screen pixels of a PNG for each pixel of an image
+
+
+@with_options(FRAMES_AND_KINDS, SERVERS)
+def snapshot(
+    out_dir: Annotated[Path, typer.Argument(help="Where to write the files; made when it is not there.")] = Path(),
+    *,
+    selection: Selection,
+    png: Annotated[
+        bool, typer.Option("--png", help="Write gray pictures, from the least to the largest.")
+    ] = False,
+    npy: Annotated[bool, typer.Option("--npy", help="Write NumPy arrays of the pixels.")] = False,
+    wait: WaitOption = 5.0,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per image, with pixels.")] = False,
+    servers: Servers,
+    log_level: LogLevelOption = LogLevel.WARNING,
+) -> None:
+    """Save the newest image of every key: as PNG, as NumPy array, or as JSON.
+
+    The files are called module_N.PRODUCT, of ph256 with the quabo.
+    """
+    if not (png or npy or json):
+        raise typer.BadParameter("give --png, --npy or --json")
+    log_to_stderr(log_level)
+
+    async def ask() -> dict[Key, ReceivedFrame]:
+        async with servers.client() as client:
+            await servers.first_answer(client, wait)
+            return await client.latest(servers.hosts, selection=selection, timeout=wait)
+
+    if not (newest := asyncio.run(ask())):
+        raise SourceError(f"there is no image; asked for {selection}")
+    if png or npy:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    for key, frame in newest.items():
+        quabo = "" if key.quabo is None else f"_q{key.quabo}"
+        path = out_dir / f"module_{key.module_id}.{key.product.token}{quabo}"
+        if png:
+            path.with_name(f"{path.name}.png").write_bytes(_png(frame.image))
+        if npy:
+            np.save(path.with_name(f"{path.name}.npy"), frame.image)
+        if json:
+            typer.echo(to_json(image_dict(frame)))
+
+
+def _png(image: npt.NDArray[np.generic]) -> bytes:
+    """Return a gray PNG (RFC 2083), black for the least value and white for the largest."""
+    values = image.astype(np.float64)
+    values -= values.min()
+    gray = np.rint(values * (255 / max(values.max(), 1))).astype(np.uint8)
+    large = gray.repeat(_MAGNIFIED, axis=0).repeat(_MAGNIFIED, axis=1)
+    rows = np.pad(large, ((0, 0), (1, 0)))  # each row begins with its filter, 0
+    head = pack(">IIBBBBB", large.shape[1], large.shape[0], 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        pack(">I", len(data)) + name + data + pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
