@@ -23,6 +23,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.pff import Selection
 from panoseti_daq.viewers import ViewerContext, term
 from panoseti_daq.viewers.feed import Feed, Wanted
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
@@ -87,7 +88,7 @@ def snapshot(
 
 def terminal_picture(address: str, file: Path) -> None:
     """Take a picture of what the terminal viewer shows."""
-    context = ViewerContext(module_ids=FEW[:2])
+    context = ViewerContext(selection=Selection.of(module_ids=FEW[:2]))
     viewer = make_viewer(term.SPEC, context, {})
     with Feed(AioDaqDataClient.connect(address), Wanted.by(term.SPEC, context)) as feed:
         for _ in range(5):

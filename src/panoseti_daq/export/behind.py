@@ -13,7 +13,7 @@ from panoseti_daq.export.choices import Codec, TimeRule
 from panoseti_daq.export.convert import Conversion
 from panoseti_daq.export.l0 import image_chunk
 from panoseti_daq.export.manifest import write_manifest
-from panoseti_daq.export.recording import Recording, name_of
+from panoseti_daq.export.recording import JudgedRecording, name_of
 from panoseti_daq.export.sidecars import write_sidecars
 from panoseti_daq.pff import DataProduct
 
@@ -115,9 +115,9 @@ class ConvertBehind:
             self._failed.add(series)
             logger.error("no longer converted: %s: %s", series[1], error)
 
-    def _recording(self, series: _Series) -> Recording:
+    def _recording(self, series: _Series) -> JudgedRecording:
         run_dir, name = series
-        return Recording(path for path in run_dir.glob("*.pff") if name_of(path) == name)
+        return JudgedRecording(path for path in run_dir.glob("*.pff") if name_of(path) == name)
 
     def _finish(self, run_dir: Path) -> None:
         """Write what stands beside the stores of a run."""

@@ -14,7 +14,7 @@ from panoseti_daq.errors import ConfigError
 from panoseti_daq.export.choices import Codec, TimeRule
 from panoseti_daq.export.l0 import COLUMN_CHUNK, arrays_of, columns_of, image_chunk, root_attributes
 from panoseti_daq.export.manifest import check_is_of_run, write_manifest
-from panoseti_daq.export.recording import Recording, recordings_of
+from panoseti_daq.export.recording import JudgedRecording, recordings_of
 from panoseti_daq.export.sidecars import read_configs, write_sidecars
 from panoseti_daq.export.store import Store
 from panoseti_daq.pff.quality import QualityCheck
@@ -23,7 +23,7 @@ OnProgress = Callable[[str, int, int], None]
 """Called with the name of a store, frames that are done, and frames in all."""
 
 
-def store_path(recording: Recording, out_dir: Path) -> Path:
+def store_path(recording: JudgedRecording, out_dir: Path) -> Path:
     """Where a recording goes: the names of its run, product and module, as pypff has it."""
     return out_dir / f"{recording.run}.{recording.name}.zarr"
 
@@ -49,7 +49,7 @@ class Conversion:
     """
 
     def __init__(
-        self, recording: Recording, out_dir: Path, codec: Codec, time: TimeRule, chunk: int | None = None
+        self, recording: JudgedRecording, out_dir: Path, codec: Codec, time: TimeRule, chunk: int | None = None
     ) -> None:
         self._time = time
         self.chunk: Final = chunk or image_chunk(recording.product)
@@ -67,7 +67,11 @@ class Conversion:
         self._check: QualityCheck | None = None
 
     def advance(
-        self, recording: Recording, end: int, pool: Executor, progress: Callable[[int], None] = lambda _: None
+        self,
+        recording: JudgedRecording,
+        end: int,
+        pool: Executor,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Convert frames up to `end`; what is committed on the way ends at a chunk border.
 
@@ -90,7 +94,7 @@ class Conversion:
             progress(stop)
             begin = stop
 
-    def _convert(self, recording: Recording, begin: int, end: int, pool: Executor) -> None:
+    def _convert(self, recording: JudgedRecording, begin: int, end: int, pool: Executor) -> None:
         firsts = range(begin, end, self.chunk)
         work = [partial(self._put_images, recording, first, min(first + self.chunk, end)) for first in firsts]
         waiting = [pool.submit(task) for task in work]
@@ -101,8 +105,8 @@ class Conversion:
         for future in waiting:
             future.result()
 
-    def _put_images(self, recording: Recording, begin: int, end: int) -> None:
-        self.store.put("images", begin, recording.images(begin, end))
+    def _put_images(self, recording: JudgedRecording, begin: int, end: int) -> None:
+        self.store.put("images", begin, recording[begin:end].images)
 
 
 def convert_run(
@@ -161,7 +165,7 @@ def convert_run(
 
 
 def _convert(
-    recording: Recording,
+    recording: JudgedRecording,
     out_dir: Path,
     codec: Codec,
     time: TimeRule,

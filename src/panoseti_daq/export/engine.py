@@ -19,7 +19,7 @@ from xarray.core import indexing
 
 from panoseti_daq.errors import PffError
 from panoseti_daq.export.l0 import image_chunk, meanings
-from panoseti_daq.export.recording import HeaderTable, Recording, recordings_of
+from panoseti_daq.export.recording import HeaderTable, JudgedRecording, recordings_of
 from panoseti_daq.export.time_index import LazyTimeIndex
 from panoseti_daq.pff import Kind, PffName, Quality, TimeStatus
 
@@ -55,7 +55,7 @@ class PffBackend(BackendEntrypoint):
     ) -> xr.Dataset:
         """Open one file; `open_run` and `xarray.open_mfdataset` join several."""
         drop = [drop_variables] if isinstance(drop_variables, str) else drop_variables or []
-        dataset = dataset_of(Recording([Path(filename_or_obj)])).drop_vars(drop)
+        dataset = dataset_of(JudgedRecording([Path(filename_or_obj)])).drop_vars(drop)
         dataset.set_close(_nothing_to_close)
         return dataset
 
@@ -95,7 +95,7 @@ def open_run(run_dir: str | Path) -> xr.DataTree:
     return xr.DataTree.from_dict(datasets, name=recordings[0].run)
 
 
-def dataset_of(recording: Recording) -> xr.Dataset:
+def dataset_of(recording: JudgedRecording) -> xr.Dataset:
     """Return a recording as a dataset.
 
     Dimensions ``time``, ``y``, ``x`` and, but for ph256, ``quabo``. Coordinates: ``time`` (UTC, NaT where no quabo
@@ -118,7 +118,7 @@ def dataset_of(recording: Recording) -> xr.Dataset:
     )
 
 
-def _attributes(recording: Recording) -> dict[str, Any]:
+def _attributes(recording: JudgedRecording) -> dict[str, Any]:
     return {
         "run": recording.run,
         "data_product": recording.product.token,
@@ -126,7 +126,7 @@ def _attributes(recording: Recording) -> dict[str, Any]:
     }
 
 
-def _variables(recording: Recording) -> dict[str, xr.Variable]:
+def _variables(recording: JudgedRecording) -> dict[str, xr.Variable]:
     product = recording.product
     images = xr.Variable(
         ("time", "y", "x"),
@@ -145,7 +145,7 @@ def _variables(recording: Recording) -> dict[str, xr.Variable]:
 
 
 def _variable(
-    recording: Recording, read: ReadColumn, dtype: str, attributes: dict[str, Any], n_quabos: int = 0
+    recording: JudgedRecording, read: ReadColumn, dtype: str, attributes: dict[str, Any], n_quabos: int = 0
 ) -> xr.Variable:
     column = _Column(recording, read, np.dtype(dtype), n_quabos)
     dimensions = ("time", "quabo") if n_quabos else ("time",)
@@ -185,7 +185,7 @@ class _Field:
 class _Images(BackendArray):
     """The images of a recording, as xarray indexes them."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: JudgedRecording) -> None:
         self._recording = recording
         self.shape = (len(recording), *recording.product.shape)
         self.dtype = recording.product.dtype
@@ -199,7 +199,7 @@ class _Images(BackendArray):
         time, y, x = key
         recording = self._recording
         if isinstance(time, slice) and (rows := range(len(recording))[time]).step == 1:
-            images = recording.images(rows.start, rows.stop)
+            images = recording[rows.start : rows.stop].images
         else:
             images = recording.images_at(np.atleast_1d(np.arange(len(recording))[time]))
         images = images[:, :, x][:, y]
@@ -209,7 +209,7 @@ class _Images(BackendArray):
 class _Column(BackendArray):
     """One column of the headers of a recording, as xarray indexes it."""
 
-    def __init__(self, recording: Recording, read: ReadColumn, dtype: np.dtype[Any], n_quabos: int) -> None:
+    def __init__(self, recording: JudgedRecording, read: ReadColumn, dtype: np.dtype[Any], n_quabos: int) -> None:
         self._recording = recording
         self._column = read
         self.shape = (len(recording), n_quabos) if n_quabos else (len(recording),)

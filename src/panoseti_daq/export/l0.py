@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from panoseti_daq import __version__
 from panoseti_daq.export.choices import TimeRule
-from panoseti_daq.export.recording import HeaderTable, Recording
+from panoseti_daq.export.recording import HeaderTable, JudgedRecording
 from panoseti_daq.pff import DataProduct, Quality, TimeStatus
 from panoseti_daq.pff.header import QUABO_FIELDS
 
@@ -107,7 +107,7 @@ def meanings(flags: type[TimeStatus] | type[Quality]) -> dict[str, Any]:
     return {key: [int(flag) for flag in flags], "flag_meanings": " ".join(str(f.name).lower() for f in flags)}
 
 
-def root_attributes(recording: Recording, configs: dict[str, Any]) -> dict[str, Any]:
+def root_attributes(recording: JudgedRecording, configs: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of a store, all but ``total_frames``."""
     product, layout = recording.product, recording.blocks[0].layout
     names = sorted(name.replace(".", "_") for name in fields_of(product))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.export.recording import Recording
+from panoseti_daq.export.recording import JudgedRecording
 from panoseti_daq.export.store import Store
 from panoseti_daq.pff import Kind
 
@@ -30,7 +30,7 @@ _SUSPECT_CADENCES: Final = 1000
 _SUSPECT_NS: Final = 1_000_000_000
 
 
-def write_manifest(recordings: Sequence[Recording], stores: Iterable[Store], out_dir: Path) -> None:
+def write_manifest(recordings: Sequence[JudgedRecording], stores: Iterable[Store], out_dir: Path) -> None:
     """Write ``manifest.json`` of the recordings of a run and their stores, which are sealed."""
     manifest = {
         "panoseti_analysis_storage_version": _VERSION,
@@ -59,7 +59,7 @@ def check_is_of_run(run: str, out_dir: Path) -> None:
         raise ConfigError(f"{out_dir} holds the run {other}; convert {run} to a directory of its own")
 
 
-def _entry(recording: Recording, store: Store) -> dict[str, Any]:
+def _entry(recording: JudgedRecording, store: Store) -> dict[str, Any]:
     product = recording.product
     unix_ns = store.column("unix_t_ns")
     cadence_ns = _cadence_ns(unix_ns) if product.kind is Kind.MOVIE else None

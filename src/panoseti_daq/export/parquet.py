@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from panoseti_daq.export.choices import TimeRule
 from panoseti_daq.export.l0 import COLUMN_CHUNK, columns_of
-from panoseti_daq.export.recording import Recording, recordings_of
+from panoseti_daq.export.recording import JudgedRecording, recordings_of
 from panoseti_daq.pff.quality import QualityCheck
 
 _ROWS: Final = COLUMN_CHUNK  # in a group; a reader may skip groups by time
@@ -49,7 +49,7 @@ def convert_headers(run_dir: str | Path, out_dir: str | Path, *, time: TimeRule 
     return [_write(recording, out_dir, time) for recording in recordings_of(Path(run_dir))]
 
 
-def _write(recording: Recording, out_dir: Path, time: TimeRule) -> Path:
+def _write(recording: JudgedRecording, out_dir: Path, time: TimeRule) -> Path:
     path = out_dir / f"{recording.run}.{recording.name}.parquet"
     new = path.with_name(f"{path.name}.new")
     check = QualityCheck()
@@ -63,11 +63,11 @@ def _write(recording: Recording, out_dir: Path, time: TimeRule) -> Path:
     return new.replace(path)
 
 
-def _table(recording: Recording, begin: int, end: int, check: QualityCheck, time: TimeRule) -> pa.Table:
+def _table(recording: JudgedRecording, begin: int, end: int, check: QualityCheck, time: TimeRule) -> pa.Table:
     columns: dict[str, Any] = dict(columns_of(recording.headers(begin, end, check), time))
     unix_ns = columns["unix_t_ns"]
     columns["unix_t_ns"] = pa.array(unix_ns, pa.timestamp("ns", "UTC"), mask=unix_ns == 0)
-    parts = list(recording.parts(begin, end))
+    parts = recording[begin:end].blocks
     names = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     files = pa.DictionaryArray.from_arrays(pa.array(names, pa.int32()), [part.file for part in parts])
     columns["file"] = files.cast(pa.string())

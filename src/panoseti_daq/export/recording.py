@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.errors import ConfigError, PffError
-from panoseti_daq.pff import DataProduct, FrameBlock, PffName, open_file
+from panoseti_daq.pff import FrameBlock, PffName, Recording, open_file
 from panoseti_daq.pff.archive import run_files
 from panoseti_daq.pff.flags import Quality
 from panoseti_daq.pff.header import QUABO_FIELDS
@@ -79,12 +79,11 @@ class HeaderTable:
         )
 
 
-class Recording:
-    """All frames of one data product and module, over the files of one run; lazy and memory-mapped.
+class JudgedRecording(Recording):
+    """A recording with the quality of its frames, made from its files.
 
     Files are ordered as the writer began them (SPEC 1.4). A partial frame at the end of a file is left out, and so
-    is a file without a whole frame, with a warning. Holds one mapping per file as long as it or an array made from
-    it lives; a file that grows is seen as it was when this was made.
+    is a file without a whole frame, with a warning.
 
     Parameters
     ----------
@@ -100,8 +99,6 @@ class Recording:
     ----------
     name
         What the names of the files have in common, such as ``dp_img16.bpp_2.module_1``.
-    paths, blocks
-        The files, and the frames of each.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -115,62 +112,26 @@ class Recording:
                 logger.warning("left out: %s", reason)
         if not opened:
             raise error or PffError("a recording needs a file")
+        super().__init__(tuple(block for _, block in opened), tuple(path for path, _ in opened))
         self.name: Final = name_of(opened[0][0])
-        self.paths: Final = tuple(path for path, _ in opened)
-        self.blocks: Final = tuple(block for _, block in opened)
-        self._begins: Final = np.cumsum([0, *map(len, self.blocks)])
         self._span: Final = lru_cache(_KEPT_SPANS)(self._read_span)
-
-    @property
-    def run(self) -> str:
-        """Base name of the run directory."""
-        return self.paths[0].absolute().parent.name
-
-    @property
-    def product(self) -> DataProduct:
-        """Data product."""
-        return self.blocks[0].product
-
-    @property
-    def module_id(self) -> int:
-        """Telescope module, 0-255."""
-        return self.blocks[0].module_id
-
-    def __len__(self) -> int:
-        return int(self._begins[-1])
-
-    def __repr__(self) -> str:
-        return f"<Recording {self.name}, {len(self)} frames in {len(self.paths)} files>"
-
-    def parts(self, begin: int, end: int) -> Iterator[FrameBlock]:
-        """Yield the frames from `begin` up to `end`, a block per file."""
-        for first, block in zip(self._begins.tolist(), self.blocks, strict=False):
-            i, j = max(begin - first, 0), min(end - first, len(block))
-            if i < j:
-                yield part_of(block, i, j)
-
-    def images(self, begin: int, end: int) -> npt.NDArray[Any]:
-        """Return images in ADC counts, shape (n, rows, columns): a view of one file, a copy of several."""
-        images = [part.images for part in self.parts(begin, end)]
-        if not images:
-            return np.empty((0, *self.product.shape), self.product.dtype)
-        return images[0] if len(images) == 1 else np.concatenate(images)
 
     def headers(self, begin: int, end: int, check: QualityCheck) -> HeaderTable:
         """Return the headers from `begin` up to `end`, at least one; `check` has seen those before."""
-        return HeaderTable.joined(HeaderTable.of(part, check) for part in self.parts(begin, end))
+        return HeaderTable.joined(HeaderTable.of(part, check) for part in self[begin:end].blocks)
 
     def check_at(self, begin: int) -> QualityCheck:
         """Return a check that has seen the frames before `begin`."""
         check = QualityCheck()
-        for part in self.parts(max(0, begin - _SEEN_BEFORE), begin):
-            check(part)
+        if begin:
+            for part in self[max(0, begin - _SEEN_BEFORE) : begin].blocks:
+                check(part)
         return check
 
     def images_at(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
         """Return the images of some frames, a copy of shape (len(rows), rows, columns)."""
         images = np.empty((len(rows), *self.product.shape), self.product.dtype)
-        for first, block in zip(self._begins.tolist(), self.blocks, strict=False):
+        for first, block in zip(accumulate(map(len, self.blocks), initial=0), self.blocks, strict=False):
             here = (rows >= first) & (rows < first + len(block))
             images[here] = block.images[rows[here] - first]
         return images
@@ -187,21 +148,8 @@ class Recording:
         begin = span * _SPAN
         return self.headers(begin, min(begin + _SPAN, len(self)), self.check_at(begin))
 
-    def __reduce__(self) -> tuple[type[Recording], tuple[tuple[Path, ...]]]:
-        return Recording, (self.paths,)
-
-
-def part_of(block: FrameBlock, begin: int, end: int) -> FrameBlock:
-    """Frames of a block from `begin` up to `end`, without a copy."""
-    size = block.layout.frame_size_bytes
-    return FrameBlock(
-        memoryview(block.data)[begin * size : end * size],
-        block.layout,
-        block.module_id,
-        block.file,
-        block.first_frame_number + begin,
-        block.generation,
-    )
+    def __reduce__(self) -> tuple[type[JudgedRecording], tuple[tuple[Path, ...]]]:
+        return JudgedRecording, (self.paths,)
 
 
 def name_of(path: Path) -> str:
@@ -215,7 +163,7 @@ def _order(path: Path) -> tuple[datetime, int, str]:
     return name.start or _UNKNOWN_START, name.seqno, path.name
 
 
-def recordings_of(run_dir: Path) -> list[Recording]:
+def recordings_of(run_dir: Path) -> list[JudgedRecording]:
     """Return the recordings of one run, by name.
 
     Parameters
@@ -238,7 +186,7 @@ def recordings_of(run_dir: Path) -> list[Recording]:
     found = []
     for _, group in groupby(files, key=name_of):
         try:
-            found.append(Recording(group))
+            found.append(JudgedRecording(group))
         except PffError:
             continue  # its warnings are logged
     if not found:

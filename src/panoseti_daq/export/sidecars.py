@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from panoseti_daq.export.recording import Recording
+from panoseti_daq.export.recording import JudgedRecording
 from panoseti_daq.export.store import Store
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _FOLDERS: Final = {
 """Which files go to which folder of the bundle."""
 
 
-def read_configs(recording: Recording) -> dict[str, Any]:
+def read_configs(recording: JudgedRecording) -> dict[str, Any]:
     """Return the configurations beside a recording by their names, as they stand in the files."""
     configs: dict[str, Any] = {}
     run_dir = recording.paths[0].parent
@@ -42,7 +42,7 @@ def read_configs(recording: Recording) -> dict[str, Any]:
     return configs
 
 
-def write_sidecars(recordings: Sequence[Recording], stores: Iterable[Store], out_dir: Path) -> None:
+def write_sidecars(recordings: Sequence[JudgedRecording], stores: Iterable[Store], out_dir: Path) -> None:
     """Copy what stands beside the images to ``<run>.panoseti-meta`` and list it there."""
     bundle = out_dir / f"{recordings[0].run}.panoseti-meta"
     run_dirs = sorted({path.parent for recording in recordings for path in recording.paths})
