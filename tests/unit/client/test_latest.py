@@ -301,10 +301,10 @@ async def test_a_stream_may_end_with_its_server_without_an_error(end: FakeCall) 
             await stream.receive()
 
 
-def _frame_number(response: pb.StreamImagesResponse, host: str) -> int:
-    if host == "daq1":
+def _frame_number(arrival: Arrival[pb.StreamImagesResponse]) -> int:
+    if arrival.host == "daq1":
         raise PffError("no such product")
-    return response.pano_image.frame_number
+    return arrival.response.pano_image.frame_number
 
 
 async def test_a_host_that_sends_what_is_no_frame_is_lost_alone(caplog: pytest.LogCaptureFixture) -> None:
@@ -331,7 +331,7 @@ async def test_the_last_host_that_sends_what_is_no_frame_is_an_error_with_its_na
         async def begin() -> MergedStream[Any]:
             return stream
 
-        def refuse(response: Any, host: str) -> int:
+        def refuse(arrival: Arrival[Any]) -> int:
             raise PffError("no such product")
 
         with pytest.raises(PffError, match="daq0: no such product"):
