@@ -64,7 +64,7 @@ class Servers:
 
     def __post_init__(self) -> None:
         if self.network_config is not None and self.daq_config is None:
-            raise typer.BadParameter("--net-config has no effect without --daq-config")
+            raise typer.BadParameter("--network-config has no effect without --daq-config")
         for host in self.host or ():
             try:
                 address_of(host)
