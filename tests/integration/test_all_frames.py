@@ -97,7 +97,7 @@ async def test_what_the_server_does_not_follow_is_not_in_its_files_either(tmp_pa
             block = await anext(stream)
             assert isinstance(block, ReceivedBlock)
             assert block.product is DataProduct.IMG16
-            nothing = client.stream_blocks(since="run", movie=False)
+            nothing = client.stream_blocks(since="run", stream_movie_data=False)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(anext(nothing), 0.5)
 
