@@ -46,6 +46,7 @@ def init(
         async with servers.client() as client:
             answers = await asyncio.gather(*(init_one(client, host) for host in servers.names(client)))
         errors = [error for error in answers if error is not None]
+        errors.sort(key=lambda error: isinstance(error, HostError))  # a refusal counts more
         for error in errors[1:]:
             typer.echo(str(error), err=True)
         if errors:

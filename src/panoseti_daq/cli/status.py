@@ -20,7 +20,7 @@ from panoseti_daq.cli.status_page import Answer, page
 from panoseti_daq.cli.tables import PlainConsole, print_table
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.predecessor import predecessor
-from panoseti_daq.errors import DaqError
+from panoseti_daq.errors import DaqError, HostError
 from panoseti_daq.printable import printable
 
 
@@ -47,7 +47,7 @@ def status(
                 return
             while True:
                 answers = await _ask(client, chosen)
-                _print(answers, as_json=json)
+                _print([(h, a) for h, a in answers if watch or not isinstance(a, HostError)], as_json=json)
                 if not watch:
                     _check(answers)
                     return
