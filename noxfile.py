@@ -88,6 +88,9 @@ def types(session: nox.Session) -> None:
     session.install("-e", ".[dev]", "pillow")  # docs/make_pictures.py imports it
     session.run("mypy")
     session.run("mypy", "tests", "compat/src", "docs/make_pictures.py", "docs/make_settings.py", "noxfile.py")
+    session.install("pyright>=1.1.400")  # brings its own node when there is none
+    session.run("mypy", "--disallow-any-explicit", "examples/newest_images.py")
+    session.run("pyright", "examples/newest_images.py")
 
 
 @nox.session
