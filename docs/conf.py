@@ -21,6 +21,8 @@ autodoc_default_options = {"members": True, "inherited-members": "tuple, int, st
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
+# napoleon makes a link of each attribute name, and several classes have a `module_id`.
+suppress_warnings = ["ref.python"]
 toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_display_short_literal_types = True
