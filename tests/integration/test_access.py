@@ -18,7 +18,7 @@ from support.frames import block_of
 from support.rig import run_command, serving, serving_in_thread, serving_process, until
 
 from panoseti_daq.client import AioDaqDataClient, Credentials, DaqDataClient, RpcError
-from panoseti_daq.client.nodes import SERVICE
+from panoseti_daq.client.node import SERVICE
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError

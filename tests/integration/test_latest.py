@@ -14,7 +14,7 @@ from grpc.aio import AioRpcError
 from support.rig import recording, serving, until
 
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient, RpcError
-from panoseti_daq.client.nodes import Node
+from panoseti_daq.client.node import Node
 from panoseti_daq.errors import HostError
 from panoseti_daq.pff import DataProduct, Key, Selection
 from panoseti_daq.service.server import Server

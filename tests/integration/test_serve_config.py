@@ -135,7 +135,10 @@ def test_the_predecessors_larger_minimum_interval_does_not_refuse_simulate(tmp_p
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--max-concurrent-rpcs", 0], "--max-concurrent-rpcs: 0 is out of range; allowed: an integer, 1 to 1000000"),
+        (
+            ["--max-concurrent-rpcs", 0],
+            "--max-concurrent-rpcs: 0 is out of range; allowed: an integer, 1 to 1000000",
+        ),
         (["--polling-interval", "nan"], "--polling-interval: nan is not a finite number; allowed: a number of"),
         (["--shutdown-grace-period", -1], "--shutdown-grace-period: -1.0 is out of range; allowed: a number of"),
         (["--stalled-client-timeout", 0], "--stalled-client-timeout: 0.0 is out of range; allowed: a number of"),

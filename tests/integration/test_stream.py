@@ -14,7 +14,7 @@ from support.rig import Recorder, image_of, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, HostChange, image_dict, received_frame
-from panoseti_daq.client.nodes import SERVICE
+from panoseti_daq.client.node import SERVICE
 from panoseti_daq.pff import DataProduct, Selection
 from panoseti_daq.service.server import Server
 from panoseti_daq.simulator.writer import Buffering

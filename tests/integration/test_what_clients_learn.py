@@ -17,7 +17,7 @@ from support.rig import RUN, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient
-from panoseti_daq.client.nodes import SERVICE
+from panoseti_daq.client.node import SERVICE
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct

@@ -13,7 +13,7 @@ from panoseti_daq.client.image_feed import ImageFeed
 from panoseti_daq.client.images import ImageDict, image_dict
 from panoseti_daq.client.latest import Arrival, LosslessInbox, NewestInbox
 from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.nodes import Node
+from panoseti_daq.client.node import Node
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage

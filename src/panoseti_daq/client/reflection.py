@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.nodes import Node
+from panoseti_daq.client.node import Node
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["DaqData"]
 

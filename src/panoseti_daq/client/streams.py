@@ -16,7 +16,8 @@ from panoseti_daq.client.images import ImageDict, ReceivedFrame
 from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.nodes import Hosts, Node, Nodes
+from panoseti_daq.client.node import Node
+from panoseti_daq.client.nodes import Hosts, Nodes
 from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks, open_images
 from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream

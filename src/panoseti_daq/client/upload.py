@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.nodes import Node
+from panoseti_daq.client.node import Node
 from panoseti_daq.pff import Frame
 from panoseti_daq.wire.image import as_struct
 

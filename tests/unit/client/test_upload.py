@@ -12,7 +12,7 @@ from grpc.aio import AioRpcError, Metadata
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import RpcError
-from panoseti_daq.client.nodes import Node
+from panoseti_daq.client.node import Node
 from panoseti_daq.config.nodes import Target
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,156 @@
+"""One DAQ node of a client: the channel to its server, and the calls on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Self, TypeVar
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from grpc.aio import AioRpcError
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.allocator import keep_freed_memory
+from panoseti_daq.client.blocks import BlockCall
+from panoseti_daq.client.credentials import LoadedCredentials
+from panoseti_daq.client.errors import RpcError, as_lost, lost, reason_of
+from panoseti_daq.client.image_feed import StreamCall
+from panoseti_daq.config.nodes import Target
+from panoseti_daq.wire.blocks import BlockMessage
+
+KEEPALIVE_S: Final = 10.0  # a connection that is silent for this long is pinged
+SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
+
+_Response = TypeVar("_Response", bound=Message)
+
+
+_OPTIONS: Final = (
+    # An observer needs a server as soon as it is back.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.use_local_subchannel_pool", 1),  # two channels to one server are two connections
+)
+# Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago, because
+# the server drops the old ones only when its writes wait. Where every frame is wanted, that window is right.
+_FRESH: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536))
+
+
+def _keepalive() -> tuple[tuple[str, int], ...]:
+    return (
+        # A stalled gateway is silent; only pings detect it.
+        ("grpc.keepalive_time_ms", int(KEEPALIVE_S * 1000)),
+        ("grpc.keepalive_timeout_ms", int(KEEPALIVE_S * 500)),
+        # Without it gRPC waits 60 s for the answer, whatever keepalive_timeout_ms says.
+        ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_S * 500)),
+        ("grpc.http2.max_pings_without_data", 0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Channels to one DAQ node, one for what must be fresh and one for what must be all, and its calls.
+
+    Every call has `metadata`, which holds the token if there is one.
+    """
+
+    target: Target
+    channel: grpc.aio.Channel
+    bulk_channel: grpc.aio.Channel
+    metadata: Any = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, target: Target, credentials: LoadedCredentials) -> Self:
+        """Make the channels; no connection is made before the first call."""
+        fresh, bulk = (*_OPTIONS, *_FRESH, *_keepalive()), (*_OPTIONS, *_keepalive())
+        return cls(
+            target,
+            credentials.open(target.address, fresh),
+            credentials.open(target.address, bulk),
+            credentials.metadata,
+        )
+
+    async def ping(self, timeout_s: float) -> None:
+        """Raise AioRpcError unless the server answers within `timeout_s`."""
+        await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)
+
+    async def why_not(self, timeout_s: float) -> str:
+        """Why the server does not answer, as far as it is a matter of TLS; empty otherwise."""
+        try:
+            await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, metadata=self.metadata)
+        except AioRpcError as error:
+            return reason_of(error)
+        return ""
+
+    async def init_hp_io(self, request: pb.InitHpIoRequest, timeout_s: float) -> pb.InitHpIoResponse:
+        """Choose what the server follows."""
+        return await self._call("InitHpIo", request, pb.InitHpIoResponse, timeout_s)
+
+    async def status(self, timeout_s: float) -> pb.StatusResponse:
+        """Return the status of the server."""
+        return await self._call("Status", Empty(), pb.StatusResponse, timeout_s)
+
+    def stream_images(
+        self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None
+    ) -> StreamCall:
+        """Begin to stream."""
+        stream: Any = self.channel.unary_stream(
+            f"{SERVICE}/StreamImages",
+            request_serializer=pb.StreamImagesRequest.SerializeToString,
+            response_deserializer=pb.StreamImagesResponse.FromString,
+        )
+        call: StreamCall = stream(
+            request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata
+        )
+        return call
+
+    def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
+        """Begin to stream all frames."""
+        keep_freed_memory()
+        stream: Any = self.bulk_channel.unary_stream(
+            f"{SERVICE}/StreamFrames",
+            request_serializer=pb.StreamFramesRequest.SerializeToString,
+            response_deserializer=BlockMessage.parse,
+        )
+        call: BlockCall = stream(request, wait_for_ready=wait_for_ready, metadata=self.metadata)
+        return call
+
+    async def close(self) -> None:
+        """Close the channels."""
+        await asyncio.gather(self.channel.close(), self.bulk_channel.close())
+
+    async def upload_images(self, images: AsyncIterator[pb.UploadImageRequest]) -> None:
+        """Send frames until `images` ends."""
+        upload: Any = self.channel.stream_unary(
+            f"{SERVICE}/UploadImages",
+            request_serializer=pb.UploadImageRequest.SerializeToString,
+            response_deserializer=Empty.FromString,
+        )
+        try:
+            await upload(images, metadata=self.metadata)
+        except AioRpcError as error:
+            raise RpcError(self.target.host, as_lost(error)) from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled us: gRPC could not send that the frames are at an end.
+            raise RpcError(self.target.host, lost("their end was not sent")) from error
+
+    def _unary(self, name: str, response: type[Message]) -> Any:
+        return self.channel.unary_unary(
+            f"{SERVICE}/{name}",
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=response.FromString,
+        )
+
+    async def _call(self, name: str, request: Message, response: type[_Response], timeout_s: float) -> _Response:
+        try:
+            answer: _Response = await self._unary(name, response)(
+                request, timeout=timeout_s, metadata=self.metadata
+            )
+        except AioRpcError as error:
+            raise RpcError(self.target.host, error) from error
+        return answer
