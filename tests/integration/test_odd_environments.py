@@ -84,11 +84,11 @@ def test_a_closed_stderr_takes_nothing_from_the_output() -> None:
 
 # odd night 29
 @pytest.mark.parametrize("period", ["inf", "nan", "1e10"])
-@pytest.mark.parametrize("name", ["stream", "plot view"])
-def test_a_period_that_no_clock_counts_is_wrong_usage(name: str, period: str) -> None:
-    refused = run_command(*name.split(), "--refresh-period", period)
+@pytest.mark.parametrize(("name", "option"), [("stream", "--update-interval"), ("plot view", "--refresh-period")])
+def test_a_period_that_no_clock_counts_is_wrong_usage(name: str, option: str, period: str) -> None:
+    refused = run_command(*name.split(), option, period)
     assert refused.returncode == 2
-    assert "Invalid value for '--refresh-period'" in refused.stderr
+    assert f"Invalid value for '{option}'" in refused.stderr
 
 
 # odd night 32

@@ -15,7 +15,6 @@ from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from panoseti_daq.cli.logs import LogFormat, LogLevel
-from panoseti_daq.pff.product import MAX_MODULE_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,8 @@ def module_option(text: str) -> Any:
 
 def _modules(text: str) -> list[int]:
     """Return the modules of ``224``, ``0-3``, ``224,225`` or ``0-3,224``."""
+    from panoseti_daq.pff.product import MAX_MODULE_ID  # with it comes numpy, which --help need not import
+
     modules: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*", part, re.ASCII)

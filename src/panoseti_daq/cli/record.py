@@ -19,7 +19,6 @@ from panoseti_daq.cli.options import (
     Former,
     LogLevelOption,
     WaitOption,
-    finite_option,
     with_options,
 )
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
@@ -50,7 +49,7 @@ def record(
         int | None, typer.Option(min=1, help="End after at least N frames."), Former("--frames")
     ] = None,
     min_free_gb: Annotated[
-        float, finite_option(min=0, help="Stop before the free space of the disk falls below this.")
+        float, typer.Option(min=0, max=1e12, help="Stop before the free space of the disk falls below this.")
     ] = 1.0,
     output_format: Annotated[
         RecordFormat, typer.Option("--format", help="zarr: convert behind the recording, to OUT_DIR/RUN/L0.")
