@@ -61,7 +61,7 @@ async def test_streams_go_on_when_the_clock_is_stepped(
             assert 0 <= status.uptime_seconds < 60
             assert 0 <= status.followed.since_seconds < 60
             assert all(0 <= stream.idle_seconds <= stream.since_seconds < 60 for stream in status.streams)
-            assert all(0 < key.frames_per_second < 1e6 for key in status.keys)
+            assert all(0 <= key.frames_per_second < 1e6 for key in status.keys)  # zero: too few bursts
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
