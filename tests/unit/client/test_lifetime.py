@@ -33,6 +33,7 @@ _CALLS: dict[str, Callable[[AioDaqDataClient], Any]] = {
 each_call = pytest.mark.parametrize("call", _CALLS.values(), ids=_CALLS)
 
 
+# odd night 54
 @each_call
 async def test_every_method_of_a_client_that_was_not_entered_says_so(
     call: Callable[[AioDaqDataClient], Any],
