@@ -22,7 +22,8 @@ from support.proxy import Proxy, proxying
 from support.rig import Recorder, command, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client import AioDaqDataClient, RpcError, nodes, retry
+from panoseti_daq.client import AioDaqDataClient, RpcError, retry
+from panoseti_daq.client import node as node_module
 from panoseti_daq.client.image_feed import Seen
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.retry import HostChange, retry_delay_s
@@ -245,7 +246,7 @@ async def test_a_gateway_that_cuts_connections_loses_nothing_but_time(tmp_path: 
 async def test_a_gateway_that_stalls_is_found_out_and_the_stream_comes_back(
     tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes, "KEEPALIVE_S", 1.0)
+    monkeypatch.setattr(node_module, "KEEPALIVE_S", 1.0)
     async with behind_a_gateway(tmp_path, recorder) as (proxy, watcher):
         proxy.flows.clear()
         await watcher.lost("127.0.0.1")

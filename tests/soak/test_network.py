@@ -16,7 +16,8 @@ from soak.processes import Counts, running_server
 from soak.scale import note
 from support.rig import recording
 
-from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock, nodes
+from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock
+from panoseti_daq.client import node as node_module
 from panoseti_daq.pff import DataProduct
 
 pytestmark = [
@@ -85,7 +86,7 @@ async def until_told(changes: list[HostChange], connected: bool, timeout_s: floa
 async def test_a_cut_network_is_noticed_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes, "KEEPALIVE_S", 1.0)
+    monkeypatch.setattr(node_module, "KEEPALIVE_S", 1.0)
     data_dir, changes, numbers = tmp_path / "data", list[HostChange](), list[int]()
     with wire() as network, recording(data_dir) as recorder:
         recorder.write(IMG16, 3)
