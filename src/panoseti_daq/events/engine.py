@@ -83,7 +83,7 @@ class RunningTrigger:
             return []
         try:
             return list(what())
-        except Exception as error:  # a door: whatever a plugin does, the others go on
+        except (Exception, SystemExit) as error:  # a door: whatever a plugin does, the others go on
             _log.exception("trigger %s is stopped", self.spec.name)
             self.error = describe(error)
             return []

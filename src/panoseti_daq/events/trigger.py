@@ -168,7 +168,7 @@ def _load(entry: EntryPoint, clash: str) -> InstalledTrigger:
             raise TriggerError(f"{entry.value} is a {type(spec).__name__}, not a TriggerSpec")
         if spec.name != entry.name:
             raise TriggerError(f"{entry.value} names itself {spec.name!r}, and its entry point {entry.name!r}")
-    except Exception as error:  # a door: whatever a plugin does, the others are there
+    except (Exception, SystemExit) as error:  # a door: whatever a plugin does, the others are there
         _log.debug("trigger %s of %s cannot be loaded", entry.name, package, exc_info=True)
         return InstalledTrigger(entry.name, package, version, None, describe(error))
     return InstalledTrigger(entry.name, package, version, spec)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -94,3 +95,17 @@ def test_the_built_in_triggers_are_plugins() -> None:
     assert {trigger.name for trigger in installed_triggers() if trigger.spec} >= {"coincidence", "pulse"}
     with pytest.raises(TriggerError, match="trigger nova not found; there are: coincidence, pulse"):
         find_trigger("nova")
+
+
+def test_a_trigger_that_exits_when_it_is_loaded_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # odd night 8
+    (tmp_path / "leaving.py").write_text("import sys; sys.exit('no licence')")
+    info = tmp_path / "leaving_trigger-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaving-trigger\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[panoseti_daq.triggers]\nleaving = leaving:SPEC\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    errors = {trigger.name: trigger.error for trigger in installed_triggers()}
+    assert errors["leaving"] == "SystemExit: no licence"
+    assert errors["coincidence"] == ""
