@@ -28,9 +28,10 @@ from panoseti_daq.cli.tables import print_table
 from panoseti_daq.cli.viewer_options import options_of
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Selection
+from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
 from panoseti_daq.viewers.feed import Feed, Wanted
-from panoseti_daq.viewers.plugin import InstalledViewer, describe, find_viewer, installed_viewers, make_viewer
+from panoseti_daq.viewers.plugin import InstalledViewer, find_viewer, installed_viewers, make_viewer
 from panoseti_daq.viewers.show import Screenshot, show
 from panoseti_daq.viewers.text import terminal
 

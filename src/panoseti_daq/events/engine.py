@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from panoseti_daq.events.candidate import Candidate
-from panoseti_daq.events.trigger import Trigger, TriggerSpec, describe
+from panoseti_daq.events.trigger import Trigger, TriggerSpec
 from panoseti_daq.events.watermark import END_NS, NEVER_NS, StreamTime
 from panoseti_daq.pff import FrameBlock, ModuleProduct
+from panoseti_daq.plugins import describe
 
 _log = logging.getLogger(__name__)
 

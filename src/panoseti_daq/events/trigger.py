@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import BaseModel, ValidationError
 
-from panoseti_daq.errors import ConfigError, DaqError, TriggerError
+from panoseti_daq.errors import ConfigError, TriggerError
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind
+from panoseti_daq.plugins import describe, entries_of, package_of
 
 if TYPE_CHECKING:
     from panoseti_daq.events.candidate import Candidate
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 GROUP: Final = "panoseti_daq.triggers"
-OURS: Final = "panoseti-daq"
 MOVIES: Final = frozenset(product for product in DataProduct if product.kind is Kind.MOVIE)
 PULSE_HEIGHTS: Final = frozenset(product for product in DataProduct if product.kind is Kind.PULSE_HEIGHT)
 
@@ -124,16 +124,7 @@ class InstalledTrigger:
 
 def installed_triggers() -> list[InstalledTrigger]:
     """All triggers, the built-in ones first, then by name; a broken one has its error and harms no other."""
-    entries = sorted(
-        entry_points(group=GROUP), key=lambda entry: (_package(entry)[0] != OURS, entry.name, _package(entry))
-    )
-    owners: dict[str, str] = {}
-    found = []
-    for entry in entries:
-        clash = owners.get(entry.name, "")
-        owners.setdefault(entry.name, _package(entry)[0])
-        found.append(_load(entry, clash))
-    return found
+    return [_load(entry, clash) for entry, clash in entries_of(GROUP)]
 
 
 def find_trigger(name: str) -> TriggerSpec:
@@ -154,12 +145,8 @@ def find_trigger(name: str) -> TriggerSpec:
     return found.spec
 
 
-def _package(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "")
-
-
 def _load(entry: EntryPoint, clash: str) -> InstalledTrigger:
-    package, version = _package(entry)
+    package, version = package_of(entry)
     try:
         if clash:
             raise TriggerError(f"{clash} has a trigger of this name too, and comes first")
@@ -172,9 +159,3 @@ def _load(entry: EntryPoint, clash: str) -> InstalledTrigger:
         _log.debug("trigger %s of %s cannot be loaded", entry.name, package, exc_info=True)
         return InstalledTrigger(entry.name, package, version, None, describe(error))
     return InstalledTrigger(entry.name, package, version, spec)
-
-
-def describe(error: BaseException) -> str:
-    """One line about what a plugin raised."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, DaqError) else f"{type(error).__name__}: {text}"

@@ -10,12 +10,13 @@ import enum
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from panoseti_daq.errors import DaqError, ViewerError
 from panoseti_daq.pff import Key, Selection
 from panoseti_daq.pff.selection import EVERYTHING
+from panoseti_daq.plugins import describe, entries_of, package_of
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 GROUP: Final = "panoseti_daq.viewers"
-OURS: Final = "panoseti-daq"
 
 
 class Surface(enum.Enum):
@@ -165,12 +165,12 @@ class InstalledViewer:
 
 def installed_viewers() -> list[InstalledViewer]:
     """All viewers, the built-in ones first, then by name; a broken one carries its error."""
-    return [_load(entry, clash) for entry, clash in _entries()]
+    return [_load(entry, clash) for entry, clash in entries_of(GROUP)]
 
 
 def find_viewer(name: str) -> InstalledViewer | None:
     """The viewer of that name, without loading any other; None if there is none."""
-    return next((_load(entry, clash) for entry, clash in _entries() if entry.name == name), None)
+    return next((_load(entry, clash) for entry, clash in entries_of(GROUP) if entry.name == name), None)
 
 
 def make_viewer(spec: ViewerSpec, context: ViewerContext, options: Mapping[str, Any]) -> Any:
@@ -192,26 +192,8 @@ def make_viewer(spec: ViewerSpec, context: ViewerContext, options: Mapping[str, 
         raise ViewerError(f"viewer {spec.name} cannot be made: {describe(error)}") from error
 
 
-def _entries() -> list[tuple[EntryPoint, str]]:
-    """Every entry point, the built-in ones first, and which package had its name before; empty for none."""
-    entries = sorted(
-        entry_points(group=GROUP), key=lambda entry: (_package(entry)[0] != OURS, entry.name, _package(entry))
-    )
-    owners: dict[str, str] = {}
-    found = []
-    for entry in entries:
-        clash = owners.get(entry.name, "")
-        owners.setdefault(entry.name, _package(entry)[0])
-        found.append((entry, clash))
-    return found
-
-
-def _package(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "")
-
-
 def _load(entry: EntryPoint, clash: str) -> InstalledViewer:
-    package, version = _package(entry)
+    package, version = package_of(entry)
     try:
         if clash:
             raise ViewerError(f"{clash} has a viewer of this name too, and comes first")
@@ -224,9 +206,3 @@ def _load(entry: EntryPoint, clash: str) -> InstalledViewer:
         _log.debug("viewer %s of %s cannot be loaded", entry.name, package, exc_info=True)
         return InstalledViewer(entry.name, package, version, None, describe(error))
     return InstalledViewer(entry.name, package, version, spec)
-
-
-def describe(error: BaseException) -> str:
-    """One line about what a plugin raised."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, DaqError) else f"{type(error).__name__}: {text}"

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Selection
 from panoseti_daq.pff.selection import EVERYTHING
+from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import qt
-from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, describe, make_viewer
+from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, make_viewer
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication

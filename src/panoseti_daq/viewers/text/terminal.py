@@ -18,8 +18,9 @@ from rich.segment import Segment
 from rich.style import Style
 
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.feed import Feed, HostState
-from panoseti_daq.viewers.plugin import TerminalViewer, describe
+from panoseti_daq.viewers.plugin import TerminalViewer
 from panoseti_daq.viewers.text.keys import KeyReader, cbreak
 from panoseti_daq.viewers.text.paint import Painter, terminal_size
 from panoseti_daq.viewers.text.signals import Signals, log_held_back, noted_signals
