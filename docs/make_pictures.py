@@ -25,12 +25,12 @@ from rich.style import Style
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import Selection
 from panoseti_daq.viewers import ViewerContext, term
-from panoseti_daq.viewers.feed import Feed, Wanted
+from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.qt import application
+from panoseti_daq.viewers.host.theme import BACKGROUND
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.viewers.plugin import make_viewer
-from panoseti_daq.viewers.qt import application
 from panoseti_daq.viewers.text.halfblocks import UPPER_HALF
-from panoseti_daq.viewers.theme import BACKGROUND
 
 COMMAND: Final = Path(sys.executable).with_name("panoseti-daq")
 FEW: Final = (1, 2, 3, 224)

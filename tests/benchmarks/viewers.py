@@ -28,9 +28,9 @@ from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName, Selection
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.viewers import Viewer, ViewerContext
-from panoseti_daq.viewers.feed import Feed, Wanted
+from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.plugin import find_viewer
-from panoseti_daq.viewers.qt import application
 
 N_SETS: Final = 8  # of frames, shown in turn: an image that does not change may cost less
 SIZE_PX: Final = (1600, 1000)
@@ -188,7 +188,7 @@ def lag_ms(duration_s: float) -> float:
     """Time from the return of a frame's write until it is painted, median of the frames that are; ms."""
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.viewers.window import HostWindow
+    from panoseti_daq.viewers.host.window import HostWindow
 
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         files = make_files(Path(directory), 1)

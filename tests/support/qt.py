@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def application() -> QApplication:
     """The one application of the test process; it stays until the process ends."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before Qt is imported
-    from panoseti_daq.viewers.qt import application
+    from panoseti_daq.viewers.host.qt import application
 
     return application(off_screen=True)
 

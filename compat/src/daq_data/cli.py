@@ -58,7 +58,7 @@ def _plot(args: argparse.Namespace) -> None:
     """Show the selected plots, a window each, until the last one is closed."""
     from panoseti_daq.pff import Selection
     from panoseti_daq.viewers import phdist, view
-    from panoseti_daq.viewers.show import show
+    from panoseti_daq.viewers.host.show import show
 
     show(
         [(spec, {}) for spec, wanted in ((view.SPEC, args.plot_view), (phdist.SPEC, args.plot_phdist)) if wanted],

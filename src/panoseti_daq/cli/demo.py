@@ -14,11 +14,11 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.service.server import running_server
-from panoseti_daq.viewers import ViewerContext, qt, term, view
-from panoseti_daq.viewers.feed import Feed, Wanted
+from panoseti_daq.viewers import ViewerContext, term, view
+from panoseti_daq.viewers.host import qt, terminal
+from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.show import show
 from panoseti_daq.viewers.plugin import make_viewer
-from panoseti_daq.viewers.show import show
-from panoseti_daq.viewers.text import terminal
 
 _TABLE_INTERVAL_S = 0.05
 _TERMINAL_REFRESH_S = 0.2

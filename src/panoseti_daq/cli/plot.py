@@ -30,10 +30,10 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Selection
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
-from panoseti_daq.viewers.feed import Feed, Wanted
+from panoseti_daq.viewers.host import terminal
+from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.show import Screenshot, show
 from panoseti_daq.viewers.plugin import InstalledViewer, find_viewer, installed_viewers, make_viewer
-from panoseti_daq.viewers.show import Screenshot, show
-from panoseti_daq.viewers.text import terminal
 
 _log = logging.getLogger(__name__)
 

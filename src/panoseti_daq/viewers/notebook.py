@@ -27,6 +27,7 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.client.images import frame_of_dict
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Frame, Selection
+from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.plugin import (
     Surface,
     ViewerContext,
@@ -35,7 +36,6 @@ from panoseti_daq.viewers.plugin import (
     installed_viewers,
     make_viewer,
 )
-from panoseti_daq.viewers.qt import application
 
 Image = Mapping[str, Any] | Frame
 """What shows something: a dict of ``stream_images``, a frame of ``stream_frames`` or of a file."""

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from panoseti_daq.pff import Selection
-from panoseti_daq.viewers.feed import Handover, HostState
+from panoseti_daq.viewers.host.feed import Handover, HostState
+from panoseti_daq.viewers.host.qt import application, has_display, require_qt
 from panoseti_daq.viewers.notebook import Image, Picture, received, window_viewer
 from panoseti_daq.viewers.plugin import ViewerContext, make_viewer
-from panoseti_daq.viewers.qt import application, has_display, require_qt
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
@@ -195,7 +195,7 @@ class _ScriptWindow:
 
     def __init__(self, name: str, context: ViewerContext, options: Mapping[str, Any]) -> None:
         self._application = application(off_screen=not has_display())
-        from panoseti_daq.viewers.window import HostWindow
+        from panoseti_daq.viewers.host.window import HostWindow
 
         self._source = _Script()
         self._viewer = make_viewer(window_viewer(name), context, options)

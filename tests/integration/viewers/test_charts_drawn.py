@@ -13,10 +13,10 @@ from support.rig import run_command, serving_process
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers import theme
-from panoseti_daq.viewers.charts.book import RateBook
-from panoseti_daq.viewers.charts.light import LightCurves
-from panoseti_daq.viewers.charts.pulses import PulseHeights
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.lightcurve.curves import LightCurves
+from panoseti_daq.viewers.phdist.pulses import PulseHeights
+from panoseti_daq.viewers.rates.book import RateBook
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
@@ -38,7 +38,7 @@ def colors_in(widget: QWidget, path: Path) -> set[tuple[int, int, int]]:
 
 @pytest.mark.parametrize("log", [True, False])
 def test_histograms_hold_the_events_of_their_window(application: QApplication, tmp_path: Path, log: bool) -> None:
-    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
     clock = Clock()
     chart = PulseHeightChart(
@@ -68,7 +68,7 @@ def test_histograms_hold_the_events_of_their_window(application: QApplication, t
 
 
 def test_many_modules_are_drawn_below_their_sum(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
     chart = PulseHeightChart((10,), log=False)
     chart.update(by_key(*(received(PH1024, 100 + m % 2, module_id=m) for m in range(64))))
@@ -80,7 +80,7 @@ def test_many_modules_are_drawn_below_their_sum(application: QApplication) -> No
 
 
 def test_a_window_without_events_says_so(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
     clock = Clock()
     chart = PulseHeightChart((10, 60), pulses=PulseHeights(60, clock.monotonic, clock.wall_ns))
@@ -100,7 +100,7 @@ def test_a_window_without_events_says_so(application: QApplication) -> None:
 def test_light_curves_are_the_means_with_a_gap_where_nothing_came(
     application: QApplication, tmp_path: Path
 ) -> None:
-    from panoseti_daq.viewers.charts.lightcurve import LightCurveChart
+    from panoseti_daq.viewers.lightcurve.chart import LightCurveChart
 
     clock = Clock()
     chart = LightCurveChart(LightCurves(60, [(1, 2)], monotonic=clock.monotonic), [(1, 2)])
@@ -119,7 +119,7 @@ def test_light_curves_are_the_means_with_a_gap_where_nothing_came(
 
 
 def test_a_viewer_of_frames_without_time_says_why_it_is_empty(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.lightcurve import LightCurveChart
+    from panoseti_daq.viewers.lightcurve.chart import LightCurveChart
 
     chart = LightCurveChart(LightCurves(60))
     chart.update(by_key(received(IMG16, 1, unix_ns=0)))
@@ -140,7 +140,7 @@ def key_status(module_id: int, age_s: float, product: str = "img16", quabo: int 
 
 
 def test_old_keys_stand_first_and_in_red(application: QApplication, tmp_path: Path) -> None:
-    from panoseti_daq.viewers.charts.rates import RateChart
+    from panoseti_daq.viewers.rates.chart import RateChart
 
     clock = Clock()
     chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
@@ -161,7 +161,7 @@ def test_old_keys_stand_first_and_in_red(application: QApplication, tmp_path: Pa
 
 
 def test_rates_are_drawn_as_the_server_said_them(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.rates import RateChart
+    from panoseti_daq.viewers.rates.chart import RateChart
 
     clock = Clock()
     chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
@@ -178,7 +178,7 @@ def test_rates_are_drawn_as_the_server_said_them(application: QApplication) -> N
 
 
 def test_rates_of_many_modules_are_drawn_per_product(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.rates import RateChart
+    from panoseti_daq.viewers.rates.chart import RateChart
 
     clock = Clock()
     chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)

@@ -10,18 +10,18 @@ from support.events import BEGIN_NS, NS, found_in, ph256
 from support.qt import application
 
 from panoseti_daq.events import Tense
-from panoseti_daq.viewers.event_lines import EventLines
+from panoseti_daq.viewers.events.lines import EventLines
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from panoseti_daq.viewers.charts.events import EventPage
+    from panoseti_daq.viewers.events.page import EventPage
 
 __all__ = ["application"]  # a fixture
 
 
 def page_of(path: Path) -> EventPage:
-    from panoseti_daq.viewers.charts.events import EventPage  # imports Qt
+    from panoseti_daq.viewers.events.page import EventPage  # imports Qt
 
     return EventPage(EventLines(path))
 

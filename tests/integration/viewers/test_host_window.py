@@ -13,12 +13,12 @@ from support.qt import application, process_events
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.feed import Feed, HostState, Wanted
+from panoseti_daq.viewers.host.feed import Feed, HostState, Wanted
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget
 
-    from panoseti_daq.viewers.window import HostWindow
+    from panoseti_daq.viewers.host.window import HostWindow
 
 __all__ = ["application"]
 
@@ -74,7 +74,7 @@ def viewer(application: QApplication) -> NotingViewer:
 
 @pytest.fixture
 def window(viewer: NotingViewer, feed: StillFeed) -> Iterator[HostWindow]:
-    from panoseti_daq.viewers.window import HostWindow
+    from panoseti_daq.viewers.host.window import HostWindow
 
     made = HostWindow("noting", viewer, feed, 60.0)
     made.show()
@@ -136,7 +136,7 @@ def test_a_viewer_that_does_not_keep_up_gets_the_newest_of_each_key(
 
 
 def test_redraws_come_on_the_timer(viewer: NotingViewer, feed: StillFeed) -> None:
-    from panoseti_daq.viewers.window import HostWindow
+    from panoseti_daq.viewers.host.window import HostWindow
 
     window = HostWindow("noting", viewer, feed, 0.001)
     begin = time.monotonic()

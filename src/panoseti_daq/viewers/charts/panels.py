@@ -11,7 +11,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
-from panoseti_daq.viewers import theme
+from panoseti_daq.viewers.host import theme
 
 _TITLE_POINTS: Final = 11
 _AXIS_POINTS: Final = 10

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from panoseti_daq.viewers import theme
+from panoseti_daq.viewers.host import theme
 
 _Index = QtCore.QModelIndex | QtCore.QPersistentModelIndex
 _Role = QtCore.Qt.ItemDataRole

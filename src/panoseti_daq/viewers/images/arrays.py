@@ -10,8 +10,8 @@ import numpy as np
 from panoseti_daq.errors import PffError, ViewerError
 from panoseti_daq.pff import DataProduct, Frame, Key
 from panoseti_daq.pff.product import MAX_MODULE_ID
+from panoseti_daq.viewers.host.times import time_text
 from panoseti_daq.viewers.images.pedestal import FloatImage
-from panoseti_daq.viewers.times import time_text
 
 
 def key_name(key: Key) -> str:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from panoseti_daq.pff import Key
+from panoseti_daq.viewers.host.theme import BACKGROUND
 from panoseti_daq.viewers.images.history import LENGTH_S
-from panoseti_daq.viewers.theme import BACKGROUND
 
 MOST_POINTS: Final = 30_000  # five minutes at 100 frames/s
 MOST_SYMBOLS: Final = 1000  # more are slow and cannot be told apart

@@ -10,12 +10,12 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetrics, QImage, QL
 
 from panoseti_daq.pff import DataProduct, TimeStatus
 from panoseti_daq.pff.quabos import CORNERS, MODULE_SIZE, QUABO_SIZE
+from panoseti_daq.viewers.host.theme import ALARM, BACKGROUND, FOREGROUND
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.viewers.images.geometry import BAR_PX, GAP_PX, Box, Cell, Metrics
 from panoseti_daq.viewers.images.levels import Levels
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Line, Span, Tone
-from panoseti_daq.viewers.theme import ALARM, BACKGROUND, FOREGROUND
 
 COLORS: Final = {
     Tone.HEAD: QColor("#ffffff"),

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff import DataProduct, Key, Kind, quabos
+from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.images import quadrants, titles
 from panoseti_daq.viewers.images.history import History
 from panoseti_daq.viewers.images.levels import Levels, RollingLevels, color_indices
 from panoseti_daq.viewers.images.pedestal import Pedestals
 from panoseti_daq.viewers.images.titles import Line, Span, Stamp, Tone
-from panoseti_daq.viewers.times import age_text
 
 _SHORT: Final = {Tone.WARNING: Span("clock", Tone.WARNING), Tone.BAD: Span("time", Tone.BAD)}
 

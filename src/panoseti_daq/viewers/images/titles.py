@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import Frame, Kind, PffName, TimeStatus
-from panoseti_daq.viewers.times import age_text, time_text
+from panoseti_daq.viewers.host.times import age_text, time_text
 
 OLD_AFTER_PERIODS: Final = 5
 KIND_NAMES: Final = {Kind.MOVIE: "movie", Kind.PULSE_HEIGHT: "pulse height"}

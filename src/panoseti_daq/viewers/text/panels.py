@@ -13,12 +13,12 @@ from rich.style import Style
 
 from panoseti_daq.pff import Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS
+from panoseti_daq.viewers.host.times import age_text, short_age_text, time_text
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, color_indices, frame_levels
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Tone, tone_of, warning
 from panoseti_daq.viewers.text.halfblocks import TextLine, color_scale, half_blocks, ramp
-from panoseti_daq.viewers.times import age_text, short_age_text, time_text
 
 _STYLES: Final = {
     Tone.HEAD: Style(bold=True),

@@ -14,11 +14,11 @@ from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, Header, Kind
 from panoseti_daq.pff.quabos import CORNERS
 from panoseti_daq.viewers import Surface, ViewerContext
+from panoseti_daq.viewers.host.terminal import save_svg
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.term import SPEC
 from panoseti_daq.viewers.text.halfblocks import cell_style
 from panoseti_daq.viewers.text.images import TermImages
-from panoseti_daq.viewers.text.terminal import save_svg
 
 TAI_MINUS_UTC_S = 37
 

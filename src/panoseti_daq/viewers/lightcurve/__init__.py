@@ -55,8 +55,8 @@ def make(
     minutes: MinutesOption = 5.0,
 ) -> Viewer:
     """Make the viewer."""
-    from panoseti_daq.viewers.charts.light import LightCurves
-    from panoseti_daq.viewers.charts.lightcurve import LightCurveChart
+    from panoseti_daq.viewers.lightcurve.chart import LightCurveChart
+    from panoseti_daq.viewers.lightcurve.curves import LightCurves
 
     pixels = tuple(dict.fromkeys(parse_pixel(text) for text in pixel or ()))
     return LightCurveChart(LightCurves(60 * minutes, pixels), pixels)

@@ -28,7 +28,7 @@ def make(
     context: ViewerContext, *, window: WindowOption = None, log: LogOption = True, log_adc: LogAdcOption = True
 ) -> Viewer:
     """Make the viewer."""
-    from panoseti_daq.viewers.charts.phdist import PulseHeightChart
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
     return PulseHeightChart(tuple(sorted(set(window or WINDOWS_S))), log=log, log_adc=log_adc)
 

@@ -19,12 +19,12 @@ from rich.style import Style
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
-from panoseti_daq.viewers.feed import Feed, HostState
+from panoseti_daq.viewers.host.feed import Feed, HostState
+from panoseti_daq.viewers.host.keys import KeyReader, cbreak
+from panoseti_daq.viewers.host.paint import Painter, terminal_size
+from panoseti_daq.viewers.host.signals import Signals, log_held_back, noted_signals
+from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.plugin import TerminalViewer
-from panoseti_daq.viewers.text.keys import KeyReader, cbreak
-from panoseti_daq.viewers.text.paint import Painter, terminal_size
-from panoseti_daq.viewers.text.signals import Signals, log_held_back, noted_signals
-from panoseti_daq.viewers.times import age_text
 
 _log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ def make(
     file: Annotated[Path, "The events.jsonl that `events live` writes."] = Path("events/events.jsonl"),
 ) -> Viewer:
     """Make the viewer."""
-    from panoseti_daq.viewers.charts.events import EventPage
-    from panoseti_daq.viewers.event_lines import EventLines
+    from panoseti_daq.viewers.events.lines import EventLines
+    from panoseti_daq.viewers.events.page import EventPage
 
     return EventPage(EventLines(file))
 

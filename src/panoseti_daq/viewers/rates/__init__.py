@@ -7,8 +7,8 @@ from panoseti_daq.viewers.plugin import Viewer, ViewerContext, ViewerSpec
 
 def make(context: ViewerContext) -> Viewer:
     """Make the viewer."""
-    from panoseti_daq.viewers.charts.book import RateBook
-    from panoseti_daq.viewers.charts.rates import RateChart
+    from panoseti_daq.viewers.rates.book import RateBook
+    from panoseti_daq.viewers.rates.chart import RateChart
 
     return RateChart(RateBook(context.refresh_period_s), context.refresh_period_s)
 

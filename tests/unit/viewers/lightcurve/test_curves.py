@@ -6,9 +6,9 @@ import typer
 from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.charts.light import CAPACITY, LightCurves
 from panoseti_daq.viewers.charts.series import TimeSeries, breaks, thinned, with_gaps
 from panoseti_daq.viewers.lightcurve import parse_pixel
+from panoseti_daq.viewers.lightcurve.curves import CAPACITY, LightCurves
 
 IMG8, IMG16 = DataProduct.IMG8, DataProduct.IMG16
 KEY = Key(7, IMG16, None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from panoseti_daq.viewers.text.keys import KeyReader, cbreak
+from panoseti_daq.viewers.host.keys import KeyReader, cbreak
 
 
 @pytest.fixture

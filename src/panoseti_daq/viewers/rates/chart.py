@@ -10,12 +10,12 @@ import numpy as np
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
-from panoseti_daq.viewers import theme
-from panoseti_daq.viewers.charts.book import SPAN_S, Group, KeyRate, RateBook, known_sum
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, with_gaps
 from panoseti_daq.viewers.charts.table import LegendTable, Row
-from panoseti_daq.viewers.times import age_text
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.host.times import age_text
+from panoseti_daq.viewers.rates.book import SPAN_S, Group, KeyRate, RateBook, known_sum
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb

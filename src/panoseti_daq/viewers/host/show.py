@@ -20,15 +20,15 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Selection
 from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import describe
-from panoseti_daq.viewers import qt
+from panoseti_daq.viewers.host import qt
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, make_viewer
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from panoseti_daq.client import AioDaqDataClient
-    from panoseti_daq.viewers.feed import Feed
-    from panoseti_daq.viewers.window import HostWindow
+    from panoseti_daq.viewers.host.feed import Feed
+    from panoseti_daq.viewers.host.window import HostWindow
 
 _log = logging.getLogger(__name__)
 
@@ -98,8 +98,8 @@ def show(
     app = qt.application(off_screen=snapshot is not None)
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.viewers.feed import Feed, Wanted
-    from panoseti_daq.viewers.window import HostWindow
+    from panoseti_daq.viewers.host.feed import Feed, Wanted
+    from panoseti_daq.viewers.host.window import HostWindow
 
     context = ViewerContext(refresh_period_s, selection)
     with _Stop(app) as stop, ExitStack() as feeds:

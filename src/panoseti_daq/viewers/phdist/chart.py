@@ -9,12 +9,12 @@ import numpy as np
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key
-from panoseti_daq.viewers import theme
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis
-from panoseti_daq.viewers.charts.pulses import PulseHeights, Window, bin_edges, histogram
 from panoseti_daq.viewers.charts.series import Floats
 from panoseti_daq.viewers.charts.table import LegendTable, Row
-from panoseti_daq.viewers.times import span_text
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.host.times import span_text
+from panoseti_daq.viewers.phdist.pulses import PulseHeights, Window, bin_edges, histogram
 
 _FEW: Final = 8  # modules whose curves are drawn two pixels wide; more would cover each other
 _FAINT: Final = 130  # opacity of the others, 0-255; above them stands their sum

@@ -6,7 +6,7 @@ import numpy as np
 from support.events import found_in, ph256
 
 from panoseti_daq.events import Tense
-from panoseti_daq.viewers.event_lines import EventLines
+from panoseti_daq.viewers.events.lines import EventLines
 
 
 def line(dt_ns: int = 50) -> bytes:

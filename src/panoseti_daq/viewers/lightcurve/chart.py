@@ -9,12 +9,12 @@ import numpy as np
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers import theme
-from panoseti_daq.viewers.charts.light import LightCurves, Pixel
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import thinned, with_gaps
 from panoseti_daq.viewers.charts.table import LegendTable, Row
-from panoseti_daq.viewers.times import age_text, span_text
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.host.times import age_text, span_text
+from panoseti_daq.viewers.lightcurve.curves import LightCurves, Pixel
 
 _LEAST_GAP_S: Final = 1.0  # shorter ones are jitter of the network
 _N_POINTS: Final = 40_000  # in one panel: as many as are drawn in some 50 ms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from panoseti_daq.viewers.times import age_text, short_age_text, span_text, time_text
+from panoseti_daq.viewers.host.times import age_text, short_age_text, span_text, time_text
 
 
 @pytest.mark.parametrize(

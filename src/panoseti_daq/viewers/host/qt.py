@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.viewers.theme import BACKGROUND, DIM, FOREGROUND, PANEL
+from panoseti_daq.viewers.host.theme import BACKGROUND, DIM, FOREGROUND, PANEL
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPalette

@@ -16,9 +16,9 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
-from panoseti_daq.viewers.feed import HostState, WindowFeed
+from panoseti_daq.viewers.host.feed import HostState, WindowFeed
+from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.plugin import Viewer
-from panoseti_daq.viewers.times import age_text
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key
-from panoseti_daq.viewers import theme
 from panoseti_daq.viewers.charts.panels import ChartPanel, utc_axis
-from panoseti_daq.viewers.event_lines import Event, EventLines
+from panoseti_daq.viewers.events.lines import Event, EventLines
+from panoseti_daq.viewers.host import theme
 
 _HEADINGS: Final = ("time, UTC", "trigger", "shape", "modules", "duration", "sigma")
 _MAX_IMAGES: Final = 8

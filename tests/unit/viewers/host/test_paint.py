@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 
-from panoseti_daq.viewers.text.paint import Painter
+from panoseti_daq.viewers.host.paint import Painter
 
 _TOKEN = re.compile(r"\x1b\[([0-9;]*)([A-Za-z])|(.)", re.DOTALL)
 STYLES = [

@@ -1,0 +1,1 @@
+"""What carries frames to the viewers and holds them: feed, window, terminal, theme, texts of times."""
