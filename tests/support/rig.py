@@ -28,6 +28,7 @@ from support.patience import PATIENCE_S
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 START_NS = 1_767_225_600_000_000_000
 PERIOD_NS = 10_000_000
+_ARGUMENTS = ("make_source", "limits", "host", "elsewhere")  # of running_server
 
 
 class Recorder:
@@ -61,8 +62,8 @@ def recording(
 
 @asynccontextmanager
 async def serving(follow: Path | HpIoConfig | None = None, **settings: Any) -> AsyncIterator[Server]:
-    """A server in this process; follows `follow` if it is given. `host`, `make_source` and `limits` are none."""
-    arguments = {name: settings.pop(name) for name in ("make_source", "limits", "host") if name in settings}
+    """A server in this process; follows `follow` if it is given. Names of `_ARGUMENTS` are no settings."""
+    arguments = {name: settings.pop(name) for name in _ARGUMENTS if name in settings}
     if isinstance(follow, Path):
         follow = HpIoConfig(str(follow))
     chosen = check_values({"run_probe": RunProbe.NONE, **settings})

@@ -244,7 +244,7 @@ class StreamFramesResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., first: _Optional[_Union[Position, _Mapping]] = ..., frames: _Optional[int] = ..., gap: _Optional[str] = ..., detected_unix_ns: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams")
+    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams", "nodes")
     HP_IO_INITIALIZED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -260,6 +260,7 @@ class StatusResponse(_message.Message):
     SENT_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
     hp_io_initialized: bool
     message: str
     version: str
@@ -275,7 +276,34 @@ class StatusResponse(_message.Message):
     sent: int
     dropped: int
     max_streams: int
-    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ...) -> None: ...
+    nodes: _containers.RepeatedCompositeFieldContainer[NodeStatus]
+    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ...) -> None: ...
+
+class NodeStatus(_message.Message):
+    __slots__ = ("name", "address", "connected", "reason", "since_seconds", "retry_seconds", "version", "clock_offset_seconds", "streaming", "modules", "modules_elsewhere")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_OFFSET_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    STREAMING_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    MODULES_ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    address: str
+    connected: bool
+    reason: str
+    since_seconds: float
+    retry_seconds: float
+    version: str
+    clock_offset_seconds: float
+    streaming: bool
+    modules: _containers.RepeatedScalarFieldContainer[int]
+    modules_elsewhere: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., connected: bool = ..., reason: _Optional[str] = ..., since_seconds: _Optional[float] = ..., retry_seconds: _Optional[float] = ..., version: _Optional[str] = ..., clock_offset_seconds: _Optional[float] = ..., streaming: bool = ..., modules: _Optional[_Iterable[int]] = ..., modules_elsewhere: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Disk(_message.Message):
     __slots__ = ("path", "modules", "free_bytes", "total_bytes", "bytes_per_second", "hours_left")
@@ -316,7 +344,7 @@ class Followed(_message.Message):
     def __init__(self, description: _Optional[str] = ..., watching: _Optional[str] = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., modules: _Optional[_Iterable[int]] = ..., files: _Optional[int] = ..., set_by: _Optional[str] = ..., since_seconds: _Optional[float] = ..., missed_events: _Optional[int] = ...) -> None: ...
 
 class KeyStatus(_message.Message):
-    __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns", "seqno", "age_seconds", "frame_size_bytes", "bad_frames", "skipped_bytes", "flawed_frames", "quality")
+    __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns", "seqno", "age_seconds", "frame_size_bytes", "bad_frames", "skipped_bytes", "flawed_frames", "quality", "host")
     class QualityEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -342,6 +370,7 @@ class KeyStatus(_message.Message):
     SKIPPED_BYTES_FIELD_NUMBER: _ClassVar[int]
     FLAWED_FRAMES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
     module_id: int
     product: str
     quabo: int
@@ -360,7 +389,8 @@ class KeyStatus(_message.Message):
     skipped_bytes: int
     flawed_frames: int
     quality: _containers.ScalarMap[str, int]
-    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., quabo: _Optional[int] = ..., frames: _Optional[int] = ..., frames_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., unix_ns: _Optional[int] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., detected_unix_ns: _Optional[int] = ..., seqno: _Optional[int] = ..., age_seconds: _Optional[float] = ..., frame_size_bytes: _Optional[int] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., flawed_frames: _Optional[int] = ..., quality: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    host: str
+    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., quabo: _Optional[int] = ..., frames: _Optional[int] = ..., frames_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., unix_ns: _Optional[int] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., detected_unix_ns: _Optional[int] = ..., seqno: _Optional[int] = ..., age_seconds: _Optional[float] = ..., frame_size_bytes: _Optional[int] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., flawed_frames: _Optional[int] = ..., quality: _Optional[_Mapping[str, int]] = ..., host: _Optional[str] = ...) -> None: ...
 
 class StreamStatus(_message.Message):
     __slots__ = ("peer", "sent", "dropped", "since_seconds", "idle_seconds", "kind", "messages_per_second")

@@ -86,6 +86,7 @@ def _parameter(name: str, setting: Setting) -> Any:
     names = f"{option}/--no-{option.removeprefix('--')}" if kind is bool else option
     declared = typer.Option(names, help=f"{help_text} [default: {setting.default}]")
     others = [Also("--" + setting.key.replace("_", "-"))] if "." not in setting.key else []
+    others += [Also(setting.also_option)] if setting.also_option else []
     former = [Former(setting.former_option)] if setting.former_option else []
     return option_parameter(name, kind, declared, *others, *former)
 
@@ -126,14 +127,25 @@ def serve(
     settings = _settings(config, options)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     share_arenas()
-    asyncio.run(
-        serve_until_signal(
-            settings,
-            host=host,
-            port=port,
-            follow=follow.config(settings),
-            ready=lambda address: typer.echo(f"listening on {address}", err=True),
-        )
+    asyncio.run(_run(settings, host, port, follow.config(settings)))
+
+
+async def _run(settings: ServerSettings, host: str, port: int, follow: HpIoConfig | None) -> None:
+    gateway = None
+    if settings.gateway.is_used:
+        if follow is not None or settings.init_from_default or settings.accept_uploads:
+            text = "a gateway follows nothing itself: --data-dir, --simulate, --replay and so on exclude its nodes"
+            raise ConfigError(text)
+        from panoseti_daq.gateway.gateway import Gateway
+
+        gateway = Gateway(settings.gateway)
+    await serve_until_signal(
+        settings,
+        host=host,
+        port=port,
+        follow=follow,
+        ready=lambda address: typer.echo(f"listening on {address}", err=True),
+        elsewhere=gateway,
     )
 
 

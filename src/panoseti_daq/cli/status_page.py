@@ -29,6 +29,9 @@ def page(host: str, answer: Answer) -> Iterator[str | Table]:
         yield "follows nothing yet: see panoseti-daq init"
         return
     yield from _lines(answer)
+    if answer.nodes:
+        yield _nodes(answer)
+        yield from _troubles(answer)
     if answer.keys:
         yield _keys(answer)
     if answer.streams:
@@ -57,6 +60,31 @@ def _lines(answer: pb.StatusResponse) -> Iterator[str]:
         yield f"disk of {disk.path}: {room}{left if disk.HasField('hours_left') else ''}"
 
 
+def _nodes(answer: pb.StatusResponse) -> Table:
+    table = Table("node", "address", "state", box=None, pad_edge=False)
+    for name in ("for", "clock"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("modules", no_wrap=True)
+    table.add_column("server", no_wrap=True)
+    for node in answer.nodes:
+        state = ("streaming" if node.streaming else "connected") if node.connected else "LOST"
+        offset = f"{node.clock_offset_seconds:+.3f} s" if node.HasField("clock_offset_seconds") else "?"
+        modules = ", ".join(map(str, node.modules)) or "none"
+        table.add_row(node.name, node.address, state, age_text(node.since_seconds), offset, modules, node.version)
+    return table
+
+
+def _troubles(answer: pb.StatusResponse) -> Iterator[str]:
+    for node in answer.nodes:
+        if not node.connected:
+            yield f"{node.name}: lost: {node.reason}; asked again in {node.retry_seconds:.1f} s"
+        elif node.reason:
+            yield f"{node.name}: {node.reason}"
+        if node.modules_elsewhere:
+            modules = ", ".join(map(str, node.modules_elsewhere))
+            yield f"{node.name}: modules {modules} are left out: they come from another node"
+
+
 def _flaws(answer: pb.StatusResponse) -> Iterator[str]:
     for key in answer.keys:
         if key.flawed_frames:
@@ -65,13 +93,15 @@ def _flaws(answer: pb.StatusResponse) -> Iterator[str]:
 
 
 def _keys(answer: pb.StatusResponse) -> Table:
-    table = Table("module", "product", box=None, pad_edge=False)
+    hosts = any(key.host for key in answer.keys)
+    table = Table(*(("node",) if hosts else ()), "module", "product", box=None, pad_edge=False)
     for name in ("frames", "per s", "kB/s", "age s", "seqno", "number", "bad", "flawed"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("time", no_wrap=True)
     table.add_column("file", no_wrap=True)
     for key in answer.keys:
         table.add_row(
+            *((key.host,) if hosts else ()),
             str(key.module_id),
             _product(key),
             str(key.frames),

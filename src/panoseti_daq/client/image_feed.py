@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 import grpc
 
@@ -57,20 +57,22 @@ class Seen:
     """Frames of a host that came before its connection broke: a new stream begins with the newest known ones."""
 
     def __init__(self) -> None:
-        self._last: dict[StreamKey, tuple[str, int]] = {}
-        self._before_break: dict[StreamKey, tuple[str, int]] = {}
+        self._last: dict[Hashable, tuple[str, int]] = {}
+        self._before_break: dict[Hashable, tuple[str, int]] = {}
 
     def before(self, image: pb.PanoImage) -> bool:
         """Return whether a frame came before the last break; takes note of it."""
-        key = key_of(image)
+        return self.came_before(key_of(image), image.file, image.frame_number)
+
+    def came_before(self, key: Hashable, file: str, frame_number: int) -> bool:
+        """Return whether a frame, by its key, file and number, came before the last break; takes note of it."""
         if (last := self._before_break.get(key)) is not None:
-            file, number = last
-            if image.file == file and image.frame_number < number:
+            if file == last[0] and frame_number < last[1]:
                 return True
             del self._before_break[key]  # what comes after the frame that was the last is new
-            if (image.file, image.frame_number) == last:
+            if (file, frame_number) == last:
                 return True
-        self._last[key] = image.file, image.frame_number
+        self._last[key] = file, frame_number
         return False
 
     def break_off(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self, TypeVar
 
 import grpc
@@ -23,6 +23,8 @@ from panoseti_daq.wire.blocks import BlockMessage
 
 KEEPALIVE_S: Final = 10.0  # a connection that is silent for this long is pinged
 SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
+
+MessageCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, bytes]
 
 _Response = TypeVar("_Response", bound=Message)
 
@@ -72,6 +74,10 @@ class Node:
             credentials.metadata,
         )
 
+    def with_metadata(self, *extra: tuple[str, str]) -> Self:
+        """Return the same node, whose calls have more metadata."""
+        return replace(self, metadata=(*(self.metadata or ()), *extra))
+
     async def ping(self, timeout_s: float) -> None:
         """Raise AioRpcError unless the server answers within `timeout_s`."""
         await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)
@@ -96,15 +102,24 @@ class Node:
         self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None
     ) -> StreamCall:
         """Begin to stream."""
-        stream: Any = self.channel.unary_stream(
-            f"{SERVICE}/StreamImages",
-            request_serializer=pb.StreamImagesRequest.SerializeToString,
-            response_deserializer=pb.StreamImagesResponse.FromString,
-        )
+        stream = self._stream("StreamImages", pb.StreamImagesResponse.FromString)
         call: StreamCall = stream(
             request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata
         )
         return call
+
+    def stream_image_messages(self, request: pb.StreamImagesRequest) -> MessageCall:
+        """Begin to stream messages that are not read, for a gateway."""
+        call: MessageCall = self._stream("StreamImages", None)(request, metadata=self.metadata)
+        return call
+
+    def _stream(self, name: str, read: Callable[[bytes], Message] | None) -> Any:
+        stream: Any = self.channel.unary_stream  # its type does not know None
+        return stream(
+            f"{SERVICE}/{name}",
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=read,
+        )
 
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
         """Begin to stream all frames."""

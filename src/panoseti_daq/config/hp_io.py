@@ -40,6 +40,8 @@ class HpIoConfig:
         Follow nothing but what clients push.
     replay, speed
         Follow a recorded run as if it came now, `speed` times as fast as it was taken; empty for none.
+    gateway
+        Hand on the frames of other servers, the nodes of a gateway.
     force
         End the streams there are to follow this; says how, not what, and is not compared.
     """
@@ -51,12 +53,15 @@ class HpIoConfig:
     uploads_only: bool = False
     replay: str = ""
     speed: float = 1.0
+    gateway: bool = False
     force: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         what = f"data_dir {self.data_dir!r}"
         if self.simulate or self.uploads_only:
             what = "the simulation" if self.simulate else "what clients upload"
+        elif self.gateway:
+            what = "the nodes of this gateway"
         elif self.replay:
             what = f"the replay of {self.replay!r}"
         modules = f"modules {', '.join(map(str, self.module_ids))}" if self.module_ids else "all modules"

@@ -59,6 +59,11 @@ class Setting:
         return self._named.former
 
     @property
+    def also_option(self) -> str:
+        """Another name of the option that is as good; empty for none."""
+        return self._named.also
+
+    @property
     def _named(self) -> Option:
         return next((one for one in self.field.metadata if isinstance(one, Option)), Option())
 

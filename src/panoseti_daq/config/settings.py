@@ -41,10 +41,11 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Name of the option of ``serve``, where it is not that of the key, and its former name."""
+    """Name of the option of ``serve``, where it is not that of the key, its former name, and another as good."""
 
     name: str = ""
     former: str = ""
+    also: str = ""
 
 
 def _product(value: Any) -> Any:
@@ -155,6 +156,36 @@ class MetricsSettings(_Table):
     """Address of the metrics."""
 
 
+class GatewaySettings(_Table):
+    """Servers whose frames this one hands on, as on a head node; without any it serves its own."""
+
+    nodes: Annotated[tuple[str, ...], Allowed("a list of NAME=HOST:PORT or HOST:PORT"), Option("--node")] = ()
+    """Hand on the frames of this DAQ node: NAME=HOST:PORT."""
+    daq_config: Annotated[_FileOrNone, Option("--daq-config")] = None
+    """Hand on the frames of the nodes of this daq_config.json, which is read again when it changes."""
+    network_config: Annotated[_FileOrNone, Option("--network-config", also="--net-config")] = None
+    """The network_config.json that belongs to it, for nodes behind forwarded ports."""
+    prefer: Annotated[str, Allowed("the name of a node"), Option("--prefer")] = ""
+    """The node that a module comes from when several have it; the first that had it otherwise."""
+    token_file: Annotated[_FileOrNone, Option("--node-token-file")] = None
+    """File with the token that nodes are shown; one with the role control only if init may go through."""
+    tls: Annotated[_Flag, Option("--node-tls")] = False
+    """Encrypt connections to nodes; implied by the authorities, the certificate and the name."""
+    tls_ca: Annotated[_FileOrNone, Option("--node-tls-ca")] = None
+    """PEM file with the authorities of the nodes' certificates; none for the public ones."""
+    tls_certificate: Annotated[_FileOrNone, Option("--node-tls-certificate")] = None
+    """PEM file with the certificate that nodes are shown."""
+    tls_key: Annotated[_FileOrNone, Option("--node-tls-key")] = None
+    """PEM file of its private key."""
+    tls_server_name: Annotated[str, Allowed("a host name"), Option("--node-tls-server-name")] = ""
+    """Name in the nodes' certificates, if not the one by which they are reached."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there are nodes."""
+        return bool(self.nodes or self.daq_config)
+
+
 class SimulationSettings(_Table):
     """What the server's own simulation plays; the predecessor's ``simulate_daq_cfg``."""
 
@@ -207,6 +238,8 @@ class ServerSettings(_Table):
     """Answer only calls with a token of this file; panoseti-daq token makes its lines."""
     tls: TlsSettings = TlsSettings()
     """Certificates; connections are encrypted when there is one."""
+    gateway: GatewaySettings = GatewaySettings()
+    """Servers whose frames this one hands on."""
     metrics: MetricsSettings = MetricsSettings()
     """Metrics for Prometheus."""
     init_from_default: _Flag = False

@@ -57,6 +57,8 @@ class Hub:
         Frames that were skipped because their header does not parse, by module and product.
     last_frame_at
         Loop time of the last frame of any key; of the beginning when there was none.
+    subscribed
+        Set when a subscription was opened or closed; for one who waits for that, and clears it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -64,6 +66,7 @@ class Hub:
         self.bad_frames: Counter[ModuleProduct] = Counter()
         self._loop = loop or asyncio.get_running_loop()
         self.last_frame_at = self._loop.time()
+        self.subscribed = asyncio.Event()
         self._checks: defaultdict[ModuleProduct, QualityCheck] = defaultdict(QualityCheck)
         self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
         self._routes: dict[Key, list[Subscription]] = {}
@@ -133,6 +136,13 @@ class Hub:
         self._offer(key, frame, state)
         return True
 
+    def forget(self, module_id: int) -> None:
+        """Forget the frames of a module that are in no followed file: nobody is offered them any more."""
+        for key in [key for key in self._uploaded if key.module_id == module_id]:
+            self._uploaded.discard(key)
+            self._past[key] = self.keys.pop(key)
+            del self._routes[key]
+
     def _count(
         self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int, *, is_over: bool = False
     ) -> KeyState:
@@ -173,6 +183,7 @@ class Hub:
         """Open a subscription; the newest known frame of every key that is selected is due at once."""
         subscription = Subscription(selection, self._loop)
         self._subscriptions[subscription] = None
+        self.subscribed.set()
         for key, state in self.keys.items():
             if key in selection:
                 self._routes[key].append(subscription)
@@ -182,6 +193,7 @@ class Hub:
         finally:
             subscription.stop()
             del self._subscriptions[subscription]
+            self.subscribed.set()
             for route in self._routes.values():
                 if subscription in route:
                     route.remove(subscription)

@@ -58,6 +58,9 @@ class Frame:
         When the server read the frame from disk, UTC ns since 1970; 0 when it is unknown.
     judged
         Quality as found by a judge that saw the frames before this one; None when there was none, see `quality`.
+    clock_shift_ns
+        Time by the clock of this machine minus that by the clock of `detected_unix_ns`, ns; 0 where both are one.
+        Of a frame that came from another server it holds the way, too.
     """
 
     product: DataProduct
@@ -70,6 +73,7 @@ class Frame:
     _generation: int = 0  # as in FrameBlock
     detected_unix_ns: int = 0
     judged: Quality | None = None
+    clock_shift_ns: int = 0
 
     @property
     def header(self) -> Header:

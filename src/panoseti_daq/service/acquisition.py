@@ -22,6 +22,7 @@ from panoseti_daq.hub import Hub
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.choose_source import source_of
+from panoseti_daq.service.elsewhere import FeedsHub
 from panoseti_daq.service.hp_io import Refused, check_config
 from panoseti_daq.service.streams import Following, Stream, Streams
 from panoseti_daq.sources.source import FrameSource
@@ -247,6 +248,9 @@ async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) 
             if started.cancelled():  # the caller gave up at the same moment
                 return
             started.set_result(None)
+            if isinstance(source, FeedsHub):
+                await source.feed(hub)
+                return
             async for block in source:
                 hub.publish(block)
     except Exception as error:

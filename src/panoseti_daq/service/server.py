@@ -30,6 +30,7 @@ from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
 from panoseti_daq.service.choose_source import source_of
+from panoseti_daq.service.elsewhere import Elsewhere
 from panoseti_daq.service.listening import bind
 from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
@@ -117,6 +118,7 @@ async def running_server(
     follow: HpIoConfig | None = None,
     make_source: MakeSource = source_of,
     limits: ConnectionLimits = ConnectionLimits(),
+    elsewhere: Elsewhere | None = None,
 ) -> AsyncIterator[Server]:
     """Run a server as long as the ``async with`` block.
 
@@ -132,6 +134,8 @@ async def running_server(
         Makes the source of a configuration.
     limits
         Of calls and connections beside the streams.
+    elsewhere
+        Where all frames come from instead, of a gateway.
 
     Raises
     ------
@@ -142,7 +146,7 @@ async def running_server(
     """
     failure: Exception | None = None
     async with AsyncExitStack() as stack:
-        server = await _start(stack, settings, (host, port, limits), follow, make_source)
+        server = await _start(stack, settings, (host, port, limits), follow, make_source, elsewhere)
         try:
             yield server
         except Exception as error:
@@ -157,27 +161,36 @@ async def _start(
     listen_at: tuple[str, int, ConnectionLimits],
     follow: HpIoConfig | None,
     make_source: MakeSource,
+    elsewhere: Elsewhere | None,
 ) -> Server:
     """Start a server in four steps; leave on `stack` what undoes each."""
     server, address, reloaded = _secure(settings, *listen_at)
     stack.push_async_callback(server.stop, settings.limits.shutdown_grace_period)
     tasks = await stack.enter_async_context(asyncio.TaskGroup())
 
+    if elsewhere is not None:
+        nodes = elsewhere
+        follow = HpIoConfig(update_interval_s=settings.limits.min_hp_io_update_interval_seconds, gateway=True)
+        make_source = lambda *_: nodes  # noqa: E731
     acquisition = Acquisition(settings, tasks, make_source)
     stack.push_async_callback(acquisition.shut_down)
     await _acquire(acquisition, settings, follow)
 
     run_health = RunHealth(acquisition, settings)
-    report = StatusReport(acquisition, run_health)
-    healthy = await _register(server, DaqDataServicer(acquisition, report))
+    report = StatusReport(acquisition, run_health, elsewhere)
+    healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere))
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
-    for name, watching in (
-        ("watch streams", acquisition.all_streams.watch()),
-        ("watch the run", run_health.watch(partial(_tell_health, healthy))),
-        ("reload certificates and tokens", keep_up_to_date(reloaded)),
-    ):
-        stack.callback(tasks.create_task(watching, name=name).cancel)
+    watching = {
+        "watch streams": acquisition.all_streams.watch(),
+        "watch the run": run_health.watch(partial(_tell_health, healthy, FRAMES_NAME)),
+        "reload certificates and tokens": keep_up_to_date(reloaded),
+    }
+    if elsewhere is not None:
+        watching["reload nodes"] = keep_up_to_date(elsewhere.reloaded)
+        watching["watch nodes"] = elsewhere.watch(partial(_tell_health_of_node, healthy))
+    for name, task in watching.items():
+        stack.callback(tasks.create_task(task, name=name).cancel)
     if settings.metrics.port is None:
         return Server(address, acquisition, run_health)
     from panoseti_daq.service.monitor.metrics import serving_metrics
@@ -231,10 +244,15 @@ async def _register(server: grpc.aio.Server, servicer: DaqDataServicer) -> healt
     return healthy
 
 
-async def _tell_health(healthy: health.aio.HealthServicer, is_well: bool) -> None:
-    """Set the health of the frames; that of the server and of DaqData does not depend on the writer."""
+async def _tell_health_of_node(healthy: health.aio.HealthServicer, node: str, is_well: bool) -> None:
+    """Set the health of a node of a gateway; of its frames for "", which stands for any node."""
+    await _tell_health(healthy, f"{SERVICE_NAME}/{node}" if node else FRAMES_NAME, is_well)
+
+
+async def _tell_health(healthy: health.aio.HealthServicer, name: str, is_well: bool) -> None:
+    """Set the health of frames; that of the server and of DaqData does not depend on the writer."""
     status = health_pb2.HealthCheckResponse
-    await healthy.set(FRAMES_NAME, status.SERVING if is_well else status.NOT_SERVING)
+    await healthy.set(name, status.SERVING if is_well else status.NOT_SERVING)
 
 
 async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
@@ -263,12 +281,13 @@ async def serve(
     port: int,
     follow: HpIoConfig | None,
     ready: Callable[[str], None],
+    elsewhere: Elsewhere | None = None,
 ) -> None:
     """Run a server until SIGTERM or SIGINT; see `running_server`.
 
     Parameters
     ----------
-    settings, host, port, follow
+    settings, host, port, follow, elsewhere
         As for `running_server`.
     ready
         Called with the address when calls are accepted.
@@ -277,7 +296,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with running_server(settings, host=host, port=port, follow=follow) as server:
+    async with running_server(settings, host=host, port=port, follow=follow, elsewhere=elsewhere) as server:
         ready(server.address)
         async with notifying(f"listening on {server.address}"):
             await stopping.wait()

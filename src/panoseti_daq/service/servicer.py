@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
@@ -18,11 +19,14 @@ from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.config.hp_io import check_module_ids
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.hub import Growth
+from panoseti_daq.pff import Begin, Selection
 from panoseti_daq.pff.position import Grown
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
+from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.peers import Context, PeerLog
+from panoseti_daq.service.streams import Stream
 from panoseti_daq.sources.reader import FrameReader
 from panoseti_daq.wire.blocks import write_item
 from panoseti_daq.wire.image import frame_of
@@ -50,11 +54,14 @@ class DaqDataServicer:
         Where frames and configuration come from.
     report
         Makes the answer of Status.
+    elsewhere
+        Where all frames come from, of a gateway; None when they are here.
     """
 
-    def __init__(self, acquisition: Acquisition, report: StatusReport) -> None:
+    def __init__(self, acquisition: Acquisition, report: StatusReport, elsewhere: Elsewhere | None = None) -> None:
         self._acquisition = acquisition
         self._report = report
+        self._elsewhere = elsewhere
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
         """Handlers to register; StreamImages writes bytes, so its responses have no serializer."""
@@ -87,7 +94,7 @@ class DaqDataServicer:
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
-            with stream.subscribe(selection) as subscription:
+            with self._passing(context), stream.subscribe(selection) as subscription:
                 log.info("streaming %s", selection)
                 await context.send_initial_metadata(())  # the client is in, though no frame may come yet
                 try:
@@ -106,38 +113,60 @@ class DaqDataServicer:
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
-            source = stream.following.source
-            directory = source.directory
-            if directory is None:
-                raise Refused(
-                    StatusCode.FAILED_PRECONDITION, "uploads are in no file: only the newest frames are available"
-                )
             keep_freed_memory()
-            selection = selection.within(stream.following.config.module_ids, self._acquisition.valid_products)
-            reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs)
             log.info("streaming all frames of %s, resuming %d products", selection, len(begin.resume))
+            if self._elsewhere is None:
+                messages = self._from_files(stream, selection, begin)
+            else:
+                messages = self._elsewhere.stream_frames(request, _metadata(context))
             try:
-                with stream.following.hub.growth() as growth:
-                    async for message in _messages(reader, growth):
-                        stream.writing_since = loop.time()
-                        await context.write(message)
-                        stream.sent(1, loop.time())
+                with self._passing(context):
+                    async with aclosing(messages):
+                        async for message in messages:
+                            stream.writing_since = loop.time()
+                            await context.write(message)
+                            stream.sent(1, loop.time())
             finally:
-                # It may be reading: not in the loop. Who cancels this call does not cancel the closing.
-                await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, reader.close))
                 log.info("stream of all frames ends after %d blocks", stream.n_sent)
+
+    async def _from_files(self, stream: Stream, selection: Selection, begin: Begin) -> AsyncGenerator[bytes]:
+        """Yield the messages of every frame that is in a file."""
+        source = stream.following.source
+        if (directory := source.directory) is None:
+            raise Refused(
+                StatusCode.FAILED_PRECONDITION, "uploads are in no file: only the newest frames are available"
+            )
+        selection = selection.within(stream.following.config.module_ids, self._acquisition.valid_products)
+        reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs)
+        try:
+            with stream.following.hub.growth() as growth:
+                async for message in _messages(reader, growth):
+                    yield message
+        finally:
+            # It may be reading: not in the loop. Who cancels this call does not cancel the closing.
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, reader.close))
+
+    def _passing(self, context: Context) -> AbstractContextManager[None]:
+        return nullcontext() if self._elsewhere is None else self._elsewhere.admit(_metadata(context))
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, context: Context) -> pb.InitHpIoResponse:
         """Follow what `request` says."""
         config = hp_io_of_request(request)
         log = PeerLog(_log, context)
         log.info("InitHpIo for %s%s", config, ", by force" if config.force else "")
+        if self._elsewhere is not None:
+            with self._passing(context):
+                return await self._elsewhere.init_hp_io(request, _metadata(context))
         message = await self._acquisition.configure(config, force=config.force, peer=log.peer)
         return pb.InitHpIoResponse(success=True, error_message=message)
 
     async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], context: Context) -> Empty:
         """Hand out frames that a client pushes; nothing is kept but the newest of each key."""
         log = PeerLog(_log, context)
+        if self._elsewhere is not None:
+            raise Refused(
+                StatusCode.UNIMPLEMENTED, "this is a gateway, which takes no uploads: send them to a node"
+            )
         async with self._acquisition.upload():
             log.info("uploads")
             n_frames = 0
@@ -165,7 +194,8 @@ class DaqDataServicer:
 
     async def status(self, request: Empty, context: Context) -> pb.StatusResponse:
         """Return the status of the server."""
-        return await self._report()
+        with self._passing(context):
+            return await self._report()
 
 
 async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]:
@@ -189,6 +219,10 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
         reading = loop.run_in_executor(None, read, grown)  # while the client takes what is there
         for message in messages:
             yield message
+
+
+def _metadata(context: Context) -> Metadata:
+    return tuple(context.invocation_metadata() or ())
 
 
 def _read(reader: Callable[[_T], _V], request: _T) -> _V:

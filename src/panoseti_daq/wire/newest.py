@@ -75,7 +75,7 @@ class StreamEncoder:
         parts = []
         for frame in frames:
             image = _KNOWN_RAW.get(ref(frame)) or encoded(frame, _KNOWN_RAW, as_raw)  # mostly known: no call
-            end = delivery(self._sequence, n_dropped, frame.detected_unix_ns, now_unix_ns)
+            end = delivery(self._sequence, n_dropped, frame.detected_unix_ns, now_unix_ns - frame.clock_shift_ns)
             self._sequence += 1
             if len(frames) > 1:
                 parts.append(_begin(len(image) + len(end)))
@@ -96,6 +96,11 @@ def encoded(frame: Frame, known: dict[ref[Frame], bytes], encode: Callable[[Fram
         data = pb.StreamImagesResponse(pano_image=encode(frame)).SerializeToString()
         known[ref(frame, known.pop)] = data
     return data
+
+
+def keep_raw(frame: Frame, data: bytes) -> None:
+    """Keep bytes of another server as those of a StreamImagesResponse of nothing but `frame`."""
+    _KNOWN_RAW[ref(frame, _KNOWN_RAW.pop)] = data
 
 
 def delivery(sequence: int, dropped: int, detected_unix_ns: int, now_unix_ns: int) -> bytes:

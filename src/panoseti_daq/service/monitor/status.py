@@ -14,6 +14,7 @@ from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.flags import NAMES
 from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.elsewhere import Elsewhere
 from panoseti_daq.service.monitor.disks import Disk, Disks
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.streams import Following, Stream
@@ -30,10 +31,15 @@ class StatusReport:
         What the server follows.
     run_health
         Whether that is what is recorded.
+    elsewhere
+        Where all frames come from, of a gateway; None when they are here.
     """
 
-    def __init__(self, acquisition: Acquisition, run_health: RunHealth) -> None:
+    def __init__(
+        self, acquisition: Acquisition, run_health: RunHealth, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._acquisition = acquisition
+        self._elsewhere = elsewhere
         self._run_health = run_health
         self._started_at = asyncio.get_running_loop().time()
         self._disks = Disks()
@@ -65,6 +71,8 @@ class StatusReport:
             response.disks.extend(_disk(disk, response.keys) for disk in disks)
             response.bad_frames = hub.n_bad_frames + source.n_bad_frames
             response.skipped_bytes = source.n_skipped_bytes
+        if self._elsewhere is not None:
+            await self._elsewhere.add_status(response)
         return response
 
 
@@ -113,7 +121,7 @@ def _key(key: Key, state: KeyState, now: float, now_ns: int) -> pb.KeyStatus:
         time_status=pb.TimeStatus.Name(frame.time.status),
         detected_unix_ns=frame.detected_unix_ns,
         seqno=_seqno(frame.file),
-        age_seconds=(now_ns - unix_ns) / 1e9 if unix_ns else None,
+        age_seconds=(now_ns - frame.clock_shift_ns - unix_ns) / 1e9 if unix_ns else None,
         frame_size_bytes=state.frame_size_bytes,
         flawed_frames=state.n_flawed,
         quality={NAMES[flag]: n_frames for flag, n_frames in sorted(state.quality.items())},

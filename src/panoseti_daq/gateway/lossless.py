@@ -1,0 +1,96 @@
+"""Relay of every frame: the lossless streams of all nodes as one, bytes through, at the pace of one client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.blocks import BlockFeed, Progress
+from panoseti_daq.client.latest import LosslessInbox
+from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.client.node import Node
+from panoseti_daq.client.opening import READ_AHEAD
+from panoseti_daq.client.retry import Asking
+from panoseti_daq.gateway.claims import Claims
+from panoseti_daq.wire.blocks import BlockMessage
+
+BelongsTo = Callable[[int, str], bool]
+"""Whether a module may come from a node, by what is known."""
+
+
+class RelayFeed(BlockFeed):
+    """Every frame of one node, and where it begins; from where it was lost."""
+
+    def __init__(self, name: str, node: Node, request: pb.StreamFramesRequest, claims: Claims) -> None:
+        super().__init__(
+            lambda request, again: node.stream_frames(request, wait_for_ready=again), request, name, Progress()
+        )
+        self._name, self._claims = name, claims
+
+    def new_in(self, message: BlockMessage) -> tuple[BlockMessage, ...]:
+        """Note the position; return the message unless its module comes from another node."""
+        module_id = message.head.first.module_id
+        if message.head.frames:
+            comes_from_here = self._claims.claim(module_id, self._name)
+        else:  # a node without frames says where they would begin: that makes none its own
+            comes_from_here = self._claims.owner(module_id) in (None, self._name)
+        super().new_in(message)
+        return (message,) if comes_from_here else ()
+
+
+def request_to(name: str, request: pb.StreamFramesRequest, belongs_to: BelongsTo) -> pb.StreamFramesRequest:
+    """Return what to ask a node for: of the positions to resume at, those of its modules."""
+    to_node = pb.StreamFramesRequest()
+    to_node.CopyFrom(request)
+    del to_node.resume[:]
+    to_node.resume.extend(position for position in request.resume if belongs_to(position.module_id, name))
+    return to_node
+
+
+async def relay(
+    tasks: asyncio.TaskGroup,
+    nodes: Mapping[str, Node],
+    request: pb.StreamFramesRequest,
+    claims: Claims,
+    belongs_to: BelongsTo,
+    opened: Callable[[MergedStream[BlockMessage]], object],
+) -> AsyncGenerator[bytes]:
+    """Yield the messages of all nodes, each numbered anew; end when the stream that `opened` got is closed.
+
+    A node that is lost is asked again without end, and goes on where it was. At most `READ_AHEAD` blocks of each
+    node wait; when the consumer is slow, nothing more is read, and gRPC's flow control stops the nodes.
+
+    Parameters
+    ----------
+    tasks
+        Owner of the tasks that read.
+    nodes
+        Calls to the nodes, by name.
+    request
+        What the client asks for.
+    claims
+        Of two nodes with one module, which it comes from.
+    belongs_to
+        Tells which positions go to which node.
+    opened
+        Gets the stream.
+    """
+    feeds = {
+        name: RelayFeed(name, node, request_to(name, request, belongs_to), claims) for name, node in nodes.items()
+    }
+    asking = Asking(persistent=True)
+    merged = MergedStream(tasks, feeds, LosslessInbox[BlockMessage](READ_AHEAD * len(feeds)), asking)
+    opened(merged)
+    try:
+        sequence = 0
+        while True:
+            try:
+                message = (await merged.receive()).response
+            except StopAsyncIteration:
+                return
+            message.head.sequence = sequence
+            sequence += 1
+            yield message.serialize()
+    finally:
+        merged.close()

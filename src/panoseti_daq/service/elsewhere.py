@@ -1,0 +1,62 @@
+"""Servers elsewhere whose frames a server hands on: what the service asks of a gateway's nodes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, runtime_checkable
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.hub import Hub
+from panoseti_daq.service.access.reload import Reloaded
+from panoseti_daq.sources.source import FrameSource
+
+Metadata = tuple[tuple[str, Any], ...]
+"""Metadata of a call, by key; a key may come more than once."""
+
+
+@runtime_checkable
+class FeedsHub(Protocol):
+    """A source that hands frames to the hub itself, one by one, and is not iterated over."""
+
+    async def feed(self, hub: Hub) -> None:
+        """Hand frames to `hub` until cancelled; never waits for a subscriber."""
+        ...
+
+
+class Elsewhere(FrameSource, FeedsHub, Protocol):
+    """Nodes of a gateway: a source of the newest frames that also answers the calls about all others.
+
+    Attributes
+    ----------
+    reloaded
+        Files that name the nodes, and are read again when they change.
+    """
+
+    reloaded: list[Reloaded[Any]]
+
+    def admit(self, metadata: Metadata) -> AbstractContextManager[None]:
+        """Admit a call while the block runs.
+
+        Raises
+        ------
+        Refused
+            The call came through this server before: the gateways are in a circle.
+        """
+        ...
+
+    async def init_hp_io(self, request: pb.InitHpIoRequest, metadata: Metadata) -> pb.InitHpIoResponse:
+        """Choose what all nodes follow, or the one that the metadata names."""
+        ...
+
+    def stream_frames(self, request: pb.StreamFramesRequest, metadata: Metadata) -> AsyncGenerator[bytes]:
+        """Yield the messages of all nodes that hold every frame, at the pace of the consumer."""
+        ...
+
+    async def add_status(self, response: pb.StatusResponse) -> None:
+        """Add what the nodes say."""
+        ...
+
+    async def watch(self, tell: Callable[[str, bool], Awaitable[None]]) -> None:
+        """Call `tell` with a node, or "" for any of them, when it is reached or lost; run until cancelled."""
+        ...
