@@ -6,7 +6,7 @@ import functools
 import inspect
 import logging
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from rich.table import Table
@@ -31,11 +31,15 @@ from panoseti_daq.pff import Selection
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
 from panoseti_daq.viewers.host import terminal
+from panoseti_daq.viewers.host.desk import Desk
 from panoseti_daq.viewers.host.feed import Feed, Wanted
-from panoseti_daq.viewers.host.show import Screenshot, show
+from panoseti_daq.viewers.host.show import show
+from panoseti_daq.viewers.host.snapshot import Screenshot
 from panoseti_daq.viewers.plugin import InstalledViewer, find_viewer, installed_viewers, make_viewer
 
 _log = logging.getLogger(__name__)
+
+TABS: Final = ("phdist", "rates", "lightcurve")
 
 
 class PlotGroup(TyperGroup):
@@ -114,6 +118,23 @@ def _check_names(command: Any) -> None:
         raise ViewerError(f"make: every viewer has an option {', '.join(twice)}; call this one otherwise")
 
 
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    try:
+        width, height = (int(part) for part in text.split("x"))
+    except ValueError:
+        raise typer.BadParameter(f"--size {text!r} is not WIDTHxHEIGHT, such as 1920x1080") from None
+    if not (100 <= width <= 10_000 and 100 <= height <= 10_000):
+        raise typer.BadParameter(f"--size {text!r} is out of range; allowed: 100 to 10000 pixels")
+    return width, height
+
+
+def _checked_size(text: str | None) -> str | None:
+    _size(text)
+    return text
+
+
 def _in_window(
     spec: ViewerSpec,
     selection: Selection,
@@ -123,6 +144,20 @@ def _in_window(
         Path | None, typer.Option(help="Write one picture to this PNG file, without a display, and exit.")
     ] = None,
     after: Annotated[float, finite_option(min=0, help="Seconds until --snapshot takes the picture.")] = 5.0,
+    every: Annotated[
+        float | None, finite_option(min=0.1, help="Write the picture again every S seconds, until the end.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WIDTHxHEIGHT", callback=_checked_size, help="Pixels of the picture.")
+    ] = None,
+    tabs: Annotated[
+        bool, typer.Option(help="The other viewers as tabs. [default: of view only]", show_default=False)
+    ] = True,
+    config: Annotated[
+        Path | None, typer.Option(help="File for what windows remember. [default: the user's settings]")
+    ] = None,
+    sound: Annotated[bool, typer.Option("--sound", help="Beep at a new alarm.")] = False,
+    note: Annotated[bool, typer.Option("--note", help="A note on the desktop at a new alarm.")] = False,
     *,
     options: dict[str, Any],
     servers: Servers,
@@ -136,8 +171,18 @@ def _in_window(
         selection=selection,
         refresh_period_s=refresh_period,
         duration_s=duration,
-        snapshot=None if snapshot is None else Screenshot(snapshot, after),
+        snapshot=None if snapshot is None else Screenshot(snapshot, after, every, _size(size)),
+        tabs=_tabs_of(spec) if tabs and snapshot is None else (),
+        desk=Desk(remember=snapshot is None, config=config, sound=sound, note=note),
     )
+
+
+def _tabs_of(spec: ViewerSpec) -> list[ViewerSpec]:
+    """Viewers beside `view`, in its window: those of this package that draw what servers stream."""
+    if spec.name != "view":
+        return []
+    found = [viewer.spec for name in TABS if (viewer := find_viewer(name)) is not None]
+    return [spec for spec in found if spec is not None]
 
 
 def _in_terminal(

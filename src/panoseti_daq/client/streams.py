@@ -155,6 +155,7 @@ class StreamClient(ControlClient):
         since: Since = None,
         resume: str | None = None,
         wait_for_ready: bool = False,
+        persistent: bool = False,
         on_host_change: OnHostChange | None = None,
         selection: Selection | None = None,
     ) -> BlockStream[ReceivedBlock | Gap]:
@@ -166,7 +167,7 @@ class StreamClient(ControlClient):
         Parameters
         ----------
         hosts, stream_movie_data, stream_pulse_height_data, module_ids, wait_for_ready, on_host_change
-            As for `stream_images`.
+            As for `stream_images`; `persistent` as for `stream_frames`.
         selection
             Which frames, instead of kinds and modules; its interval does not matter. A choice of quabos divides
             the blocks of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
@@ -177,7 +178,7 @@ class StreamClient(ControlClient):
             `BlockStream.resume_token` of an earlier stream, to continue there. Modules and products that it does
             not name begin with the earliest run that it names.
         """
-        asking = self._asking(wait_for_ready, on_host_change)
+        asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
         progress, decode = Progress(resume), BlockDecoder()
         selection = selection or Selection.of(stream_movie_data, stream_pulse_height_data, module_ids)
         request = frames_request(selection, begin_of(since))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -17,13 +17,14 @@ from panoseti_daq.errors import DaqError, ViewerError
 from panoseti_daq.pff import Key, Selection
 from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import describe, entries_of, package_of
+from panoseti_daq.viewers.host.clock import Clock
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
     from rich.console import RenderableType
 
     from panoseti_daq._proto import daq_data_pb2 as pb
-    from panoseti_daq.client import ReceivedFrame
+    from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +48,13 @@ class ViewerContext:
         Time between two calls of `redraw`, s.
     selection
         Selected frames; of them the viewer gets the kinds that its spec names.
+    clock
+        Where ages are counted: `Clock.age_s` of a frame.
     """
 
     refresh_period_s: float = 1.0
     selection: Selection = EVERYTHING
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def module_ids(self) -> tuple[int, ...]:
@@ -97,6 +101,14 @@ class TerminalViewer(Protocol):
         ...
 
 
+class BlockViewer(Protocol):
+    """Method of a viewer whose spec asks for `every_frame`."""
+
+    def update_blocks(self, blocks: Sequence[ReceivedBlock]) -> None:
+        """Take the frames that came since the last call, each once."""
+        ...
+
+
 class StatusViewer(Protocol):
     """Method of a viewer whose spec asks for `status`."""
 
@@ -122,8 +134,11 @@ class ViewerSpec:
     movie, pulse_height
         Which frames it wants.
     interval_s
-        Least time between two frames of one key, s; None for the refresh period, 0 for every frame that can be
-        had.
+        Least time between two frames of one key, s; None for the refresh period: then the viewer is drawn when a
+        frame came, too.
+    every_frame
+        Whether no frame may be missing: they come in blocks, to the method ``update_blocks(blocks)``; from servers
+        of panoseti-grpc, which have no blocks, as the newest of each key.
     status
         Whether it wants what the servers say of themselves, once per refresh period.
     surface
@@ -136,6 +151,7 @@ class ViewerSpec:
     movie: bool = True
     pulse_height: bool = True
     interval_s: float | None = None
+    every_frame: bool = False
     status: bool = False
     surface: Surface = Surface.WINDOW
 

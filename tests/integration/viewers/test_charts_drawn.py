@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from support.qt import application
+from support.frames import block_of
+from support.qt import application, process_events
 from support.received import DETECTED_NS, Clock, by_key, received
 from support.rig import run_command, serving_process
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.viewers.host import clock as ages
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.lightcurve.curves import LightCurves
 from panoseti_daq.viewers.phdist.pulses import PulseHeights
@@ -42,7 +44,7 @@ def test_histograms_hold_the_events_of_their_window(application: QApplication, t
 
     clock = Clock()
     chart = PulseHeightChart(
-        (10, 60), log=log, log_adc=log, pulses=PulseHeights(60, clock.monotonic, clock.wall_ns)
+        (10, 60), log=log, log_adc=log, pulses=PulseHeights(60, ages.Clock(clock.monotonic, clock.wall_ns))
     )
     random = np.random.default_rng(5)
     heights = {module_id: random.integers(100, 900, 40) for module_id in (3, 14)}
@@ -55,7 +57,7 @@ def test_histograms_hold_the_events_of_their_window(application: QApplication, t
     chart.redraw()
     for panel, n in zip(chart.panels, (11, 40), strict=True):
         for module_id, expected in heights.items():
-            edges, counts = panel.curves[module_id, True]
+            edges, counts = panel.curves[module_id, None]
             if log:
                 edges, counts = 10**edges, np.where(counts < 0, 0, 10**counts)
             assert np.rint(counts).tolist() == np.histogram(expected[-n:], edges)[0].tolist()
@@ -75,7 +77,7 @@ def test_many_modules_are_drawn_below_their_sum(application: QApplication) -> No
     chart.redraw()
     (panel,) = chart.panels
     assert len(panel.curves) == 65
-    assert panel.curves["all", True][1].sum() == 64
+    assert panel.curves["all"][1].sum() == 64
     assert len(chart.table.rows) == 65
 
 
@@ -83,7 +85,7 @@ def test_a_window_without_events_says_so(application: QApplication) -> None:
     from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
     clock = Clock()
-    chart = PulseHeightChart((10, 60), pulses=PulseHeights(60, clock.monotonic, clock.wall_ns))
+    chart = PulseHeightChart((10, 60), pulses=PulseHeights(60, ages.Clock(clock.monotonic, clock.wall_ns)))
     chart.redraw()
     assert "No pulse-height frames yet" in chart.widget.text
     chart.update(by_key(received(PH1024, 100)))
@@ -139,11 +141,13 @@ def key_status(module_id: int, age_s: float, product: str = "img16", quabo: int 
     )
 
 
-def test_old_keys_stand_first_and_in_red(application: QApplication, tmp_path: Path) -> None:
+def test_keys_stand_below_their_host_in_a_fixed_order_and_old_ones_are_red(
+    application: QApplication, tmp_path: Path
+) -> None:
     from panoseti_daq.viewers.rates.chart import RateChart
 
     clock = Clock()
-    chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
+    chart = RateChart(RateBook(1.0, ages.Clock(clock.monotonic, clock.wall_ns), clock.wall_ns), 1.0, clock.wall_ns)
     chart.redraw()
     assert "No server has answered" in chart.widget.text
     keys = [key_status(1, 0.2), key_status(2, 7), key_status(3, 9, "ph256", 2), key_status(4, 4.9)]
@@ -152,10 +156,10 @@ def test_old_keys_stand_first_and_in_red(application: QApplication, tmp_path: Pa
     host, *rows = chart.table.rows
     assert host.texts == ("node", "80.0", "203.2", "9.0", "0")
     assert [(row.texts[0], bool(row.alarm)) for row in rows] == [
-        ("2 img16", True),
-        ("3 ph256 Q2", False),
-        ("4 img16", False),
-        ("1 img16", False),
+        ("  1 img16", False),
+        ("  2 img16", True),
+        ("  3 ph256 Q2", False),
+        ("  4 img16", False),
     ]
     assert theme.ALARM_RGB in colors_in(chart.widget, tmp_path / "rates.png")
 
@@ -164,7 +168,7 @@ def test_rates_are_drawn_as_the_server_said_them(application: QApplication) -> N
     from panoseti_daq.viewers.rates.chart import RateChart
 
     clock = Clock()
-    chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
+    chart = RateChart(RateBook(1.0, ages.Clock(clock.monotonic, clock.wall_ns), clock.wall_ns), 1.0, clock.wall_ns)
     for second in range(5):
         clock.advance(1)
         key = pb.KeyStatus(module_id=9, product="img16", frames_per_second=10 + second, unix_ns=clock.wall_ns())
@@ -181,13 +185,64 @@ def test_rates_of_many_modules_are_drawn_per_product(application: QApplication) 
     from panoseti_daq.viewers.rates.chart import RateChart
 
     clock = Clock()
-    chart = RateChart(RateBook(1.0, clock.monotonic, clock.wall_ns), 1.0, clock.wall_ns)
+    chart = RateChart(RateBook(1.0, ages.Clock(clock.monotonic, clock.wall_ns), clock.wall_ns), 1.0, clock.wall_ns)
     chart.update_status("node", pb.StatusResponse(keys=[key_status(m, m / 10) for m in range(64)]))
     chart.redraw()
     assert set(chart.panels[0].curves) == {((None, "img16"), 0), ((None, "img16"), 3)}
     assert 10 ** chart.panels[0].curves[(None, "img16"), 0][1] == pytest.approx([64 * 20])
     assert 10 ** chart.panels[2].curves[(None, "img16"), 2][1] == pytest.approx([6.3])
     assert len(chart.table.rows) == 2 + 64
+
+
+def test_pulses_of_blocks_count_once_and_all_and_per_quabo_on_request(application: QApplication) -> None:
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
+
+    chart = PulseHeightChart((10,))
+    blocks = [block_of(DataProduct.PH256, 40, module_id=9, quabos=[i % 4 for i in range(40)]) for _ in range(2)]
+    chart.update_blocks([blocks[0]])  # type: ignore[list-item]
+    chart.redraw()
+    assert [row.texts[:2] for row in chart.table.rows] == [("9", "40")]
+    chart.widget.actions()[2].trigger()
+    names = [(row.name, row.texts[1]) for row in chart.table.rows[1:]]
+    assert names == [((9, quabo), "10") for quabo in range(4)]
+    chart.widget.actions()[0].trigger()
+    assert not chart.panels[0].left.is_log
+
+
+def test_a_click_on_a_row_highlights_its_curve_and_the_right_button_hides_it(application: QApplication) -> None:
+    from PySide6 import QtCore
+    from PySide6.QtTest import QTest
+
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
+
+    chart = PulseHeightChart((10,))
+    chart.update(by_key(*(received(PH1024, 100, module_id=m) for m in (1, 2))))
+    chart.widget.resize(1100, 700)
+    chart.widget.show()
+    chart.redraw()
+    table, curves = chart.table, chart.panels[0]._curves
+    row = table.visualRect(table.model().index(1, 0)).center()
+    for button, alphas in (
+        (QtCore.Qt.MouseButton.LeftButton, (255, 60)),
+        (QtCore.Qt.MouseButton.RightButton, (0, 60)),
+    ):
+        QTest.mouseClick(table.viewport(), button, pos=row)
+        assert tuple(curves[m, None].opts["pen"].color().alpha() for m in (1, 2)) == alphas
+    chart.widget.close()
+
+
+@pytest.mark.parametrize("width", [400, 700, 1100, 1900])
+def test_a_table_takes_at_most_a_third_of_the_window(application: QApplication, width: int) -> None:
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
+
+    chart = PulseHeightChart((10, 60, 600))
+    chart.update(by_key(received(PH1024, 100)))
+    chart.redraw()
+    chart.widget.resize(width, 750)
+    chart.widget.show()
+    process_events()
+    assert chart.table.width() * chart.table.height() <= chart.widget.width() * chart.widget.height() / 2.9
+    chart.widget.close()
 
 
 def test_each_chart_writes_a_picture_of_a_simulation(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.errors import ConfigError, HostError, ViewerError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
-from panoseti_daq.viewers.host.show import Screenshot, show
+from panoseti_daq.viewers.host.show import show
+from panoseti_daq.viewers.host.snapshot import Screenshot
 
 __all__ = ["application"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,13 @@ def test_the_menu_lists_the_keys_of_the_window_and_of_the_viewer(window: HostWin
     [menu] = window.menuBar().actions()
     actions = menu.menu().actions()  # type: ignore[attr-defined]
     texts = {action.text(): action.shortcut().toString() for action in actions if not action.isSeparator()}
-    assert texts == {"Pause": "Space", "Save as PNG": "S", "Close": "Q", "Next color map": "C"}
+    assert texts == {
+        "Pause": "Space",
+        "Save as PNG": "S",
+        "Acknowledge alarms": "A",
+        "Close": "Q",
+        "Next color map": "C",
+    }
 
 
 def test_s_saves_what_is_seen_and_says_where(
@@ -179,7 +186,7 @@ def test_s_saves_what_is_seen_and_says_where(
     image = QImage(str(file))
     assert image.size() == viewer.widget.size()
     assert image.pixelColor(2, 2).name() == "#0ac81e"
-    assert str(file) in window.statusBar().currentMessage()
+    assert str(file) in state_of(window)
 
 
 def test_a_picture_that_cannot_be_saved_is_said_in_the_status_bar(
@@ -191,7 +198,7 @@ def test_a_picture_that_cannot_be_saved_is_said_in_the_status_bar(
     gone.rmdir()
     press(window, "S")
     assert not window.is_closed
-    assert "cannot save" in window.statusBar().currentMessage()
+    assert "cannot save" in state_of(window)
 
 
 def test_q_closes_and_nothing_is_handed_over_any_more(
@@ -248,3 +255,115 @@ def test_what_servers_say_of_themselves_reaches_the_viewer_once(
     window._redraw()
     window._redraw()
     assert viewer.statuses == ["daq1"]
+
+
+def test_a_picture_is_drawn_soon_after_its_frames_came(viewer: NotingViewer, feed: StillFeed) -> None:
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    window = HostWindow("noting", viewer, feed, 60.0, on_arrival=True)
+    feed.frames.put(received(0))
+    until(lambda: viewer.n_redraws == 1)
+    for i in range(1, 4):  # the refresh period of a minute never ends in this test
+        feed.frames.put(received(i))
+        until(lambda n=1 + i: viewer.n_redraws == n)  # type: ignore[misc]
+    window.close()
+
+
+def test_a_saved_picture_hides_no_alarm_and_an_acknowledged_one_is_not_red(
+    window: HostWindow, feed: StillFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PySide6.QtWidgets import QLabel
+
+    monkeypatch.chdir(tmp_path)
+    feed.say("daq2", connected=False, reason="Connection refused")
+
+    def red() -> bool:
+        window._show_state()
+        return any("#b00020" in label.styleSheet() for label in window.statusBar().findChildren(QLabel))
+
+    press(window, "S")
+    assert "daq2 lost" in state_of(window)
+    assert "saved" in state_of(window)
+    assert red()
+    press(window, "A")
+    assert not red()
+    assert "daq2 lost" in state_of(window)
+    feed.say("daq3", connected=False, reason="Connection refused")
+    assert red()
+
+
+def test_new_alarms_are_told_once(viewer: NotingViewer, feed: StillFeed) -> None:
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    told: list[list[str]] = []
+    viewer.alarms = ["2 of 8 modules silent"]  # type: ignore[attr-defined]
+    window = HostWindow("noting", viewer, feed, 60.0, alert=told.append)
+    for _ in range(3):
+        window._show_state()
+    assert told == [["2 of 8 modules silent"]]
+    window.close()
+
+
+def test_tabs_share_a_stream_only_the_seen_one_is_drawn_and_a_broken_one_leaves(
+    application: QApplication, feed: StillFeed
+) -> None:
+    from panoseti_daq.viewers.host.window import HostWindow, Page
+
+    first, second = NotingViewer(), NotingViewer()
+    window = HostWindow("first", first, feed, 60.0, others=[Page("second", second)])
+    feed.frames.put(received(0))
+    until(lambda: bool(first.taken) and bool(second.taken))
+    assert (first.n_redraws, second.n_redraws) == (1, 0)
+    window._tabs.setCurrentIndex(1)
+    assert second.n_redraws == 1
+    second.raises = ZeroDivisionError("no dark current")
+    window._redraw()
+    assert not window.is_closed
+    assert window.page.name == "first"
+    window.close()
+
+
+def test_a_window_remembers_its_place_and_never_exceeds_the_screen(
+    application: QApplication, feed: StillFeed, tmp_path: Path
+) -> None:
+    from panoseti_daq.viewers.host.memory import Memory
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    room = application.primaryScreen().availableGeometry()
+    for width, height in ((500, 400), (9000, 9000)):
+        window = HostWindow("noting", NotingViewer(), feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
+        window.resize(width, height)
+        window.close()
+        again = HostWindow("noting", NotingViewer(), feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
+        assert again.width() == pytest.approx(min(width, room.width()), abs=5)
+        assert room.contains(again.geometry())
+        again.close()
+
+
+def test_choices_of_a_viewer_are_restored(application: QApplication, feed: StillFeed, tmp_path: Path) -> None:
+    from panoseti_daq.viewers.host.memory import Memory
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    class Choosing(NotingViewer):
+        chosen: dict[str, Any] | None = None
+
+        def state(self) -> dict[str, Any]:
+            return {"orientation": {"7": "90"}}
+
+        def restore(self, state: dict[str, Any]) -> None:
+            self.chosen = state
+
+    for expected in ({}, {"orientation": {"7": "90"}}):
+        viewer = Choosing()
+        window = HostWindow("noting", viewer, feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
+        window.close()
+        assert viewer.chosen == expected
+
+
+def test_a_clock_that_differs_from_the_servers_is_said(window: HostWindow, feed: StillFeed) -> None:
+    frame = received(0)
+    now_ns = time.monotonic_ns()
+    delivery = frame.delivery._replace(host="daq1", arrived_ns=now_ns)
+    feed.frames.put(replace(frame, delivery=delivery, detected_unix_ns=time.time_ns() - 30_000_000_000))
+    until(lambda: window.n_frames == 1)
+    assert "your clock is 30 s ahead of daq1" in state_of(window)

@@ -89,7 +89,7 @@ def test_a_new_module_is_drawn_at_once_and_the_next_image_when_it_is_due(
 
 def test_the_status_bar_says_that_the_script_is_the_source(previewer: PanoImagePreviewer) -> None:
     previewer.update(image())
-    assert window_of(previewer)._window._connection.text() == "connected to this script"
+    assert window_of(previewer)._window._bar._state.text() == "connected to this script"
 
 
 def test_after_the_window_was_closed_the_script_goes_on(previewer: PanoImagePreviewer) -> None:

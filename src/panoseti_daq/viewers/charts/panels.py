@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
@@ -16,6 +16,7 @@ from panoseti_daq.viewers.host import theme
 _TITLE_POINTS: Final = 11
 _AXIS_POINTS: Final = 10
 _SHORTEST_AXIS_S: Final = 30.0
+_LEAST_SIDE: Final = 1.25  # of what a table needs, what a third of the window must be, or it goes below
 _LEFT_AXIS_WIDTH: Final = 64  # pixels: panels above each other begin at the same place
 
 
@@ -23,9 +24,13 @@ class LogAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
     """An axis whose values are log10 of what its labels say: 1, 10, 100; with 2 and 5 where there is room."""
 
     _FEW_DECADES: Final = 2.2
+    is_log = True
+    """False while the values are what the labels say."""
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N802
         """Places of the labelled ticks, and of those without a label."""
+        if not self.is_log:
+            return list(super().tickValues(low, high, size))
         decades = range(math.floor(low), math.ceil(high) + 1)
         labelled = (1, 2, 5) if high - low < self._FEW_DECADES else (1,)
 
@@ -37,6 +42,8 @@ class LogAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         """Labels."""
+        if not self.is_log:
+            return list(super().tickStrings(values, scale, spacing))
         return [
             f"{float(f'{10**value:.3g}'):,.7g}" if spacing == 1.0 else ""
             for value in (round(value, 6) for value in values)
@@ -82,6 +89,7 @@ class ChartPanel:
         self._nothing.anchor((0.5, 0.5), (0.5, 0.5))
         self._title = ""
         self._curves: dict[object, Any] = {}
+        self._looks: dict[object, tuple[Any, ...]] = {}
 
     def title(self, text: str) -> None:
         """Set the title; costs nothing when it is the same."""
@@ -97,12 +105,16 @@ class ChartPanel:
         self, name: object, x: Any, y: Any, color: Any, *, width: int = 1, dashed: bool = False, **options: Any
     ) -> None:
         """Draw a curve through points; the one of the same name is replaced."""
-        if name in self._curves:
-            self._curves[name].setData(x, y, **options)
-            return
         style = QtCore.Qt.PenStyle.DashLine if dashed else QtCore.Qt.PenStyle.SolidLine
-        self._curves[name] = pg.PlotCurveItem(x, y, pen=pg.mkPen(color, width=width, style=style), **options)
-        self.plot.addItem(self._curves[name])
+        look = tuple(color), width, style
+        if name not in self._curves:
+            self._curves[name] = pg.PlotCurveItem(x, y, pen=pg.mkPen(color, width=width, style=style), **options)
+            self.plot.addItem(self._curves[name])
+        else:
+            self._curves[name].setData(x, y, **options)
+            if self._looks[name] != look:
+                self._curves[name].setPen(pg.mkPen(color, width=width, style=style))
+        self._looks[name] = look
 
     @property
     def curves(self) -> dict[object, tuple[Any, Any]]:
@@ -117,6 +129,17 @@ class ChartPanel:
     def y_range(self, low: float, high: float) -> None:
         """What the left axis shows."""
         self.plot.setYRange(low, high, padding=0)
+
+
+def add_switch(
+    widget: QtWidgets.QWidget, text: str, key: str, checked: bool, do: Callable[[], None]
+) -> QtGui.QAction:
+    """Add an action with a key to a widget, that is on or off, and calls `do` when it changes."""
+    action = QtGui.QAction(text, widget, checkable=True, checked=checked)
+    action.setShortcut(QtGui.QKeySequence(key))
+    action.toggled.connect(do)
+    widget.addAction(action)
+    return action
 
 
 def utc_axis() -> Any:
@@ -154,14 +177,24 @@ class ChartPage(QtWidgets.QStackedWidget):
         self.layout_ = pg.GraphicsLayoutWidget()
         self.layout_.setBackground(theme.BACKGROUND)
         self.layout_.ci.layout.setVerticalSpacing(2)
-        charts = QtWidgets.QSplitter(QtCore.Qt.Orientation.Horizontal)
-        charts.addWidget(self.layout_)
-        charts.addWidget(side)
-        charts.setSizes([1100 - side_width, side_width])
-        charts.setStretchFactor(0, 1)
-        charts.setStretchFactor(1, 0)
+        self._side_width = side_width
+        self._charts = QtWidgets.QSplitter(QtCore.Qt.Orientation.Horizontal)
+        self._charts.addWidget(self.layout_)
+        self._charts.addWidget(side)
+        self._charts.setStretchFactor(0, 1)
+        self._charts.setStretchFactor(1, 0)
         self.addWidget(self._text)
-        self.addWidget(charts)
+        self.addWidget(self._charts)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Give the table what it needs, at most a third of the window; below the charts where that is little."""
+        super().resizeEvent(event)
+        narrow = 3 * self._side_width > _LEAST_SIDE * self.width()
+        along = QtCore.Qt.Orientation.Vertical if narrow else QtCore.Qt.Orientation.Horizontal
+        size = self.height() if narrow else self.width()
+        wanted = size // 3 if narrow else min(self._side_width, size // 3)
+        self._charts.setOrientation(along)
+        self._charts.setSizes([size - wanted, wanted])
 
     @property
     def text(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ _Index = QtCore.QModelIndex | QtCore.QPersistentModelIndex
 _Role = QtCore.Qt.ItemDataRole
 _NOWHERE: Final = QtCore.QModelIndex()
 _ROW_HEIGHT: Final = 19  # pixels
+_FAINT: Final = 60  # opacity beside a highlighted curve, 0-255
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,34 @@ class Row:
         Of its curve, shown before the first text; None for no curve.
     alarm
         Columns that are shown in the color of an alarm.
+    name
+        Of its curves, for `Emphasis`; None for a row that has none.
     """
 
     texts: tuple[str, ...]
     color: theme.RgbColor | None = None
     alarm: frozenset[int] = frozenset()
+    name: Hashable = None
+
+
+class Emphasis:
+    """Curves that the mouse brought out, or put away. No Qt."""
+
+    def __init__(self) -> None:
+        self.highlighted: set[Hashable] = set()
+        self.hidden: set[Hashable] = set()
+
+    def click(self, name: Hashable, *, hide: bool) -> None:
+        """Highlight a curve, or hide it; once more for back."""
+        (self.hidden if hide else self.highlighted).symmetric_difference_update({name})
+
+    def pen(self, name: Hashable, color: Sequence[int], width: int) -> tuple[tuple[int, ...], int]:
+        """Color with opacity, 0-255, and width, pixels, of a curve: those beside a highlighted one are faint."""
+        if name in self.hidden:
+            return (*color[:3], 0), width
+        if not self.highlighted:
+            return tuple(color), width
+        return ((*color[:3], 255), width + 1) if name in self.highlighted else ((*color[:3], _FAINT), 1)
 
 
 class _Rows(QtCore.QAbstractTableModel):
@@ -42,6 +66,7 @@ class _Rows(QtCore.QAbstractTableModel):
         super().__init__()
         self.headings = tuple(headings)
         self.rows: list[Row] = []
+        self.emphasis = Emphasis()
 
     def rowCount(self, parent: _Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
         return 0 if parent.isValid() else len(self.rows)
@@ -62,8 +87,10 @@ class _Rows(QtCore.QAbstractTableModel):
             return row.texts[column]
         if role == _Role.DecorationRole and column == 0 and row.color:
             return QtGui.QColor(*row.color)
-        if role == _Role.ForegroundRole and column in row.alarm:
-            return QtGui.QColor(theme.ALARM)
+        if role == _Role.ForegroundRole and (column in row.alarm or row.name in self.emphasis.hidden):
+            return QtGui.QColor(theme.ALARM if column in row.alarm else theme.DIM)
+        if role == _Role.BackgroundRole and row.name in self.emphasis.highlighted:
+            return QtGui.QColor(theme.BACKGROUND)
         if role == _Role.TextAlignmentRole:
             return _aligned(column)
         return None
@@ -84,7 +111,7 @@ def _aligned(column: int) -> QtCore.Qt.AlignmentFlag:
 
 
 class LegendTable(QtWidgets.QTableView):
-    """A legend with current values.
+    """A legend with current values; a click on a row highlights its curve, with the right button it hides it.
 
     Parameters
     ----------
@@ -93,6 +120,8 @@ class LegendTable(QtWidgets.QTableView):
     widths
         Of the columns but the first, which takes what is left, pixels.
     """
+
+    chosen = QtCore.Signal()
 
     def __init__(self, headings: Sequence[str], widths: Sequence[int]) -> None:
         super().__init__()
@@ -116,6 +145,19 @@ class LegendTable(QtWidgets.QTableView):
         header.setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.Stretch)
         for column, width in enumerate(widths, 1):
             header.resizeSection(column, width)
+
+    @property
+    def emphasis(self) -> Emphasis:
+        """What the mouse brought out, or put away."""
+        return self._rows.emphasis
+
+    def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Highlight or hide the curve of a row."""
+        index = self.indexAt(event.position().toPoint())
+        if index.isValid() and (name := self.rows[index.row()].name) is not None:
+            self.emphasis.click(name, hide=event.button() == QtCore.Qt.MouseButton.RightButton)
+            self.viewport().update()
+            self.chosen.emit()
 
     def show_rows(self, rows: list[Row]) -> None:
         """Show these rows."""

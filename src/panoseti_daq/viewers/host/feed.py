@@ -6,17 +6,18 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedFrame
+from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock, ReceivedFrame
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, PffError
-from panoseti_daq.pff import Key, Selection
+from panoseti_daq.pff import Gap, Key, Selection
 from panoseti_daq.pff.selection import EVERYTHING, kinds_of
 
 if TYPE_CHECKING:
@@ -26,15 +27,22 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+_MOST_BYTES: Final = 64 * 2**20
+
+
 class Handover:
-    """The newest frame of each key, from the thread that receives to the one that draws.
+    """The newest frame of each key, or blocks, from the thread that receives to the one that draws.
 
     **Holds** one frame per key, so its size is bounded by the number of keys; a frame that was not taken is
-    **replaced** by the next of its key. Neither side ever waits for the other. Thread-safe.
+    **replaced** by the next of its key. Of blocks it holds 64 MiB; the oldest go, and `n_lost` counts their
+    frames. Neither side ever waits for the other. Thread-safe.
     """
 
     def __init__(self) -> None:
+        self.n_lost = 0
         self._frames: dict[Key, ReceivedFrame] = {}
+        self._blocks: deque[ReceivedBlock] = deque()
+        self._n_bytes = 0
         self._lock = threading.Lock()
         self._wake: Callable[[], object] | None = None
 
@@ -47,15 +55,35 @@ class Handover:
         """Hand over a frame."""
         key = frame.key
         with self._lock:
-            if not self._frames and self._wake is not None:
-                self._wake()
+            self._wake_first()
             self._frames[key] = frame
+
+    def put_block(self, block: ReceivedBlock) -> None:
+        """Hand over a block."""
+        with self._lock:
+            self._wake_first()
+            self._blocks.append(block)
+            self._n_bytes += len(block.data)
+            while self._n_bytes > _MOST_BYTES and len(self._blocks) > 1:
+                oldest = self._blocks.popleft()
+                self._n_bytes -= len(oldest.data)
+                self.n_lost += len(oldest)
+
+    def _wake_first(self) -> None:
+        if not self._frames and not self._blocks and self._wake is not None:
+            self._wake()
 
     def take(self) -> dict[Key, ReceivedFrame]:
         """Frames that came since the last call."""
         with self._lock:
             frames, self._frames = self._frames, {}
         return frames
+
+    def take_blocks(self) -> list[ReceivedBlock]:
+        """Blocks that came since the last call."""
+        with self._lock:
+            blocks, self._blocks, self._n_bytes = list(self._blocks), deque(), 0
+        return blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +144,14 @@ class Wanted:
         Which frames, and how often.
     status_period_s
         How often to ask the servers what they say of themselves, s; None for never.
+    blocks
+        Which frames come in blocks, each one; None for none.
     """
 
     hosts: tuple[str, ...] = ()
     selection: Selection = EVERYTHING
     status_period_s: float | None = None
+    blocks: Selection | None = None
 
     @classmethod
     def by(cls, spec: ViewerSpec, context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
@@ -131,13 +162,33 @@ class Wanted:
         ConfigError
             The frames that were asked for are of no kind that the viewer shows.
         """
-        period_s = context.refresh_period_s
-        selection = replace(
-            context.selection,
-            kinds=kinds_of(spec.movie, spec.pulse_height),
-            interval_s=period_s if spec.interval_s is None else spec.interval_s,
-        )
-        return cls(hosts, selection, period_s if spec.status else None)
+        return cls.by_all([spec], context, hosts)
+
+    @classmethod
+    def by_all(cls, specs: Sequence[ViewerSpec], context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
+        """Return what viewers that share one stream ask for; the first says how often frames come.
+
+        Raises
+        ------
+        ConfigError
+            As for `by`.
+        """
+        period_s, first = context.refresh_period_s, specs[0]
+        interval_s = period_s if first.interval_s is None else first.interval_s
+
+        def selected(some: Sequence[ViewerSpec]) -> Selection:
+            kinds = kinds_of(any(spec.movie for spec in some), any(spec.pulse_height for spec in some))
+            return replace(context.selection, kinds=kinds, interval_s=interval_s)
+
+        newest = selected([spec for spec in specs if not spec.every_frame] or specs)
+        every = [spec for spec in specs if spec.every_frame]
+        status = any(spec.status for spec in specs)
+        return cls(hosts, newest, period_s if status else None, selected(every) if every else None)
+
+    @property
+    def only_blocks(self) -> bool:
+        """Whether nothing else comes."""
+        return self.blocks == self.selection
 
 
 class Feed:
@@ -220,7 +271,12 @@ class Feed:
             for host in set(hosts) - answering:
                 self._note(HostChange(host, connected=False, reason="does not answer"))
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._stream(hosts), name="frames")
+                in_blocks = await self._with_blocks(hosts) if self._wanted.blocks is not None else ()
+                if in_blocks:
+                    tasks.create_task(self._stream_blocks(in_blocks, self._wanted.blocks), name="blocks")
+                others = tuple(host for host in hosts if host not in in_blocks)
+                if newest_of := others if self._wanted.only_blocks else hosts:
+                    tasks.create_task(self._stream(newest_of), name="frames")
                 if self._wanted.status_period_s is not None:
                     for host in hosts:
                         tasks.create_task(
@@ -244,6 +300,30 @@ class Feed:
                     self._n_bad += 1
                     level = logging.WARNING if self._n_bad == 1 else logging.DEBUG
                     _log.log(level, "message %d without a frame, skipped: %s", self._n_bad, error)
+
+    async def _with_blocks(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        """Hosts that have blocks, as far as is known: all but those of the predecessor."""
+
+        async def has_blocks(host: str) -> bool:
+            try:
+                return not predecessor(await self._client.get_status(host))
+            except DaqError as error:
+                return not predecessor(error)
+
+        has = await asyncio.gather(*map(has_blocks, hosts))
+        return tuple(host for host, yes in zip(hosts, has, strict=True) if yes)
+
+    async def _stream_blocks(self, hosts: tuple[str, ...], selection: Selection | None) -> None:
+        async with self._client.stream_blocks(
+            hosts,
+            selection=selection,
+            on_host_change=self._note,
+            wait_for_ready=True,
+            persistent=True,
+        ) as stream:
+            async for block in stream:
+                if not isinstance(block, Gap):
+                    self.frames.put_block(block)
 
     def _note(self, change: HostChange) -> None:
         before = self._states.get(change.host)

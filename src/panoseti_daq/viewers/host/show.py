@@ -11,42 +11,28 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Selection
 from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.host import qt
+from panoseti_daq.viewers.host.desk import DESK, Desk
+from panoseti_daq.viewers.host.snapshot import Screenshot, take_later
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, make_viewer
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from panoseti_daq.client import AioDaqDataClient
-    from panoseti_daq.viewers.host.feed import Feed
     from panoseti_daq.viewers.host.window import HostWindow
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Screenshot:
-    """A picture to be written instead of showing a window.
-
-    Attributes
-    ----------
-    file
-        PNG file to write.
-    after_s
-        When, s after the window is ready.
-    """
-
-    file: Path
-    after_s: float = 5.0
+_STATUS_PERIOD_S: Final = 2.0
 
 
 def show(
@@ -58,6 +44,8 @@ def show(
     refresh_period_s: float = 1.0,
     duration_s: float | None = None,
     snapshot: Screenshot | None = None,
+    tabs: Sequence[ViewerSpec] = (),
+    desk: Desk = DESK,
 ) -> None:
     """Show viewers, each in a window with a stream of its own, until the last one is closed or SIGTERM comes.
 
@@ -79,6 +67,10 @@ def show(
         Close the windows after this time, s; None for never.
     snapshot
         Take a picture of the first viewer without a display, instead.
+    tabs
+        Viewers in further tabs of each window, on its stream.
+    desk
+        What windows remember, and how they call somebody.
 
     Raises
     ------
@@ -91,40 +83,45 @@ def show(
     KeyboardInterrupt
         Ctrl-C.
     """
-    if snapshot is not None and not snapshot.file.absolute().parent.is_dir():
-        raise ViewerError(
-            f"{snapshot.file} cannot be written: there is no directory {snapshot.file.absolute().parent}"
-        )
     app = qt.application(off_screen=snapshot is not None)
     from PySide6.QtCore import QTimer
 
     from panoseti_daq.viewers.host.feed import Feed, Wanted
-    from panoseti_daq.viewers.host.window import HostWindow
+    from panoseti_daq.viewers.host.window import HostWindow, Page
 
-    context = ViewerContext(refresh_period_s, selection)
     with _Stop(app) as stop, ExitStack() as feeds:
+        memory = None if snapshot is not None else desk.memory()
         windows = []
         for spec, options in viewers:
-            viewer = make_viewer(spec, context, options)
-            _check_widget(spec, viewer)
-            feed = feeds.enter_context(Feed(make_client(), Wanted.by(spec, context, tuple(hosts))))
-            windows.append(HostWindow(spec.name, viewer, feed, refresh_period_s))
+            pages = [(spec, options), *((tab, {}) for tab in tabs if tab.name != spec.name)]
+            context = ViewerContext(refresh_period_s, selection)
+            made = [Page.of(one, make_viewer(one, context, given)) for one, given in pages]
+            wanted = Wanted.by_all([one for one, _ in pages], context, tuple(hosts))
+            if snapshot is not None and wanted.status_period_s is None:
+                wanted = replace(wanted, status_period_s=_STATUS_PERIOD_S)  # which run it is of
+            feed = feeds.enter_context(Feed(make_client(), wanted))
+            first, *others = made
+            windows.append(
+                HostWindow(
+                    first.name,
+                    first.viewer,
+                    feed,
+                    refresh_period_s,
+                    on_arrival=first.on_arrival,
+                    others=others,
+                    clock=context.clock,
+                    memory=memory,
+                    alert=desk.alert(app),
+                )
+            )
         if snapshot is not None:
-            _take_later(windows[0], feed, snapshot)
+            take_later(windows[0], feed, snapshot)
         if duration_s is not None:
             QTimer.singleShot(round(duration_s * 1000), app.quit)
         _run(windows, stop, on_screen=snapshot is None)
     for window in windows:
         if window.error is not None:
             raise window.error
-
-
-def _check_widget(spec: ViewerSpec, viewer: Any) -> None:
-    from PySide6.QtWidgets import QWidget
-
-    widget = getattr(viewer, "widget", None)
-    if not isinstance(widget, QWidget):
-        raise ViewerError(f"viewer {spec.name}: its widget is a {type(widget).__name__}; allowed: a QWidget")
 
 
 def _run(windows: Sequence[HostWindow], stop: _Stop, *, on_screen: bool) -> None:
@@ -227,23 +224,3 @@ def _failing_in_events(windows: Sequence[HostWindow]) -> Iterator[None]:
         yield
     finally:
         sys.excepthook = before
-
-
-def _take_later(window: HostWindow, feed: Feed, snapshot: Screenshot) -> None:
-    from PySide6.QtCore import QTimer
-
-    def take() -> None:
-        if window.is_closed:
-            return
-        if window.n_frames == 0:
-            reasons = "; ".join(f"{host}: {state.reason}" for host, state in feed.states.items() if state.reason)
-            why = reasons or "is the run active?"
-            window.fail(ViewerError(f"no frame arrived in {snapshot.after_s:g} s, so there is no picture; {why}"))
-            return
-        try:
-            window.save(snapshot.file)
-        except OSError as error:
-            window.fail(error)
-        window.close()
-
-    QTimer.singleShot(round(snapshot.after_s * 1000), take)

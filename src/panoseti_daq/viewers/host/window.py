@@ -1,4 +1,4 @@
-"""Window around a viewer: feed, redraw timer, menu, status bar.
+"""Window around viewers: feed, redraw timer, tabs, menu, status bar.
 
 For those who draw: importing this imports Qt. A viewer makes a widget and nothing else.
 """
@@ -6,27 +6,67 @@ For those who draw: importing this imports Qt. A viewer makes a widget and nothi
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.pff import Key
 from panoseti_daq.plugins import describe
-from panoseti_daq.viewers.host.feed import HostState, WindowFeed
-from panoseti_daq.viewers.host.times import age_text
-from panoseti_daq.viewers.plugin import Viewer
+from panoseti_daq.viewers.host.bar import StateBar
+from panoseti_daq.viewers.host.clock import Clock
+from panoseti_daq.viewers.host.feed import WindowFeed
+from panoseti_daq.viewers.host.memory import Memory
+from panoseti_daq.viewers.host.picture import png_of
+from panoseti_daq.viewers.plugin import Viewer, ViewerSpec
 
 _log = logging.getLogger(__name__)
 
 SHORTEST_REFRESH_S: Final = 0.02
+SOON_S: Final = 0.03  # from the first new frame to drawing, so that the frames of one batch are drawn together
+_LEAST_REST: Final = 4  # times as long as it took to draw, until it is drawn again because of an arrival
 _SIZE_PX: Final = (1100, 800)
 _STATE_PERIOD_MS: Final = 250  # of the status bar: ages are shown in tenths of a second, but nobody reads faster
-_MESSAGE_MS: Final = 5000
-_ALERT: Final = "QLabel { color: white; background: #b00020; padding: 0 4px }"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A viewer in a window.
+
+    Attributes
+    ----------
+    name
+        Of the viewer.
+    viewer
+        What to show.
+    on_arrival
+        Whether to draw when a frame came, and not only on the timer.
+    """
+
+    name: str
+    viewer: Viewer
+    on_arrival: bool = False
+
+    @classmethod
+    def of(cls, spec: ViewerSpec, viewer: Viewer) -> Self:
+        """Page of a viewer.
+
+        Raises
+        ------
+        ViewerError
+            Its widget is none of Qt.
+        """
+        widget = getattr(viewer, "widget", None)
+        if not isinstance(widget, QtWidgets.QWidget):
+            raise ViewerError(f"viewer {spec.name}: its widget is a {type(widget).__name__}; allowed: a QWidget")
+        return cls(spec.name, viewer, spec.interval_s is None and not spec.every_frame)
 
 
 class _Signals(QtCore.QObject):
@@ -34,21 +74,33 @@ class _Signals(QtCore.QObject):
 
 
 class HostWindow(QtWidgets.QMainWindow):
-    """Holds one viewer and feeds it.
+    """Holds viewers on one stream, several as tabs, and feeds them.
 
-    Frames are handed to the viewer as they come while it keeps up, and the newest of each key when it does not;
-    it draws on the timer, and at once when a key is new.
+    Frames are handed to every viewer as they come while it keeps up, and the newest of each key when it does
+    not. Only the one that is seen is drawn: on the timer, at once when a key is new, and when its page says so
+    soon after each arrival. A stream of the refresh period and a timer of the same would keep one distance for
+    ever, and pictures would be up to a period old.
 
     Parameters
     ----------
     name
-        Of the viewer.
+        Of the first viewer.
     viewer
         What to show.
     feed
         Where its frames come from; a `Feed` is already entered.
     refresh_period_s
         Time between two redraws, s; at least `SHORTEST_REFRESH_S`.
+    on_arrival
+        Whether to draw the first viewer when frames come.
+    others
+        Viewers in further tabs.
+    clock
+        Where ages are counted.
+    memory
+        What was remembered, and will be; None for a window that remembers nothing.
+    alert
+        Called with the texts of new alarms: for a sound, or a note on the desktop.
 
     Attributes
     ----------
@@ -62,31 +114,68 @@ class HostWindow(QtWidgets.QMainWindow):
 
     closed = QtCore.Signal()
 
-    def __init__(self, name: str, viewer: Viewer, feed: WindowFeed, refresh_period_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        viewer: Viewer,
+        feed: WindowFeed,
+        refresh_period_s: float,
+        *,
+        on_arrival: bool = False,
+        others: Iterable[Page] = (),
+        clock: Clock | None = None,
+        memory: Memory | None = None,
+        alert: Callable[[list[str]], None] | None = None,
+    ) -> None:
         super().__init__()
         self.error: BaseException | None = None
         self.is_closed = False
         self.n_frames = 0
         self._name = name
-        self._viewer = viewer
+        self._pages = [Page(name, viewer, on_arrival), *others]
         self._feed = feed
+        self._clock = clock or Clock()
+        self._memory = memory
+        self._clock_texts: list[str] = []
         self._paused = False
-        self._newest_unix_ns = 0
-        self._keys: set[object] = set()
+        self._newest_s: float | None = None
+        self._keys: set[Key] = set()
         self._said: dict[str, object] = {}
+        self._rests_until = 0.0
         self._timers: list[QtCore.QTimer] = []
         self.resize(*_SIZE_PX)
-        self.setCentralWidget(viewer.widget)
-        self._connection, self._age = QtWidgets.QLabel(), QtWidgets.QLabel()
-        self._lay_out_status_bar()
-        self._pause = self._add_menu(viewer.widget)
-        self._show_state()
+        self._tabs = QtWidgets.QTabWidget()
+        self._fill()
+        self._bar = StateBar(self.statusBar(), feed, alert)
+        self._menu = self.menuBar().addMenu(f"&{name.capitalize()}")
+        self._actions = self._make_actions()
+        self._list_actions()
+        self._tabs.currentChanged.connect(self._turn_page)
+        self._remembering(Memory.restore)
         self._signals = _Signals(self)
         self._signals.arrived.connect(self._take, QtCore.Qt.ConnectionType.QueuedConnection)
         feed.frames.on_arrival(self._signals.arrived.emit)
+        self._soon = QtCore.QTimer(self, singleShot=True)
+        self._soon.timeout.connect(self._redraw)
+        self._timers.append(self._soon)
         self._start_timer(max(SHORTEST_REFRESH_S, refresh_period_s) * 1000, self._redraw)
         self._start_timer(_STATE_PERIOD_MS, self._show_state)
         self._take()
+        self._show_state()
+
+    def _fill(self) -> None:
+        if len(self._pages) == 1:
+            self.setCentralWidget(self._pages[0].viewer.widget)
+            return
+        for page in self._pages:
+            self._tabs.addTab(page.viewer.widget, page.name)
+        self._tabs.setDocumentMode(True)
+        self.setCentralWidget(self._tabs)
+
+    @property
+    def page(self) -> Page:
+        """The viewer that is seen."""
+        return self._pages[max(0, self._tabs.currentIndex())]
 
     def _start_timer(self, period_ms: float, do: Callable[[], None]) -> None:
         timer = QtCore.QTimer(self)
@@ -95,39 +184,65 @@ class HostWindow(QtWidgets.QMainWindow):
         timer.start(round(period_ms))
         self._timers.append(timer)
 
-    def _lay_out_status_bar(self) -> None:
-        # However long the reason why a host is lost, it must not widen the window; the tip has it in full.
-        self._connection.setSizePolicy(
-            QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred
-        )
-        self.statusBar().addWidget(self._connection, 1)
-        self.statusBar().addPermanentWidget(self._age)
-
-    def _add_menu(self, widget: QtWidgets.QWidget) -> QtGui.QAction:
-        menu = self.menuBar().addMenu(f"&{self._name.capitalize()}")
+    def _make_actions(self) -> list[QtGui.QAction]:
         pause = QtGui.QAction("Pause", self, checkable=True)
         pause.toggled.connect(self._set_paused)
-        save = QtGui.QAction("Save as PNG", self)
-        save.triggered.connect(self._save_png)
-        close = QtGui.QAction("Close", self)
-        close.triggered.connect(self.close)
-        for action, key in ((pause, "Space"), (save, "S"), (close, "Q")):
+        actions = [pause]
+        for text, key, do in (
+            ("Save as PNG", "S", self._save_png),
+            ("Acknowledge alarms", "A", self._acknowledge),
+            ("Close", "Q", self.close),
+        ):
+            action = QtGui.QAction(text, self)
             action.setShortcut(QtGui.QKeySequence(key))
-            menu.addAction(action)
-        if widget.actions():
-            menu.addSeparator()
-            menu.addActions(widget.actions())
-        return pause
+            action.triggered.connect(do)
+            actions.append(action)
+        pause.setShortcut(QtGui.QKeySequence("Space"))
+        return actions
 
-    def _guarded(self, do: Callable[..., object], *arguments: Any) -> None:
-        """Call the viewer; the door for whatever a plugin raises."""
+    def _turn_page(self) -> None:
         if self.is_closed:
+            return
+        self._list_actions()
+        self._guarded(self.page, self.page.viewer.redraw)
+
+    def _list_actions(self) -> None:
+        self._menu.clear()
+        own = self.page.viewer.widget.actions()
+        taken = {action.shortcut().toString() for action in own}
+        self._menu.addActions([a for a in self._actions if a.shortcut().toString() not in taken])
+        if own:
+            self._menu.addSeparator()
+            self._menu.addActions(own)
+
+    def _remembering(self, place: Callable[[Memory, QtWidgets.QWidget, str], None]) -> None:
+        if self._memory is None:
+            return
+        place(self._memory, self, self._name)
+        for page in self._pages:
+            if place is Memory.restore and hasattr(page.viewer, "restore"):
+                self._guarded(page, page.viewer.restore, self._memory.state(page.name))
+            elif place is Memory.remember and hasattr(page.viewer, "state"):
+                self._memory.set_state(page.name, page.viewer.state())
+        self._memory.close()
+
+    def _guarded(self, page: Page, do: Callable[..., object], *arguments: Any) -> None:
+        """Call a viewer; the door for whatever a plugin raises."""
+        if self.is_closed or page not in self._pages:
             return
         try:
             do(*arguments)
         except Exception as error:
-            _log.exception("viewer %s failed", self._name)
-            self.fail(ViewerError(f"viewer {self._name} failed: {describe(error)}"))
+            _log.exception("viewer %s failed", page.name)
+            failed = ViewerError(f"viewer {page.name} failed: {describe(error)}")
+            if len(self._pages) == 1:
+                self.fail(failed)
+                return
+            self.error = self.error or failed
+            at = self._pages.index(page)
+            self._pages.remove(page)
+            self._tabs.removeTab(at)  # the others go on
+            self._bar.say(str(failed))
 
     def fail(self, error: BaseException) -> None:
         """Close because of an error; the first one counts."""
@@ -135,38 +250,58 @@ class HostWindow(QtWidgets.QMainWindow):
         self.close()
 
     def _take(self) -> None:
-        if self._paused or self.is_closed or not (frames := self._feed.frames.take()):
+        if self._paused or self.is_closed:
+            return
+        frames, blocks = self._feed.frames.take(), self._feed.frames.take_blocks()
+        if blocks:
+            self.n_frames += sum(map(len, blocks))
+            self._newest_s = self._clock.newest_of(blocks[-1])
+            for page in list(self._pages):
+                if hasattr(page.viewer, "update_blocks"):
+                    self._guarded(page, page.viewer.update_blocks, blocks)
+        if not frames:
             return
         self.n_frames += len(frames)
-        self._newest_unix_ns = max(frame.time.unix_ns or frame.detected_unix_ns for frame in frames.values())
-        self._guarded(self._viewer.update, frames)
+        taken = [self._clock.taken_s(frame) for frame in frames.values()]
+        known = [taken_s for taken_s in taken if not math.isnan(taken_s)]
+        self._newest_s = max(known, default=self._clock.now_s())
+        self._say_clocks(frames)
+        for page in list(self._pages):
+            self._guarded(page, page.viewer.update, frames)
         if not frames.keys() <= self._keys:
             self._keys |= frames.keys()
             self._redraw()  # who waits for the first image does not wait for the timer
+        elif self.page.on_arrival and not self._soon.isActive():
+            self._soon.start(round(1000 * max(SOON_S, self._rests_until - time.monotonic())))
+
+    def _say_clocks(self, frames: dict[Key, ReceivedFrame]) -> None:
+        for text in self._clock.differences(frames.values()):
+            _log.warning("%s; ages are by the server's clock", text)
+            self._clock_texts.append(text)
 
     def _redraw(self) -> None:
         if not self._paused:
             for host, status in list(self._feed.statuses.items()):
-                if self._said.get(host) is not status and hasattr(self._viewer, "update_status"):
+                if self._said.get(host) is not status:
                     self._said[host] = status
-                    self._guarded(self._viewer.update_status, host, status)
-        self._guarded(self._viewer.redraw)
+                    for page in list(self._pages):
+                        if hasattr(page.viewer, "update_status"):
+                            self._guarded(page, page.viewer.update_status, host, status)
+        begin = time.monotonic()
+        self._guarded(self.page, self.page.viewer.redraw)
+        end = time.monotonic()
+        self._rests_until = end + _LEAST_REST * (end - begin)
 
     def _show_state(self) -> None:
-        states = self._feed.states
-        missing = [_missing_text(host, state) for host, state in states.items() if not state.connected]
-        connected = [host for host, state in states.items() if state.connected]
-        texts = (["PAUSED"] if self._paused else []) + missing
-        if connected:
-            texts.append(f"connected to {', '.join(connected)}")
-        self._connection.setText("; ".join(texts) or "connecting")
-        self._connection.setToolTip("\n".join(texts))
-        self._connection.setStyleSheet(_ALERT if missing else "")
-        age_s = time.time() - self._newest_unix_ns / 1e9
-        self._age.setText(f"newest frame {age_text(age_s)} old" if self._newest_unix_ns else "no frame yet")
+        alarms = [text for page in self._pages for text in getattr(page.viewer, "alarms", ())]
+        self._bar.show(self._clock.age_text(self._newest_s), alarms, self._clock_texts, paused=self._paused)
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")
         if self._feed.error is not None and not self.is_closed:
             self.fail(self._feed.error)
+
+    def _acknowledge(self) -> None:
+        self._bar.acknowledge()
+        self._show_state()
 
     def _set_paused(self, paused: bool) -> None:
         self._paused = paused
@@ -176,17 +311,26 @@ class HostWindow(QtWidgets.QMainWindow):
         self._show_state()
 
     def _save_png(self) -> None:
-        file = Path(f"{self._name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.png")
+        file = Path(f"{self.page.name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.png")
         try:
             file = file.absolute()
             self.save(file)
         except OSError as error:
-            self.statusBar().showMessage(f"cannot save {file}: {error.strerror}", _MESSAGE_MS)
+            self._bar.say(f"cannot save {file}: {error.strerror}")
         else:
-            self.statusBar().showMessage(f"saved {file}", _MESSAGE_MS)
+            self._bar.say(f"saved {file}")
 
-    def save(self, file: Path) -> None:
+    def save(self, file: Path, caption: str = "", size: tuple[int, int] | None = None) -> None:
         """Write what the viewer shows as PNG.
+
+        Parameters
+        ----------
+        file
+            Where.
+        caption
+            Text for a line below it, also in the file's own texts.
+        size
+            Width and height of the picture with its caption, pixels; None for those of the widget.
 
         Raises
         ------
@@ -194,10 +338,7 @@ class HostWindow(QtWidgets.QMainWindow):
             The file cannot be written.
         """
         self._redraw()
-        data = QtCore.QBuffer()
-        data.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
-        self._viewer.widget.grab().save(data, "PNG")
-        file.write_bytes(data.data().data())
+        file.write_bytes(png_of(self.page.viewer.widget, caption, size))
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Stop drawing."""
@@ -206,12 +347,6 @@ class HostWindow(QtWidgets.QMainWindow):
         self._feed.frames.on_arrival(None)
         event.accept()
         if not self.is_closed:
+            self._remembering(Memory.remember)
             self.is_closed = True
             self.closed.emit()
-
-
-def _missing_text(host: str, state: HostState) -> str:
-    ago_s = time.monotonic() - state.since
-    since = datetime.fromtimestamp(time.time() - ago_s, UTC)
-    what = "lost" if state.was_connected else "not connected"
-    return f"{host} {what} since {since:%H:%M:%S} UTC ({age_text(ago_s)}): {state.reason}"

@@ -35,6 +35,7 @@ class LightCurveChart:
         self._light = curves
         names = ["mean", *(f"{row},{column}" for row, column in pixels)]
         self.table = LegendTable(["module", *names, "age"], [58] * (len(names) + 1))
+        self.table.chosen.connect(self.redraw)
         self.widget = ChartPage(self.table, min(440, 190 + 60 * len(names)))
         self.panels: list[ChartPanel] = []
         for i, name in enumerate(names):
@@ -66,7 +67,8 @@ class LightCurveChart:
                 if len(times_s):
                     x, y = with_gaps(*thinned(times_s, values[:, i], _N_POINTS // len(curves)), _LEAST_GAP_S)
                     dashed = key.product is DataProduct.IMG8
-                    panel.draw(key, x, y, theme.module_color(key.module_id), dashed=dashed, connect="finite")
+                    color, width = self.table.emphasis.pen(key, theme.module_color(key.module_id), 1)
+                    panel.draw(key, x, y, color, width=width, dashed=dashed, connect="finite")
             nothing = not any(len(times_s) for times_s, _ in curves.values())
             panel.nothing(f"no movie frames in the last {span_text(self._light.span_s)}" if nothing else "")
         began_s = min((float(times_s[0]) for times_s, _ in curves.values() if len(times_s)), default=0.0)
@@ -81,7 +83,9 @@ class LightCurveChart:
             color = theme.module_color(key.module_id)
             if len(times_s):
                 texts = (name, *(f"{value:.1f}" for value in values[-1]), age_text(max(0.0, now_s - times_s[-1])))
-                rows.append(Row(texts, color))
+                rows.append(Row(texts, color, name=key))
             else:
-                rows.append(Row((name, *["-"] * len(self.panels), f"> {span_text(self._light.span_s)}"), color))
+                rows.append(
+                    Row((name, *["-"] * len(self.panels), f"> {span_text(self._light.span_s)}"), color, name=key)
+                )
         self.table.show_rows(rows)

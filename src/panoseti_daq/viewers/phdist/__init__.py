@@ -21,16 +21,25 @@ WindowOption = Annotated[
     ),
 ]
 LogOption = Annotated[bool, typer.Option("--log/--linear", help="Scale of the number of events.")]
+QuaboOption = Annotated[bool, typer.Option("--per-quabo", help="A curve for each quabo, not for each module.")]
 LogAdcOption = Annotated[bool, typer.Option("--log-adc/--linear-adc", help="Scale of the pulse height.")]
 
 
 def make(
-    context: ViewerContext, *, window: WindowOption = None, log: LogOption = True, log_adc: LogAdcOption = True
+    context: ViewerContext,
+    *,
+    window: WindowOption = None,
+    log: LogOption = True,
+    log_adc: LogAdcOption = True,
+    per_quabo: QuaboOption = False,
 ) -> Viewer:
     """Make the viewer."""
     from panoseti_daq.viewers.phdist.chart import PulseHeightChart
+    from panoseti_daq.viewers.phdist.pulses import PulseHeights
 
-    return PulseHeightChart(tuple(sorted(set(window or WINDOWS_S))), log=log, log_adc=log_adc)
+    windows_s = tuple(sorted(set(window or WINDOWS_S)))
+    pulses = PulseHeights(max(windows_s), context.clock)
+    return PulseHeightChart(windows_s, log=log, log_adc=log_adc, per_quabo=per_quabo, pulses=pulses)
 
 
 SPEC = ViewerSpec(
@@ -38,5 +47,5 @@ SPEC = ViewerSpec(
     "How large the pulses of each module are, and how often.",
     make,
     movie=False,
-    interval_s=0.0,
+    every_frame=True,
 )

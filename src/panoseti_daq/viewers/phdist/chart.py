@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import Key
-from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis
+from panoseti_daq.pff.quabos import N_QUABOS
+from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, add_switch
 from panoseti_daq.viewers.charts.series import Floats
 from panoseti_daq.viewers.charts.table import LegendTable, Row
 from panoseti_daq.viewers.host import theme
@@ -21,8 +22,14 @@ _FAINT: Final = 130  # opacity of the others, 0-255; above them stands their sum
 _FLOOR: Final = 0.5  # events: where log curves of empty bins lie, below what is shown
 
 
+_Row = tuple[int, int | None]
+"""Module, and quabo or None for all of it."""
+
+
 class PulseHeightChart:
-    """Histograms of the largest pixel of each pulse-height frame, one curve per module and one panel per window.
+    """Histograms of the largest pixel of each pulse-height frame, one panel per window.
+
+    A curve per module, or per quabo; the keys L, X and U switch the axes and the quabos.
 
     Parameters
     ----------
@@ -30,6 +37,8 @@ class PulseHeightChart:
         Windows, s, shortest first.
     log, log_adc
         Whether the number of events and the pulse height have logarithmic axes.
+    per_quabo
+        Whether there is a curve for each quabo.
     pulses
         What the frames are kept in; made when it is not given.
     """
@@ -40,46 +49,62 @@ class PulseHeightChart:
         *,
         log: bool = True,
         log_adc: bool = True,
+        per_quabo: bool = False,
         pulses: PulseHeights | None = None,
     ) -> None:
         self._windows_s = tuple(windows_s)
-        self._log = log
-        self._log_adc = log_adc
         self._pulses = pulses or PulseHeights(max(self._windows_s))
         headings = ["module", *(text for w in self._windows_s for text in (span_text(w), "Hz"))]
         self.table = LegendTable(headings, [58, 54] * len(self._windows_s))
+        self.table.chosen.connect(self.redraw)
         self.widget = ChartPage(self.table, min(480, 110 + 112 * len(self._windows_s)))
+        self._log = add_switch(self.widget, "Logarithmic number of events", "L", log, self._switch)
+        self._log_adc = add_switch(self.widget, "Logarithmic pulse height", "X", log_adc, self._switch)
+        self._per_quabo = add_switch(self.widget, "Per quabo", "U", per_quabo, self._switch)
         self.panels: list[ChartPanel] = []
         for i in range(len(self._windows_s)):
             label = "largest pixel of a pulse-height frame (ADC counts)" if i == len(self._windows_s) - 1 else ""
-            axes = {"left": LogAxis("left")} if log else {}
-            axes |= {"bottom": LogAxis("bottom")} if log_adc else {}
+            axes = {"left": LogAxis("left"), "bottom": LogAxis("bottom")}
             above = self.panels[-1] if self.panels else None
             self.panels.append(ChartPanel(self.widget.layout_, "events per bin", label, axes=axes, above=above))
+        self._switch()
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames."""
+        """Take the newest frames, where there are no blocks."""
         self._pulses.update(frames)
+
+    def update_blocks(self, blocks: Sequence[ReceivedBlock]) -> None:
+        """Take frames, each once."""
+        self._pulses.update_blocks(blocks)
+
+    def _switch(self) -> None:
+        for panel in self.panels:
+            panel.left.is_log, panel.bottom.is_log = self._log.isChecked(), self._log_adc.isChecked()
+            panel.keep(set())
+        self.redraw()
 
     def redraw(self) -> None:
         """Draw all panels and the table."""
-        module_ids = self._pulses.module_ids
-        if not module_ids:
+        modules = self._pulses.module_ids
+        if not modules:
             self.widget.show_text("No pulse-height frames yet.\nThey come with triggers: is the run active?")
             return
-        windows = [{m: self._pulses.window(m, w) for m in module_ids} for w in self._windows_s]
+        quabos = range(N_QUABOS) if self._per_quabo.isChecked() else (None,)
+        rows = [(module_id, quabo) for module_id in modules for quabo in quabos]
+        windows = [{row: self._pulses.window(row[0], w, row[1]) for row in rows} for w in self._windows_s]
         self._draw(windows)
-        self._tabulate(windows, module_ids)
+        self._tabulate(windows, rows)
         self.widget.show_charts()
 
-    def _draw(self, windows: list[dict[int, Window]]) -> None:
-        shown = np.concatenate([window.max_adc for by_module in windows for window in by_module.values()])
-        edges = bin_edges(shown, log=self._log_adc) if len(shown) else np.empty(0)
-        for panel, window_s, by_module in zip(self.panels, self._windows_s, windows, strict=True):
-            n_events = sum(window.n_events for window in by_module.values())
-            rate_hz = sum(window.rate_hz for window in by_module.values())
-            seen = {module_id: window.max_adc for module_id, window in by_module.items() if len(window.max_adc)}
-            modules = "1 module" if len(seen) == 1 else f"{len(seen)} modules"
+    def _draw(self, windows: list[dict[_Row, Window]]) -> None:
+        shown = np.concatenate([window.max_adc for by_row in windows for window in by_row.values()])
+        edges = bin_edges(shown, log=self._log_adc.isChecked()) if len(shown) else np.empty(0)
+        for panel, window_s, by_row in zip(self.panels, self._windows_s, windows, strict=True):
+            n_events = sum(window.n_events for window in by_row.values())
+            rate_hz = sum(window.rate_hz for window in by_row.values())
+            seen = {row: window.max_adc for row, window in by_row.items() if len(window.max_adc)}
+            n_modules = len({module_id for module_id, _ in seen})
+            modules = "1 module" if n_modules == 1 else f"{n_modules} modules"
             panel.title(f"last {span_text(window_s)}: {n_events:.0f} events, {rate_hz:.1f} Hz, {modules}")
             panel.nothing("" if seen else f"no pulse-height frames in the last {span_text(window_s)}")
             self._draw_panel(panel, seen, edges)
@@ -87,38 +112,50 @@ class PulseHeightChart:
             x = self._x(edges)
             self.panels[0].plot.setXRange(x[0], x[-1], padding=0.01)
 
-    def _draw_panel(self, panel: ChartPanel, seen: dict[int, Floats], edges: Floats) -> None:
-        counts = {module_id: histogram(max_adc, edges).astype(float) for module_id, max_adc in seen.items()}
+    def _draw_panel(self, panel: ChartPanel, seen: dict[_Row, Floats], edges: Floats) -> None:
+        counts = {row: histogram(max_adc, edges).astype(float) for row, max_adc in seen.items()}
         few = len(counts) <= _FEW
-        styles: dict[tuple[int | str, bool], tuple[Floats, tuple[int, ...]]] = {
-            (module_id, few): (y, (*theme.module_color(module_id), 255 if few else _FAINT))
-            for module_id, y in counts.items()
+        curves: dict[object, tuple[Floats, tuple[int, ...]]] = {
+            row: (y, (*_color(row), 255 if few else _FAINT)) for row, y in counts.items()
         }
         if not few:
-            styles["all", True] = np.sum(list(counts.values()), axis=0), (255, 255, 255, 255)
-        panel.keep(set(styles))
-        for name, (y, color) in styles.items():
-            steps = np.log10(y.clip(_FLOOR)) if self._log else y
-            panel.draw(name, self._x(edges), steps, color, width=2 if name[1] else 1, stepMode="center")
-        highest = max((float(y.max()) for y, _ in styles.values()), default=1.0)
-        if self._log:
+            curves["all"] = np.sum(list(counts.values()), axis=0), (255, 255, 255, 255)
+        panel.keep(set(curves))
+        is_log = self._log.isChecked()
+        for name, (y, color) in curves.items():
+            steps = np.log10(y.clip(_FLOOR)) if is_log else y
+            color, width = self.table.emphasis.pen(name, color, 2 if few or name == "all" else 1)
+            panel.draw(name, self._x(edges), steps, color, width=width, stepMode="center")
+        highest = max((float(y.max()) for y, _ in curves.values()), default=1.0)
+        if is_log:
             panel.y_range(np.log10(0.7), np.log10(max(10.0, 1.5 * highest)))
         else:
             panel.y_range(0, max(5.0, 1.1 * highest))
 
     def _x(self, edges: Floats) -> Floats:
-        return np.asarray(np.log10(edges)) if self._log_adc else edges
+        return np.asarray(np.log10(edges)) if self._log_adc.isChecked() else edges
 
-    def _tabulate(self, windows: list[dict[int, Window]], module_ids: list[int]) -> None:
+    def _tabulate(self, windows: list[dict[_Row, Window]], names: list[_Row]) -> None:
         def texts(name: str, of_row: list[list[Window]]) -> tuple[str, ...]:
             sums = [(sum(w.n_events for w in some), sum(w.rate_hz for w in some)) for some in of_row]
             return (name, *(text for n, hz in sums for text in (f"{n:.0f}", f"{hz:.1f}")))
 
         rows = [
-            Row(texts(str(m), [[by_module[m]] for by_module in windows]), theme.module_color(m))
-            for m in module_ids
+            Row(texts(_text(name), [[by_row[name]] for by_row in windows]), _color(name), name=name)
+            for name in names
         ]
-        if len(module_ids) > 1:
-            total = (255, 255, 255) if len(module_ids) > _FEW else None
-            rows.insert(0, Row(texts("all", [list(by_module.values()) for by_module in windows]), total))
+        if len(names) > 1:
+            total = (255, 255, 255) if len(names) > _FEW else None
+            everything = texts("all", [list(by_row.values()) for by_row in windows])
+            rows.insert(0, Row(everything, total, name="all"))
         self.table.show_rows(rows)
+
+
+def _color(row: _Row) -> theme.RgbColor:
+    module_id, quabo = row
+    return theme.module_color(module_id if quabo is None else N_QUABOS * module_id + quabo)
+
+
+def _text(row: _Row) -> str:
+    module_id, quabo = row
+    return str(module_id) if quabo is None else f"{module_id} Q{quabo}"

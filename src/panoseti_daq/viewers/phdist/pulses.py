@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.client import ReceivedFrame
-from panoseti_daq.pff import Key, Kind, TimeStatus
+from panoseti_daq.client import ReceivedBlock, ReceivedFrame
+from panoseti_daq.pff import Key, Kind
+from panoseti_daq.pff.quabos import MODULE_SIZE, quabo_at
 from panoseti_daq.viewers.charts.series import Floats, FrameCounter, TimeSeries, oldest_first
+from panoseti_daq.viewers.host.clock import Clock
 
 CAPACITY: Final = 16_384  # frames per module: 27 a second for 600 s; 0.8 MB per module once it is full
 N_BINS: Final = 160  # about as many as a panel can show as steps
@@ -40,37 +41,28 @@ class Window:
 
 
 class PulseHeights:
-    """Largest pixel of the newest pulse-height frames of each module.
+    """Largest pixel of pulse-height frames of each module, and of each quabo of it.
 
     Windows end now, on the monotonic clock of this process: they empty when nothing comes. A frame stands where
-    its own UTC time says: its age is taken on the clock of the DAQ node, between trigger and reading, plus how
-    long it waited in the server, so a wrong clock of the observer's computer moves nothing. A frame whose own time
-    cannot be right for that (none at all, a replayed run, a clock that is off by more than the longest window)
-    counts from when the server read it. The first frame of a key that is older than the longest window is left
-    out: it is from before the server started.
+    its own UTC time says, by its server's clock (`Clock.taken_s`). A frame whose own time cannot be right for that
+    (none at all, a replayed run, a clock that is off by more than the longest window) counts from when the server
+    read it. The first frame of a key that is older than the longest window is left out: it is from before the
+    server started.
 
-    **Holds** `CAPACITY` frames per module (time, largest pixel, frames written); the oldest is replaced.
+    **Holds** `CAPACITY` frames per module (time, largest pixel, frames written, quabo); the oldest is replaced.
 
     Parameters
     ----------
     longest_s
         Longest window, s.
-    monotonic
-        Clock, s.
-    wall_ns
-        UTC, ns since 1970; used for servers that do not tell when they read a frame.
+    clock
+        Where ages are counted.
     """
 
-    def __init__(
-        self,
-        longest_s: float,
-        monotonic: Callable[[], float] = time.monotonic,
-        wall_ns: Callable[[], int] = time.time_ns,
-    ) -> None:
+    def __init__(self, longest_s: float, clock: Clock | None = None) -> None:
         self._longest_s = longest_s
-        self._monotonic = monotonic
-        self._wall_ns = wall_ns
-        self._began = monotonic()
+        self._clock = clock or Clock()
+        self._began = self._clock.now_s()
         self._series: dict[int, TimeSeries] = {}
         self._counters: dict[tuple[int, str], FrameCounter] = {}
         self._last: dict[Key, tuple[object, ...]] = {}
@@ -81,21 +73,46 @@ class PulseHeights:
         return sorted(self._series)
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take the pulse-height frames among `frames`."""
+        """Take the pulse-height frames among `frames`, the newest of each key: frame numbers count the others."""
         for frame in oldest_first(frame for frame in frames.values() if frame.product.kind is Kind.PULSE_HEIGHT):
             self._add(frame)
 
-    def window(self, module_id: int, window_s: float) -> Window:
-        """Events of a module in the last `window_s` seconds."""
-        series, now = self._series[module_id], self._monotonic()
-        begin, times_s = now - window_s, series.times_s
-        recent = times_s >= begin
+    def update_blocks(self, blocks: Iterable[ReceivedBlock]) -> None:
+        """Take the pulse-height frames in blocks that bring each frame once."""
+        for block in blocks:
+            if block.product.kind is not Kind.PULSE_HEIGHT or not block.valid.any():
+                continue
+            valid = block.valid
+            images, now_s = block.images[valid], self._clock.now_s()
+            ages_s = (block.detected_unix_ns - block.times[0][valid]) / 1e9
+            ages_s[(ages_s < 0) | (ages_s > self._longest_s)] = 0.0
+            flat = images.reshape(len(images), -1)
+            brightest = flat.argmax(axis=1)
+            values = flat[np.arange(len(flat)), brightest]
+            quabos = block.columns["quabo_num"][valid] if block.product.one_quabo else _quabos_at(brightest)
+            series = self._of(block.module_id)
+            for age_s, value, quabo in zip(ages_s.tolist(), values.tolist(), quabos.tolist(), strict=True):
+                series.append(now_s - age_s, value, 1, quabo)
+
+    def window(self, module_id: int, window_s: float, quabo: int | None = None) -> Window:
+        """Events of a module, or of one quabo of it, in the last `window_s` seconds."""
+        series, now = self._series[module_id], self._clock.now_s()
+        times_s, values = series.times_s, series.values
+        if quabo is not None:
+            its = values[:, 2] == quabo
+            times_s, values = times_s[its], values[its]
+        begin = now - window_s
+        recent = (times_s >= begin) & (times_s <= now)
         if not recent.any():
             return Window(np.empty(0), 0.0, 0.0)
-        n_seen = int(recent.sum())
-        n_events = max(float(n_seen), _written(times_s, series.values[:, 1], begin))
+        n_events = max(float(recent.sum()), _written(times_s, values[:, 1], begin))
         covered_s = max(1.0, min(window_s, now - self._began))  # at first there is less than a window
-        return Window(series.values[recent, 0], n_events, n_events / covered_s)
+        return Window(values[recent, 0], n_events, n_events / covered_s)
+
+    def _of(self, module_id: int) -> TimeSeries:
+        if module_id not in self._series:
+            self._series[module_id] = TimeSeries(CAPACITY, 3)
+        return self._series[module_id]
 
     def _add(self, frame: ReceivedFrame) -> None:
         key = frame.key
@@ -105,26 +122,20 @@ class PulseHeights:
             return  # sent again after a lost connection
         counter = self._counters.setdefault((key.module_id, key.product.token), FrameCounter())
         n_frames = counter.advance(frame)
-        waited_s, age_s = self._waited_s(frame), self._age_s(frame)
-        if not 0 <= age_s <= self._longest_s:
-            if last is None and (age_s > 0 or waited_s > self._longest_s):
+        read_s, taken_s = self._clock.read_s(frame), self._clock.taken_s(frame)
+        if not 0 <= read_s - taken_s <= self._longest_s:  # NaN as well
+            if last is None and (read_s > taken_s or self._clock.now_s() - read_s > self._longest_s):
                 return
-            age_s = 0.0
-        series = self._series.get(key.module_id)
-        if series is None:
-            series = self._series[key.module_id] = TimeSeries(CAPACITY, 2)
-        series.append(self._monotonic() - waited_s - age_s, float(frame.image.max()), n_frames)
+            taken_s = read_s
+        brightest = int(frame.image.argmax())
+        quabo = key.quabo if key.quabo is not None else int(_quabos_at(np.array([brightest]))[0])
+        self._of(key.module_id).append(taken_s, float(frame.image.ravel()[brightest]), n_frames, quabo)
 
-    def _age_s(self, frame: ReceivedFrame) -> float:
-        """Age when the server read the frame, s; -1 when it has no time."""
-        if frame.time.status is TimeStatus.NO_TIME:
-            return -1.0
-        read_ns = frame.detected_unix_ns or self._wall_ns()
-        return (read_ns - frame.time.unix_ns) / 1e9
 
-    @staticmethod
-    def _waited_s(frame: ReceivedFrame) -> float:
-        return frame.queued_ns / 1e9 if frame.detected_unix_ns else 0.0
+def _quabos_at(places: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    """Quabos of pixels of a module, given their places in row-major order."""
+    rows, columns = np.divmod(places, MODULE_SIZE)
+    return np.array([quabo_at(r, c) for r, c in zip(rows.tolist(), columns.tolist(), strict=True)], np.int64)
 
 
 def _written(times_s: Floats, n_frames: Floats, begin_s: float) -> float:

@@ -10,12 +10,13 @@ def make(context: ViewerContext) -> Viewer:
     from panoseti_daq.viewers.rates.book import RateBook
     from panoseti_daq.viewers.rates.chart import RateChart
 
-    return RateChart(RateBook(context.refresh_period_s), context.refresh_period_s)
+    return RateChart(RateBook(context.refresh_period_s, context.clock), context.refresh_period_s)
 
 
 SPEC = ViewerSpec(
     "rates",
     "Frames and bytes per second, age and drops, over time.",
     make,
+    interval_s=1.0,
     status=True,
 )

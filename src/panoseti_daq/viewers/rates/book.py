@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.client import ReceivedFrame
-from panoseti_daq.pff import DataProduct, Key, TimeStatus
+from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.charts.series import FrameCounter, TimeSeries, oldest_first
+from panoseti_daq.viewers.host.clock import Clock
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
@@ -39,14 +40,11 @@ class KeyRate:
     quabo
         Of ph256; None for all of them together.
     rate_hz
-        Frames per second; NaN when there are no reports any more.
+        Frames per second; 0 when there are no reports any more.
     bytes_per_s
         The same in bytes; without the headers when it is not the server that tells.
-    unix_ns
-        Time of the newest frame, UTC ns since 1970.
-    as_of_ns
-        When the server said so, UTC ns since 1970: the age of then counts, not how long ago one asked. None for
-        now.
+    age_s
+        Age of the newest frame, s, by the server's clock: of a server that reports, when it did so.
     """
 
     module_id: int
@@ -54,18 +52,13 @@ class KeyRate:
     quabo: int | None
     rate_hz: float
     bytes_per_s: float
-    unix_ns: int
-    as_of_ns: int | None = None
+    age_s: float
 
     @property
     def name(self) -> str:
         """Short name for a table."""
         quabo = "" if self.quabo is None else f" Q{self.quabo}"
         return f"{self.module_id} {self.product.token}{quabo}"
-
-    def age_s(self, now_ns: int) -> float:
-        """Age of the newest frame, s."""
-        return max(0.0, ((self.as_of_ns or now_ns) - self.unix_ns) / 1e9)
 
 
 @dataclass(slots=True)
@@ -82,12 +75,12 @@ class HostBook:
         Clients it streams to; None when it does not tell.
     told_at
         Monotonic time of its last status, s; None for a server that does not tell.
-    began_ns, uptime_ns
-        When it began at the earliest, by its own clock, UTC ns, and how long it had run at its last status, ns.
     drops
         `n_dropped` over time.
+    taken_s
+        For one that does not tell: when the newest frame of each key was taken, on the book's clock.
     seen
-        For one that does not tell: the frames of each key, and when how many were written.
+        Likewise the frames of each key, and when how many were written.
     stream_drops
         What each stream had dropped at the last status.
     """
@@ -96,9 +89,8 @@ class HostBook:
     n_dropped: int = 0
     n_streams: int | None = None
     told_at: float | None = None
-    began_ns: int = 0
-    uptime_ns: int = 0
     drops: TimeSeries = field(default_factory=lambda: TimeSeries(CAPACITY))
+    taken_s: dict[Key, float] = field(default_factory=dict)
     seen: dict[Key, tuple[FrameCounter, TimeSeries]] = field(default_factory=dict)
     stream_drops: dict[str, int] = field(default_factory=dict)
 
@@ -115,20 +107,22 @@ class RateBook:
     ----------
     period_s
         Time between two statuses, s.
-    monotonic, wall_ns
-        Clocks: s, and UTC ns since 1970.
+    clock
+        Where ages are counted.
+    wall_ns
+        UTC of this computer, ns since 1970: for the axis.
     """
 
     def __init__(
         self,
         period_s: float,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.hosts: dict[str, HostBook] = {}
         self.samples: dict[Group, TimeSeries] = {}
         self._period_s = period_s
-        self._monotonic = monotonic
+        self._clock = clock or Clock()
         self._wall_ns = wall_ns
         self._sampled_at = -np.inf
 
@@ -144,9 +138,9 @@ class RateBook:
         book = self.hosts.setdefault(host, HostBook())
         if book.told_at is None:
             book.n_dropped = 0
-        book.told_at = self._monotonic()
-        as_of_ns = self._status_ns(book, status)
-        rates = [_told(key, as_of_ns) for key in status.keys]
+        book.told_at = self._clock.now_s()
+        server_ns = _now_of(status) or self._wall_ns()
+        rates = [_told(key, server_ns) for key in status.keys]
         book.keys = {Key(rate.module_id, rate.product, rate.quabo): rate for rate in rates}
         book.n_streams = len(status.streams)
         # A stream that ends takes its count along; what it dropped stays dropped.
@@ -155,14 +149,23 @@ class RateBook:
 
     def rates(self, host: str) -> list[KeyRate]:
         """Keys of a host as they stand now."""
-        book, now = self.hosts[host], self._monotonic()
+        book, now = self.hosts[host], self._clock.now_s()
         if book.told_at is None:
-            return [_seen_rate(rate, book.seen[key][1], now) for key, rate in book.keys.items()]
-        if now - book.told_at > _SILENT_AFTER_PERIODS * max(1.0, self._period_s):
+            return [_seen_rate(rate, book.seen[key][1], now, book.taken_s[key]) for key, rate in book.keys.items()]
+        if self.is_silent(host):  # what it said last is old by now
+            silent_s = now - book.told_at
             return [
-                replace(rate, rate_hz=np.nan, bytes_per_s=np.nan, as_of_ns=None) for rate in book.keys.values()
+                replace(rate, rate_hz=0.0, bytes_per_s=0.0, age_s=rate.age_s + silent_s)
+                for rate in book.keys.values()
             ]
         return list(book.keys.values())
+
+    def is_silent(self, host: str) -> bool:
+        """Whether a server that reports has not done so for long."""
+        told_at = self.hosts[host].told_at
+        if told_at is None:
+            return False
+        return self._clock.now_s() - told_at > _SILENT_AFTER_PERIODS * max(1.0, self._period_s)
 
     @property
     def began_s(self) -> float:
@@ -171,7 +174,7 @@ class RateBook:
 
     def sample(self) -> None:
         """Add a point to each series, unless the last one is too recent."""
-        now, now_ns = self._monotonic(), self._wall_ns()
+        now, now_ns = self._clock.now_s(), self._wall_ns()
         if now - self._sampled_at < SPAN_S / CAPACITY:
             return
         groups: dict[Group, list[KeyRate]] = {}
@@ -184,22 +187,9 @@ class RateBook:
         for book in self.hosts.values():
             book.drops.append(now_ns / 1e9, book.n_dropped)
         for group, rates in groups.items():
-            self._append(group, now_ns, [_together(rates, now_ns)])
+            self._append(group, now_ns, [_together(rates)])
         for token in {token for _, token in groups}:
-            self._append((None, token), now_ns, [_together(r, now_ns) for g, r in groups.items() if g[1] == token])
-
-    def _status_ns(self, book: HostBook, status: pb.StatusResponse) -> int:
-        """When a server said this, UTC ns: without this all ages would be too large by up to a refresh period.
-
-        A frame that the server read before it answered tells when that was at the earliest; where this is too long
-        ago, now counts.
-        """
-        now_ns, uptime_ns = self._wall_ns(), round(1e9 * status.uptime_seconds)
-        read_ns = max((key.detected_unix_ns for key in status.keys), default=0)
-        began_ns = max(read_ns - uptime_ns, book.began_ns if uptime_ns >= book.uptime_ns else 0)
-        book.began_ns, book.uptime_ns = began_ns, uptime_ns
-        said_ns = began_ns + uptime_ns
-        return said_ns if now_ns - 2e9 * self._period_s <= said_ns <= now_ns else now_ns
+            self._append((None, token), now_ns, [_together(r) for g, r in groups.items() if g[1] == token])
 
     def _append(self, group: Group, now_ns: int, rates: list[tuple[float, float, float]]) -> None:
         """Sum of frames/s and of bytes/s, oldest age; then the least frames/s and the middle age."""
@@ -212,44 +202,51 @@ class RateBook:
     def _see(self, host: HostBook, frame: ReceivedFrame) -> None:
         key = Key(frame.module_id, frame.product, None)
         counter, seen = host.seen.setdefault(key, (FrameCounter(), TimeSeries(256)))
-        seen.append(self._monotonic(), counter.advance(frame))
-        known = frame.time.status is not TimeStatus.NO_TIME
-        unix_ns = frame.time.unix_ns if known else frame.detected_unix_ns or self._wall_ns()
-        host.keys[key] = KeyRate(*key, 0.0, 0.0, unix_ns)
+        seen.append(self._clock.now_s(), counter.advance(frame))
+        taken_s = self._clock.taken_s(frame)
+        host.taken_s[key] = self._clock.read_s(frame) if np.isnan(taken_s) else taken_s
+        host.keys[key] = KeyRate(*key, 0.0, 0.0, 0.0)
         host.n_dropped = max(host.n_dropped, frame.n_dropped)
 
 
-def _told(status: pb.KeyStatus, now_ns: int) -> KeyRate:
+def _now_of(status: pb.StatusResponse) -> int:
+    """When a server answered, by its own clock, UTC ns; 0 when it does not say of any frame how old it is."""
+    known = (key.unix_ns + round(1e9 * key.age_seconds) for key in status.keys if key.HasField("age_seconds"))
+    return next(known, 0)
+
+
+def _told(status: pb.KeyStatus, server_ns: int) -> KeyRate:
+    age_s = (server_ns - (status.unix_ns or status.detected_unix_ns)) / 1e9
     return KeyRate(
         status.module_id,
         DataProduct.from_token(status.product),
         status.quabo if status.HasField("quabo") else None,
         status.frames_per_second,
         status.bytes_per_second,
-        status.unix_ns or status.detected_unix_ns,
-        now_ns,
+        max(0.0, age_s),
     )
 
 
-def _seen_rate(rate: KeyRate, seen: TimeSeries, now: float) -> KeyRate:
+def _seen_rate(rate: KeyRate, seen: TimeSeries, now_s: float, taken_s: float) -> KeyRate:
     """With the frames written between the first and the last receipt of the last `SEEN_OVER_S`, per second."""
-    recent = seen.times_s >= now - SEEN_OVER_S
+    recent = seen.times_s >= now_s - SEEN_OVER_S
     times_s, n_frames = seen.times_s[recent], seen.values[recent, 0]
-    covered_s = now - times_s[0] if len(times_s) > 1 else 0.0
+    covered_s = now_s - times_s[0] if len(times_s) > 1 else 0.0
     rate_hz = float(n_frames[1:].sum() / covered_s) if covered_s > 0 else 0.0
-    return replace(rate, rate_hz=rate_hz, bytes_per_s=rate_hz * rate.product.image_size_bytes)
+    size = rate.product.image_size_bytes
+    return replace(rate, rate_hz=rate_hz, bytes_per_s=rate_hz * size, age_s=max(0.0, now_s - taken_s))
 
 
-def _together(rates: list[KeyRate], now_ns: int) -> tuple[float, float, float]:
+def _together(rates: list[KeyRate]) -> tuple[float, float, float]:
     """Frames/s and bytes/s of some keys together, and the age of the oldest, s."""
     return (
         known_sum([rate.rate_hz for rate in rates]),
         known_sum([rate.bytes_per_s for rate in rates]),
-        max(rate.age_s(now_ns) for rate in rates),
+        max(rate.age_s for rate in rates),
     )
 
 
 def known_sum(values: npt.ArrayLike) -> float:
-    """Sum of what is known; NaN when nothing is."""
-    known = np.asarray(values)[~np.isnan(values)]
-    return float(known.sum()) if len(known) else np.nan
+    """Sum of what is known."""
+    known = np.asarray(values)
+    return float(known[~np.isnan(known)].sum())

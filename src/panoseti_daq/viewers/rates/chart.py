@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -31,7 +32,7 @@ _FRAMES, _BYTES, _AGE, _LEAST, _MIDDLE = range(5)  # columns of the samples
 
 
 class RateChart:
-    """Four panels over the same ten minutes: frames/s, MB/s, age, drops; and a table, the oldest first.
+    """Four panels over the same ten minutes: frames/s, MB/s, age, drops; and a table by host, module and product.
 
     With more than a dozen curves, those of each product are drawn together: the sum and the slowest module, the
     oldest age and the middle one.
@@ -50,7 +51,8 @@ class RateChart:
         self._book = book
         self._period_s = period_s
         self._wall_ns = wall_ns
-        self.table = LegendTable(["key", "frames/s", "kB/s", "age s", "drops"], [74, 74, 66, 60])
+        self.table = LegendTable(["host and key", "frames/s", "kB/s", "age s", "drops"], [74, 74, 66, 60])
+        self.table.chosen.connect(self.redraw)
         self.widget = ChartPage(self.table, 450)
         self.panels: list[ChartPanel] = []
         for label in ("frames/s", "MB/s", "age (s)", "drops/s"):
@@ -107,14 +109,14 @@ class RateChart:
             panel.keep(kept)
             panel.y_range(np.log10(0.8 * floor), np.log10(2 * highest))
 
-    @staticmethod
     def _line(
-        panel: ChartPanel, name: Any, series: TimeSeries, y: Floats, color: Any, second: bool, few: bool
+        self, panel: ChartPanel, name: Any, series: TimeSeries, y: Floats, color: Any, second: bool, few: bool
     ) -> None:
-        (_, token), _ = name
-        dashed = second or (few and token.startswith("ph"))
+        group, _ = name
+        dashed = second or (few and group[1].startswith("ph"))
         x, y = with_gaps(series.times_s, y, _LEAST_GAP_S)
-        panel.draw(name, x, y, color, width=1 if second else 2, dashed=dashed, connect="finite")
+        color, width = self.table.emphasis.pen(group, color, 1 if second else 2)
+        panel.draw(name, x, y, color, width=width, dashed=dashed, connect="finite")
 
     def _draw_drops(self) -> None:
         highest = 1.0
@@ -128,51 +130,54 @@ class RateChart:
         self.panels[3].y_range(-0.05 * highest, 1.1 * highest)
 
     def _write_titles(self, rates: list[KeyRate], few: bool) -> None:
-        oldest = max(rates, key=lambda rate: rate.age_s(self._wall_ns()))
+        oldest = max(rates, key=lambda rate: rate.age_s)
         frames, sizes = (known_sum(column) for column in _columns(rates))
         sums = "" if few else ", sum per product"
         dashed = "; dashed: pulse height" if few else "; dashed: slowest module"
-        unknown = np.isnan(frames)
+        unknown = all(self._book.is_silent(host) for host in self._book.hosts)
         self.panels[0].title("no server answers" if unknown else f"{frames:.1f} frames/s{sums}{dashed}")
         self.panels[1].title("" if unknown else f"{sizes / 1e6:.3g} MB/s{sums}")
         median = "" if few else "; dashed: median"
-        self.panels[2].title(f"oldest: module {oldest.name}, {age_text(oldest.age_s(self._wall_ns()))}{median}")
+        self.panels[2].title(f"oldest: module {oldest.name}, {age_text(oldest.age_s)}{median}")
         n_dropped = sum(book.n_dropped for book in self._book.hosts.values())
         self.panels[3].title(f"{n_dropped} frames dropped because a client was slow")
 
     def _tabulate(self, rates: list[KeyRate], few: bool) -> None:
-        now_ns = self._wall_ns()
         rows = []
-        for host, book in self._book.hosts.items():
-            name = host if book.told_at is not None else f"{host} (as seen here)"
-            rows.append(self._sum_row(name, self._book.rates(host), None, str(book.n_dropped), now_ns))
         if not few:
             for token in sorted({rate.product.token for rate in rates}):
                 some = [rate for rate in rates if rate.product.token == token]
-                rows.append(self._sum_row(f"all {token}", some, _color((None, token)), "", now_ns))
-        for rate in sorted(rates, key=lambda rate: (not self._is_old(rate, now_ns), -rate.age_s(now_ns))):
-            color = theme.module_color(rate.module_id) if few else None
-            rows.append(self._sum_row(rate.name, [rate], color, "", now_ns))
+                rows.append(self._sum_row(f"all {token}", some, _color((None, token)), name=(None, token)))
+        for host in sorted(self._book.hosts):
+            book, its = self._book.hosts[host], self._book.rates(host)
+            silent, told = self._book.is_silent(host), book.told_at is not None
+            remark = " (no answer)" if silent else "" if told else " (as seen here)"
+            row = self._sum_row(f"{host}{remark}", its, None, str(book.n_dropped))
+            rows.append(replace(row, alarm=row.alarm | {0}) if silent else row)
+            for rate in sorted(its, key=_place):
+                group = rate.module_id, rate.product.token
+                color = theme.module_color(rate.module_id) if few else None
+                rows.append(self._sum_row(f"  {rate.name}", [rate], color, name=group if few else None))
         self.table.show_rows(rows)
 
-    def _is_old(self, rate: KeyRate, now_ns: int) -> bool:
+    def _is_old(self, rate: KeyRate) -> bool:
         least_s = OLD_PULSE_AFTER_S if rate.product.kind is Kind.PULSE_HEIGHT else OLD_AFTER_S
-        return rate.age_s(now_ns) > max(least_s, OLD_AFTER_PERIODS * self._period_s)
+        return rate.age_s > max(least_s, OLD_AFTER_PERIODS * self._period_s)
 
-    def _sum_row(self, name: str, rates: list[KeyRate], color: Any, drops: str, now_ns: int) -> Row:
+    def _sum_row(
+        self, text: str, rates: list[KeyRate], color: Any, drops: str = "", name: Group | None = None
+    ) -> Row:
         frames, sizes = (known_sum(column) for column in _columns(rates))
-        age_s = max((rate.age_s(now_ns) for rate in rates), default=0.0)
-        alarm = {3} if any(self._is_old(rate, now_ns) for rate in rates) else set()
+        age_s = max((rate.age_s for rate in rates), default=0.0)
+        alarm = {3} if any(self._is_old(rate) for rate in rates) else set()
         if drops not in ("", "0"):
             alarm.add(4)
-        texts = (
-            name,
-            _or_dash(f"{frames:.1f}", frames),
-            _or_dash(f"{sizes / 1e3:.1f}", sizes),
-            f"{age_s:,.1f}",
-            drops,
-        )
-        return Row(texts, color, frozenset(alarm))
+        numbers = f"{frames:.1f}", f"{sizes / 1e3:.1f}", f"{age_s:,.1f}"
+        return Row((text, *numbers, drops), color, frozenset(alarm), name)
+
+
+def _place(rate: KeyRate) -> tuple[int, str, int]:
+    return rate.module_id, rate.product.token, -1 if rate.quabo is None else rate.quabo
 
 
 def _color(group: Group) -> theme.RgbColor:
@@ -182,7 +187,3 @@ def _color(group: Group) -> theme.RgbColor:
 
 def _columns(rates: list[KeyRate]) -> tuple[list[float], list[float]]:
     return [rate.rate_hz for rate in rates], [rate.bytes_per_s for rate in rates]
-
-
-def _or_dash(text: str, value: float) -> str:
-    return "-" if np.isnan(value) else text

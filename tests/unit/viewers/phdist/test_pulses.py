@@ -8,6 +8,7 @@ import pytest
 from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.viewers.host import clock as ages
 from panoseti_daq.viewers.phdist.pulses import CAPACITY, PulseHeights, bin_edges, histogram
 
 PH256, PH1024 = DataProduct.PH256, DataProduct.PH1024
@@ -20,7 +21,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def pulses(clock: Clock) -> PulseHeights:
-    return PulseHeights(600, clock.monotonic, clock.wall_ns)
+    return PulseHeights(600, ages.Clock(clock.monotonic, clock.wall_ns))
 
 
 @pytest.mark.parametrize("product", [PH256, PH1024], ids=lambda product: product.token)

@@ -1,0 +1,87 @@
+"""Ages of frames on the clock of the server that read them, whatever the clock of this computer says."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from panoseti_daq.client import ReceivedBlock, ReceivedFrame
+from panoseti_daq.pff import TimeStatus
+from panoseti_daq.viewers.host.times import age_text
+
+WORTH_SAYING_S: Final = 1.0
+"""Difference of two clocks that is said, s: more than NTP leaves and a slow network adds."""
+
+
+class Clock:
+    """Time that ages are counted on: monotonic, so that setting a clock changes no age.
+
+    A frame was taken so long before it got here as the server says: its age when the server read it, by the
+    server's clock, and the time in the server's queue. For one thread.
+
+    Parameters
+    ----------
+    monotonic
+        Clock, s.
+    wall_ns
+        UTC of this computer, ns since 1970; only for servers that do not say when they read a frame.
+    """
+
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, wall_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._monotonic = monotonic
+        self._wall_ns = wall_ns
+        self._said: set[str] = set()
+
+    def now_s(self) -> float:
+        """Return now, s since some moment."""
+        return self._monotonic()
+
+    def taken_s(self, frame: ReceivedFrame) -> float:
+        """Return when a frame was taken, s since the moment that `now_s` counts from; NaN without a time."""
+        unix_ns, status = frame.time
+        if status is TimeStatus.NO_TIME:
+            return math.nan
+        if not frame.detected_unix_ns:
+            return self._monotonic() - (self._wall_ns() - unix_ns) / 1e9
+        return self.read_s(frame) - (frame.detected_unix_ns - unix_ns) / 1e9
+
+    def read_s(self, frame: ReceivedFrame) -> float:
+        """Return when the server read a frame, on the same clock; now when it does not say."""
+        if not frame.detected_unix_ns:
+            return self._monotonic()
+        arrived_s = frame.delivery.arrived_ns / 1e9 or self._monotonic()
+        return arrived_s - frame.queued_ns / 1e9
+
+    def age_s(self, frame: ReceivedFrame) -> float:
+        """Return how long ago a frame was taken, s; NaN without a time."""
+        return self.now_s() - self.taken_s(frame)
+
+    def newest_of(self, block: ReceivedBlock) -> float:
+        """Return when the newest frame of a block that just came was taken, as `taken_s`; NaN without a time."""
+        unix_ns = int(block.times[0].max()) if len(block) else 0
+        return self._monotonic() - (block.detected_unix_ns - unix_ns) / 1e9 if unix_ns else math.nan
+
+    def age_text(self, taken_s: float | None) -> str:
+        """Return what a window says of its newest frame; None before there is one."""
+        if taken_s is None:
+            return "no frame yet"
+        age_s = self.now_s() - taken_s
+        return "newest frame without time" if math.isnan(age_s) else f"newest frame {age_text(age_s)} old"
+
+    def differences(self, frames: Iterable[ReceivedFrame]) -> list[str]:
+        """Return what there is to say about the clocks of the hosts of some frames; of each host once."""
+        texts = []
+        for frame in frames:
+            if not (frame.detected_unix_ns and frame.delivery.arrived_ns) or frame.host in self._said:
+                continue
+            read_unix_s = self._wall_ns() / 1e9 - (self._monotonic() - self.read_s(frame))
+            ahead_s = read_unix_s - frame.detected_unix_ns / 1e9
+            if abs(ahead_s) > WORTH_SAYING_S:
+                self._said.add(frame.host)
+                where = "ahead of" if ahead_s > 0 else "behind"
+                texts.append(f"your clock is {age_text(abs(ahead_s))} {where} {frame.host}")
+        return texts

@@ -1,0 +1,95 @@
+"""Pictures of a window in place of a window: once, or again and again for a web page. Imports no Qt."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from panoseti_daq.errors import ViewerError
+from panoseti_daq.viewers.host.times import time_text
+
+if TYPE_CHECKING:
+    from panoseti_daq.viewers.host.feed import WindowFeed
+    from panoseti_daq.viewers.host.window import HostWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshot:
+    """A picture to be written instead of showing a window.
+
+    Attributes
+    ----------
+    file
+        PNG file to write.
+    after_s
+        When, s after the window is ready.
+    every_s
+        Write it again every so often, s, until the end; None for once.
+    size
+        Width and height of the window, pixels; None for that of a new one.
+
+    Raises
+    ------
+    ViewerError
+        The file is no PNG by its name, or its directory does not exist.
+    """
+
+    file: Path
+    after_s: float = 5.0
+    every_s: float | None = None
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.file.suffix.lower() != ".png":
+            raise ViewerError(f"invalid snapshot: {self.file}; allowed: a PNG file, NAME.png")
+        if not self.file.absolute().parent.is_dir():
+            raise ViewerError(
+                f"{self.file} cannot be written: there is no directory {self.file.absolute().parent}"
+            )
+
+
+def caption(feed: WindowFeed) -> str:
+    """When, from which hosts and of which runs a picture is."""
+    hosts = [host for host, state in feed.states.items() if state.connected]
+    runs = dict.fromkeys(s.followed.description for s in feed.statuses.values() if s.HasField("followed"))
+    return "   ".join([f"{time_text(time.time_ns())[:19]} UTC", ", ".join(hosts), ", ".join(runs)]).strip()
+
+
+def take_later(window: HostWindow, feed: WindowFeed, snapshot: Screenshot) -> None:
+    """Take the picture when it is due, and close the window after the last."""
+    from PySide6.QtCore import QTimer
+
+    if snapshot.size is not None:
+        window.resize(*snapshot.size)
+
+    def take() -> None:
+        if window.is_closed:
+            return
+        if window.n_frames == 0 and snapshot.every_s is None:
+            reasons = "; ".join(f"{host}: {state.reason}" for host, state in feed.states.items() if state.reason)
+            why = reasons or "is the run active?"
+            window.fail(ViewerError(f"no frame arrived in {snapshot.after_s:g} s, so there is no picture; {why}"))
+            return
+        if window.n_frames:
+            try:
+                _write(window, snapshot, caption(feed))
+            except OSError as error:
+                window.fail(error)
+        if snapshot.every_s is None:
+            window.close()
+
+    QTimer.singleShot(round(snapshot.after_s * 1000), take)
+    if snapshot.every_s is not None:
+        timer = QTimer(window)
+        timer.timeout.connect(take)
+        timer.start(round(snapshot.every_s * 1000))
+
+
+def _write(window: HostWindow, snapshot: Screenshot, text: str) -> None:
+    """Write the file in one step: whoever reads it never sees half a picture."""
+    part = snapshot.file.with_name(f".{snapshot.file.name}.part")
+    window.save(part, text, snapshot.size)
+    os.replace(part, snapshot.file)
