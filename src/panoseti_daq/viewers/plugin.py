@@ -17,7 +17,7 @@ from panoseti_daq.errors import DaqError, ViewerError
 from panoseti_daq.pff import Key, Selection
 from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import describe, entries_of, package_of
-from panoseti_daq.viewers.host.clock import Clock
+from panoseti_daq.viewers.clock import Clock
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget

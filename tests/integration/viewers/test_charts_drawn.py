@@ -14,7 +14,7 @@ from support.rig import run_command, serving_process
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.host import clock as ages
+from panoseti_daq.viewers import clock as ages
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.lightcurve.curves import LightCurves
 from panoseti_daq.viewers.phdist.pulses import PulseHeights

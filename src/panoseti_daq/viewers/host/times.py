@@ -31,6 +31,18 @@ def span_text(span_s: float) -> str:
     return f"{value:.0f} {unit}" if value >= 10 or value == int(value) else f"{value:.1f} {unit}"
 
 
+def newest_text(age_s: float | None) -> str:
+    """Return what is said of the newest frame; None before there is one, NaN for one without a time."""
+    if age_s is None:
+        return "no frame yet"
+    return "newest frame without time" if math.isnan(age_s) else f"newest frame {age_text(age_s)} old"
+
+
+def clock_text(host: str, ahead_s: float) -> str:
+    """Return what is said of a clock of this computer that is ahead of a host's, s."""
+    return f"your clock is {age_text(abs(ahead_s))} {'ahead of' if ahead_s > 0 else 'behind'} {host}"
+
+
 def time_text(unix_ns: int, *, date: bool = True) -> str:
     """Return UTC to the millisecond; ``--:--:--`` when there is no time (0 ns)."""
     if not unix_ns:

@@ -20,11 +20,12 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Key
 from panoseti_daq.plugins import describe
+from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.bar import StateBar
-from panoseti_daq.viewers.host.clock import Clock
 from panoseti_daq.viewers.host.feed import WindowFeed
 from panoseti_daq.viewers.host.memory import Memory
 from panoseti_daq.viewers.host.picture import png_of
+from panoseti_daq.viewers.host.times import clock_text, newest_text
 from panoseti_daq.viewers.plugin import Viewer, ViewerSpec
 
 _log = logging.getLogger(__name__)
@@ -275,9 +276,9 @@ class HostWindow(QtWidgets.QMainWindow):
             self._soon.start(round(1000 * max(SOON_S, self._rests_until - time.monotonic())))
 
     def _say_clocks(self, frames: dict[Key, ReceivedFrame]) -> None:
-        for text in self._clock.differences(frames.values()):
-            _log.warning("%s; ages are by the server's clock", text)
-            self._clock_texts.append(text)
+        for host, ahead_s in self._clock.differences(frames.values()).items():
+            self._clock_texts.append(clock_text(host, ahead_s))
+            _log.warning("%s; ages are by the server's clock", self._clock_texts[-1])
 
     def _redraw(self) -> None:
         if not self._paused:
@@ -294,7 +295,8 @@ class HostWindow(QtWidgets.QMainWindow):
 
     def _show_state(self) -> None:
         alarms = [text for page in self._pages for text in getattr(page.viewer, "alarms", ())]
-        self._bar.show(self._clock.age_text(self._newest_s), alarms, self._clock_texts, paused=self._paused)
+        age_s = None if self._newest_s is None else self._clock.now_s() - self._newest_s
+        self._bar.show(newest_text(age_s), alarms, self._clock_texts, paused=self._paused)
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")
         if self._feed.error is not None and not self.is_closed:
             self.fail(self._feed.error)

@@ -14,7 +14,7 @@ from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE, quabo_at
 from panoseti_daq.viewers.charts.series import Floats, FrameCounter, TimeSeries, oldest_first
-from panoseti_daq.viewers.host.clock import Clock
+from panoseti_daq.viewers.clock import Clock
 
 CAPACITY: Final = 16_384  # frames per module: 27 a second for 600 s; 0.8 MB per module once it is full
 N_BINS: Final = 160  # about as many as a panel can show as steps

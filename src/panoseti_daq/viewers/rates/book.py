@@ -13,7 +13,7 @@ import numpy.typing as npt
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.charts.series import FrameCounter, TimeSeries, oldest_first
-from panoseti_daq.viewers.host.clock import Clock
+from panoseti_daq.viewers.clock import Clock
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb

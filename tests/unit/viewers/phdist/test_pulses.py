@@ -8,7 +8,7 @@ import pytest
 from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.viewers.host import clock as ages
+from panoseti_daq.viewers import clock as ages
 from panoseti_daq.viewers.phdist.pulses import CAPACITY, PulseHeights, bin_edges, histogram
 
 PH256, PH1024 = DataProduct.PH256, DataProduct.PH1024

@@ -5,7 +5,7 @@ from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.viewers.host import clock as ages
+from panoseti_daq.viewers import clock as ages
 from panoseti_daq.viewers.rates.book import CAPACITY, RateBook
 
 PH256, IMG16 = DataProduct.PH256, DataProduct.IMG16

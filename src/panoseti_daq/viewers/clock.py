@@ -9,7 +9,6 @@ from typing import Final
 
 from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import TimeStatus
-from panoseti_daq.viewers.host.times import age_text
 
 WORTH_SAYING_S: Final = 1.0
 """Difference of two clocks that is said, s: more than NTP leaves and a slow network adds."""
@@ -65,16 +64,9 @@ class Clock:
         unix_ns = int(block.times[0].max()) if len(block) else 0
         return self._monotonic() - (block.detected_unix_ns - unix_ns) / 1e9 if unix_ns else math.nan
 
-    def age_text(self, taken_s: float | None) -> str:
-        """Return what a window says of its newest frame; None before there is one."""
-        if taken_s is None:
-            return "no frame yet"
-        age_s = self.now_s() - taken_s
-        return "newest frame without time" if math.isnan(age_s) else f"newest frame {age_text(age_s)} old"
-
-    def differences(self, frames: Iterable[ReceivedFrame]) -> list[str]:
-        """Return what there is to say about the clocks of the hosts of some frames; of each host once."""
-        texts = []
+    def differences(self, frames: Iterable[ReceivedFrame]) -> dict[str, float]:
+        """Return how far the clock of this computer is ahead, s, by host: of each host once, if it is worth saying."""
+        found = {}
         for frame in frames:
             if not (frame.detected_unix_ns and frame.delivery.arrived_ns) or frame.host in self._said:
                 continue
@@ -82,6 +74,5 @@ class Clock:
             ahead_s = read_unix_s - frame.detected_unix_ns / 1e9
             if abs(ahead_s) > WORTH_SAYING_S:
                 self._said.add(frame.host)
-                where = "ahead of" if ahead_s > 0 else "behind"
-                texts.append(f"your clock is {age_text(abs(ahead_s))} {where} {frame.host}")
-        return texts
+                found[frame.host] = ahead_s
+        return found

@@ -11,7 +11,7 @@ from support.received import DETECTED_NS, Clock, received
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.viewers.host import clock as ages
+from panoseti_daq.viewers import clock as ages
 
 
 def frame_of(clock: Clock, age_s: float = 0.5, queued_s: float = 0.25, host: str = "daq1") -> ReceivedFrame:
@@ -34,11 +34,11 @@ def test_a_clock_that_differs_is_said_once_per_host() -> None:
     clock = Clock()
     on = ages.Clock(clock.monotonic, lambda: clock.wall_ns() + 30_000_000_000)
     one = frame_of(clock, queued_s=0)
-    assert on.differences([one, one]) == ["your clock is 30 s ahead of daq1"]
-    assert on.differences([one]) == []
-    assert ages.Clock(clock.monotonic, clock.wall_ns).differences([one]) == []
+    assert on.differences([one, one]) == {"daq1": pytest.approx(30)}
+    assert on.differences([one]) == {}
+    assert ages.Clock(clock.monotonic, clock.wall_ns).differences([one]) == {}
     behind = ages.Clock(clock.monotonic, lambda: clock.wall_ns() - 5_000_000_000)
-    assert behind.differences([one]) == ["your clock is 5.0 s behind daq1"]
+    assert behind.differences([one]) == {"daq1": pytest.approx(-5)}
 
 
 def test_a_server_that_does_not_say_when_it_read_is_measured_by_our_clock() -> None:
@@ -46,7 +46,7 @@ def test_a_server_that_does_not_say_when_it_read_is_measured_by_our_clock() -> N
     frame = received(DataProduct.IMG16, unix_ns=DETECTED_NS - 4_000_000_000, detected_ns=0)
     on = ages.Clock(clock.monotonic, lambda: DETECTED_NS)
     assert on.age_s(frame) == pytest.approx(4)
-    assert on.differences([frame]) == []
+    assert on.differences([frame]) == {}
 
 
 def test_a_frame_without_time_has_no_age() -> None:
