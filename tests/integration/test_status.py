@@ -311,3 +311,14 @@ def test_nothing_reachable_is_an_exit_code_of_its_own(name: str) -> None:
     done = run_command(name, "--host", DEAD)
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["stream", "status"])
+def test_a_dead_node_of_a_configuration_is_named_and_the_other_is_shown(
+    address: str, daq_config: Path, command: str
+) -> None:
+    more = ("--duration", 2) if command == "stream" else ()
+    result = run_command(command, "--daq-config", daq_config, *more)
+    assert result.returncode == 3
+    assert "img16" in result.stdout
+    assert DEAD in result.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import AsyncIterable, AsyncIterator
@@ -11,17 +12,21 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
-from rich.live import Live
 from rich.table import Table
 
-from panoseti_daq.cli.tables import PlainConsole
+from panoseti_daq.cli.screen import Content, Page, on_screen
+from panoseti_daq.cli.tables import PlainConsole, fitted
 from panoseti_daq.cli.times import iso_utc
-from panoseti_daq.client import ReceivedFrame, image_dict
+from panoseti_daq.client import HostChange, ReceivedFrame, image_dict
 from panoseti_daq.pff import Key, TimeStatus
+from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.host.times import age_text, clock_text
 
-_REFRESH_HZ: Final = 5
-_WIDE_COLUMNS: Final = 100
+_log = logging.getLogger(__name__)
+
+_DROP_FIRST: Final = ("UTC", "min", "number", "drops", "frames", "mean", "max")
 _RATE_OVER_S: Final = 3.0
+_LONG_S: Final = 1000.0  # ages from which milliseconds matter to nobody
 
 
 def json_line(frame: ReceivedFrame) -> str:
@@ -58,41 +63,64 @@ class _Row:
 
     @property
     def rate_hz(self) -> float:
-        recent = [t for t in self.arrivals if time.monotonic() - t < _RATE_OVER_S]
-        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
+        """Frames per second until now: it falls when no more come."""
+        now = time.monotonic()
+        recent = [t for t in self.arrivals if now - t < _RATE_OVER_S]
+        return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
 
 
 class LiveTable:
-    """A table with a row per host and key; on a terminal it is drawn in place, elsewhere printed at the end."""
+    """A table with a row per host and key; on a terminal it is drawn in place, elsewhere printed at the end.
+
+    A host that is lost keeps its rows, marked, and its reason stands below them.
+
+    Parameters
+    ----------
+    title
+        Above the table.
+    """
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._wide = False
         self._rows: dict[tuple[str, Key], _Row] = {}
+        self._lost: dict[str, str] = {}
+        self._clock_texts: list[str] = []
+        self._clock = Clock()
+
+    def note(self, change: HostChange) -> None:
+        """Take note of a host that came, or is lost."""
+        self._lost.pop(change.host, None)
+        if not change.connected:
+            self._lost[change.host] = f"{change.host} does not stream: {change.reason}"
 
     async def show(self, frames: AsyncIterator[ReceivedFrame]) -> None:
         """Take in frames until they end."""
         console = PlainConsole()
-        self._wide = console.width >= _WIDE_COLUMNS
-        if not console.is_terminal:
-            try:
-                async for frame in frames:
-                    self._add(frame)
-            finally:
-                console.print(self._table())
-            return
-        with Live(self._table(), console=console, refresh_per_second=_REFRESH_HZ, get_renderable=self._table):
-            async for frame in frames:
-                self._add(frame)
+        try:
+            if not console.is_terminal:
+                await self._take(frames)
+                return
+            async with on_screen(Page(self._content), console):
+                await self._take(frames)
+        finally:
+            table = self._table()
+            console.print(fitted(table, console.width, _DROP_FIRST) if console.is_terminal else table)
 
-    def _add(self, frame: ReceivedFrame) -> None:
-        row = self._rows.setdefault((frame.host, frame.key), _Row(frame))
-        row.add(frame)
+    async def _take(self, frames: AsyncIterator[ReceivedFrame]) -> None:
+        async for frame in frames:
+            self._rows.setdefault((frame.host, frame.key), _Row(frame)).add(frame)
+            for host, ahead_s in self._clock.differences([frame]).items():
+                self._clock_texts.append(clock_text(host, ahead_s))
+                _log.warning("%s; ages are by the server's clock", self._clock_texts[-1])
+
+    def _content(self, columns: int) -> Content:
+        warnings = (*self._lost.values(), *self._clock_texts)
+        return Content(fitted(self._table(), columns, _DROP_FIRST), 2, warnings)
 
     def _table(self) -> Table:
         table = Table(title=self._title, box=None, pad_edge=False, header_style="bold")
         several_hosts = len({host for host, _ in self._rows}) > 1
-        for name in ["host"] * several_hosts + ["module", "product"] + ["UTC"] * self._wide:
+        for name in [*["host"] * several_hosts, "module", "product", "UTC"]:
             table.add_column(name, no_wrap=True)
         for name in ("age s", "frames", "per s", "number", "min", "mean", "max", "drops"):
             table.add_column(name, justify="right", no_wrap=True)
@@ -105,17 +133,23 @@ class LiveTable:
                 *[host] * several_hosts,
                 str(key.module_id),
                 f"{key.product.token}{quabo}",
-                *[when if time_known else "no time"] * self._wide,
-                f"{frame.age_s:.3f}" if time_known else "?",
+                when if time_known else "no time",
+                _age(frame) if time_known else "?",
                 str(row.n_frames),
-                f"{row.rate_hz:.1f}",
+                "lost" if host in self._lost else f"{row.rate_hz:.1f}",
                 str(frame.frame_number),
                 str(image.min()),
                 f"{image.mean():.1f}",
                 str(image.max()),
                 str(frame.n_dropped),
+                style="red" if host in self._lost else None,
             )
         return table
+
+
+def _age(frame: ReceivedFrame) -> str:
+    age_s = frame.age_s
+    return f"{age_s:.3f}" if abs(age_s) < _LONG_S else age_text(age_s)
 
 
 async def take(frames: AsyncIterable[ReceivedFrame], count: int | None) -> AsyncIterator[ReceivedFrame]:

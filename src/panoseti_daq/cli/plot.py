@@ -210,4 +210,4 @@ def viewers(log_level: LogLevelOption = LogLevel.WARNING) -> None:
         error = command_of(viewer).error
         text = viewer.spec.help if viewer.spec and not error else f"cannot be loaded: {error}"
         table.add_row(viewer.name, viewer.package, viewer.version, text)
-    print_table(table)
+    print_table(table, ("version", "package"))

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 from google.protobuf.message import Message
 from rich.console import Group
-from rich.live import Live
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import DurationOption, LogLevelOption, RefreshPeriodOption, with_options
+from panoseti_daq.cli.screen import Content, Page, on_screen
 from panoseti_daq.cli.servers import SERVERS, Servers
-from panoseti_daq.cli.status_page import Answer, page
+from panoseti_daq.cli.status_page import DROP_FIRST, Answer, fit, page
 from panoseti_daq.cli.tables import PlainConsole, print_table
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.predecessor import predecessor
@@ -62,10 +62,15 @@ def status(
 
 
 def _check(answers: list[tuple[str, Answer]]) -> None:
-    """Raise what was answered instead of a status, of several the first; a server without Status has answered."""
-    for _, answer in answers:
-        if isinstance(answer, DaqError) and not predecessor(answer):
-            raise answer
+    """Raise what was answered instead of a status, of several the last, and name the others before.
+
+    A server without Status has answered.
+    """
+    errors = [answer for _, answer in answers if isinstance(answer, DaqError) and not predecessor(answer)]
+    for error in errors[:-1]:
+        typer.echo(printable(str(error)), err=True)
+    for error in errors[-1:]:
+        raise error
 
 
 async def _ask(client: AioDaqDataClient, hosts: Sequence[str]) -> list[tuple[str, Answer]]:
@@ -90,7 +95,7 @@ def _print(answers: list[tuple[str, Answer]], *, as_json: bool) -> None:
             if isinstance(part, str):
                 typer.echo(printable(part))
             else:
-                print_table(part)
+                print_table(part, DROP_FIRST)
 
 
 async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_s: float) -> None:
@@ -101,10 +106,18 @@ async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_
             _print(await _ask(client, hosts), as_json=False)
             typer.echo()
             await asyncio.sleep(refresh_period_s)
-    with Live(console=console, screen=True, auto_refresh=False) as live:
+    answers: list[tuple[str, Answer]] = []
+    last: dict[str, Answer] = {}  # a host that does not answer any more keeps what it said
+
+    def content(columns: int) -> Content:
+        gone = tuple(f"{name}: no answer: {answer}" for name, answer in answers if isinstance(answer, DaqError))
+        parts = [part for name, answer in answers for part in page(name, last.get(name, answer))]
+        return Content(Group(*(fit(part, columns) for part in parts)), warnings=gone)
+
+    async with on_screen(Page(content), console):
         while True:
-            parts = [part for name, answer in await _ask(client, hosts) for part in page(name, answer)]
-            live.update(Group(*parts), refresh=True)
+            answers = await _ask(client, hosts)
+            last |= {name: answer for name, answer in answers if not isinstance(answer, DaqError)}
             await asyncio.sleep(refresh_period_s)
 
 

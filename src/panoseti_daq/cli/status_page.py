@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
 from rich.table import Table
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.cli.tables import fitted
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError
 from panoseti_daq.viewers.host.times import age_text
 
 Answer = pb.StatusResponse | DaqError
 """Status of a server, or why there is none."""
+
+
+DROP_FIRST: Final = ("file", "time", "number", "seqno", "bad", "flawed", "frames", "open for", "last", "kB/s")
+"""Columns in the order in which they make room; module, product, rate and age stay."""
+
+
+def fit(part: str | Table, columns: int) -> str | Table:
+    """Return a part of a page as it fits a terminal."""
+    return part if isinstance(part, str) else fitted(part, columns, DROP_FIRST)
 
 
 def page(host: str, answer: Answer) -> Iterator[str | Table]:

@@ -21,6 +21,7 @@ from panoseti_daq.cli.options import (
 )
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
+from panoseti_daq.client import HostChange
 from panoseti_daq.pff import Selection
 
 
@@ -40,17 +41,23 @@ def stream(
 
     async def run() -> None:
         async with servers.client() as client:
-            hosts = servers.hosts
+            hosts = servers.names(client)
             await servers.first_answer(client, wait)
-            missing = Missing(servers.names(client))
+            missing = Missing(hosts)
+            table = LiveTable(", ".join(hosts))
+
+            def note(change: HostChange) -> None:
+                missing.note(change)
+                table.note(change)
+
             frames = client.stream_frames(
                 hosts,
                 selection=replace(selection, interval_s=update_interval),
                 wait_for_ready=True,
-                on_host_change=missing.note,
+                on_host_change=note,
             )
             counted = take(frames, count)
-            show = print_json if json else LiveTable(", ".join(hosts) or "all hosts").show
+            show = print_json if json else table.show
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(duration):
                     await show(counted)

@@ -65,7 +65,7 @@ class Clock:
         return self._monotonic() - (block.detected_unix_ns - unix_ns) / 1e9 if unix_ns else math.nan
 
     def differences(self, frames: Iterable[ReceivedFrame]) -> dict[str, float]:
-        """Return how far the clock of this computer is ahead, s, by host: of each host once, if it is worth saying."""
+        """Return how far our clock is ahead of those of the hosts, s: of each once, if it is worth saying."""
         found = {}
         for frame in frames:
             if not (frame.detected_unix_ns and frame.delivery.arrived_ns) or frame.host in self._said:
