@@ -18,7 +18,7 @@ async def gateway_of(
     *nodes: str, linger_s: float = 0.2, settings: dict[str, Any] | None = None, **more: Any
 ) -> AsyncIterator[Server]:
     """A gateway of nodes, as ``NAME=ADDRESS``."""
-    gateway = Gateway(GatewaySettings(nodes=nodes, **more), linger_s)
+    gateway = Gateway(GatewaySettings(nodes=nodes, **more), linger_s, look_interval_s=0.5)
     async with serving(elsewhere=gateway, **settings or {}) as server:
         yield server
 

@@ -19,6 +19,7 @@ from panoseti_daq.errors import DaqError, HostError, SourceError
 def init(
     config: Annotated[Path | None, typer.Argument(help="hp_io_config.json with what to follow.")] = None,
     sim: Annotated[bool, typer.Option("--sim", help="Follow simulated data.")] = False,
+    node: Annotated[str, typer.Option("--node", help="Only this node of a gateway. [default: all]")] = "",
     *,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -33,9 +34,9 @@ def init(
         await client.ping(host, timeout_s)  # one that is being started is waited for
         try:
             if config is None:
-                await client.init_sim(host, timeout=timeout_s)
+                await client.init_sim(host, timeout=timeout_s, node=node)
             else:
-                await client.init_hp_io(host, config, timeout=timeout_s)
+                await client.init_hp_io(host, config, timeout=timeout_s, node=node)
         except (HostError, SourceError, RpcError) as error:
             typer.echo(f"not initialized: {host}")
             return error

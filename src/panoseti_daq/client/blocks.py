@@ -109,32 +109,40 @@ class Progress:
         self._positions: dict[str, dict[tuple[int, str], pb.Position]] = {}
         for host, positions in _read_token(token).items():
             self._positions[host] = {(p.module_id, p.product): p for p in positions}
+        self._of_others: dict[tuple[int, str], pb.Position] = {}  # of hosts that are not asked this time
+
+    def ask(self, hosts: Iterable[str]) -> None:
+        """Take note of which hosts are asked: what others gave may be at any of these, as behind a gateway."""
+        for other in [host for host in self._positions if host not in set(hosts)]:
+            self._of_others |= self._positions.pop(other)
 
     def positions(self, host: str) -> Iterable[pb.Position]:
         """Return the positions to continue at with one host."""
-        return self._positions.get(host, {}).values()
+        return (self._of_others | self._positions.get(host, {})).values()
 
     @property
     def streams(self) -> set[ModuleProduct]:
         """Modules and products of which a place is known: all that the servers have, once they have told."""
         return {
             (module_id, DataProduct.from_token(token))
-            for positions in self._positions.values()
+            for positions in (*self._positions.values(), self._of_others)
             for module_id, token in positions
         }
 
     def note(self, response: pb.StreamFramesResponse, host: str) -> None:
         """Take note of what the consumer got."""
         position = next_position(response)
+        self._of_others.pop((position.module_id, position.product), None)
         self._positions.setdefault(host, {})[position.module_id, position.product] = position
 
     @property
     def token(self) -> str:
         """All positions as text; valid as long as the files are there, also for another server process."""
+        by_host = {**self._positions, **({"": self._of_others} if self._of_others else {})}
         return json.dumps(
             {
                 host: [[p.module_id, p.product, p.run, p.file, p.frame_number] for p in positions.values()]
-                for host, positions in self._positions.items()
+                for host, positions in by_host.items()
             }
         )
 

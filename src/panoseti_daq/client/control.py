@@ -13,7 +13,7 @@ from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
-from panoseti_daq.wire.requests import init_request
+from panoseti_daq.wire.requests import NODE_KEY, init_request
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,11 @@ class ControlClient(ClientBase):
 
     @while_open
     async def init_hp_io(
-        self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
+        self,
+        hosts: Hosts = None,
+        hp_io_cfg: ConfigSource | None = None,
+        timeout: float = 10.0,
+        node: str = "",
     ) -> bool:
         """Choose what the servers of `hosts` follow.
 
@@ -112,6 +116,8 @@ class ControlClient(ClientBase):
             Path or content of ``hp_io_config.json``. An empty ``data_dir`` means that of the node in daq_config.
         timeout
             Seconds until a server must have done it.
+        node
+            Of a gateway, the name of the one node that it is for; empty for all.
 
         Returns
         -------
@@ -128,11 +134,11 @@ class ControlClient(ClientBase):
             A server refused; of several it is the first, and the log names every one. One of panoseti-grpc that
             gives its reason in the answer raises SourceError.
         """
-        return await self._init(hosts, hp_io_of(hp_io_cfg, "hp_io_cfg"), timeout)
+        return await self._init(hosts, hp_io_of(hp_io_cfg, "hp_io_cfg"), timeout, node)
 
-    async def _init(self, hosts: Hosts, config: HpIoConfig, timeout_s: float) -> bool:
+    async def _init(self, hosts: Hosts, config: HpIoConfig, timeout_s: float, node: str) -> bool:
         chosen = await self._nodes.choose(hosts)
-        calls = (self._init_one(host, config, timeout_s) for host in chosen)
+        calls = (self._init_one(host, config, timeout_s, node) for host in chosen)
         errors = [error for error in await asyncio.gather(*calls) if error is not None]
         for error in errors:
             _log.error("InitHpIo: %s", error)
@@ -140,10 +146,11 @@ class ControlClient(ClientBase):
             raise errors[0]
         return True
 
-    async def _init_one(self, host: str, config: HpIoConfig, timeout_s: float) -> DaqError | None:
+    async def _init_one(self, host: str, config: HpIoConfig, timeout_s: float, node: str) -> DaqError | None:
         request = init_request(config, self._nodes[host].target.data_dir)
+        calls = self._nodes[host].with_metadata((NODE_KEY, node)) if node else self._nodes[host]
         try:
-            response = await self._nodes[host].init_hp_io(request, timeout_s)
+            response = await calls.init_hp_io(request, timeout_s)
         except RpcError as error:
             return error
         if not response.success:  # as servers of panoseti-grpc refuse
@@ -160,6 +167,7 @@ class ControlClient(ClientBase):
         hosts: Hosts = None,
         hp_io_sim_cfg_path: ConfigSource = SIMULATION_CONFIG,
         timeout: float = 5.0,
+        node: str = "",
     ) -> bool:
         """Let the servers of `hosts` follow their own simulation; see `init_hp_io`.
 
@@ -171,4 +179,4 @@ class ControlClient(ClientBase):
         config = hp_io_of(hp_io_sim_cfg_path, "hp_io_sim_cfg_path")
         if not config.simulate:
             raise ConfigError(f"{hp_io_sim_cfg_path} for init_sim must have simulate_daq=True")
-        return await self._init(hosts, config, timeout)
+        return await self._init(hosts, config, timeout, node)

@@ -58,6 +58,7 @@ def open_blocks(
     progress: Progress,
 ) -> MergedStream[BlockMessage]:
     """Begin to stream all frames of hosts, from where the consumer is."""
+    progress.ask(nodes)
 
     def feed(host: str, node: Node) -> BlockFeed:
         request = pb.StreamFramesRequest(resume=progress.positions(host))

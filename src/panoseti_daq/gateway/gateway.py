@@ -21,7 +21,7 @@ from panoseti_daq.config.settings import GatewaySettings
 from panoseti_daq.gateway.claims import Claims
 from panoseti_daq.gateway.demand import LINGER_S, Demand, DemandWatch
 from panoseti_daq.gateway.lossless import relay
-from panoseti_daq.gateway.node import UpstreamNode
+from panoseti_daq.gateway.node import LOOK_INTERVAL_S, UpstreamNode
 from panoseti_daq.gateway.path import Path, path_in
 from panoseti_daq.gateway.shared_stream import SharedStream
 from panoseti_daq.gateway.status import add_status
@@ -33,10 +33,10 @@ from panoseti_daq.service.elsewhere import Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import NoSource, SourceStatus
 from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.wire.requests import NODE_KEY
 
 _log = logging.getLogger(__name__)
 
-NODE_KEY: Final = "x-daq-node"  # of metadata: the one node that InitHpIo is for
 INIT_S: Final = 30.0
 
 
@@ -69,6 +69,8 @@ class Gateway(NoSource):
         The nodes, and what they are shown.
     linger_s
         How long a stream that nobody wants stays open, s.
+    look_interval_s
+        How often a node is asked how it is, s.
 
     Raises
     ------
@@ -76,12 +78,14 @@ class Gateway(NoSource):
         The settings or the files that they name are bad.
     """
 
-    def __init__(self, settings: GatewaySettings, linger_s: float = LINGER_S) -> None:
+    def __init__(
+        self, settings: GatewaySettings, linger_s: float = LINGER_S, look_interval_s: float = LOOK_INTERVAL_S
+    ) -> None:
         self._credentials: LoadedCredentials = credentials_of(settings).load()
         self._files = Reloaded("nodes", files_of(settings), lambda: nodes_of(settings), self._renew)
         self.reloaded: list[Reloaded[Any]] = [self._files] if files_of(settings) else []
         self._credentials.warn_of_plain({name: at.address for name, at in self._files.content.items()})
-        self._linger_s = linger_s
+        self._linger_s, self._look_interval_s = linger_s, look_interval_s
         self._path = Path()
         self._claims = Claims(settings.prefer)
         self._members: dict[str, _Member] = {}
@@ -127,7 +131,9 @@ class Gateway(NoSource):
 
     def _add(self, name: str, target: Target) -> None:
         assert self._tasks is not None
-        node = UpstreamNode(name, target, self._credentials, self._path.onward(), self._told)
+        node = UpstreamNode(
+            name, target, self._credentials, self._path.onward(), self._told, self._look_interval_s
+        )
 
         def calls(demand: Demand) -> Node:
             return self._calls(node, demand.path)
@@ -227,10 +233,11 @@ class Gateway(NoSource):
         member.stream.ask_again()
         return answer.success, answer.error_message or ("" if answer.success else "refused, without a reason")
 
-    async def add_status(self, response: pb.StatusResponse) -> None:
-        """Add what the nodes say; one that is lost is not waited for."""
+    async def add_status(self, response: pb.StatusResponse, metadata: Metadata) -> None:
+        """Add what the nodes say, or said last when another gateway asks; one that is lost is not waited for."""
         members = list(self._members.values())
-        await asyncio.gather(*(member.node.refresh() for member in members))
+        if not path_in(metadata):  # gateways in a circle would wait for one another
+            await asyncio.gather(*(member.node.refresh() for member in members))
         add_status(response, [(member.node, member.stream) for member in members], self._claims)
 
     async def watch(self, tell: Callable[[str, bool], Awaitable[None]]) -> None:

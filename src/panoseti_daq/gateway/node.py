@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -26,7 +27,7 @@ ANSWER_S: Final = 5.0  # a node that does not answer for so long is lost
 FRESH_S: Final = 1.0  # an answer is good for so long: a hundred who ask cost a node one call a second
 CLOCKS_DIFFER_S: Final = 1.0
 
-_LAST: Final = "last error: UNKNOWN: "  # what gRPC says before the reason
+_LAST: Final = re.compile(".*last error: [A-Z_]+: ")  # what gRPC says before the reason
 
 Told = Callable[["UpstreamNode"], None]
 
@@ -44,6 +45,8 @@ class UpstreamNode:
         Metadata of the calls of the gateway itself.
     told
         Called when it is reached or lost.
+    look_interval_s
+        How often it is asked how it is, s, when nobody else asks.
 
     Attributes
     ----------
@@ -60,7 +63,13 @@ class UpstreamNode:
     """
 
     def __init__(
-        self, name: str, target: Target, credentials: LoadedCredentials, path: tuple[str, str], told: Told
+        self,
+        name: str,
+        target: Target,
+        credentials: LoadedCredentials,
+        path: tuple[str, str],
+        told: Told,
+        look_interval_s: float = LOOK_INTERVAL_S,
     ) -> None:
         self.name, self.target = name, target
         self.calls = Node.open(target, credentials)
@@ -70,7 +79,7 @@ class UpstreamNode:
         self.status: pb.StatusResponse | None = None
         self.foreign = ""
         self.clock_offset_s: float | None = None
-        self._told = told
+        self._told, self._look_interval_s = told, look_interval_s
         self._loop = asyncio.get_running_loop()
         self._since = self._asked_at = self._next_at = self._loop.time()
         self._n_failures = 0
@@ -82,7 +91,7 @@ class UpstreamNode:
         while True:
             self._look_now.clear()
             await self._ask()
-            delay_s = LOOK_INTERVAL_S if self.connected else retry_delay_s(self._n_failures)
+            delay_s = self._look_interval_s if self.connected else retry_delay_s(self._n_failures)
             self._next_at = self._loop.time() + delay_s
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
@@ -167,4 +176,4 @@ def _why(error: RpcError) -> str:
     if error.code() is StatusCode.DEADLINE_EXCEEDED:
         return f"no answer within {ANSWER_S:g} s"
     details = error.details() or error.code().name
-    return f"{details.rpartition(_LAST)[2]}{reason_of(error)}"
+    return f"{_LAST.sub('', details)}{reason_of(error)}"

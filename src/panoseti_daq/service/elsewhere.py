@@ -53,8 +53,8 @@ class Elsewhere(FrameSource, FeedsHub, Protocol):
         """Yield the messages of all nodes that hold every frame, at the pace of the consumer."""
         ...
 
-    async def add_status(self, response: pb.StatusResponse) -> None:
-        """Add what the nodes say."""
+    async def add_status(self, response: pb.StatusResponse, metadata: Metadata) -> None:
+        """Add what the nodes say, or said last when another gateway asks."""
         ...
 
     async def watch(self, tell: Callable[[str, bool], Awaitable[None]]) -> None:

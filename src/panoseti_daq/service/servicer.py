@@ -195,7 +195,7 @@ class DaqDataServicer:
     async def status(self, request: Empty, context: Context) -> pb.StatusResponse:
         """Return the status of the server."""
         with self._passing(context):
-            return await self._report()
+            return await self._report(_metadata(context))
 
 
 async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]:

@@ -13,6 +13,8 @@ from panoseti_daq.pff.selection import kinds_of
 from panoseti_daq.wire.image import NUMBERS, PRODUCTS
 from panoseti_daq.wire.position import position_message, position_of
 
+NODE_KEY: Final = "x-daq-node"  # of the metadata of InitHpIo: the one node of a gateway that it is for
+
 _NO_KIND: Final = "invalid {0} and {1}: both false; at least one must be true"
 
 

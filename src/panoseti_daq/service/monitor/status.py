@@ -14,7 +14,7 @@ from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.flags import NAMES
 from panoseti_daq.service.acquisition import Acquisition
-from panoseti_daq.service.elsewhere import Elsewhere
+from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.monitor.disks import Disk, Disks
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.streams import Following, Stream
@@ -44,8 +44,14 @@ class StatusReport:
         self._started_at = asyncio.get_running_loop().time()
         self._disks = Disks()
 
-    async def __call__(self) -> pb.StatusResponse:
-        """Status now; waits for nothing but a short look at the disks."""
+    async def __call__(self, metadata: Metadata = ()) -> pb.StatusResponse:
+        """Status now; waits for nothing but a short look at the disks, and for the nodes of a gateway.
+
+        Parameters
+        ----------
+        metadata
+            Of the call that asks.
+        """
         following = self._acquisition.following
         source = following.source.status() if following else None
         disks: list[Disk] = []
@@ -72,7 +78,7 @@ class StatusReport:
             response.bad_frames = hub.n_bad_frames + source.n_bad_frames
             response.skipped_bytes = source.n_skipped_bytes
         if self._elsewhere is not None:
-            await self._elsewhere.add_status(response)
+            await self._elsewhere.add_status(response, metadata)
         return response
 
 
