@@ -54,19 +54,20 @@ class AioDaqDataClient(_WithPort, ours.AioDaqDataClient):
     _ENDS_WITH_SERVER = True
 
     async def init_hp_io(
-        self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0
+        self, hosts: Hosts = None, hp_io_cfg: ConfigSource | None = None, timeout: float = 10.0, node: str = ""
     ) -> bool:
         """As in `panoseti_daq.AioDaqDataClient`, but False when a server refuses; the log gives the reason."""
-        return await _or_false(super().init_hp_io(hosts, existing(hp_io_cfg), timeout))
+        return await _or_false(super().init_hp_io(hosts, existing(hp_io_cfg), timeout, node))
 
     async def init_sim(
         self,
         hosts: Hosts = None,
         hp_io_sim_cfg_path: ConfigSource = hp_io_config_simulate_path,
         timeout: float = 5.0,
+        node: str = "",
     ) -> bool:
         """As in `panoseti_daq.AioDaqDataClient`, but False when a server refuses; the log gives the reason."""
-        return await _or_false(super().init_sim(hosts, existing(hp_io_sim_cfg_path), timeout))
+        return await _or_false(super().init_sim(hosts, existing(hp_io_sim_cfg_path), timeout, node))
 
 
 async def _or_false(call: Awaitable[bool]) -> bool:
