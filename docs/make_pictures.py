@@ -30,7 +30,7 @@ from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.host.theme import BACKGROUND
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.viewers.plugin import make_viewer
-from panoseti_daq.viewers.text.halfblocks import UPPER_HALF
+from panoseti_daq.viewers.term.halfblocks import UPPER_HALF
 
 COMMAND: Final = Path(sys.executable).with_name("panoseti-daq")
 FEW: Final = (1, 2, 3, 224)

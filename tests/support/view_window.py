@@ -17,7 +17,7 @@ from support.qt import process_events
 from support.received import by_key
 
 if TYPE_CHECKING:
-    from panoseti_daq.viewers.images.widget import View
+    from panoseti_daq.viewers.view.widget import View
 
 SIZE_PX = (1000, 700)
 _shown_before: list[View] = []

@@ -97,7 +97,7 @@ def test_a_lost_server_is_shown_and_q_still_ends() -> None:
 
 
 def test_the_terminal_is_restored_before_an_error_is_told(address: str) -> None:
-    break_it = "import panoseti_daq.viewers.text.images as t; t.panel_lines = lambda panel, look: 1 / 0"
+    break_it = "import panoseti_daq.viewers.term.images as t; t.panel_lines = lambda panel, look: 1 / 0"
     with in_terminal("plot", "term", "--host", address, before=break_it) as terminal:
         assert terminal.wait() == 1
         assert_restored(terminal)

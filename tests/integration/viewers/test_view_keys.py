@@ -20,7 +20,7 @@ from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 
 if TYPE_CHECKING:
-    from panoseti_daq.viewers.images.widget import View
+    from panoseti_daq.viewers.view.widget import View
 
 __all__ = ["application"]
 

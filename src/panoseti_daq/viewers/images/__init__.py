@@ -1,4 +1,1 @@
-"""Images on a screen: places of pixels, colors and titles.
-
-`paint`, `wall`, `curve` and `widget` draw with Qt and are imported only by what draws; the others know none.
-"""
+"""Images of all modules without Qt: pixels, colors, levels, history, titles; `view` and `term` draw them."""

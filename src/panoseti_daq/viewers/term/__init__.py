@@ -19,7 +19,7 @@ def make(
     ] = False,
 ) -> TerminalViewer:
     """Make the viewer."""
-    from panoseti_daq.viewers.text.images import TermImages
+    from panoseti_daq.viewers.term.images import TermImages
 
     return TermImages(context.refresh_period_s, colormap, ascii_only=ascii_only)
 

@@ -26,11 +26,11 @@ from panoseti_daq.pff.quabos import quabo_at
 from panoseti_daq.viewers.host.theme import BACKGROUND, FOREGROUND
 from panoseti_daq.viewers.images.arrays import save_darks, save_images
 from panoseti_daq.viewers.images.board import Board, Settings
-from panoseti_daq.viewers.images.curve import LightCurve
 from panoseti_daq.viewers.images.levels import LevelsMode
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
-from panoseti_daq.viewers.images.wall import Wall, WallPixel
 from panoseti_daq.viewers.plugin import ViewerContext
+from panoseti_daq.viewers.view.curve import LightCurve
+from panoseti_daq.viewers.view.wall import Wall, WallPixel
 
 MESSAGE_S: Final = 8.0  # long enough to read a path
 _CURVE_PART: Final = 4  # the light curve gets a quarter of the window

@@ -18,7 +18,7 @@ from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, color_indices, frame_levels
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Tone, tone_of, warning
-from panoseti_daq.viewers.text.halfblocks import TextLine, color_scale, half_blocks, ramp
+from panoseti_daq.viewers.term.halfblocks import TextLine, color_scale, half_blocks, ramp
 
 _STYLES: Final = {
     Tone.HEAD: Style(bold=True),

@@ -20,8 +20,8 @@ from panoseti_daq.viewers.images.levels import LevelsMode
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import Pedestals
 from panoseti_daq.viewers.images.titles import Stamp
-from panoseti_daq.viewers.text.halfblocks import TextLine
-from panoseti_daq.viewers.text.panels import PanelStyle, empty_lines, panel_lines
+from panoseti_daq.viewers.term.halfblocks import TextLine
+from panoseti_daq.viewers.term.panels import PanelStyle, empty_lines, panel_lines
 
 _BETWEEN_KINDS: Final = 2  # columns
 _BETWEEN_MODULES: Final = 4

@@ -17,8 +17,8 @@ from panoseti_daq.viewers import Surface, ViewerContext
 from panoseti_daq.viewers.host.terminal import save_svg
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.term import SPEC
-from panoseti_daq.viewers.text.halfblocks import cell_style
-from panoseti_daq.viewers.text.images import TermImages
+from panoseti_daq.viewers.term.halfblocks import cell_style
+from panoseti_daq.viewers.term.images import TermImages
 
 TAI_MINUS_UTC_S = 37
 

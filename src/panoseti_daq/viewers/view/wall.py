@@ -19,9 +19,9 @@ from panoseti_daq.viewers.images import geometry
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.colors import rgb_table
 from panoseti_daq.viewers.images.geometry import Cell, Plan
-from panoseti_daq.viewers.images.paint import Brush
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.titles import Line
+from panoseti_daq.viewers.view.paint import Brush
 
 Place = tuple[int, Kind]
 WallPixel = tuple[Place, int, int]

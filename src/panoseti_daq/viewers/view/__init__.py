@@ -18,7 +18,7 @@ from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec
 
 if TYPE_CHECKING:
-    from panoseti_daq.viewers.images.widget import View
+    from panoseti_daq.viewers.view.widget import View
 
 
 def make(
@@ -57,7 +57,7 @@ def make(
         raise ViewerError("fixed levels: which? --movie-levels MIN MAX, --pulse-height-levels MIN MAX")
     if pedestal is PedestalMode.DARK and dark is None:
         raise ViewerError("no dark to subtract: --dark DIRECTORY; the key D makes one")
-    from panoseti_daq.viewers.images.widget import View
+    from panoseti_daq.viewers.view.widget import View
 
     settings = Settings(
         layout=layout,

@@ -1,1 +1,0 @@
-"""Drawing in a terminal: half blocks, changed cells, keys, and leaving it as it was."""
