@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from interop.peers import VERSIONS, CheckImage, Peer, installed
+from interop.peers import VERSIONS, CheckImage, CheckSimulated, Peer, installed
 from interop.table import Table
 
-from panoseti_daq.pff import FrameBlock, open_file
+from panoseti_daq.pff import DataProduct, FrameBlock, PffName, open_file
+
+SCRIPT = Path(__file__).parent / "peer_scripts" / "server_on_any_port.py"
+FRAMES_PER_FILE = (
+    100  # of the simulation of 0.1.1.1, which copies the recorded night (daq_data_server_config.json)
+)
+SOURCE_MODULES = {DataProduct.IMG16: 1, DataProduct.PH256: 3}
 
 
 @pytest.fixture
@@ -97,5 +106,53 @@ def assert_is_recorded(lick_files: dict[str, FrameBlock]) -> CheckImage:
         expected = np.frombuffer(pixels, block.product.dtype).reshape(block.product.shape)
         np.testing.assert_array_equal(image["image_array"], expected)
         assert image["image_array"].dtype == expected.dtype
+
+    return check
+
+
+@pytest.fixture
+def peer_server(peer: Peer, peer_directory: Path) -> Iterator[str]:
+    """Address of the peer's server; what it writes goes to the directory of the test."""
+    with (
+        tempfile.TemporaryDirectory() as sockets,  # tmp_path is too long for the path of a socket
+        (peer_directory / "server.log").open("w") as log,
+        subprocess.Popen(
+            [peer.python, "-E", str(SCRIPT), sockets],
+            cwd=peer_directory,
+            stdout=log,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stderr is not None
+        try:
+            found = next(filter(None, (re.match(r"listening on (\S+)", line) for line in process.stderr)), None)
+            assert found, "the peer's server did not start"
+            yield found[1]
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def assert_is_simulated_by_peer(
+    peer: Peer, lick_files: dict[str, FrameBlock], assert_is_recorded: CheckImage
+) -> CheckSimulated:
+    """Check an image dict against the recorded frame that the peer's simulation copied."""
+    sources = {(f.product, f.module_id): name for name, f in lick_files.items()}
+
+    def check(image: Mapping[str, Any]) -> None:
+        if peer.is_0_1:
+            name = PffName.parse(image["file"])
+            assert name.module_id == 224
+            product, number = name.product, name.seqno * FRAMES_PER_FILE + image["frame_number"]
+        else:  # it sends frames through a socket and counts them
+            product = DataProduct.from_token(image["file"].removeprefix("uds_"))
+            number = image["frame_number"]
+        assert image["module_id"] == 224
+        assert image["type"] == product.kind.value
+        assert image["shape"] == list(product.shape)
+        assert_is_recorded(image, sources[product, SOURCE_MODULES[product]], number)
+        assert image["header"]["time_status"] == "WHITE_RABBIT"
 
     return check

@@ -14,6 +14,7 @@ import pytest
 VERSIONS: Final = ("0.1.1.1", "0.3.5", "0.4.21")
 
 CheckImage = Callable[[Mapping[str, Any], str, int], None]
+CheckSimulated = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)

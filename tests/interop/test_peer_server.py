@@ -3,57 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 import pytest
-from interop.peers import CheckImage, Peer
+from interop.peers import CheckImage, CheckSimulated, Peer
 from interop.table import Table
 
 from panoseti_daq.client import AioDaqDataClient, RpcError, image_dict, received_frame
 from panoseti_daq.client.predecessor import predecessor
-from panoseti_daq.pff import DataProduct, FrameBlock, PffName
+from panoseti_daq.pff import DataProduct, FrameBlock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 SECTION = "Our client with servers of the peer"
-SCRIPT = Path(__file__).parent / "peer_scripts" / "server_on_any_port.py"
-FRAMES_PER_FILE = (
-    100  # of the simulation of 0.1.1.1, which copies the recorded night (daq_data_server_config.json)
-)
-SOURCE_MODULES = {DataProduct.IMG16: 1, DataProduct.PH256: 3}
-
-CheckSimulated = Callable[[Mapping[str, Any]], None]
 Write = Callable[..., None]
-
-
-@pytest.fixture
-def peer_server(peer: Peer, peer_directory: Path) -> Iterator[str]:
-    """Address of the peer's server; what it writes goes to the directory of the test."""
-    with (
-        tempfile.TemporaryDirectory() as sockets,  # tmp_path is too long for the path of a socket
-        (peer_directory / "server.log").open("w") as log,
-        subprocess.Popen(
-            [peer.python, "-E", str(SCRIPT), sockets],
-            cwd=peer_directory,
-            stdout=log,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        assert process.stderr is not None
-        try:
-            found = next(filter(None, (re.match(r"listening on (\S+)", line) for line in process.stderr)), None)
-            assert found, "the peer's server did not start"
-            yield found[1]
-        finally:
-            process.kill()
-            process.communicate()
 
 
 @pytest.fixture
@@ -66,30 +31,6 @@ async def client(peer_server: str) -> AsyncIterator[AioDaqDataClient]:
 def write(peer: Peer, table: Table) -> Write:
     """Write a cell of the column of this version."""
     return lambda row, cell="yes": table.write(SECTION, row, peer.version, cell)
-
-
-@pytest.fixture
-def assert_is_simulated_by_peer(
-    peer: Peer, lick_files: dict[str, FrameBlock], assert_is_recorded: CheckImage
-) -> CheckSimulated:
-    """Check an image dict against the recorded frame that the peer's simulation copied."""
-    sources = {(f.product, f.module_id): name for name, f in lick_files.items()}
-
-    def check(image: Mapping[str, Any]) -> None:
-        if peer.is_0_1:
-            name = PffName.parse(image["file"])
-            assert name.module_id == 224
-            product, number = name.product, name.seqno * FRAMES_PER_FILE + image["frame_number"]
-        else:  # it sends frames through a socket and counts them
-            product = DataProduct.from_token(image["file"].removeprefix("uds_"))
-            number = image["frame_number"]
-        assert image["module_id"] == 224
-        assert image["type"] == product.kind.value
-        assert image["shape"] == list(product.shape)
-        assert_is_recorded(image, sources[product, SOURCE_MODULES[product]], number)
-        assert image["header"]["time_status"] == "WHITE_RABBIT"
-
-    return check
 
 
 async def test_our_client_pings_reflects_initialises_and_streams_images_of_the_kind_it_asks_for(
