@@ -30,6 +30,7 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Selection
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
+from panoseti_daq.viewers.events.lines import EventLines
 from panoseti_daq.viewers.host import terminal
 from panoseti_daq.viewers.host.desk import Desk
 from panoseti_daq.viewers.host.feed import Feed, Wanted
@@ -156,6 +157,12 @@ def _in_window(
     config: Annotated[
         Path | None, typer.Option(help="File for what windows remember. [default: the user's settings]")
     ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Show a recorded run, with a time slider, and no stream.")
+    ] = None,
+    hold_pulses: Annotated[
+        float | None, finite_option(min=0.1, help="Show the largest pulse of the last N seconds, not the newest.")
+    ] = None,
     sound: Annotated[bool, typer.Option("--sound", help="Beep at a new alarm.")] = False,
     note: Annotated[bool, typer.Option("--note", help="A note on the desktop at a new alarm.")] = False,
     *,
@@ -172,9 +179,23 @@ def _in_window(
         refresh_period_s=refresh_period,
         duration_s=duration,
         snapshot=None if snapshot is None else Screenshot(snapshot, after, every, _size(size)),
-        tabs=_tabs_of(spec) if tabs and snapshot is None else (),
-        desk=Desk(remember=snapshot is None, config=config, sound=sound, note=note),
+        tabs=_tabs_of(spec) if tabs and snapshot is None and replay is None else (),
+        desk=Desk(
+            remember=snapshot is None,
+            config=config,
+            sound=sound,
+            note=note,
+            replay=replay,
+            events_ns=() if replay is None else _events_in(replay),
+            hold_pulses_s=hold_pulses,
+        ),
     )
+
+
+def _events_in(run_dir: Path) -> tuple[int, ...]:
+    lines = EventLines(run_dir / "events.jsonl")
+    lines.read()
+    return tuple(round(event.unix_s * 1e9) for event in lines.events)
 
 
 def _tabs_of(spec: ViewerSpec) -> list[ViewerSpec]:

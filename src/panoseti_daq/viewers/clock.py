@@ -34,22 +34,31 @@ class Clock:
         self._monotonic = monotonic
         self._wall_ns = wall_ns
         self._said: set[str] = set()
+        self._replayed_s: float | None = None
+
+    def replay(self, unix_s: float | None) -> None:
+        """Count ages at this time of a replay, UTC s since 1970; None for the live stream."""
+        self._replayed_s = unix_s
 
     def now_s(self) -> float:
         """Return now, s since some moment."""
-        return self._monotonic()
+        return self._monotonic() if self._replayed_s is None else self._replayed_s
 
     def taken_s(self, frame: ReceivedFrame) -> float:
         """Return when a frame was taken, s since the moment that `now_s` counts from; NaN without a time."""
         unix_ns, status = frame.time
         if status is TimeStatus.NO_TIME:
             return math.nan
+        if self._replayed_s is not None:
+            return unix_ns / 1e9
         if not frame.detected_unix_ns:
             return self._monotonic() - (self._wall_ns() - unix_ns) / 1e9
         return self.read_s(frame) - (frame.detected_unix_ns - unix_ns) / 1e9
 
     def read_s(self, frame: ReceivedFrame) -> float:
         """Return when the server read a frame, on the same clock; now when it does not say."""
+        if self._replayed_s is not None:
+            return self._replayed_s
         if not frame.detected_unix_ns:
             return self._monotonic()
         arrived_s = frame.delivery.arrived_ns / 1e9 or self._monotonic()

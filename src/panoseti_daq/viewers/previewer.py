@@ -14,19 +14,15 @@ Importing this imports no Qt.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from panoseti_daq.pff import Selection
-from panoseti_daq.viewers.host.feed import Handover, HostState
+from panoseti_daq.viewers.host.feed import QuietFeed
 from panoseti_daq.viewers.host.qt import application, has_display, require_qt
 from panoseti_daq.viewers.notebook import Image, Picture, received, window_viewer
 from panoseti_daq.viewers.plugin import ViewerContext, make_viewer
-
-if TYPE_CHECKING:
-    from panoseti_daq._proto import daq_data_pb2 as pb
 
 _log = logging.getLogger(__name__)
 
@@ -178,18 +174,6 @@ class PulseHeightDistribution(_ScriptPlot):
         super().__init__(self.module_ids, plot_update_interval, False, window=self.durations)
 
 
-class _Script:
-    """Frames of a window that come from a script."""
-
-    def __init__(self) -> None:
-        self.frames = Handover()
-        self.statuses: Mapping[str, pb.StatusResponse] = {}
-        self.states: Mapping[str, HostState] = {
-            _SOURCE: HostState(connected=True, reason="", since=time.monotonic(), was_connected=True)
-        }
-        self.error: BaseException | None = None
-
-
 class _ScriptWindow:
     """A window whose events are processed when a frame comes."""
 
@@ -197,7 +181,7 @@ class _ScriptWindow:
         self._application = application(off_screen=not has_display())
         from panoseti_daq.viewers.host.window import HostWindow
 
-        self._source = _Script()
+        self._source = QuietFeed(_SOURCE)
         self._viewer = make_viewer(window_viewer(name), context, options)
         self._window = HostWindow(name, self._viewer, self._source, context.refresh_period_s)
         self._window.show()

@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from support.frames import block_of
 from support.qt import application, process_events
+from support.received import DETECTED_NS
+from support.received import received as received_at
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
@@ -170,6 +173,7 @@ def test_the_menu_lists_the_keys_of_the_window_and_of_the_viewer(window: HostWin
         "Pause": "Space",
         "Save as PNG": "S",
         "Acknowledge alarms": "A",
+        "Record a film, or end it": "R",
         "Close": "Q",
         "Next color map": "C",
     }
@@ -307,7 +311,8 @@ def test_new_alarms_are_told_once(viewer: NotingViewer, feed: StillFeed) -> None
 def test_tabs_share_a_stream_only_the_seen_one_is_drawn_and_a_broken_one_leaves(
     application: QApplication, feed: StillFeed
 ) -> None:
-    from panoseti_daq.viewers.host.window import HostWindow, Page
+    from panoseti_daq.viewers.host.page import Page
+    from panoseti_daq.viewers.host.window import HostWindow
 
     first, second = NotingViewer(), NotingViewer()
     window = HostWindow("first", first, feed, 60.0, others=[Page("second", second)])
@@ -367,3 +372,92 @@ def test_a_clock_that_differs_from_the_servers_is_said(window: HostWindow, feed:
     feed.frames.put(replace(frame, delivery=delivery, detected_unix_ns=time.time_ns() - 30_000_000_000))
     until(lambda: window.n_frames == 1)
     assert "your clock is 30 s ahead of daq1" in state_of(window)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """A run with a frame of module 7 each second for ten seconds."""
+    from panoseti_daq.pff import Header, PffName, encode_frame
+    from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
+
+    directory = tmp_path / "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
+    directory.mkdir()
+    with (directory / PffName(DataProduct.IMG16, 7, 0).format()).open("wb") as file:
+        for i in range(10):
+            second = 1_767_225_600 + i
+            clocks = (((second + TAI_MINUS_UTC_S) % 1024,) * 4, (0,) * 4, (second,) * 4, (0,) * 4)
+            file.write(encode_frame(Header((i,) * 4, *clocks), np.full((32, 32), i), DataProduct.IMG16))
+    return directory
+
+
+def test_a_replay_steps_plays_and_counts_ages_on_its_own_clock(
+    viewer: NotingViewer, run_dir: Path, application: QApplication
+) -> None:
+    from panoseti_daq.viewers.host.feed import QuietFeed
+    from panoseti_daq.viewers.host.timeline import Recorded
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    window = HostWindow("noting", viewer, QuietFeed("run"), 60.0, timeline=Recorded(run_dir))
+    window.show()
+
+    def number() -> int:
+        [frame] = viewer.taken[-1].values()
+        return frame.frame_number
+
+    assert number() == 0
+    for key, expected in (("Right", 1), ("Right", 2), ("Left", 1)):
+        press(window, key)
+        assert number() == expected
+    assert "REPLAY 2026-01-01 00:00:01.000 UTC" in state_of(window)
+    assert "newest frame 0.0 s old" in state_of(window)
+    assert window._past.bar is not None
+    window._past.bar.go_to(window._past.bar.unix_ns + 500_000_000)  # type: ignore[operator]
+    assert "newest frame 0.5 s old" in state_of(window)
+    window._past.bar._speed.setCurrentText("60x")
+    press(window, "Return")
+    until(lambda: number() == 9)
+    until(lambda: not window._past.bar.is_playing)  # type: ignore[union-attr]
+    window.close()
+
+
+def test_the_last_minutes_of_the_live_stream_can_be_seen_while_it_goes_on(
+    viewer: NotingViewer, feed: StillFeed
+) -> None:
+    from panoseti_daq.viewers.host.timeline import Lately
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    window = HostWindow("noting", viewer, feed, 60.0, timeline=Lately())
+    window.show()
+
+    def come(i: int) -> None:
+        at_ns = DETECTED_NS + i * 1_000_000_000
+        feed.frames.put(received_at(DataProduct.IMG16, i, number=i, unix_ns=at_ns, file=f"{i}"))
+
+    for i in range(5):
+        come(i)
+        until(lambda n=i + 1: len(viewer.taken) == n)  # type: ignore[misc]
+    press(window, "Left")
+    assert [frame.frame_number for frame in viewer.taken[-1].values()] == [3]
+    assert "REPLAY" in state_of(window)
+    n_taken = len(viewer.taken)
+    come(5)
+    process_events()
+    assert len(viewer.taken) == n_taken
+    press(window, "End")
+    assert [frame.frame_number for frame in viewer.taken[-1].values()] == [5]
+    assert "REPLAY" not in state_of(window)
+    window.close()
+
+
+def test_r_records_a_film_of_what_is_seen(
+    window: HostWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("panoseti_daq.viewers.host.film.importlib.util.find_spec", lambda name: None)  # GIF
+    press(window, "R")
+    assert "RECORDING" in state_of(window)
+    until(lambda: window._past._film.n_pictures >= 3)  # type: ignore[union-attr]
+    press(window, "R")
+    [film] = tmp_path.glob("noting_*.gif")
+    assert film.read_bytes().startswith(b"GIF8")
+    assert f"saved {film}" in state_of(window)

@@ -57,15 +57,15 @@ class StateBar:
         """Let the alarms of now be seen: they stay, but are not red any more."""
         self._alarms.acknowledge()
 
-    def show(self, age: str, alarms: Sequence[str], remarks: Sequence[str], *, paused: bool) -> None:
-        """Show how it stands: alarms of the viewers, and what else there is to say."""
+    def show(self, age: str, alarms: Sequence[str], remarks: Sequence[str], *, mode: str) -> None:
+        """Show how it stands: alarms of the viewers, what else there is to say, and whether it is live."""
         states = self._feed.states
         missing = missing_hosts(states)
         new = self._alarms.update([*missing, *alarms])
         if new and self._alert is not None:
             self._alert([missing.get(name, name) for name in sorted(new)])
         connected = [host for host, state in states.items() if state.connected]
-        texts = [*(["PAUSED"] if paused else []), *missing.values(), *alarms]
+        texts = [*([mode] if mode else []), *missing.values(), *alarms]
         if connected:
             texts.append(f"connected to {', '.join(connected)}")
         texts += remarks

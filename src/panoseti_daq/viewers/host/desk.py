@@ -1,4 +1,4 @@
-"""Desk of the observer: what windows remember between sessions, and how they call somebody. Imports no Qt."""
+"""Desk of the observer: what windows remember, replay and hold, and how they call somebody. Imports no Qt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from panoseti_daq.viewers.host.timeline import LargestPulses, Lately, Recorded, Timeline
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -27,12 +29,37 @@ class Desk:
         Whether a new alarm is heard.
     note
         Whether a new alarm makes a note on the desktop, where the desktop shows such.
+    replay
+        Run directory to replay instead of a stream.
+    events_ns
+        Marks of the replay, UTC ns since 1970.
+    hold_pulses_s
+        For how long the largest pulse of a key stays, s; None for the newest.
     """
 
     remember: bool = False
     config: Path | None = None
     sound: bool = False
     note: bool = False
+    replay: Path | None = None
+    events_ns: tuple[int, ...] = ()
+    hold_pulses_s: float | None = None
+
+    def timeline(self, *, lately: bool) -> Timeline | None:
+        """Return the frames of the run that is replayed, or where the last minutes are kept; else None.
+
+        Raises
+        ------
+        PffError, ConfigError, OSError
+            There is no run to replay.
+        """
+        if self.replay is not None:
+            return Recorded(self.replay, self.events_ns)
+        return Lately() if lately else None
+
+    def pulses(self) -> LargestPulses | None:
+        """Return what holds the largest pulses; None when the newest are shown."""
+        return None if self.hold_pulses_s is None else LargestPulses(self.hold_pulses_s)
 
     def memory(self) -> Memory | None:
         """Return where windows remember; None when they do not."""

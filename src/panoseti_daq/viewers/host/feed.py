@@ -132,6 +132,23 @@ class WindowFeed(Protocol):
         ...
 
 
+class QuietFeed:
+    """Feed without a stream: a script puts its frames, or a timeline shows them.
+
+    Parameters
+    ----------
+    source
+        What the status bar is connected to.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.frames = Handover()
+        self.statuses: Mapping[str, pb.StatusResponse] = {}
+        now_s = time.monotonic()
+        self.states: Mapping[str, HostState] = {source: HostState(True, "", now_s, was_connected=True)}
+        self.error: BaseException | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a viewer gets.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from panoseti_daq.client import AioDaqDataClient
+    from panoseti_daq.viewers.host.feed import WindowFeed
     from panoseti_daq.viewers.host.window import HostWindow
 
 _log = logging.getLogger(__name__)
@@ -86,8 +87,9 @@ def show(
     app = qt.application(off_screen=snapshot is not None)
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.viewers.host.feed import Feed, Wanted
-    from panoseti_daq.viewers.host.window import HostWindow, Page
+    from panoseti_daq.viewers.host.feed import Feed, QuietFeed, Wanted
+    from panoseti_daq.viewers.host.page import Page
+    from panoseti_daq.viewers.host.window import HostWindow
 
     with _Stop(app) as stop, ExitStack() as feeds:
         memory = None if snapshot is not None else desk.memory()
@@ -95,12 +97,15 @@ def show(
         for spec, options in viewers:
             pages = [(spec, options), *((tab, {}) for tab in tabs if tab.name != spec.name)]
             context = ViewerContext(refresh_period_s, selection)
-            made = [Page.of(one, make_viewer(one, context, given)) for one, given in pages]
+            first, *others = [Page.of(one, make_viewer(one, context, given)) for one, given in pages]
             wanted = Wanted.by_all([one for one, _ in pages], context, tuple(hosts))
             if snapshot is not None and wanted.status_period_s is None:
                 wanted = replace(wanted, status_period_s=_STATUS_PERIOD_S)  # which run it is of
-            feed = feeds.enter_context(Feed(make_client(), wanted))
-            first, *others = made
+            timeline = desk.timeline(lately=first.on_arrival and snapshot is None)
+            if desk.replay is None:
+                feed: WindowFeed = feeds.enter_context(Feed(make_client(), wanted))
+            else:
+                feed = QuietFeed(str(desk.replay))
             windows.append(
                 HostWindow(
                     first.name,
@@ -112,6 +117,8 @@ def show(
                     clock=context.clock,
                     memory=memory,
                     alert=desk.alert(app),
+                    timeline=timeline,
+                    pulses=desk.pulses(),
                 )
             )
         if snapshot is not None:

@@ -9,10 +9,9 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
@@ -24,9 +23,12 @@ from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.bar import StateBar
 from panoseti_daq.viewers.host.feed import WindowFeed
 from panoseti_daq.viewers.host.memory import Memory
+from panoseti_daq.viewers.host.page import Page
+from panoseti_daq.viewers.host.past import Past
 from panoseti_daq.viewers.host.picture import png_of
+from panoseti_daq.viewers.host.timeline import LargestPulses, Timeline
 from panoseti_daq.viewers.host.times import clock_text, newest_text
-from panoseti_daq.viewers.plugin import Viewer, ViewerSpec
+from panoseti_daq.viewers.plugin import Viewer
 
 _log = logging.getLogger(__name__)
 
@@ -35,39 +37,6 @@ SOON_S: Final = 0.03  # from the first new frame to drawing, so that the frames 
 _LEAST_REST: Final = 4  # times as long as it took to draw, until it is drawn again because of an arrival
 _SIZE_PX: Final = (1100, 800)
 _STATE_PERIOD_MS: Final = 250  # of the status bar: ages are shown in tenths of a second, but nobody reads faster
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A viewer in a window.
-
-    Attributes
-    ----------
-    name
-        Of the viewer.
-    viewer
-        What to show.
-    on_arrival
-        Whether to draw when a frame came, and not only on the timer.
-    """
-
-    name: str
-    viewer: Viewer
-    on_arrival: bool = False
-
-    @classmethod
-    def of(cls, spec: ViewerSpec, viewer: Viewer) -> Self:
-        """Page of a viewer.
-
-        Raises
-        ------
-        ViewerError
-            Its widget is none of Qt.
-        """
-        widget = getattr(viewer, "widget", None)
-        if not isinstance(widget, QtWidgets.QWidget):
-            raise ViewerError(f"viewer {spec.name}: its widget is a {type(widget).__name__}; allowed: a QWidget")
-        return cls(spec.name, viewer, spec.interval_s is None and not spec.every_frame)
 
 
 class _Signals(QtCore.QObject):
@@ -102,6 +71,11 @@ class HostWindow(QtWidgets.QMainWindow):
         What was remembered, and will be; None for a window that remembers nothing.
     alert
         Called with the texts of new alarms: for a sound, or a note on the desktop.
+    timeline
+        Frames by time, for the first viewer: a `Lately` that is filled here, or those of a run, and then the feed
+        brings nothing; None for no way back.
+    pulses
+        What holds the largest pulses; None for the newest.
 
     Attributes
     ----------
@@ -127,6 +101,8 @@ class HostWindow(QtWidgets.QMainWindow):
         clock: Clock | None = None,
         memory: Memory | None = None,
         alert: Callable[[list[str]], None] | None = None,
+        timeline: Timeline | None = None,
+        pulses: LargestPulses | None = None,
     ) -> None:
         super().__init__()
         self.error: BaseException | None = None
@@ -139,6 +115,10 @@ class HostWindow(QtWidgets.QMainWindow):
         self._memory = memory
         self._clock_texts: list[str] = []
         self._paused = False
+        self._pulses = pulses
+        self._past = Past(timeline, self._clock, self)
+        self._past.moved.connect(self._show_past)
+        self._waiting: dict[Key, ReceivedFrame] = {}  # while the picture stands
         self._newest_s: float | None = None
         self._keys: set[Key] = set()
         self._said: dict[str, object] = {}
@@ -162,16 +142,25 @@ class HostWindow(QtWidgets.QMainWindow):
         self._start_timer(max(SHORTEST_REFRESH_S, refresh_period_s) * 1000, self._redraw)
         self._start_timer(_STATE_PERIOD_MS, self._show_state)
         self._take()
+        if self._past.replayed_ns is not None:
+            self._show_past()
         self._show_state()
 
     def _fill(self) -> None:
-        if len(self._pages) == 1:
-            self.setCentralWidget(self._pages[0].viewer.widget)
-            return
-        for page in self._pages:
+        for page in self._pages if len(self._pages) > 1 else ():
             self._tabs.addTab(page.viewer.widget, page.name)
         self._tabs.setDocumentMode(True)
-        self.setCentralWidget(self._tabs)
+        content = self._pages[0].viewer.widget if len(self._pages) == 1 else self._tabs
+        if self._past.bar is None:
+            self.setCentralWidget(content)
+            return
+        holder = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(content, 1)
+        column.addWidget(self._past.bar)
+        self.setCentralWidget(holder)
 
     @property
     def page(self) -> Page:
@@ -192,6 +181,7 @@ class HostWindow(QtWidgets.QMainWindow):
         for text, key, do in (
             ("Save as PNG", "S", self._save_png),
             ("Acknowledge alarms", "A", self._acknowledge),
+            ("Record a film, or end it", "R", self._record),
             ("Close", "Q", self.close),
         ):
             action = QtGui.QAction(text, self)
@@ -251,9 +241,15 @@ class HostWindow(QtWidgets.QMainWindow):
         self.close()
 
     def _take(self) -> None:
-        if self._paused or self.is_closed:
+        if self.is_closed:
             return
         frames, blocks = self._feed.frames.take(), self._feed.frames.take_blocks()
+        self._past.keep(frames)
+        if self._paused or self._past.replayed_ns is not None:
+            self._waiting |= frames  # the history goes on, the picture stands
+            frames = {}
+        elif self._waiting:
+            frames, self._waiting = self._waiting | frames, {}
         if blocks:
             self.n_frames += sum(map(len, blocks))
             self._newest_s = self._clock.newest_of(blocks[-1])
@@ -262,18 +258,37 @@ class HostWindow(QtWidgets.QMainWindow):
                     self._guarded(page, page.viewer.update_blocks, blocks)
         if not frames:
             return
-        self.n_frames += len(frames)
-        taken = [self._clock.taken_s(frame) for frame in frames.values()]
-        known = [taken_s for taken_s in taken if not math.isnan(taken_s)]
-        self._newest_s = max(known, default=self._clock.now_s())
         self._say_clocks(frames)
-        for page in list(self._pages):
-            self._guarded(page, page.viewer.update, frames)
+        self._hand_over(self._pages, frames)
         if not frames.keys() <= self._keys:
             self._keys |= frames.keys()
             self._redraw()  # who waits for the first image does not wait for the timer
         elif self.page.on_arrival and not self._soon.isActive():
             self._soon.start(round(1000 * max(SOON_S, self._rests_until - time.monotonic())))
+
+    def _show_past(self) -> None:
+        """Show a time of the timeline, or the live stream again."""
+        self._take()
+        if frames := self._past.frames():
+            self._hand_over(self._pages[:1], frames)
+            self._redraw()
+        self._show_state()
+
+    def _hand_over(self, pages: list[Page], frames: dict[Key, ReceivedFrame]) -> None:
+        if self._pulses is not None:
+            frames = self._pulses.apply(frames)
+        self.n_frames += len(frames)
+        taken = [self._clock.taken_s(frame) for frame in frames.values()]
+        known = [taken_s for taken_s in taken if not math.isnan(taken_s)]
+        self._newest_s = max(known, default=self._clock.now_s())
+        for page in list(pages):
+            self._guarded(page, page.viewer.update, frames)
+
+    def _record(self) -> None:
+        try:
+            self._bar.say(self._past.switch_film(self.page))
+        except ViewerError as error:
+            self._bar.say(str(error))
 
     def _say_clocks(self, frames: dict[Key, ReceivedFrame]) -> None:
         for host, ahead_s in self._clock.differences(frames.values()).items():
@@ -294,9 +309,11 @@ class HostWindow(QtWidgets.QMainWindow):
         self._rests_until = end + _LEAST_REST * (end - begin)
 
     def _show_state(self) -> None:
+        self._past.refresh()
         alarms = [text for page in self._pages for text in getattr(page.viewer, "alarms", ())]
         age_s = None if self._newest_s is None else self._clock.now_s() - self._newest_s
-        self._bar.show(newest_text(age_s), alarms, self._clock_texts, paused=self._paused)
+        mode = self._past.mode or ("PAUSED" if self._paused else "")
+        self._bar.show(newest_text(age_s), alarms, self._clock_texts, mode=mode)
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")
         if self._feed.error is not None and not self.is_closed:
             self.fail(self._feed.error)
@@ -350,5 +367,6 @@ class HostWindow(QtWidgets.QMainWindow):
         event.accept()
         if not self.is_closed:
             self._remembering(Memory.remember)
+            self._past.close()
             self.is_closed = True
             self.closed.emit()

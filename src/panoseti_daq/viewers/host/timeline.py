@@ -1,0 +1,255 @@
+"""Frames of a recorded run, or of the last minutes, by time: what a replay shows. No Qt."""
+
+from __future__ import annotations
+
+import bisect
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.errors import PffError
+from panoseti_daq.pff import Frame, FrameBlock, Key, open_run
+from panoseti_daq.wire.newest import Delivery
+
+LIVE_SPAN_S: Final = 300.0
+LIVE_SPACING_S: Final = 0.95  # of live frames of one key: 64 modules with five keys each then take about 100 MB
+_LEAST_GAP_S: Final = 1.0
+_GAP_STEPS: Final = 3  # a longer pause than so many usual steps is a gap
+
+Times = npt.NDArray[np.int64]
+
+
+class Timeline(Protocol):
+    """Frames in the order of their own times, UTC ns since 1970."""
+
+    @property
+    def name(self) -> str:
+        """What is replayed."""
+        ...
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Time of the first and of the last frame; zeros when there is none."""
+        ...
+
+    @property
+    def marks_ns(self) -> list[int]:
+        """Where something happened: ends of gaps, borders of files that do not follow each other, events."""
+        ...
+
+    def at(self, unix_ns: int) -> dict[Key, ReceivedFrame]:
+        """Return the newest frame of each key that was taken until then."""
+        ...
+
+    def step(self, unix_ns: int, n_frames: int) -> int:
+        """Return the time of the next frame of any key (1), or of the one before (-1)."""
+        ...
+
+
+class Recorded:
+    """A run on a disk. Times of a file are read when they are needed; frames are not kept.
+
+    Parameters
+    ----------
+    run_dir
+        As for `open_run`.
+    events_ns
+        Further marks, UTC ns.
+
+    Raises
+    ------
+    PffError, ConfigError, OSError
+        As for `open_run`; also when no frame has a time.
+    """
+
+    def __init__(self, run_dir: Path, events_ns: Iterable[int] = ()) -> None:
+        run = open_run(run_dir)
+        self.name = run.name
+        self._host = str(run_dir)
+        self._tracks = [track for one in run.values() if (track := _Track(one.blocks)).begins_ns]
+        if not self._tracks:
+            raise PffError(f"no frame of {run_dir} has a time")
+        self.span_ns = (
+            min(track.begins_ns[0] for track in self._tracks),
+            max(track.end_ns for track in self._tracks),
+        )
+        self._events_ns = list(events_ns)
+
+    @property
+    def marks_ns(self) -> list[int]:
+        """Events, and ends of the gaps that are known by now."""
+        return sorted({*self._events_ns, *(mark for track in self._tracks for mark in track.gaps_ns)})
+
+    def at(self, unix_ns: int) -> dict[Key, ReceivedFrame]:
+        """Return the newest frame of each key that was taken until then."""
+        found: dict[Key, ReceivedFrame] = {}
+        for track in self._tracks:
+            for key, frame in track.at(unix_ns).items():
+                found[key] = as_received(frame, self._host)
+        return found
+
+    def step(self, unix_ns: int, n_frames: int) -> int:
+        """Return the time of the next frame of any key (1), or of the one before (-1)."""
+        times = [time for track in self._tracks for time in (track.step(unix_ns, n_frames),) if time is not None]
+        if not times:
+            return self.span_ns[n_frames > 0]
+        return min(times) if n_frames > 0 else max(times)
+
+
+class _Track:
+    """Blocks of one module and product, in the order of their first frames."""
+
+    def __init__(self, blocks: Iterable[FrameBlock]) -> None:
+        timed = [(first, block) for block in blocks if (first := _first_ns(block))]
+        timed.sort(key=lambda pair: pair[0])
+        self.begins_ns = [first for first, _ in timed]
+        self._blocks = [block for _, block in timed]
+        self.end_ns = max((int(block[-1].time.unix_ns) for block in self._blocks[-1:]), default=0)
+        self.gaps_ns: set[int] = set()
+        for before, first in zip(self._blocks, self.begins_ns[1:], strict=False):
+            if first - before[-1].time.unix_ns > _LEAST_GAP_S * 1e9:
+                self.gaps_ns.add(first)
+
+    def at(self, unix_ns: int) -> dict[Key, Frame]:
+        i = bisect.bisect_right(self.begins_ns, unix_ns) - 1
+        found: dict[Key, Frame] = {}
+        for block in self._blocks[max(0, i - 1) : i + 1]:  # a quabo may have been last in the file before
+            times = self._times(block)
+            for key, rows in block.rows.items():
+                n = int(np.searchsorted(times[rows], unix_ns, side="right"))
+                if n:
+                    found[key] = block[int(rows[n - 1])]
+        return found
+
+    def step(self, unix_ns: int, n_frames: int) -> int | None:
+        i = max(0, bisect.bisect_right(self.begins_ns, unix_ns - (n_frames < 0)) - 1)
+        for block in self._blocks[i : i + 2] if n_frames > 0 else self._blocks[i : i + 1]:
+            times = self._times(block)
+            place = (
+                int(np.searchsorted(times, unix_ns, side="right"))
+                if n_frames > 0
+                else int(np.searchsorted(times, unix_ns)) - 1
+            )
+            if 0 <= place < len(times):
+                return int(times[place])
+        return None
+
+    def _times(self, block: FrameBlock) -> Times:
+        """Times of a block, ascending: frames without a time, or with an earlier one, stand with those before."""
+        times: Times = np.maximum.accumulate(block.times[0])
+        steps = np.diff(times)
+        if len(steps):
+            least_ns = max(_LEAST_GAP_S * 1e9, _GAP_STEPS * float(np.median(steps)))
+            self.gaps_ns.update(times[1:][steps > least_ns].tolist())
+        return times
+
+
+def _first_ns(block: FrameBlock) -> int:
+    return next((frame.time.unix_ns for frame in (block[i] for i in range(min(len(block), 8)))), 0)
+
+
+def as_received(frame: Frame, host: str) -> ReceivedFrame:
+    """Return a frame as if a host had sent it just when it was taken."""
+    return ReceivedFrame(
+        frame.product,
+        frame.module_id,
+        frame.file,
+        frame.frame_number,
+        frame.pixels,
+        frame.header,
+        detected_unix_ns=frame.detected_unix_ns or frame.time.unix_ns,
+        delivery=Delivery(host),
+    )
+
+
+class Lately:
+    """The last minutes of a live stream.
+
+    **Holds** a frame per key and `LIVE_SPACING_S` over `LIVE_SPAN_S`; the oldest go. For one thread.
+    """
+
+    name = "the last 5 minutes"
+
+    def __init__(self) -> None:
+        self._frames: dict[Key, deque[ReceivedFrame]] = {}
+
+    def add(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames, unless the last of their key was taken just before."""
+        for key, frame in frames.items():
+            if not (unix_ns := frame.time.unix_ns):
+                continue
+            kept = self._frames.setdefault(key, deque())
+            if kept and not unix_ns - kept[-1].time.unix_ns >= LIVE_SPACING_S * 1e9:
+                continue
+            kept.append(frame)
+            while unix_ns - kept[0].time.unix_ns > LIVE_SPAN_S * 1e9:
+                kept.popleft()
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Time of the first and of the last frame; zeros when there is none."""
+        ends = [(kept[0].time.unix_ns, kept[-1].time.unix_ns) for kept in self._frames.values()]
+        return min((begin for begin, _ in ends), default=0), max((end for _, end in ends), default=0)
+
+    @property
+    def marks_ns(self) -> list[int]:
+        """First frames after a pause."""
+        marks = set()
+        for kept in self._frames.values():
+            times = np.array([frame.time.unix_ns for frame in kept])
+            steps = np.diff(times)
+            if len(steps):
+                least_ns = max(_GAP_STEPS * LIVE_SPACING_S * 1e9, _GAP_STEPS * float(np.median(steps)))
+                marks.update(times[1:][steps > least_ns].tolist())
+        return sorted(marks)
+
+    def at(self, unix_ns: int) -> dict[Key, ReceivedFrame]:
+        """Return the newest frame of each key that was taken until then."""
+        found = {}
+        for key, kept in self._frames.items():
+            if (n := bisect.bisect_right(kept, unix_ns, key=_unix_ns)) > 0:
+                found[key] = kept[n - 1]
+        return found
+
+    def step(self, unix_ns: int, n_frames: int) -> int:
+        """Return the time of the next frame of any key (1), or of the one before (-1)."""
+        times = [frame.time.unix_ns for kept in self._frames.values() for frame in kept]
+        if n_frames > 0:
+            return min((time for time in times if time > unix_ns), default=self.span_ns[1])
+        return max((time for time in times if time < unix_ns), default=self.span_ns[0])
+
+
+def _unix_ns(frame: ReceivedFrame) -> int:
+    return frame.time.unix_ns
+
+
+class LargestPulses:
+    """The largest pulse of each key over the last seconds, in place of the newest.
+
+    Parameters
+    ----------
+    hold_s
+        For how long, s, by the times of the frames.
+    """
+
+    def __init__(self, hold_s: float) -> None:
+        self._hold_ns = round(hold_s * 1e9)
+        self._held: dict[Key, ReceivedFrame] = {}
+
+    def apply(self, frames: Mapping[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
+        """Return frames with the held ones in place of smaller pulses."""
+        shown = dict(frames)
+        for key, frame in frames.items():
+            if frame.product.kind.value != "PULSE_HEIGHT":
+                continue
+            held = self._held.get(key)
+            age_ns = 0 if held is None else frame.time.unix_ns - held.time.unix_ns
+            if held is None or not 0 <= age_ns <= self._hold_ns or frame.image.max() >= held.image.max():
+                self._held[key] = frame
+            shown[key] = self._held[key]
+        return shown
