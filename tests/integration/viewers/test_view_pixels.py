@@ -94,7 +94,9 @@ def test_a_new_frame_replaces_what_is_seen() -> None:
 
 
 def test_a_fresh_frame_has_bright_text_and_an_old_one_grey() -> None:
-    view = shown(frame_of(5, unix_s=now_s()), frame_of(5, module_id=8, unix_s=now_s() - 6))
+    view = shown(
+        frame_of(5, unix_s=now_s()), frame_of(5, module_id=8, unix_s=now_s() - 6, detected_ns=round(now_s() * 1e9))
+    )
 
     assert OLD not in colors_in(view, cell_of(view, 7, Kind.MOVIE).text)
     old = colors_in(view, cell_of(view, 8, Kind.MOVIE).text)
@@ -102,7 +104,7 @@ def test_a_fresh_frame_has_bright_text_and_an_old_one_grey() -> None:
 
 
 def test_text_turns_grey_while_nothing_comes() -> None:
-    view = shown(frame_of(5, unix_s=now_s() - 0.1), refresh_period_s=0.02)
+    view = shown(frame_of(5, unix_s=now_s() - 0.1, detected_ns=round(now_s() * 1e9)), refresh_period_s=0.02)
 
     assert OLD in colors_in(view, cell_of(view, 7, Kind.MOVIE).text)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from panoseti_daq.pff import DataProduct, Frame, Key, Kind
+from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.history import History
@@ -83,10 +84,12 @@ class Board:
         self._held: dict[Kind, Levels] = {}
         self._was_grid = False
 
-    def update(self, frames: Mapping[Key, Frame], now_s: float, now_unix_s: float) -> None:
-        """Take frames; at `now_s` of a clock that never jumps, and at UTC s since 1970."""
+    def update(
+        self, frames: Mapping[Key, Frame], now_s: float, now_unix_s: float, clock: Clock | None = None
+    ) -> None:
+        """Take frames; at `now_s` of a clock that never jumps, and at UTC s since 1970; ages as `Stamp.of`."""
         for key, frame in sorted(frames.items(), key=lambda item: item[1].time.unix_ns):
-            stamp = Stamp.of(frame, now_unix_s)
+            stamp = Stamp.of(frame, now_unix_s, clock)
             self.histories.setdefault(key, History(key.product)).add(now_s, stamp.unix_s, frame.pixels)
             place = key.module_id, key.product.kind
             if place in self.panels:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import enum
 import functools
+import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import Frame, Kind, PffName, TimeStatus
+from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.times import age_text, time_text
 
 OLD_AFTER_PERIODS: Final = 5
@@ -37,19 +40,24 @@ Line = tuple[Span, ...]
 
 
 class Stamp(NamedTuple):
-    """A frame and when it was taken, UTC s since 1970; when it came, if unknown."""
+    """A frame and when it was taken, UTC s since 1970 and on the viewers' clock; when it came, if unknown."""
 
     frame: Frame
     unix_s: float
+    taken_s: float
 
     @classmethod
-    def of(cls, frame: Frame, arrived_unix_s: float) -> Stamp:
-        """Stamp of a frame that came at `arrived_unix_s`."""
-        return cls(frame, frame.time.unix_ns / 1e9 or arrived_unix_s)
+    def of(cls, frame: Frame, arrived_unix_s: float, clock: Clock | None = None) -> Stamp:
+        """Stamp of a frame that came at `arrived_unix_s`; without a clock, ages are counted in UTC."""
+        unix_s = frame.time.unix_ns / 1e9 or arrived_unix_s
+        if clock is None or not isinstance(frame, ReceivedFrame):
+            return cls(frame, unix_s, unix_s)
+        taken_s = clock.taken_s(frame)
+        return cls(frame, unix_s, clock.read_s(frame) if math.isnan(taken_s) else taken_s)
 
-    def age_s(self, now_unix_s: float) -> float:
-        """How old it is, s."""
-        return now_unix_s - self.unix_s
+    def age_s(self, now_s: float) -> float:
+        """How old it is, s, at a time of its clock."""
+        return now_s - self.taken_s
 
 
 @functools.lru_cache(maxsize=1024)

@@ -21,7 +21,7 @@ def make(
     """Make the viewer."""
     from panoseti_daq.viewers.term.images import TermImages
 
-    return TermImages(context.refresh_period_s, colormap, ascii_only=ascii_only)
+    return TermImages(context.refresh_period_s, colormap, ascii_only=ascii_only, clock=context.clock)
 
 
 SPEC = ViewerSpec(

@@ -14,6 +14,7 @@ from rich.style import Style
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
+from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.history import History
 from panoseti_daq.viewers.images.levels import LevelsMode
@@ -103,9 +104,19 @@ class TermImages:
         Colors to begin with.
     ascii_only
         Draw with ASCII characters, whatever the terminal can do.
+    clock
+        Where ages are counted.
     """
 
-    def __init__(self, refresh_period_s: float, colormap: ColorMap, *, ascii_only: bool = False) -> None:
+    def __init__(
+        self,
+        refresh_period_s: float,
+        colormap: ColorMap,
+        *,
+        ascii_only: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or Clock()
         self._period_s = max(refresh_period_s, _LEAST_OLD_PERIOD_S)
         self._colormap = colormap
         self._ascii_only = ascii_only
@@ -133,7 +144,7 @@ class TermImages:
         """Take the newest frames."""
         now_s = time.time()
         for frame in sorted(frames.values(), key=lambda frame: frame.time.unix_ns):
-            stamp, at = Stamp.of(frame, now_s), (frame.module_id, frame.product.kind)
+            stamp, at = Stamp.of(frame, now_s, self._clock), (frame.module_id, frame.product.kind)
             if at in self._panels:
                 self._panels[at].put(stamp)
             else:
@@ -183,7 +194,9 @@ class TermImages:
     def _grid(self, columns: int, rows: int, n_modules: int, n_kinds: int, *, in_color: bool) -> Grid:
         grids = []
         for scale in self._zoom.value:
-            look = PanelStyle(scale, self._colormap if in_color else None, self._levels, self._period_s)
+            look = PanelStyle(
+                scale, self._colormap if in_color else None, self._levels, self._period_s, self._clock
+            )
             width = n_kinds * (look.n_columns + _BETWEEN_KINDS) - _BETWEEN_KINDS + _BETWEEN_MODULES
             per_row = max(1, (columns + _BETWEEN_MODULES) // width)
             grids.append(Grid(look, per_row, max(1, (rows + 1) // (look.n_lines + 1))))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from rich.style import Style
 
 from panoseti_daq.pff import Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS
+from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.times import age_text, short_age_text, time_text
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, color_indices, frame_levels
@@ -43,12 +43,15 @@ class PanelStyle:
         How levels are found.
     refresh_period_s
         What ages are judged by, s.
+    clock
+        Where ages are counted.
     """
 
     scale: int
     colormap: ColorMap | None
     levels: LevelsMode
     refresh_period_s: float
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def is_small(self) -> bool:
@@ -96,7 +99,7 @@ def _indices(panel: Panel, scale: int) -> npt.NDArray[np.uint8]:
 
 
 def _title(panel: Panel, look: PanelStyle) -> list[TextLine]:
-    stamp, now_s = panel.newest, time.time()
+    stamp, now_s = panel.newest, look.clock.now_s()
     frame, tone = stamp.frame, tone_of(stamp, now_s, look.refresh_period_s)
     quabo = "" if frame.key.quabo is None else f" Q{frame.key.quabo}"
     what = f"{frame.product.token}{quabo}"
@@ -123,7 +126,7 @@ def _scale(levels: Levels, look: PanelStyle) -> TextLine:
 
 def _about_quabos(panel: Panel, look: PanelStyle) -> TextLine:
     """Age of each quabo."""
-    now_s = time.time()
+    now_s = look.clock.now_s()
     words = []
     for quabo in range(N_QUABOS):
         stamp = panel.stamps.get(quabo)

@@ -66,6 +66,7 @@ class View:
 
     def __init__(self, context: ViewerContext, settings: Settings, pedestals: Pedestals) -> None:
         self.board = Board(settings, pedestals)
+        self._clock = context.clock
         self.wall = Wall(self.board, context.refresh_period_s)
         if context.module_ids:
             self.wall.waiting_text += f" of module {', '.join(map(str, context.module_ids))}"
@@ -121,7 +122,7 @@ class View:
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames."""
-        self.board.update(frames, time.monotonic(), time.time())
+        self.board.update(frames, time.monotonic(), time.time(), self._clock)
         curve = self.curve
         frame = None if curve is None or curve.key is None else frames.get(curve.key)
         if curve is not None and frame is not None:
@@ -131,7 +132,7 @@ class View:
     def redraw(self) -> None:
         """Draw what changed."""
         changed = self.board.refresh()
-        self.wall.now_unix_s = time.time()
+        self.wall.now_unix_s = self._clock.now_s()
         self.wall.arrange()
         self.wall.show_changes(changed)
         if self.curve is not None:
