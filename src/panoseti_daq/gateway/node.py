@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S: Final = 5.0  # a node that answers is asked so often how it is, when nobody else asks
 ANSWER_S: Final = 5.0  # a node that does not answer for so long is lost
+LAST_RETRY_S: Final = 2.0  # a node that is lost is asked again at least this often
 FRESH_S: Final = 1.0  # an answer is good for so long: a hundred who ask cost a node one call a second
 CLOCKS_DIFFER_S: Final = 1.0
 
@@ -91,7 +92,9 @@ class UpstreamNode:
         while True:
             self._look_now.clear()
             await self._ask()
-            delay_s = self._look_interval_s if self.connected else retry_delay_s(self._n_failures)
+            delay_s = (
+                self._look_interval_s if self.connected else min(retry_delay_s(self._n_failures), LAST_RETRY_S)
+            )
             self._next_at = self._loop.time() + delay_s
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):

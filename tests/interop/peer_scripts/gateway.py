@@ -1,4 +1,4 @@
-"""The gateway of 0.4 in front of one server: gateway.py PORT DIRECTORY. It says where it listens."""
+"""The gateway of 0.4 in front of servers: gateway.py PORT DIRECTORY [HOST ...]. It says where it listens."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from panoseti_grpc.generated.daq_data_pb2_grpc import add_DaqDataServicer_to_ser
 from panoseti_grpc.grpc_utils.health import register_health
 
 
-async def main(edge_port: int, directory: Path) -> None:
+async def main(edge_port: int, directory: Path, hosts: list[str]) -> None:
     daq_config = directory / "daq_config.json"
-    daq_config.write_text(json.dumps({"daq_nodes": [{"ip_addr": "127.0.0.1"}]}))
+    daq_config.write_text(json.dumps({"daq_nodes": [{"ip_addr": host} for host in hosts]}))
     gateway = {"daq_config_path": str(daq_config), "edge_port": edge_port}
     servicer = DaqDataGatewayServicer(DaqDataServerConfig.model_validate({"role": "gateway", "gateway": gateway}))
     server = grpc.aio.server()
@@ -30,4 +30,4 @@ async def main(edge_port: int, directory: Path) -> None:
     await server.wait_for_termination()
 
 
-asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2])))
+asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:] or ["127.0.0.1"]))
