@@ -21,6 +21,7 @@ from panoseti_daq.gateway.gateway import Gateway
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.access.tokens import Role, make_token
 from panoseti_daq.service.hp_io import Refused
+from panoseti_daq.service.monitor import metrics
 from panoseti_daq.service.server import Server
 
 pytestmark = pytest.mark.anyio
@@ -207,3 +208,12 @@ def test_the_path_of_a_call_has_a_limit() -> None:
     for metadata in (((paths.KEY, "a,b,c,d"),), ((paths.KEY, f"a,{path.name}"),)):
         with pytest.raises(Refused), path.admit(metadata):
             pass
+
+
+async def test_metrics_say_which_node_answers(node: Server, tmp_path: Path) -> None:
+    async with gateway_of(f"daq1={node.address}", f"daq2=unix://{tmp_path}/nobody") as gateway:
+        async with client_of(gateway) as client:
+            status = await status_when(client, lambda status: status.keys and row(status, "daq1").connected)
+    page, _ = metrics.page(status)
+    assert b'panoseti_daq_node_connected{node="daq1"} 1.0' in page
+    assert b'panoseti_daq_node_connected{node="daq2"} 0.0' in page

@@ -65,6 +65,9 @@ def families(status: pb.StatusResponse) -> Iterator[Metric]:
     mode = followed.watching.split(maxsplit=1)[:1] or ["nothing"]
     yield _gauge("watching", "How changes are noticed.", [((mode[0],), 1)], ("mode",))
     yield _counter("missed_events", "Changes that inotify did not report.", [((), followed.missed_events)])
+    if status.nodes:
+        answers = [((node.name,), node.connected) for node in status.nodes]
+        yield _gauge("node_connected", "1 while a node of this gateway answers.", answers, ("node",))
     yield from _of_keys(status.keys)
     yield from _of_disks(status.disks)
     yield from _of_streams(status)
