@@ -209,6 +209,33 @@ def lag_ms(duration_s: float) -> float:
     return statistics.median(lags)
 
 
+def ages_s(duration_s: float, refresh_period_s: float = 1.0) -> list[float]:
+    """Ages of what `view` shows each time that it draws new frames of a movie of `LAG_HZ`, s."""
+    from PySide6.QtCore import QTimer
+
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    ages: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        files = make_files(Path(directory), 1)
+        with serving(Path(directory)) as (_, address):
+            wanted = Wanted((address,), Selection(interval_s=refresh_period_s))
+            with Feed(AioDaqDataClient.connect(address), wanted) as feed:
+                viewer, app = Noting(make_view(refresh_period_s)), application(off_screen=True)
+                window = HostWindow("view", viewer, feed, refresh_period_s, on_arrival=True)
+                window.show()
+                with writing(files, LAG_HZ, 1 / LAG_HZ, duration_s) as times:
+                    timer = QTimer()
+                    timer.timeout.connect(lambda: times.empty() or app.quit())
+                    timer.start(100)
+                    app.exec()
+                    timer.stop()
+                    written_ns = [0, *times.get()]
+                window.close()
+        ages += [(at_ns - written_ns[number]) / 1e9 for number, at_ns in viewer.painted if number > LAG_HZ // 2]
+    return ages
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short, and two repetitions")
@@ -232,6 +259,8 @@ def main() -> None:
         "% of a core",
     )
     note("from write to pixel, redraw every 20 ms", [lag_ms(duration_s) for _ in range(repetitions)], "ms")
+    ages = ages_s(4 * duration_s)
+    note("age at redraw, refresh period 1 s, movie 50/s", [1000 * age_s for age_s in ages], "ms")
     if options.json:
         options.json.write_text(json.dumps(results))
 

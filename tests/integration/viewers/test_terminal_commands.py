@@ -129,3 +129,14 @@ def test_a_dumb_terminal_gets_plain_text(address: str) -> None:
         assert b"\x1b" not in terminal.output
         assert "module 224" in terminal.text
         assert terminal.attributes == terminal.attributes_before
+
+
+def test_the_question_mark_shows_the_keys_and_few_colors_are_said(address: str) -> None:
+    with in_terminal(
+        "plot", "term", "--host", address, environment={"TERM": "xterm", "COLORTERM": ""}
+    ) as terminal:
+        terminal.read_until_text("few colors", "? keys")
+        terminal.press("?\x0c")
+        terminal.read_until_text("Ctrl-L redraw")
+        terminal.press("q")
+        assert terminal.wait() == 0

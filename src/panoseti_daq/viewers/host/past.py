@@ -58,6 +58,11 @@ class Past(QtCore.QObject):
         shown = "" if self.replayed_ns is None else f"REPLAY {time_text(self.replayed_ns)} UTC"
         return " ".join([shown, "RECORDING"] if self._film is not None else [shown]).strip()
 
+    @property
+    def text(self) -> str:
+        """What is replayed and when, for a caption; empty for a live stream."""
+        return "" if self._timeline is None or self.replayed_ns is None else f"{self.mode}   {self._timeline.name}"
+
     def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames of the live stream."""
         if self._lately is not None:

@@ -51,8 +51,10 @@ class Screenshot:
             )
 
 
-def caption(feed: WindowFeed) -> str:
-    """When, from which hosts and of which runs a picture is."""
+def caption(feed: WindowFeed, replay: str = "") -> str:
+    """When, from which hosts and of which runs a picture is; of a replay what it says of itself."""
+    if replay:
+        return replay
     hosts = [host for host, state in feed.states.items() if state.connected]
     runs = dict.fromkeys(s.followed.description for s in feed.statuses.values() if s.HasField("followed"))
     return "   ".join([f"{time_text(time.time_ns())[:19]} UTC", ", ".join(hosts), ", ".join(runs)]).strip()
@@ -75,7 +77,7 @@ def take_later(window: HostWindow, feed: WindowFeed, snapshot: Screenshot) -> No
             return
         if window.n_frames:
             try:
-                _write(window, snapshot, caption(feed))
+                _write(window, snapshot, caption(feed, window.replay_text))
             except OSError as error:
                 window.fail(error)
         if snapshot.every_s is None:

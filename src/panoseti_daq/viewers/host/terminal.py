@@ -31,7 +31,9 @@ _log = logging.getLogger(__name__)
 _DUMB_PERIOD_S: Final = 2.0
 """Least refresh period of a terminal that cannot move its cursor, s: it scrolls by a screen each time."""
 _LOST: Final = Style(color="bright_white", bgcolor="red")
-_STATUS: Final = Style(reverse=True)
+_STATUS: Final = Style(dim=True)  # a bright bar is all that one sees in a dark dome
+
+_KEYS: Final = "space pause  Ctrl-L redraw  up/down tab m p b l c z images  q quit"
 
 _T = TypeVar("_T")
 
@@ -115,6 +117,8 @@ class _Session:
         self._keys = KeyReader(sys.stdin.fileno()) if sys.stdin.isatty() else None
         self._is_paused = False
         self._is_over = False
+        self._is_helped = False
+        self._hint = terminal_hint(self._console)
 
     def run(self) -> bool:
         """Stay until there is a reason to leave; False when the process shall be stopped and come back."""
@@ -167,6 +171,8 @@ class _Session:
                     self._is_over = True
                 case " ":
                     self._is_paused = not self._is_paused
+                case "?":
+                    self._is_helped = not self._is_helped
                 case "\x0c":  # Ctrl-L, as everywhere
                     self._painter.forget()
                 case _:
@@ -191,8 +197,10 @@ class _Session:
 
     def _status(self, columns: int) -> list[Segment]:
         text, is_lost = _connection(self._feed.states)
-        keys = "  space pause  q quit" if self._keys is not None else ""
-        text = ("PAUSED  " if self._is_paused else "") + text
+        keys = "  ? keys  q quit" if self._keys is not None else ""
+        if self._is_helped:
+            keys = f"  {_KEYS}"
+        text = ("PAUSED  " if self._is_paused else "") + text + self._hint
         room = max(0, columns - len(keys))
         line = [Segment(text[:room].ljust(room) + keys, _LOST if is_lost else _STATUS)]
         return Segment.adjust_line_length(line, columns)
@@ -204,6 +212,15 @@ class _Session:
         except Exception as error:
             _log.exception("the viewer failed")
             raise ViewerError(f"the viewer failed: {describe(error)}") from error
+
+
+def terminal_hint(console: Console) -> str:
+    """Return what would show more; empty when the terminal says that it has many colors."""
+    if console.is_dumb_terminal:
+        return "  (TERM=xterm-256color shows images in place)"
+    if console.color_system in ("256", "truecolor") or console.no_color:
+        return ""
+    return "  (few colors: TERM=xterm-256color or COLORTERM=truecolor shows more)"
 
 
 def _connection(states: Mapping[str, HostState]) -> tuple[str, bool]:

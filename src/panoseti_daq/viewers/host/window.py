@@ -339,6 +339,11 @@ class HostWindow(QtWidgets.QMainWindow):
         else:
             self._bar.say(f"saved {file}")
 
+    @property
+    def replay_text(self) -> str:
+        """What is replayed, and where; empty for a live stream."""
+        return self._past.text
+
     def save(self, file: Path, caption: str = "", size: tuple[int, int] | None = None) -> None:
         """Write what the viewer shows as PNG.
 
