@@ -449,15 +449,18 @@ def test_the_last_minutes_of_the_live_stream_can_be_seen_while_it_goes_on(
     window.close()
 
 
+@pytest.mark.parametrize(("has_ffmpeg", "begin"), [(False, b"GIF8"), (True, b"ftyp")])
 def test_r_records_a_film_of_what_is_seen(
-    window: HostWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    window: HostWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_ffmpeg: bool, begin: bytes
 ) -> None:
+    pytest.importorskip("imageio_ffmpeg" if has_ffmpeg else "imageio")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("panoseti_daq.viewers.host.film.importlib.util.find_spec", lambda name: None)  # GIF
+    if not has_ffmpeg:
+        monkeypatch.setattr("panoseti_daq.viewers.host.film.importlib.util.find_spec", lambda name: None)
     press(window, "R")
     assert "RECORDING" in state_of(window)
     until(lambda: window._past._film.n_pictures >= 3)  # type: ignore[union-attr]
     press(window, "R")
-    [film] = tmp_path.glob("noting_*.gif")
-    assert film.read_bytes().startswith(b"GIF8")
+    [film] = tmp_path.glob("noting_*")
+    assert begin in film.read_bytes()[:12]
     assert f"saved {film}" in state_of(window)

@@ -123,6 +123,18 @@ def thinned(times_s: Floats, values: Floats, n_most: int) -> tuple[Floats, Float
     return np.concatenate((places, times_s[rest])), np.concatenate((low_high, values[rest]))
 
 
+def drawable(times_s: Floats, values: Floats, n_most: int, least_gap_s: float) -> tuple[Floats, Floats]:
+    """Points to be drawn with ``connect='finite'``: `thinned`, but no stretch reaches over one of the `breaks`."""
+    ends = np.flatnonzero(breaks(times_s, least_gap_s)) + 1
+    x: list[Floats] = []
+    y: list[Floats] = []
+    for times, some in zip(np.split(times_s, ends), np.split(values, ends), strict=True):
+        times, some = thinned(times, some, max(2, n_most * len(times) // max(1, len(times_s))))
+        x += [times, times[-1:]]
+        y += [some, np.full(len(times[-1:]), np.nan)]
+    return np.concatenate(x[:-1]), np.concatenate(y[:-1])
+
+
 def oldest_first(frames: Any) -> list[Any]:
     """Frames in the order in which they were read and written."""
     return sorted(frames, key=lambda frame: (frame.detected_unix_ns, frame.frame_number))

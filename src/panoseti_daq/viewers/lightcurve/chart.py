@@ -10,7 +10,7 @@ import numpy as np
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, show_time, utc_axis
-from panoseti_daq.viewers.charts.series import thinned, with_gaps
+from panoseti_daq.viewers.charts.series import drawable
 from panoseti_daq.viewers.charts.table import LegendTable, Row
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.times import age_text, span_text
@@ -65,7 +65,7 @@ class LightCurveChart:
             panel.keep({key for key, (times_s, _) in curves.items() if len(times_s)})
             for key, (times_s, values) in curves.items():
                 if len(times_s):
-                    x, y = with_gaps(*thinned(times_s, values[:, i], _N_POINTS // len(curves)), _LEAST_GAP_S)
+                    x, y = drawable(times_s, values[:, i], _N_POINTS // len(curves), _LEAST_GAP_S)
                     dashed = key.product is DataProduct.IMG8
                     color, width = self.table.emphasis.pen(key, theme.module_color(key.module_id), 1)
                     panel.draw(key, x, y, color, width=width, dashed=dashed, connect="finite")

@@ -6,7 +6,7 @@ import typer
 from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.charts.series import TimeSeries, breaks, thinned, with_gaps
+from panoseti_daq.viewers.charts.series import TimeSeries, breaks, drawable, thinned, with_gaps
 from panoseti_daq.viewers.lightcurve import parse_pixel
 from panoseti_daq.viewers.lightcurve.curves import CAPACITY, LightCurves
 
@@ -117,3 +117,13 @@ def test_a_pixel_is_row_and_column() -> None:
 def test_what_is_no_pixel_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="--pixel"):
         parse_pixel(text)
+
+
+def test_no_line_is_drawn_across_a_gap_of_a_curve_with_many_points() -> None:
+    times_s = np.concatenate((np.arange(0, 150, 0.1), np.arange(151.5, 300, 0.1)))
+    x, y = drawable(times_s, np.sin(times_s), 300, 1.0)
+    assert len(x) < 400
+    [at] = np.flatnonzero(np.isnan(y))
+    assert (x[at - 1], x[at + 1]) == pytest.approx((149.9, 151.5), abs=1)
+    drawn = np.diff(x)[~(np.isnan(y[1:]) | np.isnan(y[:-1]))]
+    assert drawn.max() < 1.5
