@@ -40,6 +40,7 @@ class Command:
     def __init__(self, *args: str, python: str = sys.executable, cwd: Path | None = None) -> None:
         self.args = [python, *args]
         self.cwd = cwd
+        self.end_timeout_s = END_TIMEOUT_S
         paths = os.pathsep.join(filter(None, (str(TESTS_DIR), os.environ.get("PYTHONPATH"))))
         self.env = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
         self.env.pop("PYTHONDONTWRITEBYTECODE", None)  # else every start may compile all that it imports
@@ -67,7 +68,7 @@ class Command:
         finally:
             process.terminate()
             try:
-                process.wait(END_TIMEOUT_S)
+                process.wait(self.end_timeout_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

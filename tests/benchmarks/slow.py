@@ -61,9 +61,11 @@ class Slow:
 
     def client(self, address: str, scene: Scene, out: Path) -> Command:
         if self.name == OURS:
-            return Command("-m", "benchmarks.slow", address, str(out), self.kind, str(self.pause_s))
-        command = self.system.client(address, scene, out)
-        command.args.append(str(self.pause_s))
+            command = Command("-m", "benchmarks.slow", address, str(out), self.kind, str(self.pause_s))
+        else:
+            command = self.system.client(address, scene, out)
+            command.args.append(str(self.pause_s))
+        command.end_timeout_s += self.pause_s  # a body that blocks sees SIGTERM behind it
         return command
 
     def call(self, work: Workload) -> tuple[str, bytes]:
