@@ -40,6 +40,7 @@ async def test_latest_is_the_newest_frame_of_every_key(server: Server) -> None:
     async with AioDaqDataClient.connect(server.address) as client:
         begin_s = time.monotonic()
         newest = await client.latest(timeout=60)
+        assert len(newest.to_pandas()) == len(newest)
         assert time.monotonic() - begin_s < 30  # it did not wait for more
         assert list(newest) == KEYS
         assert newest[Key(2, IMG16, None)].frame_number == 4

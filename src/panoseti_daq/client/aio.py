@@ -13,6 +13,7 @@ from panoseti_daq.client.base import while_open
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.lifetime import Lifetime
+from panoseti_daq.client.newest import NewestFrames
 from panoseti_daq.client.nodes import Hosts, Nodes
 from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
 from panoseti_daq.client.streams import StreamClient
@@ -86,8 +87,8 @@ class AioDaqDataClient(StreamClient):
         module_id: int | None = None,
         timeout: float = 5.0,
         selection: Selection | None = None,
-    ) -> dict[Key, ReceivedFrame]:
-        """Return the newest frame of every key, at once if there are any.
+    ) -> NewestFrames:
+        """Return the newest frame of every key, at once if there are any; its `to_pandas` makes a table of them.
 
         Parameters
         ----------
@@ -113,7 +114,7 @@ class AioDaqDataClient(StreamClient):
         frames = [frame for of_host in of_hosts for frame in of_host.values()]
         frames.sort(key=lambda frame: frame.time.unix_ns)
         newest = {frame.key: frame for frame in frames}
-        return {key: newest[key] for key in sorted(newest, key=str)}
+        return NewestFrames((key, newest[key]) for key in sorted(newest, key=str))
 
     async def _latest_of(self, host: str, selection: Selection, timeout_s: float) -> dict[Key, ReceivedFrame]:
         announced: Set[Key] = set()

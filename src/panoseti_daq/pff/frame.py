@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.product import DataProduct, ImageArray
 from panoseti_daq.pff.slots import fill_slots
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -117,6 +120,28 @@ class Frame:
     def key(self) -> Key:
         """Module, product and, for ph256, quabo."""
         return Key(self.module_id, self.product, self.header.quabo_num if self.product.one_quabo else None)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Header as a table of one row, with the columns of `FrameBlock.to_pandas`, indexed by frame number.
+
+        Raises
+        ------
+        HeaderError
+            The text does not parse.
+        """
+        import pandas as pd
+
+        header, (unix_ns, status) = self.header, self.time
+        table: dict[str, int | None] = {"unix_ns": unix_ns, "time_status": status}
+        for name in ("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec"):
+            numbers: tuple[int, ...] = getattr(header, name)
+            if self.product.one_quabo:
+                table[name] = numbers[0]
+            else:
+                table |= {f"quabo_{i}.{name}": number for i, number in enumerate(numbers)}
+        if self.product.one_quabo:
+            table = {"unix_ns": unix_ns, "time_status": status, "quabo_num": header.quabo_num, **table}
+        return pd.DataFrame(table, index=pd.Index([self.frame_number], name="frame_number"))
 
     def __repr__(self) -> str:
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -148,6 +149,16 @@ def test_table_has_a_row_for_each_frame_that_parses(product: DataProduct) -> Non
     assert table[name].tolist() == [0, 2]
     assert table["unix_ns"].tolist() == [1721882092_779007488] * 2
     assert ("quabo_num" in table) is product.one_quabo
+
+
+@each_product
+def test_table_of_a_frame_is_its_row_of_the_table_of_the_block(product: DataProduct) -> None:
+    block = counting_block(product, 3)
+    table = pd.concat([frame.to_pandas() for frame in block])
+    expected = block.to_pandas()
+    assert table.columns.tolist() == expected.columns.tolist()
+    assert table.index.tolist() == expected.index.tolist()
+    assert (table.to_numpy() == expected.to_numpy()).all()
 
 
 def test_block_shows_where_it_stands() -> None:
