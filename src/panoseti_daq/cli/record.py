@@ -7,7 +7,7 @@ import contextlib
 import enum
 import signal
 import sys
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -79,6 +79,13 @@ def record(
             missing.check()
 
     log_to_stderr(log_level)
+    with _recording(out_dir, round(min_free_gb * 1e9), output_format) as recorder:
+        asyncio.run(run())
+
+
+@contextlib.contextmanager
+def _recording(out_dir: Path, min_free_bytes: int, output_format: RecordFormat) -> Iterator[Recorder]:
+    """Give a recorder that is closed behind the block, with what converts behind it, and then sum up."""
     with contextlib.ExitStack() as stack:
         on_written = None
         if output_format is RecordFormat.ZARR:
@@ -86,10 +93,10 @@ def record(
 
             behind = stack.enter_context(contextlib.closing(ConvertBehind(out_dir)))
             on_written = behind.note
-        recorder = Recorder(out_dir, round(min_free_gb * 1e9), on_written)
+        recorder = Recorder(out_dir, min_free_bytes, on_written)
         stack.callback(lambda: typer.echo(f"{_summary(recorder)} in {out_dir}", err=True))
         stack.callback(recorder.close)
-        asyncio.run(run())
+        yield recorder
 
 
 def _end_on_sigterm(end: asyncio.Timeout) -> None:

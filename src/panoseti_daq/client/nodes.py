@@ -132,19 +132,24 @@ class Nodes:
         asked = chosen or list(self.targets)
         answers = dict(zip(asked, await asyncio.gather(*map(self.answers, asked)), strict=True))
         silent = await self._why_silent(host for host in asked if not answers[host])
-        if not wait and chosen and silent:
-            host, why = next(iter(silent.items()))
-            dead = self._host_error(host, f"does not answer{why}")
-            dead.reason = why.removeprefix(": ")
-            raise dead
-        if not wait and len(silent) == len(asked):
-            some_reason = next(filter(None, silent.values()), "")
-            raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers{some_reason}")
+        if not wait and silent:
+            self._refuse_silent(silent, named=bool(chosen), all_of_them=len(silent) == len(asked))
         left_out = some and not wait
         for host, why in silent.items():
             what = "left out" if left_out else "waiting for it"
             _log.warning("%s does not answer%s; %s", host, why, what)
         return [host for host in asked if not (left_out and host in silent)]
+
+    def _refuse_silent(self, silent: dict[str, str], named: bool, all_of_them: bool) -> None:
+        """Raise HostError when a named host is silent, or all are."""
+        if named:
+            host, why = next(iter(silent.items()))
+            dead = self._host_error(host, f"does not answer{why}")
+            dead.reason = why.removeprefix(": ")
+            raise dead
+        if all_of_them:
+            some_reason = next(filter(None, silent.values()), "")
+            raise HostError(f"No valid daq hosts found: none of {_listed(self.targets)} answers{some_reason}")
 
     async def _why_silent(self, hosts: Iterable[str]) -> dict[str, str]:
         names = list(hosts)

@@ -9,6 +9,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.pff.block import FrameBlock
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES, Layout
 from panoseti_daq.pff.names import FILE_SUFFIX, PffName
+from panoseti_daq.pff.product import DataProduct
 
 
 def open_file(path: str | Path) -> FrameBlock:
@@ -45,16 +46,21 @@ def open_file(path: str | Path) -> FrameBlock:
     path.stat()  # that it is missing is the better news than that its name is wrong
     name = PffName.parse(_name_of(path))
     with path.open("rb") as file:
-        head = file.read(MAX_HEADER_BYTES)
-        try:
-            layout = Layout.discover(head, name.product)
-        except PffError as error:
-            raise type(error)(f"{path}: {error}") from None
-        size = path.stat().st_size
-        if layout is None or size < layout.frame_size_bytes:
-            raise PffError(f"{path}: no whole {name.product.token} frame in its {size} bytes")
+        layout = _layout_of(path, file.read(MAX_HEADER_BYTES), name.product)
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return FrameBlock(data, layout, name.module_id, path.name)
+
+
+def _layout_of(path: Path, head: bytes, product: DataProduct) -> Layout:
+    """Return the layout of a file that begins with `head` and holds a whole frame."""
+    try:
+        layout = Layout.discover(head, product)
+    except PffError as error:
+        raise type(error)(f"{path}: {error}") from None
+    size = path.stat().st_size
+    if layout is None or size < layout.frame_size_bytes:
+        raise PffError(f"{path}: no whole {product.token} frame in its {size} bytes")
+    return layout
 
 
 def _name_of(path: Path) -> str:
