@@ -12,9 +12,8 @@ from panoseti_daq import (
     DataProduct,
     Gap,
     ImageDict,
-    Key,
+    NewestFrames,
     ReceivedBlock,
-    ReceivedFrame,
     StatusResponse,
     open_run,
     to_json,
@@ -25,7 +24,7 @@ async def watch(host: str) -> None:
     async with AioDaqDataClient.connect(host) as client:
         status = assert_type(await client.get_status(host), StatusResponse)
         print(f"{host} has version {status.version} and follows {len(status.keys)} keys")
-        newest = assert_type(await client.latest(), dict[Key, ReceivedFrame])
+        newest = assert_type(await client.latest(), NewestFrames)
         for key, frame in newest.items():
             print(f"{key}: {frame.age_s:.3f} s old, taken at {frame.datetime}, pixels from {frame.image.min()}")
         async with client.stream_images(update_interval_seconds=0.1) as stream:
@@ -52,7 +51,7 @@ def look(run_dir: str) -> None:
 if __name__ == "__main__":
     asyncio.run(watch(sys.argv[1]))
     with DaqDataClient.connect(sys.argv[1]) as blocking:
-        for frame in assert_type(blocking.latest(), dict[Key, ReceivedFrame]).values():
+        for frame in assert_type(blocking.latest(), NewestFrames).values():
             print(frame)
     for run_dir in sys.argv[2:]:
         look(run_dir)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import typer
 from rich.table import Table
 
-from panoseti_daq.cli.screen import Content, Page, on_screen
+from panoseti_daq.cli.screen import Content, Pager, on_screen
 from panoseti_daq.cli.tables import PlainConsole, fitted
 from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.client import HostChange, ReceivedFrame, image_dict
@@ -100,7 +100,7 @@ class LiveTable:
             if not console.is_terminal:
                 await self._take(frames)
                 return
-            async with on_screen(Page(self._content), console):
+            async with on_screen(Pager(self._content), console):
                 await self._take(frames)
         finally:
             table = self._table()

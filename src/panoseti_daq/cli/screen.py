@@ -23,7 +23,7 @@ _PERIOD_S: Final = 0.2
 _FOOT: Final = Style(dim=True)
 _WARNING: Final = Style(color="red", bold=True)
 
-Line = list[Segment]
+ScreenLine = list[Segment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Content:
     warnings: tuple[str, ...] = ()
 
 
-class Page:
+class Pager:
     """As many lines as the terminal has, of a content that may have more.
 
     Parameters
@@ -74,12 +74,12 @@ class Page:
             if i < len(lines) - 1:
                 yield Segment.line()
 
-    def lines(self, console: Console, columns: int, rows: int) -> list[Line]:
+    def lines(self, console: Console, columns: int, rows: int) -> list[ScreenLine]:
         """Return what is seen: `rows` lines at most."""
         content = self._make(columns)
         options = console.options.update(width=columns, height=None)
         body = console.render_lines(content.body, options, pad=False)
-        warned: list[Line] = []
+        warned: list[ScreenLine] = []
         for text in content.warnings:
             warned += console.render_lines(text, options, style=_WARNING, pad=False)
         warned = warned[: max(1, rows // 3)]
@@ -102,7 +102,7 @@ class Page:
 
 
 @asynccontextmanager
-async def on_screen(page: Page, console: PlainConsole) -> AsyncIterator[None]:
+async def on_screen(page: Pager, console: PlainConsole) -> AsyncIterator[None]:
     """Show a page as long as the block; q ends the block."""
     loop = asyncio.get_running_loop()
     keys = KeyReader(sys.stdin.fileno()) if sys.stdin.isatty() else None

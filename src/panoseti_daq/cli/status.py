@@ -14,7 +14,7 @@ from rich.console import Group
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import DurationOption, LogLevelOption, RefreshPeriodOption, with_options
-from panoseti_daq.cli.screen import Content, Page, on_screen
+from panoseti_daq.cli.screen import Content, Pager, on_screen
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.status_page import DROP_FIRST, Answer, fit, page
 from panoseti_daq.cli.tables import PlainConsole, print_table
@@ -114,7 +114,7 @@ async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_
         parts = [part for name, answer in answers for part in page(name, last.get(name, answer))]
         return Content(Group(*(fit(part, columns) for part in parts)), warnings=gone)
 
-    async with on_screen(Page(content), console):
+    async with on_screen(Pager(content), console):
         while True:
             answers = await _ask(client, hosts)
             last |= {name: answer for name, answer in answers if not isinstance(answer, DaqError)}

@@ -7,6 +7,7 @@ from panoseti_daq.client.aio import AioDaqDataClient
 from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.images import ImageDict, ReceivedFrame, image_dict, received_frame, to_json
+from panoseti_daq.client.newest import NewestFrames
 from panoseti_daq.client.nodes import HostSet
 from panoseti_daq.client.retry import HostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
@@ -24,6 +25,7 @@ __all__ = [
     "HostSet",
     "ImageDict",
     "ImageStream",
+    "NewestFrames",
     "ReceivedBlock",
     "ReceivedFrame",
     "RpcError",

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.events import BEGIN_NS, NS, movie, pulse_height
+from support.patience import PATIENCE_S
 from support.rig import RUN, command, serving, serving_process, until
 
 from panoseti_daq.client import AioDaqDataClient
@@ -111,7 +112,7 @@ async def run_until(search: LiveSearch, address: str, n_found: int) -> None:
     async with AioDaqDataClient.connect(address) as client:
         task = asyncio.create_task(search.run(client, [address]))
         try:
-            await until(lambda: len(lines_of(search.out_dir)) >= n_found or task.done(), 30)
+            await until(lambda: len(lines_of(search.out_dir)) >= n_found or task.done(), PATIENCE_S)
         finally:
             task.cancel()
             await asyncio.wait([task])
@@ -183,7 +184,7 @@ async def test_killed_at_random_moments_it_loses_nothing_and_repeats_nothing(tmp
         search = ("--out", out_dir, "--host", address, "--trigger", "coincidence", "--log-level", "error")
         for _ in range(5):
             with live(*search):
-                await until(lambda: (out_dir / STATE_FILE).exists(), 30)
+                await until(lambda: (out_dir / STATE_FILE).exists(), PATIENCE_S)
                 deadline = time.monotonic() + moments.uniform(0.7, 2.5)
                 while time.monotonic() < deadline:
                     written.write(1 if written.n_written < N_PAIRS else 0)
@@ -191,7 +192,7 @@ async def test_killed_at_random_moments_it_loses_nothing_and_repeats_nothing(tmp
         written.write(N_PAIRS - written.n_written)
         written.end()
         with live(*search):
-            await until(lambda: len(lines_of(out_dir)) >= N_PAIRS, 40)
+            await until(lambda: len(lines_of(out_dir)) >= N_PAIRS, PATIENCE_S)
     ids = [line["id"] for line in lines_of(out_dir)]
     assert len(ids) == len(set(ids)) == N_PAIRS
     assert set(ids) == set(scanned_ids(data_dir, "coincidence"))
@@ -207,7 +208,7 @@ async def test_the_command_serves_metrics_and_ends_at_ctrl_c(tmp_path: Path) -> 
         with live("--out", tmp_path / "out", "--host", address, "--metrics-port", 0) as process:
             assert process.stderr is not None
             line = await asyncio.to_thread(process.stderr.readline)
-            await until(lambda: len(lines_of(tmp_path / "out")) >= 5, 30)
+            await until(lambda: len(lines_of(tmp_path / "out")) >= 5, PATIENCE_S)
             await asyncio.sleep(1.2)  # the reports are of a second ago
             text = await asyncio.to_thread(lambda: urllib.request.urlopen(line.split()[-1]).read().decode())
             process.send_signal(signal.SIGINT)

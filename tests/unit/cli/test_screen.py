@@ -10,7 +10,7 @@ from support.received import received
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.cli.live import LiveTable, _Row
-from panoseti_daq.cli.screen import Page
+from panoseti_daq.cli.screen import Pager
 from panoseti_daq.cli.status_page import DROP_FIRST, page
 from panoseti_daq.cli.tables import fitted
 from panoseti_daq.client import HostChange
@@ -27,14 +27,14 @@ def table_of(n_modules: int) -> LiveTable:
     return table
 
 
-def seen(page: Page, columns: int, rows: int) -> list[str]:
+def seen(page: Pager, columns: int, rows: int) -> list[str]:
     console = Console(file=StringIO(), width=columns, height=rows, force_terminal=True)
     return ["".join(segment.text for segment in line) for line in page.lines(console, columns, rows)]
 
 
 @pytest.mark.parametrize("columns", [80, 60, 40])
 def test_a_table_fits_and_keeps_module_product_host_with_port_age_and_rate(columns: int) -> None:
-    lines = seen(Page(table_of(2)._content), columns, 24)
+    lines = seen(Pager(table_of(2)._content), columns, 24)
     assert max(map(len, lines)) <= columns
     assert lines[1].split()[:3] == ["host", "module", "product"]
     assert "age s" in lines[1]
@@ -44,7 +44,7 @@ def test_a_table_fits_and_keeps_module_product_host_with_port_age_and_rate(colum
 
 
 def test_more_rows_than_lines_scroll_below_the_headings() -> None:
-    page = Page(table_of(64)._content)
+    page = Pager(table_of(64)._content)
     first = seen(page, 80, 24)
     assert len(first) == 24
     assert "lines 1-21 of 64" in first[-1]
@@ -58,9 +58,9 @@ def test_more_rows_than_lines_scroll_below_the_headings() -> None:
 def test_a_lost_host_keeps_its_rows_and_its_reason_stays_readable() -> None:
     table = table_of(64)
     table.note(HostChange("daq2:50051", connected=False, reason="Connection refused"))
-    lines = seen(Page(table._content), 80, 24)
+    lines = seen(Pager(table._content), 80, 24)
     assert any("daq2:50051 does not stream: Connection refused" in line for line in lines)
-    page = Page(table._content)
+    page = Pager(table._content)
     page.press("down")
     for _ in range(60):
         page.press("down")
