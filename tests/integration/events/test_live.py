@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,11 @@ def live(*arguments: object) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def url_of(printed: Iterable[str]) -> str:
+    """Address in the first line that has one; gRPC may say before that it does not follow the fork."""
+    return next(line.split()[-1] for line in printed if "http" in line)
 
 
 def lines_of(out_dir: Path) -> list[dict[str, Any]]:
@@ -207,10 +212,10 @@ async def test_the_command_serves_metrics_and_ends_at_ctrl_c(tmp_path: Path) -> 
         written.write(20)
         with live("--out", tmp_path / "out", "--host", address, "--metrics-port", 0) as process:
             assert process.stderr is not None
-            line = await asyncio.to_thread(process.stderr.readline)
+            url = await asyncio.to_thread(url_of, process.stderr)
             await until(lambda: len(lines_of(tmp_path / "out")) >= 5, PATIENCE_S)
             await asyncio.sleep(1.2)  # the reports are of a second ago
-            text = await asyncio.to_thread(lambda: urllib.request.urlopen(line.split()[-1]).read().decode())
+            text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
             process.send_signal(signal.SIGINT)
             printed = await asyncio.to_thread(process.stderr.read)
             await asyncio.to_thread(process.wait)
