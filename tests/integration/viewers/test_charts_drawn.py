@@ -231,7 +231,7 @@ def test_a_click_on_a_row_highlights_its_curve_and_the_right_button_hides_it(app
     chart.widget.close()
 
 
-@pytest.mark.parametrize("width", [400, 700, 1100, 1900])
+@pytest.mark.parametrize("width", [480, 700, 1100, 1900])
 def test_a_table_takes_at_most_a_third_of_the_window(application: QApplication, width: int) -> None:
     from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
@@ -241,6 +241,9 @@ def test_a_table_takes_at_most_a_third_of_the_window(application: QApplication, 
     chart.widget.resize(width, 750)
     chart.widget.show()
     process_events()
+    needed = chart.table.fontMetrics().horizontalAdvance(" 224 Q3 ")
+    assert chart.table.columnWidth(0) >= needed  # a name is never drawn over its numbers
+    assert not chart.table.horizontalScrollBar().isVisible()
     assert chart.table.width() * chart.table.height() <= chart.widget.width() * chart.widget.height() / 2.9
     chart.widget.close()
 

@@ -16,7 +16,6 @@ from panoseti_daq.viewers.host import theme
 _TITLE_POINTS: Final = 11
 _AXIS_POINTS: Final = 10
 _SHORTEST_AXIS_S: Final = 30.0
-_LEAST_SIDE: Final = 1.25  # of what a table needs, what a third of the window must be, or it goes below
 _LEFT_AXIS_WIDTH: Final = 64  # pixels: panels above each other begin at the same place
 
 
@@ -189,7 +188,7 @@ class ChartPage(QtWidgets.QStackedWidget):
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Give the table what it needs, at most a third of the window; below the charts where that is little."""
         super().resizeEvent(event)
-        narrow = 3 * self._side_width > _LEAST_SIDE * self.width()
+        narrow = 3 * self._side_width > self.width()  # a name would be cut, or drawn over its numbers
         along = QtCore.Qt.Orientation.Vertical if narrow else QtCore.Qt.Orientation.Horizontal
         size = self.height() if narrow else self.width()
         wanted = size // 3 if narrow else min(self._side_width, size // 3)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import Frame, FrameBlock, Key, open_run
+from panoseti_daq.pff import Frame, FrameBlock, Key, Kind, open_run
 from panoseti_daq.wire.newest import Delivery
 
 LIVE_SPAN_S: Final = 300.0
@@ -111,8 +111,10 @@ class _Track:
         self._blocks = [block for _, block in timed]
         self.end_ns = max((int(block[-1].time.unix_ns) for block in self._blocks[-1:]), default=0)
         self.gaps_ns: set[int] = set()
+        # Pulses come when they come; only a movie has gaps.
+        self._is_steady = bool(timed) and timed[0][1].product.kind is Kind.MOVIE
         for before, first in zip(self._blocks, self.begins_ns[1:], strict=False):
-            if first - before[-1].time.unix_ns > _LEAST_GAP_S * 1e9:
+            if self._is_steady and first - before[-1].time.unix_ns > _LEAST_GAP_S * 1e9:
                 self.gaps_ns.add(first)
 
     def at(self, unix_ns: int) -> dict[Key, Frame]:
@@ -143,7 +145,7 @@ class _Track:
         """Times of a block, ascending: frames without a time, or with an earlier one, stand with those before."""
         times: Times = np.maximum.accumulate(block.times[0])
         steps = np.diff(times)
-        if len(steps):
+        if len(steps) and self._is_steady:
             least_ns = max(_LEAST_GAP_S * 1e9, _GAP_STEPS * float(np.median(steps)))
             self.gaps_ns.update(times[1:][steps > least_ns].tolist())
         return times
@@ -200,7 +202,9 @@ class Lately:
     def marks_ns(self) -> list[int]:
         """First frames after a pause."""
         marks = set()
-        for kept in self._frames.values():
+        for key, kept in self._frames.items():
+            if key.product.kind is not Kind.MOVIE:
+                continue
             times = np.array([frame.time.unix_ns for frame in kept])
             steps = np.diff(times)
             if len(steps):
@@ -245,7 +249,7 @@ class LargestPulses:
         """Return frames with the held ones in place of smaller pulses."""
         shown = dict(frames)
         for key, frame in frames.items():
-            if frame.product.kind.value != "PULSE_HEIGHT":
+            if frame.product.kind is not Kind.PULSE_HEIGHT:
                 continue
             held = self._held.get(key)
             age_ns = 0 if held is None else frame.time.unix_ns - held.time.unix_ns

@@ -195,6 +195,8 @@ class HostWindow(QtWidgets.QMainWindow):
         if self.is_closed:
             return
         self._list_actions()
+        if self._past.bar is not None:
+            self._past.bar.setVisible(self.page is self._pages[0])  # whose past it is
         self._guarded(self.page, self.page.viewer.redraw)
 
     def _list_actions(self) -> None:

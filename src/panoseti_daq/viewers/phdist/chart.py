@@ -55,9 +55,9 @@ class PulseHeightChart:
         self._windows_s = tuple(windows_s)
         self._pulses = pulses or PulseHeights(max(self._windows_s))
         headings = ["module", *(text for w in self._windows_s for text in (span_text(w), "Hz"))]
-        self.table = LegendTable(headings, [58, 54] * len(self._windows_s))
+        self.table = LegendTable(headings, [48, 44] * len(self._windows_s))
         self.table.chosen.connect(self.redraw)
-        self.widget = ChartPage(self.table, min(480, 110 + 112 * len(self._windows_s)))
+        self.widget = ChartPage(self.table, 90 + 92 * len(self._windows_s))
         self._log = add_switch(self.widget, "Logarithmic number of events", "L", log, self._switch)
         self._log_adc = add_switch(self.widget, "Logarithmic pulse height", "X", log_adc, self._switch)
         self._per_quabo = add_switch(self.widget, "Per quabo", "U", per_quabo, self._switch)
