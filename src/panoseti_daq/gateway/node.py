@@ -106,13 +106,13 @@ class UpstreamNode:
             self._look_now.set()
 
     async def refresh(self) -> None:
-        """Ask it if its last answer is not fresh; one that is lost is not waited for."""
+        """Ask it if its last answer is not fresh; wait no longer than one is, and not when it is lost."""
         if not self.connected or self._loop.time() - self._asked_at < FRESH_S:
             return
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask(), name=f"ask {self.name} for its status")
             self._asking.add_done_callback(lambda _: setattr(self, "_asking", None))
-        await asyncio.shield(self._asking)
+        await asyncio.wait([self._asking], timeout=FRESH_S)
 
     async def _ask(self) -> None:
         before = time.time_ns()
