@@ -26,7 +26,7 @@ from panoseti_daq.cli.options import (
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.keys import BY_PATH, SETTINGS, Setting
 from panoseti_daq.config.load import KeyPath, check_values, load_settings
-from panoseti_daq.config.settings import ServerSettings
+from panoseti_daq.config.settings import GatewaySettings, ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.service.server import serve as serve_until_signal
 
@@ -139,6 +139,8 @@ async def _run(settings: ServerSettings, host: str, port: int, follow: HpIoConfi
         from panoseti_daq.gateway.gateway import Gateway
 
         gateway = Gateway(settings.gateway)
+    elif settings.gateway != GatewaySettings():
+        raise ConfigError("the settings of a gateway have no effect without nodes: --node or --daq-config")
     await serve_until_signal(
         settings,
         host=host,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -69,28 +70,23 @@ async def relay(
         Calls to the nodes, by name.
     request
         What the client asks for.
-    claims
-        Of two nodes with one module, which it comes from.
-    belongs_to
-        Tells which positions go to which node.
+    claims, belongs_to
+        Of two nodes with one module, which it comes from, and which positions go to which node.
     opened
         Gets the stream.
     """
     feeds = {
         name: RelayFeed(name, node, request_to(name, request, belongs_to), claims) for name, node in nodes.items()
     }
-    asking = Asking(persistent=True)
-    merged = MergedStream(tasks, feeds, LosslessInbox[BlockMessage](READ_AHEAD * len(feeds)), asking)
+    inbox = LosslessInbox[BlockMessage](READ_AHEAD * len(feeds))
+    merged = MergedStream(tasks, feeds, inbox, Asking(persistent=True))
     opened(merged)
     try:
-        sequence = 0
-        while True:
-            try:
-                message = (await merged.receive()).response
-            except StopAsyncIteration:
-                return
+        for sequence in itertools.count():
+            message = (await merged.receive()).response
             message.head.sequence = sequence
-            sequence += 1
             yield message.serialize()
+    except StopAsyncIteration:
+        return
     finally:
         merged.close()

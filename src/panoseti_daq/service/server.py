@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,7 @@ from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
 from panoseti_daq.service.choose_source import source_of
+from panoseti_daq.service.connections import OPTIONS, ConnectionLimits
 from panoseti_daq.service.elsewhere import Elsewhere
 from panoseti_daq.service.listening import bind
 from panoseti_daq.service.monitor.notify import notifying
@@ -40,51 +41,6 @@ from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
 _log = logging.getLogger(__name__)
 
 FRAMES_NAME: Final = f"{SERVICE_NAME}/frames"  # of the health service: NOT_SERVING while a run is stalled
-MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
-_OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
-    # Pings detect a client that vanished, and clients may ping us.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),  # else 60 s, whatever keepalive_timeout_ms says
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
-    # Connections have no maximum age: it would end streams.
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """How many may call and connect at once, and for how long without a word.
-
-    Attributes
-    ----------
-    other_calls
-        Calls at once beside the streams: far more than there are clients, and memory for them.
-    connections_per_stream, other_connections
-        Connections at once: those of every client, a second one for its bulk data, and short commands.
-    handshake_s
-        A connection that stays silent is closed after this time.
-    idle_s
-        A connection without a call is closed after this time; a client connects again by itself.
-    """
-
-    other_calls: int = 1000
-    connections_per_stream: int = 4
-    other_connections: int = 200
-    handshake_s: float = 10.0
-    idle_s: float = 600.0
-
-    def options(self, n_streams: int) -> tuple[tuple[str, int], ...]:
-        """Return the options of a gRPC server with this limit of streams."""
-        n_connections = self.connections_per_stream * n_streams + self.other_connections
-        return (
-            ("grpc.max_allowed_incoming_connections", n_connections),
-            ("grpc.server_handshake_timeout_ms", round(self.handshake_s * 1000)),
-            ("grpc.max_connection_idle_ms", round(self.idle_s * 1000)),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +80,12 @@ async def running_server(
 
     Parameters
     ----------
-    settings
-        Limits, and what to follow at start.
+    settings, make_source, limits
+        What it may and must do; what makes the source of a configuration; calls and connections beside streams.
     host, port
         Where to listen: an address or ``unix:///PATH``, and a TCP port, 0 for any that is free.
     follow
         Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
-    make_source
-        Makes the source of a configuration.
-    limits
-        Of calls and connections beside the streams.
     elsewhere
         Where all frames come from instead, of a gateway.
 
@@ -181,15 +133,7 @@ async def _start(
     healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere))
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
-    watching = {
-        "watch streams": acquisition.all_streams.watch(),
-        "watch the run": run_health.watch(partial(_tell_health, healthy, FRAMES_NAME)),
-        "reload certificates and tokens": keep_up_to_date(reloaded),
-    }
-    if elsewhere is not None:
-        watching["reload nodes"] = keep_up_to_date(elsewhere.reloaded)
-        watching["watch nodes"] = elsewhere.watch(partial(_tell_health_of_node, healthy))
-    for name, task in watching.items():
+    for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere).items():
         stack.callback(tasks.create_task(task, name=name).cancel)
     if settings.metrics.port is None:
         return Server(address, acquisition, run_health)
@@ -208,7 +152,7 @@ def _secure(
     access = Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
     n_streams = settings.limits.max_concurrent_rpcs
     server = grpc.aio.server(
-        options=(*_OPTIONS, *limits.options(n_streams)),
+        options=(*OPTIONS, *limits.options(n_streams)),
         interceptors=[access] if access else [],
         maximum_concurrent_rpcs=n_streams + limits.other_calls,
     )
@@ -242,6 +186,25 @@ async def _register(server: grpc.aio.Server, servicer: DaqDataServicer) -> healt
     for name in ("", SERVICE_NAME, FRAMES_NAME):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
     return healthy
+
+
+def _watching(
+    acquisition: Acquisition,
+    run_health: RunHealth,
+    reloaded: list[Reloaded[Any]],
+    healthy: health.aio.HealthServicer,
+    elsewhere: Elsewhere | None,
+) -> dict[str, Coroutine[None, None, None]]:
+    """Return the tasks that watch, by name."""
+    watching = {
+        "watch streams": acquisition.all_streams.watch(),
+        "watch the run": run_health.watch(partial(_tell_health, healthy, FRAMES_NAME)),
+        "reload certificates and tokens": keep_up_to_date(reloaded),
+    }
+    if elsewhere is not None:
+        watching["reload nodes"] = keep_up_to_date(elsewhere.reloaded)
+        watching["watch nodes"] = elsewhere.watch(partial(_tell_health_of_node, healthy))
+    return watching
 
 
 async def _tell_health_of_node(healthy: health.aio.HealthServicer, node: str, is_well: bool) -> None:
