@@ -1,0 +1,52 @@
+"""Connections to a server: what gRPC is told of them, and how many there may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
+OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
+    # Pings detect a client that vanished, and clients may ping us.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # else 60 s, whatever keepalive_timeout_ms says
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    # Connections have no maximum age: it would end streams.
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many may call and connect at once, and for how long without a word.
+
+    Attributes
+    ----------
+    other_calls
+        Calls at once beside the streams: far more than there are clients, and memory for them.
+    connections_per_stream, other_connections
+        Connections at once: those of every client, a second one for its bulk data, and short commands.
+    handshake_s
+        A connection that stays silent is closed after this time.
+    idle_s
+        A connection without a call is closed after this time; a client connects again by itself.
+    """
+
+    other_calls: int = 1000
+    connections_per_stream: int = 4
+    other_connections: int = 200
+    handshake_s: float = 10.0
+    idle_s: float = 600.0
+
+    def options(self, n_streams: int) -> tuple[tuple[str, int], ...]:
+        """Return the options of a gRPC server with this limit of streams."""
+        n_connections = self.connections_per_stream * n_streams + self.other_connections
+        return (
+            ("grpc.max_allowed_incoming_connections", n_connections),
+            ("grpc.server_handshake_timeout_ms", round(self.handshake_s * 1000)),
+            ("grpc.max_connection_idle_ms", round(self.idle_s * 1000)),
+        )
