@@ -168,3 +168,10 @@ def test_a_bad_variable_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         "environment: PANOSETI_DAQ_MAX_CONCURRENT_RPCS: 'many' is of the wrong type; allowed: an integer" in line
     )
+
+
+@pytest.mark.parametrize("option", ["--network-config", "--prefer", "--node-token-file"])
+def test_the_options_of_a_gateway_need_its_nodes(option: str) -> None:
+    code, line = _one_line("serve", "--port", "0", option, "x")
+    assert code == 1
+    assert line.endswith("the settings of a gateway have no effect without nodes: --node or --daq-config")

@@ -21,8 +21,9 @@ from panoseti_daq.client.node import SERVICE
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.service import server
-from panoseti_daq.service.server import ConnectionLimits, Server
+from panoseti_daq.service import connections
+from panoseti_daq.service.connections import ConnectionLimits
+from panoseti_daq.service.server import Server
 from panoseti_daq.service.servicer import DaqDataServicer
 
 pytestmark = pytest.mark.anyio
@@ -178,10 +179,10 @@ async def test_an_upload_of_what_is_no_image_is_told_what_is_wrong_with_it() -> 
 
 async def test_a_request_that_is_far_too_large_is_refused() -> None:
     async with serving(accept_uploads=True) as running, raw(running) as channel:
-        request = pb.InitHpIoRequest(data_dir="x" * server.MAX_REQUEST_BYTES)
+        request = pb.InitHpIoRequest(data_dir="x" * connections.MAX_REQUEST_BYTES)
         code, _ = await refused(channel.unary_unary(f"{SERVICE}/InitHpIo")(request.SerializeToString()))
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
-        image = pb.PanoImage(image_array=[4_000_000_000] * (server.MAX_REQUEST_BYTES // 5))
+        image = pb.PanoImage(image_array=[4_000_000_000] * (connections.MAX_REQUEST_BYTES // 5))
         upload = pb.UploadImageRequest(pano_image=image).SerializeToString()
         code, _ = await refused(channel.stream_unary(f"{SERVICE}/UploadImages")(iter([upload])))
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -59,17 +59,15 @@ async def relay(
 ) -> AsyncGenerator[bytes]:
     """Yield the messages of all nodes, each numbered anew; end when the stream that `opened` got is closed.
 
-    A node that is lost is asked again without end, and goes on where it was. At most `READ_AHEAD` blocks of each
-    node wait; when the consumer is slow, nothing more is read, and gRPC's flow control stops the nodes.
+    A node that is lost is asked again without end, and goes on where it was. `READ_AHEAD` blocks of each node
+    wait at most; when the consumer is slow, nothing more is read, and gRPC's flow control stops the nodes.
 
     Parameters
     ----------
     tasks
         Owner of the tasks that read.
-    nodes
-        Calls to the nodes, by name.
-    request
-        What the client asks for.
+    nodes, request
+        Calls to the nodes, by name, and what the client asks for.
     claims, belongs_to
         Of two nodes with one module, which it comes from, and which positions go to which node.
     opened

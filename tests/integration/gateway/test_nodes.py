@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from support.gateways import client_of, gateway_of
-from support.rig import recording, serving, until
+from support.rig import recording, serving, serving_process, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, Credentials, RpcError
@@ -18,6 +21,7 @@ from panoseti_daq.config.settings import GatewaySettings
 from panoseti_daq.errors import ConfigError, SourceError
 from panoseti_daq.gateway import path as paths
 from panoseti_daq.gateway.gateway import Gateway
+from panoseti_daq.gateway.node import ANSWER_S, FRESH_S
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.access.tokens import Role, make_token
 from panoseti_daq.service.hp_io import Refused
@@ -68,6 +72,21 @@ async def test_status_has_a_row_per_node_and_the_keys_of_all(node: Server, tmp_p
         assert "1 of them lost" in status.followed.description
         keys = [(key.host, key.module_id, key.product, key.frame_number) for key in status.keys]
         assert keys == [("daq1", 1, "img16", 2)]
+
+
+async def test_a_node_that_hangs_does_not_hold_up_the_status(node: Server) -> None:
+    with serving_process("--run-probe", "none") as (process, address):
+        async with gateway_of(f"daq1={node.address}", f"daq2={address}") as gateway, client_of(gateway) as client:
+            await status_when(client, lambda status: row(status, "daq2").connected and row(status, "daq1").modules)
+            process.send_signal(signal.SIGSTOP)
+            try:
+                await asyncio.sleep(FRESH_S)  # its last answer is not fresh any more
+                before = time.monotonic()
+                status = await client.get_status(gateway.address)
+                assert time.monotonic() - before < ANSWER_S
+                assert row(status, "daq1").modules == [1]
+            finally:
+                process.send_signal(signal.SIGCONT)
 
 
 async def test_the_health_of_each_node_has_a_name(tmp_path: Path) -> None:

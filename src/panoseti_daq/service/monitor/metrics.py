@@ -189,6 +189,17 @@ async def serving_metrics(
         task.add_done_callback(connections.discard)
 
     server = await _listen(connected, host, port)
+    try:
+        yield _tell_url(server, host)
+    finally:
+        server.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+def _tell_url(server: asyncio.Server, host: str) -> str:
+    """Log and return where the metrics are."""
     bound_host, bound_port = server.sockets[0].getsockname()[:2]
     url = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{PATH}"
     _log.info("metrics at %s", url)
@@ -196,13 +207,7 @@ async def serving_metrics(
         _log.warning(
             "metrics at %s have no TLS and no authentication: everyone who reaches the address can read them", url
         )
-    try:
-        yield url
-    finally:
-        server.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+    return url
 
 
 async def _listen(connected: _Connected, host: str, port: int) -> asyncio.Server:
