@@ -50,3 +50,6 @@ class ConnectionLimits:
             ("grpc.server_handshake_timeout_ms", round(self.handshake_s * 1000)),
             ("grpc.max_connection_idle_ms", round(self.idle_s * 1000)),
         )
+
+
+USUAL: Final = ConnectionLimits()

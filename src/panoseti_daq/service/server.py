@@ -30,7 +30,7 @@ from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
 from panoseti_daq.service.choose_source import source_of
-from panoseti_daq.service.connections import OPTIONS, ConnectionLimits
+from panoseti_daq.service.connections import OPTIONS, USUAL, ConnectionLimits
 from panoseti_daq.service.elsewhere import Elsewhere
 from panoseti_daq.service.listening import bind
 from panoseti_daq.service.monitor.notify import notifying
@@ -73,7 +73,7 @@ async def running_server(
     port: int = 0,
     follow: HpIoConfig | None = None,
     make_source: MakeSource = source_of,
-    limits: ConnectionLimits = ConnectionLimits(),
+    limits: ConnectionLimits = USUAL,
     elsewhere: Elsewhere | None = None,
 ) -> AsyncIterator[Server]:
     """Run a server as long as the ``async with`` block.
