@@ -34,6 +34,7 @@ FAMILIES: Final = (
     "messages",
     "latency",
     "slow",
+    "thin",
     "period",
     "clients",
     "idle",

@@ -22,6 +22,7 @@ from panoseti_daq.hub import Growth
 from panoseti_daq.pff import Begin, Selection
 from panoseti_daq.pff.position import Grown
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
+from panoseti_daq.service.batch_size import BatchSize
 from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
@@ -91,6 +92,7 @@ class DaqDataServicer:
         """Write the newest frames that `request` selects until client or server ends the call."""
         selection = _read(selected_images, request)
         encode = StreamEncoder(request)
+        size = BatchSize(encode.n_most)
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
@@ -99,10 +101,12 @@ class DaqDataServicer:
                 await context.send_initial_metadata(())  # the client is in, though no frame may come yet
                 try:
                     while True:
-                        frames = await subscription.take(encode.n_most)
+                        frames = await subscription.take(size.n_most)
                         message = encode(frames, subscription.n_dropped)
                         stream.writing_since = loop.time()
+                        size.begin()
                         await context.write(message)
+                        size.end(len(frames))
                         stream.sent(len(frames), loop.time())
                 finally:
                     log.info("stream ends after %d frames", stream.n_sent)
