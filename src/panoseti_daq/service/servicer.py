@@ -22,10 +22,10 @@ from panoseti_daq.hub import Growth
 from panoseti_daq.pff import Begin, Selection
 from panoseti_daq.pff.position import Grown
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
-from panoseti_daq.service.batch_size import BatchSize
 from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
+from panoseti_daq.service.pace import Pace
 from panoseti_daq.service.peers import Context, PeerLog
 from panoseti_daq.service.streams import Stream
 from panoseti_daq.sources.reader import FrameReader
@@ -92,7 +92,7 @@ class DaqDataServicer:
         """Write the newest frames that `request` selects until client or server ends the call."""
         selection = _read(selected_images, request)
         encode = StreamEncoder(request)
-        size = BatchSize(encode.n_most)
+        pace = Pace(encode.n_most)
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
         async with self._acquisition.admit(log.peer) as stream:
@@ -101,13 +101,16 @@ class DaqDataServicer:
                 await context.send_initial_metadata(())  # the client is in, though no frame may come yet
                 try:
                     while True:
-                        frames = await subscription.take(size.n_most)
+                        if pace.pause_s:
+                            await asyncio.sleep(pace.pause_s)
+                        frames = await subscription.take(pace.n_most)
                         message = encode(frames, subscription.n_dropped)
                         stream.writing_since = loop.time()
-                        size.begin()
+                        pace.begin()
                         await context.write(message)
-                        size.end(len(frames))
-                        stream.sent(len(frames), loop.time())
+                        now = loop.time()
+                        pace.end(len(frames), now)
+                        stream.sent(len(frames), now)
                 finally:
                     log.info("stream ends after %d frames", stream.n_sent)
 
