@@ -45,7 +45,7 @@ async def thin_line(address: str, bytes_per_s: float, delay_s: float) -> AsyncIt
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield "127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for connection in connections:

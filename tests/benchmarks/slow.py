@@ -88,9 +88,9 @@ def _row(bench: Bench, work: Workload, kind: str, pause_s: float, peers: list[Sy
     what = f"loop body that {body}, {work}"
     found = bench.in_turn(what, systems, lambda system: measure(system, work, max(3.0, N_IMAGES * pause_s)))
     ages = {name: [one.p99_ms for one in measured] for name, measured in found.items()}
-    return Row.of(
-        what, "age of the image, p99", "ms", ages, Goal(MAX_AGE_MS + 1e3 / work.rate_hz, "20 ms and a period")
-    )
+    goal = Goal(MAX_AGE_MS + 1e3 / work.rate_hz, "20 ms and a period")
+    # Who hands out every image from the first on is at those of the warm-up when the run ends.
+    return Row.of(what, "age of the image, p99", "ms", ages, goal, absent="backlog")
 
 
 def measure(system: System, work: Workload, duration_s: float) -> Measured:

@@ -69,6 +69,8 @@ class Row:
         By system; None for one that gave nothing.
     goal
         None where there is none.
+    absent
+        What stands for a system that gave nothing.
     """
 
     work: str
@@ -76,6 +78,7 @@ class Row:
     unit: str
     values: Mapping[str, Value | None]
     goal: Goal | None = None
+    absent: str = "nothing"
 
     @classmethod
     def of(
@@ -86,9 +89,10 @@ class Row:
         measured: Mapping[str, Iterable[float]],
         goal: Goal | None = None,
         scale: float = 1.0,
+        absent: str = "nothing",
     ) -> Row:
         values = {name: Value.of(scale * v for v in found) for name, found in measured.items()}
-        return cls(work, quantity, unit, values, goal)
+        return cls(work, quantity, unit, values, goal, absent)
 
     @property
     def title(self) -> str:
@@ -103,7 +107,7 @@ class Row:
     def cell(self, column: str) -> str:
         if column not in self.values:
             return ""
-        return str(self.values[column] or "nothing")
+        return str(self.values[column] or self.absent)
 
     @property
     def of_floor(self) -> float | None:
@@ -202,7 +206,7 @@ def as_summary(rows: Iterable[Row], heading: str) -> str:
         values = [row.values.get(OURS), row.values.get("peer 0.1.1.1"), best, row.values.get(FLOOR)]
         measured = [OURS in row.values, "peer 0.1.1.1" in row.values, bool(newer), FLOOR in row.values]
         cells = [
-            _format(value.median) if value else "nothing" * is_measured
+            _format(value.median) if value else row.absent * is_measured
             for value, is_measured in zip(values, measured, strict=True)
         ]
         work = "" if row.work == last else row.work

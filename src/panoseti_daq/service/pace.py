@@ -51,7 +51,9 @@ class Pace:
         self._clock = clock
         self._begun = 0.0
         self._s_per_frame = 0.0  # 0 while the line is not what limits the stream
-        self._waited_at: float | None = None  # the last time that a message waited; None if others were not full since
+        self._waited_at: float | None = (
+            None  # the last time that a message waited; None if others were not full since
+        )
         self._n_since = 0  # frames since then
 
     def begin(self) -> None:
