@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,8 +16,9 @@ from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.simulator.faults import Faults
 from panoseti_daq.simulator.injected import Injections
-from panoseti_daq.simulator.schedule import Simulation
+from panoseti_daq.simulator.schedule import Output, Simulation
 from panoseti_daq.simulator.simulator import Simulator
+from panoseti_daq.simulator.sockets import SocketFaults
 
 _SIMULATION: Final = {
     "module_ids": module_option("Module to simulate, 224 if none is given"),
@@ -42,6 +42,22 @@ _SIMULATION: Final = {
         help="With --buffering hashpipe: packets gathered before they are written; 16384 in the real one.",
     ),
     "max_file_frames": typer.Option("--max-file-frames", min=1, help="Start a new file after N frames."),
+    "output": typer.Option("--output", help="Where frames go: to files, to the sockets of a server, or both."),
+    "socket_template": typer.Option(
+        "--socket-template", help="Path of the sockets of a server; {product} stands for the data product."
+    ),
+}
+_SOCKET_FAULTS: Final = {
+    "short_every": typer.Option("--socket-short-every", min=0, help="Send every N-th record short."),
+    "garbage_prefix_every": typer.Option(
+        "--socket-garbage-every", min=0, help="Send garbage before every N-th record."
+    ),
+    "wrong_length_every": typer.Option(
+        "--socket-wrong-length-every", min=0, help="Send a longer header with every N-th record."
+    ),
+    "stall_every": typer.Option("--socket-stall-every", min=0, help="Stall within every N-th record."),
+    "reconnect_every": typer.Option("--socket-reconnect-every", min=0, help="Reconnect after every N-th record."),
+    "n_writers": typer.Option("--socket-writers", min=1, help="Let N programs send the same."),
 }
 _FAULTS: Final = {
     "clock_desync_s": typer.Option("--desync", help="Lead of the host clock over White Rabbit, s."),
@@ -69,10 +85,15 @@ _FAULTS: Final = {
 
 
 @with_options(
-    OptionGroup.of_fields("simulation", Simulation, _SIMULATION), OptionGroup.of_fields("faults", Faults, _FAULTS)
+    OptionGroup.of_fields("simulation", Simulation, _SIMULATION),
+    OptionGroup.of_fields("faults", Faults, _FAULTS),
+    OptionGroup.of_fields("socket_faults", SocketFaults, _SOCKET_FAULTS),
 )
 def simulate(
-    data_dir: Annotated[Path, typer.Argument(help="Data directory to write to; made if it does not exist.")],
+    data_dir: Annotated[
+        Path | None,
+        typer.Argument(help="Data directory to write to; made if it does not exist. None with --output socket."),
+    ] = None,
     *,
     simulation: Simulation,
     replay: Annotated[
@@ -87,21 +108,35 @@ def simulate(
     duration: DurationOption = None,
     clean: Annotated[bool, typer.Option("--clean", help="Delete what was written at the end.")] = False,
     faults: Faults,
+    socket_faults: SocketFaults,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Write simulated or recorded frames the way Hashpipe does, until Ctrl-C."""
     log_to_stderr(log_level)
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
+    if (data_dir is None) is not (simulation.output is Output.SOCKETS):
+        raise typer.BadParameter("DATA_DIR is needed, but with --output socket there is none")
+    if data_dir is not None:
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
     if inject is not None:
         if replay is not None:
             raise typer.BadParameter("--inject is for simulated frames, not for those of --replay")
         simulation = dataclasses.replace(simulation, injections=Injections.read(inject))
-    simulator = Simulator(data_dir, simulation, replay=replay, speed=speed or math.inf, faults=faults)
+    simulator = Simulator(
+        data_dir or Path(),
+        simulation,
+        replay=replay,
+        speed=speed or math.inf,
+        faults=faults,
+        socket_faults=socket_faults,
+    )
     modules = ", ".join(map(str, simulator.module_ids))
-    typer.echo(f"writing run {simulator.run_name} of modules {modules} to {data_dir}", err=True)
+    if simulator.writes_files:
+        typer.echo(f"writing run {simulator.run_name} of modules {modules} to {data_dir}", err=True)
+    if simulation.socket_template:
+        typer.echo(f"sending snapshots of modules {modules} to {simulation.socket_template}", err=True)
     _run(simulator, duration, clean=clean)
 
 
@@ -116,11 +151,16 @@ def _run(simulator: Simulator, duration_s: float | None, *, clean: bool) -> None
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    finish = simulator.clean if clean else partial(typer.echo, f"left in {simulator.data_dir}", err=True)
     try:
         simulator.run(duration_s)
     finally:
-        typer.echo(f"wrote {simulator.n_frames} frames", err=True)
-        finish()
+        if simulator.simulation.socket_template:
+            typer.echo(f"sent {simulator.n_snapshots} snapshots", err=True)
+        if simulator.writes_files:
+            typer.echo(f"wrote {simulator.n_frames} frames", err=True)
+            if clean:
+                simulator.clean()
+            else:
+                typer.echo(f"left in {simulator.data_dir}", err=True)
     if interrupted:
         raise KeyboardInterrupt

@@ -19,6 +19,7 @@ from panoseti_daq.pff.flaws import Previous, flaws_of, flaws_of_rows
 from panoseti_daq.pff.frame import Frame, Key
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.layout import END_OF_HEADER, Layout, LazyHeader
+from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.pff.product import DataProduct, ImageStack
 from panoseti_daq.pff.timing import resolve_columns
 
@@ -68,6 +69,11 @@ class FrameBlock:
     def product(self) -> DataProduct:
         """Data product."""
         return self.layout.product
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether its frames came through a socket of Hashpipe: see `Frame.is_snapshot`."""
+        return self.file.startswith(SNAPSHOT_FILE)
 
     def __len__(self) -> int:
         return len(self.data) // self.layout.frame_size_bytes

@@ -13,6 +13,7 @@ from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.flags import Quality, names_of, quality_of
 from panoseti_daq.pff.flaws import flaws_of
 from panoseti_daq.pff.header import Header
+from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.pff.product import DataProduct, ImageArray
 from panoseti_daq.pff.slots import fill_slots
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
@@ -115,6 +116,15 @@ class Frame:
             return self.judged
         header = self.header
         return quality_of(flaws_of(self.product, header, header.time.status, self.pixels))
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it came through a socket of Hashpipe, at most ten times a second, and may be in no file.
+
+        The frames before it are unknown: `frame_number` counts those of the connection. The quadrants of a ph1024
+        snapshot may be those of different events. Not for analysis.
+        """
+        return self.file.startswith(SNAPSHOT_FILE)
 
     @property
     def key(self) -> Key:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import heapq
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,15 @@ DEFAULT_MODULE_ID: Final = 224  # the published simulation's, which scripts expe
 DEFAULT_PRODUCTS: Final = (DataProduct.IMG16, DataProduct.PH256)
 NO_INJECTIONS: Final = Injections()
 _NS: Final = 1_000_000_000
+
+
+class Output(enum.StrEnum):
+    """Where frames go."""
+
+    FILES = "files"
+    SOCKETS = "socket"
+    """To the sockets of a server, as snapshots."""
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,10 @@ class Simulation:
         Seed of the random numbers.
     injections
         Known events to put in.
+    output
+        Where the frames go.
+    socket_template
+        Paths of the sockets, with ``{product}`` in place of the data product; for an output to them.
     """
 
     module_ids: tuple[int, ...] = (DEFAULT_MODULE_ID,)
@@ -62,6 +76,8 @@ class Simulation:
     keep_files: int | None = None
     seed: int = 0
     injections: Injections = NO_INJECTIONS
+    output: Output = Output.FILES
+    socket_template: str = ""
 
     def __post_init__(self) -> None:
         for module_id in self.module_ids:
@@ -69,6 +85,11 @@ class Simulation:
                 raise ConfigError(f"module_id {module_id} is not within 0-{MAX_MODULE_ID}")
         if self.block_packets and self.buffering is not Buffering.HASHPIPE:
             raise ConfigError(f"block_packets {self.block_packets} needs the buffering {Buffering.HASHPIPE}")
+        if (self.output is not Output.FILES) is not bool(self.socket_template):
+            raise ConfigError(
+                f"invalid output: {self.output} with the socket_template {self.socket_template!r}; allowed:"
+                f" {Output.FILES} without one, {Output.SOCKETS} and {Output.BOTH} with one"
+            )
         if not self.module_ids or not self.products:
             raise ConfigError("a simulation needs at least one module and one data product")
         for name in ("rate_hz", "pulse_height_rate_hz"):

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,11 @@ from panoseti_daq.pff import DataProduct, ModuleProduct, PffName, RunName, open_
 from panoseti_daq.pff.archive import run_files
 from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.simulator.faults import NO_FAULTS, Faults, add_stray_files, end_run, write_snapshot
-from panoseti_daq.simulator.schedule import Due, Simulation, recorded, synthetic
+from panoseti_daq.simulator.schedule import Due, Output, Simulation, recorded, synthetic
+from panoseti_daq.simulator.sockets import NO_SOCKET_FAULTS, SocketFaults, SocketWriter
 from panoseti_daq.simulator.writer import RunWriter
 from panoseti_daq.sources.runs import RUN_NAME_FILE, active_run_name
+from panoseti_daq.sources.sockets import path_of
 
 _NS: Final = 1_000_000_000
 _OBSERVATORIES: Final = ("simulate", "replay")  # of our runs
@@ -40,8 +43,8 @@ class Simulator:
         Directory of a recorded run to write instead, under its own file names.
     speed
         How much faster than it was taken; infinite for as fast as possible.
-    faults
-        What to do wrong.
+    faults, socket_faults
+        What to do wrong, in files and at sockets.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class Simulator:
         replay: Path | None = None,
         speed: float = 1.0,
         faults: Faults = NO_FAULTS,
+        socket_faults: SocketFaults = NO_SOCKET_FAULTS,
     ) -> None:
         if not speed > 0:
             raise ConfigError(f"speed {speed:g} is not above 0")
@@ -72,11 +76,14 @@ class Simulator:
         self._faults = faults
         self._obs, self._start = _OBSERVATORIES[replay is not None], datetime.now(UTC)
         self.run_name = RunName(self._obs, self._start, "sci-data").format()
+        self._senders = self._make_senders(socket_faults)
         self._writers: dict[int, RunWriter] = {}
         self._held: list[tuple[int, DataProduct, bytes]] = []
         self._n_packets = 0
         self._n_due: Counter[ModuleProduct] = Counter()
         self._next_snapshot_ns: Counter[int] = Counter()
+        if not self.writes_files:
+            return
         named = active_run_name(data_dir)
         if named and not named.startswith(tuple(f"obs_{name}." for name in _OBSERVATORIES)):
             raise SourceError(
@@ -97,6 +104,21 @@ class Simulator:
         if self._files:
             return tuple(dict.fromkeys(block.product for block in self._files))
         return self.simulation.products
+
+    @property
+    def writes_files(self) -> bool:
+        """Whether frames go to files."""
+        return self.simulation.output is not Output.SOCKETS
+
+    @property
+    def n_snapshots(self) -> int:
+        """Frames sent to sockets."""
+        return sum(sender.n_sent for sender in self._senders)
+
+    def _make_senders(self, faults: SocketFaults) -> list[SocketWriter]:
+        if not (template := self.simulation.socket_template):
+            return []
+        return [SocketWriter(partial(path_of, template), faults) for _ in range(faults.n_writers)]
 
     def _writer(self, module_id: int) -> RunWriter:
         first: dict[DataProduct, tuple[int, str]] = {}
@@ -135,6 +157,8 @@ class Simulator:
                 self._play(duration_s)
             finally:
                 self._end_run()
+                for sender in self._senders:
+                    sender.close()
         except OSError as error:
             raise SourceError(f"cannot write to {self.data_dir}: {error.strerror or error}") from error
 
@@ -169,12 +193,18 @@ class Simulator:
             self._writers[module_id].write(product, data)
 
     def _begin_run(self) -> None:
+        if not self.writes_files:
+            return
         for module_id in self.module_ids[:1] if self._faults.late_module_s else self.module_ids:
             self._writers[module_id] = self._writer(module_id)
         if not self._faults.unnamed_run:
             (self.data_dir / RUN_NAME_FILE).write_text(self.run_name + "\n")
 
     def _write(self, due: Due) -> None:
+        for sender in self._senders:  # before any buffer: from the thread that gets the packets
+            sender.offer(time.monotonic(), due.module_id, due.product, due.frame)
+        if not self.writes_files:
+            return
         if due.module_id not in self._writers:
             self._writers[due.module_id] = self._writer(due.module_id)
         key = due.module_id, due.product

@@ -9,8 +9,75 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from panoseti_daq.pff import FrameBlock, ModuleProduct
+from panoseti_daq.pff import DataProduct, FrameBlock, ModuleProduct
 from panoseti_daq.sources.resync import Damage
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """State of one connection of Hashpipe.
+
+    Attributes
+    ----------
+    number
+        Its place among all connections of its socket, from 1.
+    process
+        Process id of Hashpipe.
+    modules
+        Modules that it sent.
+    n_records
+        Records read.
+    since_s
+        How long ago it was opened, s.
+    age_s
+        How long ago the last record came, s; None before the first.
+    """
+
+    number: int
+    process: int
+    modules: tuple[int, ...]
+    n_records: int
+    since_s: float
+    age_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SocketStatus:
+    """State of the socket of one data product; counts hold since it was bound first, for all its connections.
+
+    Attributes
+    ----------
+    product
+        Data product.
+    path
+        Where it listens.
+    reason
+        Why it does not, or what is wrong although it does; empty when all is well.
+    is_listening
+        Whether it listens.
+    n_connections, n_records
+        Connections accepted, and records read.
+    n_bad, n_skipped_bytes
+        Records that were broken, and the bytes held of them.
+    last_fault
+        What was wrong with the last one; empty when there was none.
+    age_s
+        How long ago the last record came, s; None before the first.
+    connections
+        Those that are open.
+    """
+
+    product: DataProduct
+    path: Path
+    reason: str
+    is_listening: bool
+    n_connections: int
+    n_records: int
+    n_bad: int
+    n_skipped_bytes: int
+    last_fault: str
+    age_s: float | None
+    connections: tuple[ConnectionStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +102,8 @@ class SourceStatus:
         The same, by module and product.
     active_runs
         Base name of the run of each module that is followed now.
+    sockets
+        Sockets of Hashpipe, one for each data product.
     """
 
     description: str
@@ -46,6 +115,7 @@ class SourceStatus:
     n_missed_events: int = 0
     damage: Mapping[ModuleProduct, Damage] = field(default_factory=dict)
     active_runs: Mapping[int, str] = field(default_factory=dict)
+    sockets: tuple[SocketStatus, ...] = ()
 
 
 class FrameSource(Protocol):
