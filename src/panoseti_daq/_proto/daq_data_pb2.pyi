@@ -244,7 +244,7 @@ class StreamFramesResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., first: _Optional[_Union[Position, _Mapping]] = ..., frames: _Optional[int] = ..., gap: _Optional[str] = ..., detected_unix_ns: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams", "nodes")
+    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams", "nodes", "sockets")
     HP_IO_INITIALIZED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +261,7 @@ class StatusResponse(_message.Message):
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
+    SOCKETS_FIELD_NUMBER: _ClassVar[int]
     hp_io_initialized: bool
     message: str
     version: str
@@ -277,7 +278,50 @@ class StatusResponse(_message.Message):
     dropped: int
     max_streams: int
     nodes: _containers.RepeatedCompositeFieldContainer[NodeStatus]
-    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ...) -> None: ...
+    sockets: _containers.RepeatedCompositeFieldContainer[SocketStatus]
+    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., sockets: _Optional[_Iterable[_Union[SocketStatus, _Mapping]]] = ...) -> None: ...
+
+class SocketStatus(_message.Message):
+    __slots__ = ("product", "path", "listening", "reason", "connected", "records", "bad_records", "skipped_bytes", "last_fault", "age_seconds", "connections")
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    LISTENING_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    BAD_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAULT_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    product: str
+    path: str
+    listening: bool
+    reason: str
+    connected: int
+    records: int
+    bad_records: int
+    skipped_bytes: int
+    last_fault: str
+    age_seconds: float
+    connections: _containers.RepeatedCompositeFieldContainer[SocketConnection]
+    def __init__(self, product: _Optional[str] = ..., path: _Optional[str] = ..., listening: bool = ..., reason: _Optional[str] = ..., connected: _Optional[int] = ..., records: _Optional[int] = ..., bad_records: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., last_fault: _Optional[str] = ..., age_seconds: _Optional[float] = ..., connections: _Optional[_Iterable[_Union[SocketConnection, _Mapping]]] = ...) -> None: ...
+
+class SocketConnection(_message.Message):
+    __slots__ = ("number", "process", "modules", "records", "since_seconds", "age_seconds")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    process: int
+    modules: _containers.RepeatedScalarFieldContainer[int]
+    records: int
+    since_seconds: float
+    age_seconds: float
+    def __init__(self, number: _Optional[int] = ..., process: _Optional[int] = ..., modules: _Optional[_Iterable[int]] = ..., records: _Optional[int] = ..., since_seconds: _Optional[float] = ..., age_seconds: _Optional[float] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
     __slots__ = ("name", "address", "connected", "reason", "since_seconds", "retry_seconds", "version", "clock_offset_seconds", "streaming", "modules", "modules_elsewhere")
@@ -344,7 +388,7 @@ class Followed(_message.Message):
     def __init__(self, description: _Optional[str] = ..., watching: _Optional[str] = ..., update_interval_seconds: _Optional[float] = ..., module_ids: _Optional[_Iterable[int]] = ..., modules: _Optional[_Iterable[int]] = ..., files: _Optional[int] = ..., set_by: _Optional[str] = ..., since_seconds: _Optional[float] = ..., missed_events: _Optional[int] = ...) -> None: ...
 
 class KeyStatus(_message.Message):
-    __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns", "seqno", "age_seconds", "frame_size_bytes", "bad_frames", "skipped_bytes", "flawed_frames", "quality", "host")
+    __slots__ = ("module_id", "product", "quabo", "frames", "frames_per_second", "bytes_per_second", "file", "frame_number", "unix_ns", "time_status", "detected_unix_ns", "seqno", "age_seconds", "frame_size_bytes", "bad_frames", "skipped_bytes", "flawed_frames", "quality", "host", "snapshots", "snapshots_per_second")
     class QualityEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -371,6 +415,8 @@ class KeyStatus(_message.Message):
     FLAWED_FRAMES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOTS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     module_id: int
     product: str
     quabo: int
@@ -390,7 +436,9 @@ class KeyStatus(_message.Message):
     flawed_frames: int
     quality: _containers.ScalarMap[str, int]
     host: str
-    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., quabo: _Optional[int] = ..., frames: _Optional[int] = ..., frames_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., unix_ns: _Optional[int] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., detected_unix_ns: _Optional[int] = ..., seqno: _Optional[int] = ..., age_seconds: _Optional[float] = ..., frame_size_bytes: _Optional[int] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., flawed_frames: _Optional[int] = ..., quality: _Optional[_Mapping[str, int]] = ..., host: _Optional[str] = ...) -> None: ...
+    snapshots: int
+    snapshots_per_second: float
+    def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., quabo: _Optional[int] = ..., frames: _Optional[int] = ..., frames_per_second: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ..., unix_ns: _Optional[int] = ..., time_status: _Optional[_Union[TimeStatus, str]] = ..., detected_unix_ns: _Optional[int] = ..., seqno: _Optional[int] = ..., age_seconds: _Optional[float] = ..., frame_size_bytes: _Optional[int] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., flawed_frames: _Optional[int] = ..., quality: _Optional[_Mapping[str, int]] = ..., host: _Optional[str] = ..., snapshots: _Optional[int] = ..., snapshots_per_second: _Optional[float] = ...) -> None: ...
 
 class StreamStatus(_message.Message):
     __slots__ = ("peer", "sent", "dropped", "since_seconds", "idle_seconds", "kind", "messages_per_second")

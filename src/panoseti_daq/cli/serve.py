@@ -65,14 +65,20 @@ class Follow:
 
     def config(self, settings: ServerSettings) -> HpIoConfig | None:
         """Return what to follow; None for nothing."""
+        is_sockets_only = False
         if self.data_dir is None and not self.simulate and self.replay is None:
-            return None
+            if not settings.socket.is_used or settings.init_from_default:
+                return None
+            is_sockets_only = True
+        elif settings.socket.is_used and self.data_dir is None:
+            raise typer.BadParameter("--socket-template has no effect with --simulate and --replay")
         interval_s = self.update_interval
         return HpIoConfig(
             str(self.data_dir.absolute()) if self.data_dir else "",
             settings.limits.min_hp_io_update_interval_seconds if interval_s is None else interval_s,
             tuple(self.module_id or ()),
             self.simulate,
+            sockets_only=is_sockets_only,
             replay=str(self.replay.absolute()) if self.replay else "",
             speed=1.0 if self.speed is None else self.speed or math.inf,
         )
@@ -133,9 +139,11 @@ def serve(
 async def _run(settings: ServerSettings, host: str, port: int, follow: HpIoConfig | None) -> None:
     gateway = None
     if settings.gateway.is_used:
-        if follow is not None or settings.init_from_default or settings.accept_uploads:
-            text = "a gateway follows nothing itself: --data-dir, --simulate, --replay and so on exclude its nodes"
-            raise ConfigError(text)
+        if follow is not None or settings.init_from_default or settings.accept_uploads or settings.socket.is_used:
+            raise ConfigError(
+                "a gateway follows nothing itself: --data-dir, --simulate, --replay, --socket-template and so on"
+                " exclude its nodes"
+            )
         from panoseti_daq.gateway.gateway import Gateway
 
         gateway = Gateway(settings.gateway)

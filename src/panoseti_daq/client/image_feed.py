@@ -8,6 +8,7 @@ import grpc
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Selection
+from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.wire.image import is_selected, quabo_of
 from panoseti_daq.wire.newest import responses_in
 
@@ -67,7 +68,8 @@ class Seen:
     def came_before(self, key: Hashable, file: str, frame_number: int) -> bool:
         """Return whether a frame, by its key, file and number, came before the last break; takes note of it."""
         if (last := self._before_break.get(key)) is not None:
-            if file == last[0] and frame_number < last[1]:
+            # Numbers of snapshots begin again with each connection of Hashpipe: a lower one may be newer.
+            if file == last[0] and frame_number < last[1] and not file.startswith(SNAPSHOT_FILE):
                 return True
             del self._before_break[key]  # what comes after the frame that was the last is new
             if (file, frame_number) == last:

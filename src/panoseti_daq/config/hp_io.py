@@ -38,6 +38,8 @@ class HpIoConfig:
         Follow the server's own simulation.
     uploads_only
         Follow nothing but what clients push.
+    sockets_only
+        Follow nothing but what Hashpipe sends to sockets.
     replay, speed
         Follow a recorded run as if it came now, `speed` times as fast as it was taken; empty for none.
     gateway
@@ -51,6 +53,7 @@ class HpIoConfig:
     module_ids: tuple[int, ...] = ()
     simulate: bool = False
     uploads_only: bool = False
+    sockets_only: bool = False
     replay: str = ""
     speed: float = 1.0
     gateway: bool = False
@@ -60,12 +63,19 @@ class HpIoConfig:
         what = f"data_dir {self.data_dir!r}"
         if self.simulate or self.uploads_only:
             what = "the simulation" if self.simulate else "what clients upload"
+        elif self.sockets_only:
+            what = "what Hashpipe sends to sockets"
         elif self.gateway:
             what = "the nodes of this gateway"
         elif self.replay:
             what = f"the replay of {self.replay!r}"
         modules = f"modules {', '.join(map(str, self.module_ids))}" if self.module_ids else "all modules"
         return f"{what}, {modules}, at most one frame per key and {self.update_interval_s:g} s"
+
+    @property
+    def is_data_dir(self) -> bool:
+        """Whether a data directory is to be followed, and nothing else."""
+        return not (self.simulate or self.uploads_only or self.sockets_only or self.replay or self.gateway)
 
     def check(self, min_interval_s: float = 0.0) -> None:
         """Check the values.

@@ -156,6 +156,32 @@ class MetricsSettings(_Table):
     """Address of the metrics."""
 
 
+def _template(text: str) -> str:
+    if text and not any(place in text for place in ("{product}", "{dp_name}")):
+        raise ValueError("the same path for all data products")
+    if text and not text.startswith("/"):
+        raise ValueError("not absolute")
+    return text
+
+
+class SocketSettings(_Table):
+    """Sockets that Hashpipe connects to, and sends live snapshots; also `[sources.socket]`."""
+
+    flat = "socket_"
+
+    template: Annotated[str, AfterValidator(_template), Allowed("an absolute path with {product}, or nothing")] = (
+        ""
+    )
+    """Listen for Hashpipe's snapshots at this path: {product} stands for img8, img16, ph256 or ph1024."""
+    group: Annotated[str, Allowed("the name of a group")] = ""
+    """Group whose members may connect to these sockets; without one, only the server's user."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there are sockets."""
+        return bool(self.template)
+
+
 class GatewaySettings(_Table):
     """Servers whose frames this one hands on, as on a head node; without any it serves its own."""
 
@@ -240,6 +266,8 @@ class ServerSettings(_Table):
     """Certificates; connections are encrypted when there is one."""
     gateway: GatewaySettings = GatewaySettings()
     """Servers whose frames this one hands on."""
+    socket: SocketSettings = SocketSettings()
+    """Sockets that Hashpipe connects to."""
     metrics: MetricsSettings = MetricsSettings()
     """Metrics for Prometheus."""
     init_from_default: _Flag = False
@@ -265,6 +293,10 @@ def into_tables(values: Mapping[str, Any]) -> dict[str, Any]:
         A key stands both inside and outside its table.
     """
     nested = dict(values)
+    match nested.get("sources"):
+        case {"socket": Mapping() as socket, **others} if not others and "socket" not in nested:
+            del nested["sources"]
+            nested["socket"] = socket
     for flat, (table, name) in FLAT_KEYS.items():
         if flat in nested:
             inside = nested.get(table, {})

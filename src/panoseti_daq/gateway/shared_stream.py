@@ -23,7 +23,6 @@ from panoseti_daq.wire.requests import images_request
 
 _log = logging.getLogger(__name__)
 
-SNAPSHOTS: Final = "uds_"  # begins the "file" of a frame that came through one of Hashpipe's sockets
 SWITCH_S: Final = 5.0  # the old call goes on for so long, when the new one brings nothing
 
 
@@ -69,7 +68,6 @@ class SharedStream:
         self._again = asyncio.Event()
         self._came = False  # a message, since the last break
         self._seen = Seen()
-        self._from_socket = False  # frames of Hashpipe's sockets came
         self._reading: _Reading | None = None
 
     def want(self, demand: Demand | None) -> None:
@@ -127,8 +125,6 @@ class SharedStream:
         finally:
             self._end()
             self._seen.break_off()
-            if self._from_socket:  # whose numbers begin at 0 again when the node is started again
-                self._seen = Seen()
 
     async def _switch(self, demand: Demand) -> None:
         call = self._calls(demand).stream_image_messages(images_request(demand.selection, pb.RAW))
@@ -165,7 +161,6 @@ class SharedStream:
         self.is_open, self._came, self.reason = True, True, ""
         async for message in reading.call:
             for frame in relayed_frames(message, time.time_ns()):
-                self._from_socket |= frame.file.startswith(SNAPSHOTS)
                 if not self._seen.came_before(frame.key, frame.file, frame.frame_number):
                     self._hand_on(frame)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.hub.keys import BurstRate, KeyState
+from panoseti_daq.hub.keys import BurstRate, KeyState, Snapshots
 from panoseti_daq.hub.subscription import Subscription
 from panoseti_daq.pff import Frame, FrameBlock, Key, ModuleProduct, Selection
 from panoseti_daq.pff.position import Grown
@@ -97,6 +97,9 @@ class Hub:
         The newest frame of each key in the block is offered to its subscribers. A file that a later one replaced
         may still receive its last bytes (SPEC 1.5): such frames count, but never replace newer ones.
         """
+        if block.is_snapshot:
+            self._publish_snapshots(block)
+            return
         if block.n_bad:
             self.bad_frames[block.module_id, block.product] += block.n_bad
         for growth in self._growths:
@@ -108,7 +111,19 @@ class Hub:
             state = self._count(key, frame, len(rows), block.layout.frame_size_bytes, is_over=is_over)
             if flawed := _flawed(flags, rows):
                 state.judge(flawed)
-            if not is_over and (key in self._uploaded or _place(frame) >= _place(state.newest)):
+            if not is_over and (key in self._uploaded or _is_newer(frame, state.newest)):
+                self._uploaded.discard(key)
+                self._offer(key, frame, state)
+
+    def _publish_snapshots(self, block: FrameBlock) -> None:
+        """Offer frames of Hashpipe's sockets, which are no part of what is recorded: nothing else counts them.
+
+        What came before them is unknown, so they are judged alone.
+        """
+        for key, frame in block.newest(block.quality).items():
+            state = self._state(key, frame, block.layout.frame_size_bytes)
+            state.snapshots.add(len(block.rows[key]), self._loop.time())
+            if key in self._uploaded or _is_newer(frame, state.newest):
                 self._uploaded.discard(key)
                 self._offer(key, frame, state)
 
@@ -147,9 +162,18 @@ class Hub:
         self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int, *, is_over: bool = False
     ) -> KeyState:
         now = self._loop.time()
+        state = self._state(key, frame, frame_size_bytes, is_over=is_over)
+        self.last_frame_at = now
+        state.n_frames += n_frames
+        state.rate.add(n_frames, now)
+        return state
+
+    def _state(self, key: Key, frame: Frame, frame_size_bytes: int, *, is_over: bool = False) -> KeyState:
+        """Return the state of a key, which is made when `frame` is its first one."""
         state = self.keys.get(key) or self._past.get(key)
         if state is None:
-            state = KeyState(frame, frame_size_bytes, BurstRate(now))
+            now = self._loop.time()
+            state = KeyState(frame, frame_size_bytes, BurstRate(now), Snapshots(now))
         if is_over:
             if key not in self.keys:
                 self._past[key] = state
@@ -158,9 +182,6 @@ class Hub:
             state.newest = frame
             self.keys[key] = state
             self._routes[key] = [s for s in self._subscriptions if key in s.selection]
-        self.last_frame_at = now
-        state.n_frames += n_frames
-        state.rate.add(n_frames, now)
         return state
 
     def _offer(self, key: Key, frame: Frame, state: KeyState) -> None:
@@ -208,6 +229,22 @@ def _flawed(
     of_rows = flags[rows]
     flawed: list[int] = of_rows[of_rows != 0].tolist()
     return flawed
+
+
+def _is_newer(frame: Frame, newest: Frame) -> bool:
+    """Whether a frame replaces the newest one of its key.
+
+    In files their order counts, and of connections the later one. Between files and sockets, and for frames of an
+    earlier connection, their time does: a clock that is set back holds up only those, and not for long.
+    """
+    if frame.is_snapshot is not newest.is_snapshot:
+        return _taken_ns(frame) >= _taken_ns(newest)
+    return _place(frame) >= _place(newest) or (frame.is_snapshot and _taken_ns(frame) > _taken_ns(newest))
+
+
+def _taken_ns(frame: Frame) -> int:
+    """When a frame was taken, or, without a time, read; UTC ns since 1970."""
+    return frame.time.unix_ns or frame.detected_unix_ns
 
 
 def _place(frame: Frame) -> tuple[int, int]:

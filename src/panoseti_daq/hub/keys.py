@@ -81,6 +81,25 @@ class BurstRate:
         return n_events / (end - begin + overdue_s)
 
 
+class Snapshots(Rate):
+    """Count and rate of the frames of one key that came through sockets.
+
+    Attributes
+    ----------
+    n_frames
+        How many.
+    """
+
+    def __init__(self, now: float) -> None:
+        super().__init__(now)
+        self.n_frames = 0
+
+    def add(self, n: int, now: float) -> None:
+        """Count `n` frames at loop time `now`."""
+        super().add(n, now)
+        self.n_frames += n
+
+
 @dataclass(slots=True)
 class KeyState:
     """State of one key.
@@ -90,11 +109,13 @@ class KeyState:
     newest
         The newest frame.
     n_frames
-        Frames published since the hub began.
+        Frames published since the hub began, without snapshots.
     frame_size_bytes
         Size of one of them in its file, header and image.
     rate
-        Frames per second.
+        Frames per second, without snapshots.
+    snapshots
+        Frames that came through sockets.
     n_flawed
         Number of frames with a quality flag.
     quality
@@ -104,6 +125,7 @@ class KeyState:
     newest: Frame
     frame_size_bytes: int
     rate: BurstRate
+    snapshots: Snapshots
     n_frames: int = 0
     n_flawed: int = 0
     quality: Counter[int] = field(default_factory=Counter)

@@ -7,14 +7,18 @@ from pathlib import Path
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.both import FilesAndSockets
 from panoseti_daq.simulator.schedule import Simulation
 from panoseti_daq.simulator.source import SimulatedSource
 from panoseti_daq.sources.follow import RunSource
+from panoseti_daq.sources.sockets import SocketSource
 from panoseti_daq.sources.source import FrameSource, NoSource
 
 
 def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
-    """Return the source that a configuration names: the simulation or a data directory.
+    """Return the source that a configuration names: the simulation, a data directory, sockets or both.
+
+    A simulation or a replay has no sockets beside it: those show the sky of now.
 
     Raises
     ------
@@ -25,14 +29,25 @@ def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
         return SimulatedSource(simulation_of(settings), config.module_ids)
     if config.uploads_only:
         return NoSource()
+    if config.sockets_only:
+        return _sockets_of(config, settings, is_alone=True)
     if config.replay:
         return SimulatedSource(module_ids=config.module_ids, replay=Path(config.replay), speed=config.speed)
-    return RunSource(
+    files = RunSource(
         config.data_dir,
         module_ids=config.module_ids,
         products=settings.valid_data_products,
         polling_interval_s=settings.polling_interval_seconds,
     )
+    if not settings.socket.is_used:
+        return files
+    return FilesAndSockets(files, _sockets_of(config, settings, is_alone=False))
+
+
+def _sockets_of(config: HpIoConfig, settings: ServerSettings, *, is_alone: bool) -> SocketSource:
+    sockets = settings.socket
+    products = settings.valid_data_products
+    return SocketSource(sockets.template, products, config.module_ids, sockets.group, is_alone=is_alone)
 
 
 def simulation_of(settings: ServerSettings) -> Simulation:

@@ -50,7 +50,7 @@ async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_act
         config.check(settings.limits.min_hp_io_update_interval_seconds)
     except ConfigError as error:
         raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
-    if config.simulate or config.uploads_only or config.replay or config.gateway:
+    if not config.is_data_dir:
         return ""
     return await asyncio.to_thread(_check_data_dir, config, settings, need_active_run)
 

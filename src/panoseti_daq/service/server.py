@@ -169,8 +169,9 @@ async def _acquire(acquisition: Acquisition, settings: ServerSettings, follow: H
         await acquisition.configure(follow, force=False, need_active_run=False)
     elif settings.init_from_default:
         await _init_from_default(acquisition, settings.default_hp_io_config_file)
-    if settings.accept_uploads and acquisition.following is None:
-        await acquisition.configure(HpIoConfig(uploads_only=True), force=False)
+    if acquisition.following is None and (settings.socket.is_used or settings.accept_uploads):
+        only = HpIoConfig(uploads_only=not settings.socket.is_used, sockets_only=settings.socket.is_used)
+        await acquisition.configure(only, force=False)
 
 
 async def _register(server: grpc.aio.Server, servicer: DaqDataServicer) -> health.aio.HealthServicer:

@@ -141,7 +141,8 @@ class DaqDataServicer:
         source = stream.following.source
         if (directory := source.directory) is None:
             raise Refused(
-                StatusCode.FAILED_PRECONDITION, "uploads are in no file: only the newest frames are available"
+                StatusCode.FAILED_PRECONDITION,
+                "what is followed is in no file: only the newest frames are available",
             )
         selection = selection.within(stream.following.config.module_ids, self._acquisition.valid_products)
         reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs)

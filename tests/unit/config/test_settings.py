@@ -143,6 +143,7 @@ def test_every_key_is_an_environment_variable(key: str, monkeypatch: pytest.Monk
         "accept_uploads": "true",
         "default_hp_io_config_file": "/etc/hp_io.json",
         "simulate_daq_cfg": '{"do_ph": false}',
+        "socket_template": "/tmp/{product}",
         "gateway": '{"nodes": ["daq1=daq1:50051"]}',
     }
     monkeypatch.setenv(f"PANOSETI_DAQ_{key.upper()}", texts.get(key, "17"))

@@ -33,6 +33,7 @@ _KEY_COUNTERS: Final[tuple[tuple[str, str, Callable[[pb.KeyStatus], float]], ...
     ("frames", "Frames found.", lambda key: key.frames),
     ("frame_bytes", "Bytes of these frames in their files.", lambda key: key.frames * key.frame_size_bytes),
     ("flawed_frames", "Of the frames, those with a flag of quality.", lambda key: key.flawed_frames),
+    ("snapshots", "Frames that came through a socket; no other number counts them.", lambda key: key.snapshots),
 )
 _KEY_GAUGES: Final[tuple[tuple[str, str, Callable[[pb.KeyStatus], float]], ...]] = (
     ("frames_per_second", "Frames per second, averaged over about 10 s.", lambda key: key.frames_per_second),
@@ -49,6 +50,26 @@ _KEY_GAUGES: Final[tuple[tuple[str, str, Callable[[pb.KeyStatus], float]], ...]]
     ),
     ("file_seqno", "File of the newest frame in its run.", lambda key: key.seqno),
     ("frame_number", "Place of the newest frame in its file.", lambda key: key.frame_number),
+)
+
+_SOCKET_COUNTERS: Final[tuple[tuple[str, str, Callable[[pb.SocketStatus], float]], ...]] = (
+    ("socket_records", "Snapshots read from the socket.", lambda socket: socket.records),
+    (
+        "socket_bad_records",
+        "Records that were broken, each of which ended its connection.",
+        lambda s: s.bad_records,
+    ),
+    ("socket_skipped_bytes", "Bytes held of broken records.", lambda socket: socket.skipped_bytes),
+    ("socket_connected", "Connections accepted.", lambda socket: socket.connected),
+)
+_SOCKET_GAUGES: Final[tuple[tuple[str, str, Callable[[pb.SocketStatus], float]], ...]] = (
+    ("socket_listening", "1 while the socket listens.", lambda socket: socket.listening),
+    ("socket_connections", "Open connections.", lambda socket: len(socket.connections)),
+    (
+        "socket_age_seconds",
+        "Since the last snapshot came; NaN before the first.",
+        lambda socket: socket.age_seconds if socket.HasField("age_seconds") else float("nan"),
+    ),
 )
 
 
@@ -68,6 +89,7 @@ def families(status: pb.StatusResponse) -> Iterator[Metric]:
     if status.nodes:
         answers = [((node.name,), node.connected) for node in status.nodes]
         yield _gauge("node_connected", "1 while a node of this gateway answers.", answers, ("node",))
+    yield from _of_sockets(status.sockets)
     yield from _of_keys(status.keys)
     yield from _of_disks(status.disks)
     yield from _of_streams(status)
@@ -86,6 +108,15 @@ def _of_keys(keys: Iterable[pb.KeyStatus]) -> Iterator[Metric]:
     yield _counter("bad_frames", "Frames skipped because they are damaged.", bad, _KEY[:2])
     skipped = [(labels, key.skipped_bytes) for labels, key in by_product.items()]
     yield _counter("skipped_bytes", "Bytes in files that are not a frame.", skipped, _KEY[:2])
+
+
+def _of_sockets(sockets: Iterable[pb.SocketStatus]) -> Iterator[Metric]:
+    if not (by_product := {(socket.product,): socket for socket in sockets}):
+        return
+    for name, text, value in _SOCKET_COUNTERS:
+        yield _counter(name, text, ((at, value(socket)) for at, socket in by_product.items()), ("product",))
+    for name, text, value in _SOCKET_GAUGES:
+        yield _gauge(name, text, ((at, value(socket)) for at, socket in by_product.items()), ("product",))
 
 
 def _of_disks(disks: Iterable[pb.Disk]) -> Iterator[Metric]:

@@ -19,7 +19,7 @@ from panoseti_daq.service.monitor.disks import Disk, Disks
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.streams import Following, Stream
 from panoseti_daq.sources.resync import Damage
-from panoseti_daq.sources.source import SourceStatus
+from panoseti_daq.sources.source import SocketStatus, SourceStatus
 
 
 class StatusReport:
@@ -74,6 +74,7 @@ class StatusReport:
             hub = following.hub
             response.followed.CopyFrom(_followed(following, source, now))
             response.keys.extend(_keys(hub, source, now, now_ns))
+            response.sockets.extend(map(_socket, source.sockets))
             response.disks.extend(_disk(disk, response.keys) for disk in disks)
             response.bad_frames = hub.n_bad_frames + source.n_bad_frames
             response.skipped_bytes = source.n_skipped_bytes
@@ -130,7 +131,35 @@ def _key(key: Key, state: KeyState, now: float, now_ns: int) -> pb.KeyStatus:
         age_seconds=(now_ns - frame.clock_shift_ns - unix_ns) / 1e9 if unix_ns else None,
         frame_size_bytes=state.frame_size_bytes,
         flawed_frames=state.n_flawed,
+        snapshots=state.snapshots.n_frames,
+        snapshots_per_second=state.snapshots.per_second(now) if state.snapshots.n_frames else 0.0,
         quality={NAMES[flag]: n_frames for flag, n_frames in sorted(state.quality.items())},
+    )
+
+
+def _socket(socket: SocketStatus) -> pb.SocketStatus:
+    return pb.SocketStatus(
+        product=socket.product.token,
+        path=str(socket.path),
+        listening=socket.is_listening,
+        reason=socket.reason,
+        connected=socket.n_connections,
+        records=socket.n_records,
+        bad_records=socket.n_bad,
+        skipped_bytes=socket.n_skipped_bytes,
+        last_fault=socket.last_fault,
+        age_seconds=socket.age_s,
+        connections=[
+            pb.SocketConnection(
+                number=connection.number,
+                process=connection.process,
+                modules=connection.modules,
+                records=connection.n_records,
+                since_seconds=connection.since_s,
+                age_seconds=connection.age_s,
+            )
+            for connection in socket.connections
+        ],
     )
 
 

@@ -63,14 +63,20 @@ class FrameCounter:
 
     A stream brings the newest frame of each key, so in a burst only some. Frame numbers count all frames of a
     file, of all quabos; after a change to another file, whose earlier frames are unknown, a frame counts as one.
+    Snapshots are numbered by connection: each counts as one, until a frame of a file shows that all are in files.
     """
 
     def __init__(self) -> None:
         self._file = ""
         self._number = -1
+        self._snapshot_ns = 0
 
     def advance(self, frame: Frame) -> int:
         """Frames written since the last call, this one included; 0 for one that was already counted."""
+        if frame.is_snapshot:
+            is_new = self._file in ("", frame.file) and frame.detected_unix_ns > self._snapshot_ns
+            self._file, self._snapshot_ns = self._file or frame.file, frame.detected_unix_ns
+            return int(is_new)
         if frame.file != self._file:
             self._file, self._number = frame.file, frame.frame_number
             return 1
