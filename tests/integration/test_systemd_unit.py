@@ -87,6 +87,19 @@ def test_relative_paths_of_the_command_are_absolute_in_the_unit(tmp_path: Path) 
     assert int(unit["Service.TimeoutStopSec"][0]) > 20
 
 
+@pytest.mark.parametrize(
+    ("directory", "private_tmp", "writable"),
+    [("/tmp", "false", ["/tmp"]), ("/run/panoseti-daq", "true", []), ("/var/lib/x", "true", ["/var/lib/x"])],
+)
+def test_hashpipe_sees_the_sockets(directory: str, private_tmp: str, writable: list[str]) -> None:
+    unit = unit_of("--socket-template", f"{directory}/hashpipe.{{product}}", "--socket-group", "panoseti")
+    assert unit["Service.PrivateTmp"] == [private_tmp]
+    assert unit.get("Service.ReadWritePaths", []) == writable
+    assert (unit["Service.SupplementaryGroups"], unit["Service.PrivateUsers"]) == (["panoseti"], ["false"])
+    [command] = unit["Service.ExecStart"]
+    assert f"{directory}/hashpipe.{{product}}" in words_of(command)
+
+
 @pytest.mark.parametrize("name", ["a b", "100%", "cost$HOME", 'say "hi"', "back\\slash", "it's", "a;b"])
 def test_a_path_with_any_character_arrives_as_it_is(tmp_path: Path, name: str) -> None:
     unit = unit_of("--data-dir", tmp_path / name)

@@ -18,7 +18,21 @@ Answer = pb.StatusResponse | DaqError
 """Status of a server, or why there is none."""
 
 
-DROP_FIRST: Final = ("file", "time", "number", "seqno", "bad", "flawed", "frames", "open for", "last", "kB/s")
+DROP_FIRST: Final = (
+    "file",
+    "time",
+    "number",
+    "seqno",
+    "bad",
+    "flawed",
+    "frames",
+    "open for",
+    "last",
+    "snaps",
+    "path",
+    "skipped",
+    "kB/s",
+)
 """Columns in the order in which they make room; module, product, rate and age stay."""
 
 
@@ -43,6 +57,9 @@ def page(host: str, answer: Answer) -> Iterator[str | Table]:
     if answer.nodes:
         yield _nodes(answer)
         yield from _troubles(answer)
+    if answer.sockets:
+        yield _sockets(answer)
+        yield from _socket_troubles(answer)
     if answer.keys:
         yield _keys(answer)
     if answer.streams:
@@ -96,6 +113,38 @@ def _troubles(answer: pb.StatusResponse) -> Iterator[str]:
             yield f"{node.name}: modules {modules} are left out: they come from another node"
 
 
+def _sockets(answer: pb.StatusResponse) -> Table:
+    table = Table("socket", "path", "state", box=None, pad_edge=False)
+    for name in ("records", "bad", "skipped", "opened", "last"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("modules", no_wrap=True)
+    table.add_column("process", no_wrap=True)
+    for socket in answer.sockets:
+        open_now = socket.connections
+        state = f"{len(open_now)} connected" if open_now else "listening" if socket.listening else "NOT BOUND"
+        last = f"{age_text(socket.age_seconds)} ago" if socket.HasField("age_seconds") else "never"
+        modules = sorted({module for connection in open_now for module in connection.modules})
+        table.add_row(
+            socket.product,
+            socket.path,
+            state,
+            *(str(n) for n in (socket.records, socket.bad_records, socket.skipped_bytes, socket.connected)),
+            last,
+            ", ".join(map(str, modules)),
+            ", ".join(str(connection.process) for connection in open_now),
+        )
+    return table
+
+
+def _socket_troubles(answer: pb.StatusResponse) -> Iterator[str]:
+    for socket in answer.sockets:
+        if socket.reason:
+            yield f"{socket.product}: {socket.reason}"
+        if socket.bad_records:
+            bad = _count(socket.bad_records, "bad record")
+            yield f"{socket.product}: {bad}, {_count(socket.skipped_bytes, 'byte')} skipped; {socket.last_fault}"
+
+
 def _flaws(answer: pb.StatusResponse) -> Iterator[str]:
     for key in answer.keys:
         if key.flawed_frames:
@@ -105,8 +154,11 @@ def _flaws(answer: pb.StatusResponse) -> Iterator[str]:
 
 def _keys(answer: pb.StatusResponse) -> Table:
     hosts = any(key.host for key in answer.keys)
+    snapshots = any(key.snapshots for key in answer.keys)
     table = Table(*(("node",) if hosts else ()), "module", "product", box=None, pad_edge=False)
-    for name in ("frames", "per s", "kB/s", "age s", "seqno", "number", "bad", "flawed"):
+    for name in ("frames", "per s", *(("snaps", "snaps/s") if snapshots else ()), "kB/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("age s", "seqno", "number", "bad", "flawed"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("time", no_wrap=True)
     table.add_column("file", no_wrap=True)
@@ -117,6 +169,7 @@ def _keys(answer: pb.StatusResponse) -> Table:
             _product(key),
             str(key.frames),
             f"{key.frames_per_second:.1f}",
+            *((str(key.snapshots), f"{key.snapshots_per_second:.1f}") if snapshots else ()),
             f"{key.bytes_per_second / 1e3:.1f}",
             f"{key.age_seconds:.3f}" if key.HasField("age_seconds") else "?",
             str(key.seqno) if key.HasField("seqno") else "",

@@ -21,6 +21,7 @@ from panoseti_daq.config.load import is_packaged, load_settings
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 
 NAME: Final = "panoseti-daq"
+_RUNTIME: Final = Path("/run", NAME)  # RuntimeDirectory
 WATCHDOG_S: Final = 30  # the event loop answers within milliseconds; a machine that swaps deserves patience
 STOP_MARGIN_S: Final = 10  # beyond shutdown_grace_period, until systemd kills
 BACK_OFF_SINCE: Final = 254  # version of systemd that knows RestartSteps
@@ -60,8 +61,12 @@ def _warn_of_what_it_will_not_see(paths: Iterable[Path]) -> None:
         variable = variable_of((name,))
         typer.echo(f"panoseti-daq: the server will not see {variable}; write it into --config", err=True)
     for path in paths:
-        if any(path.is_relative_to(directory) for directory in _PRIVATE):
+        if _is_private(path):
             typer.echo(f"panoseti-daq: the server will not see {path}: its /tmp is its own (PrivateTmp)", err=True)
+
+
+def _is_private(path: Path) -> bool:
+    return any(path.is_relative_to(directory) for directory in _PRIVATE)
 
 
 def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
@@ -124,6 +129,8 @@ def _unit(user: str, command: list[str], paths: Iterable[Path], settings: Server
     settings
         Of the server.
     """
+    sockets = Path(settings.socket.template).parent if settings.socket.is_used else None
+    group = settings.socket.group
     sees_processes = settings.run_probe in (RunProbe.PROCESS, RunProbe.PID_FILE)
     return _TEMPLATE.format(
         name=NAME,
@@ -133,6 +140,12 @@ def _unit(user: str, command: list[str], paths: Iterable[Path], settings: Server
         watchdog_s=WATCHDOG_S,
         stop_s=round(settings.limits.shutdown_grace_period) + STOP_MARGIN_S,
         protect_home="read-only" if any(map(_is_below_home, paths)) else "true",
+        sockets=""
+        if sockets is None or sockets.is_relative_to(_RUNTIME)
+        else _SOCKETS.format(_quoted(str(sockets))),
+        group=_GROUP.format(_escaped(group)) if group else "",
+        private_tmp="false" if sockets is not None and _is_private(sockets) else "true",
+        private_users="false" if group else "true",
         protect_proc=_SEES_PROCESSES.format(probe=settings.run_probe) if sees_processes else _HIDES_PROCESSES,
     )
 
@@ -165,6 +178,8 @@ def _quoted(argument: str) -> str:
     return escaped if is_plain else f'"{escaped}"'
 
 
+_SOCKETS: Final = "# Hashpipe connects to sockets in this directory, which must be there.\nReadWritePaths={}\n"
+_GROUP: Final = "# May connect to the sockets; it is known only without PrivateUsers.\nSupplementaryGroups={}\n"
 _BACK_OFF: Final = "RestartSteps=5\nRestartMaxDelaySec=60\n"
 _SEES_PROCESSES: Final = "# The run probe {probe} has to see the processes of others.\nProtectProc=default"
 _HIDES_PROCESSES: Final = "ProtectProc=invisible"
@@ -204,18 +219,18 @@ LimitCORE=0
 UMask=0077
 # A place for a Unix socket: --host unix:///run/{name}/daq.sock
 RuntimeDirectory={name}
-
+{sockets}{group}
 # It reads files and answers calls; it may do nothing else.
 ProtectSystem=strict
 ProtectHome={protect_home}
-PrivateTmp=true
+PrivateTmp={private_tmp}
 PrivateMounts=true
 PrivateDevices=true
 {protect_proc}
 NoNewPrivileges=true
 CapabilityBoundingSet=
 AmbientCapabilities=
-PrivateUsers=true
+PrivateUsers={private_users}
 ProtectClock=true
 ProtectControlGroups=true
 ProtectHostname=true
