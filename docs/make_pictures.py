@@ -25,9 +25,10 @@ from rich.style import Style
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import Selection
 from panoseti_daq.viewers import ViewerContext, term
-from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.host.theme import BACKGROUND
+from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.viewers.plugin import make_viewer
 from panoseti_daq.viewers.term.halfblocks import UPPER_HALF

@@ -28,8 +28,9 @@ from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName, Selection
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.viewers import Viewer, ViewerContext
-from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.qt import application
+from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.plugin import find_viewer
 
 N_SETS: Final = 8  # of frames, shown in turn: an image that does not change may cost less

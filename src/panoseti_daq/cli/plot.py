@@ -33,9 +33,10 @@ from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
 from panoseti_daq.viewers.events.lines import EventLines
 from panoseti_daq.viewers.host import terminal
 from panoseti_daq.viewers.host.desk import Desk
-from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.show import show
 from panoseti_daq.viewers.host.snapshot import Screenshot
+from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.plugin import InstalledViewer, find_viewer, installed_viewers, make_viewer
 
 _log = logging.getLogger(__name__)

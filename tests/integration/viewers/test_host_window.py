@@ -17,7 +17,8 @@ from support.received import received as received_at
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.host.feed import Feed, HostState, Wanted
+from panoseti_daq.viewers.host.feed import Feed, HostState
+from panoseti_daq.viewers.host.wanted import Wanted
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget

@@ -6,84 +6,24 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock, ReceivedFrame
+from panoseti_daq.client import AioDaqDataClient, HostChange
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, PffError
-from panoseti_daq.pff import Gap, Key, Selection
-from panoseti_daq.pff.selection import EVERYTHING, kinds_of
+from panoseti_daq.pff import Gap, Selection
+from panoseti_daq.viewers.host.handover import Handover
+from panoseti_daq.viewers.host.wanted import Wanted
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
-    from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec
 
 _log = logging.getLogger(__name__)
-
-
-_MOST_BYTES: Final = 64 * 2**20
-
-
-class Handover:
-    """The newest frame of each key, or blocks, from the thread that receives to the one that draws.
-
-    **Holds** one frame per key, so its size is bounded by the number of keys; a frame that was not taken is
-    **replaced** by the next of its key. Of blocks it holds 64 MiB; the oldest go, and `n_lost` counts their
-    frames. Neither side ever waits for the other. Thread-safe.
-    """
-
-    def __init__(self) -> None:
-        self.n_lost = 0
-        self._frames: dict[Key, ReceivedFrame] = {}
-        self._blocks: deque[ReceivedBlock] = deque()
-        self._n_bytes = 0
-        self._lock = threading.Lock()
-        self._wake: Callable[[], object] | None = None
-
-    def on_arrival(self, wake: Callable[[], object] | None) -> None:
-        """Call `wake` in the putting thread when the first frame comes after a `take`; after None never again."""
-        with self._lock:
-            self._wake = wake
-
-    def put(self, frame: ReceivedFrame) -> None:
-        """Hand over a frame."""
-        key = frame.key
-        with self._lock:
-            self._wake_first()
-            self._frames[key] = frame
-
-    def put_block(self, block: ReceivedBlock) -> None:
-        """Hand over a block."""
-        with self._lock:
-            self._wake_first()
-            self._blocks.append(block)
-            self._n_bytes += len(block.data)
-            while self._n_bytes > _MOST_BYTES and len(self._blocks) > 1:
-                oldest = self._blocks.popleft()
-                self._n_bytes -= len(oldest.data)
-                self.n_lost += len(oldest)
-
-    def _wake_first(self) -> None:
-        if not self._frames and not self._blocks and self._wake is not None:
-            self._wake()
-
-    def take(self) -> dict[Key, ReceivedFrame]:
-        """Frames that came since the last call."""
-        with self._lock:
-            frames, self._frames = self._frames, {}
-        return frames
-
-    def take_blocks(self) -> list[ReceivedBlock]:
-        """Blocks that came since the last call."""
-        with self._lock:
-            blocks, self._blocks, self._n_bytes = list(self._blocks), deque(), 0
-        return blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,65 +87,6 @@ class QuietFeed:
         now_s = time.monotonic()
         self.states: Mapping[str, HostState] = {source: HostState(True, "", now_s, was_connected=True)}
         self.error: BaseException | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a viewer gets.
-
-    Attributes
-    ----------
-    hosts
-        Which; empty for all that the client knows.
-    selection
-        Which frames, and how often.
-    status_period_s
-        How often to ask the servers what they say of themselves, s; None for never.
-    blocks
-        Which frames come in blocks, each one; None for none.
-    """
-
-    hosts: tuple[str, ...] = ()
-    selection: Selection = EVERYTHING
-    status_period_s: float | None = None
-    blocks: Selection | None = None
-
-    @classmethod
-    def by(cls, spec: ViewerSpec, context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
-        """Return what a viewer asks for.
-
-        Raises
-        ------
-        ConfigError
-            The frames that were asked for are of no kind that the viewer shows.
-        """
-        return cls.by_all([spec], context, hosts)
-
-    @classmethod
-    def by_all(cls, specs: Sequence[ViewerSpec], context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
-        """Return what viewers that share one stream ask for; the first says how often frames come.
-
-        Raises
-        ------
-        ConfigError
-            As for `by`.
-        """
-        period_s, first = context.refresh_period_s, specs[0]
-        interval_s = period_s if first.interval_s is None else first.interval_s
-
-        def selected(some: Sequence[ViewerSpec]) -> Selection:
-            kinds = kinds_of(any(spec.movie for spec in some), any(spec.pulse_height for spec in some))
-            return replace(context.selection, kinds=kinds, interval_s=interval_s)
-
-        newest = selected([spec for spec in specs if not spec.every_frame] or specs)
-        every = [spec for spec in specs if spec.every_frame]
-        status = any(spec.status for spec in specs)
-        return cls(hosts, newest, period_s if status else None, selected(every) if every else None)
-
-    @property
-    def only_blocks(self) -> bool:
-        """Whether nothing else comes."""
-        return self.blocks == self.selection
 
 
 class Feed:

@@ -87,8 +87,9 @@ def show(
     app = qt.application(off_screen=snapshot is not None)
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.viewers.host.feed import Feed, QuietFeed, Wanted
+    from panoseti_daq.viewers.host.feed import Feed, QuietFeed
     from panoseti_daq.viewers.host.page import Page
+    from panoseti_daq.viewers.host.wanted import Wanted
     from panoseti_daq.viewers.host.window import HostWindow
 
     with _Stop(app) as stop, ExitStack() as feeds:

@@ -4,7 +4,7 @@ from support.frames import block_of
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Frame
-from panoseti_daq.viewers.host.feed import Handover
+from panoseti_daq.viewers.host.handover import Handover
 
 
 def received(i: int, product: DataProduct = DataProduct.IMG16, quabo: int = 0) -> ReceivedFrame:

@@ -1,0 +1,72 @@
+"""Frames, blocks and statuses that the viewers of one stream ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from panoseti_daq.pff import Selection
+from panoseti_daq.pff.selection import EVERYTHING, kinds_of
+
+if TYPE_CHECKING:
+    from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a viewer gets.
+
+    Attributes
+    ----------
+    hosts
+        Which; empty for all that the client knows.
+    selection
+        Which frames, and how often.
+    status_period_s
+        How often to ask the servers what they say of themselves, s; None for never.
+    blocks
+        Which frames come in blocks, each one; None for none.
+    """
+
+    hosts: tuple[str, ...] = ()
+    selection: Selection = EVERYTHING
+    status_period_s: float | None = None
+    blocks: Selection | None = None
+
+    @classmethod
+    def by(cls, spec: ViewerSpec, context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
+        """Return what a viewer asks for.
+
+        Raises
+        ------
+        ConfigError
+            The frames that were asked for are of no kind that the viewer shows.
+        """
+        return cls.by_all([spec], context, hosts)
+
+    @classmethod
+    def by_all(cls, specs: Sequence[ViewerSpec], context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
+        """Return what viewers that share one stream ask for; the first says how often frames come.
+
+        Raises
+        ------
+        ConfigError
+            As for `by`.
+        """
+        period_s, first = context.refresh_period_s, specs[0]
+        interval_s = period_s if first.interval_s is None else first.interval_s
+
+        def selected(some: Sequence[ViewerSpec]) -> Selection:
+            kinds = kinds_of(any(spec.movie for spec in some), any(spec.pulse_height for spec in some))
+            return replace(context.selection, kinds=kinds, interval_s=interval_s)
+
+        newest = selected([spec for spec in specs if not spec.every_frame] or specs)
+        every = [spec for spec in specs if spec.every_frame]
+        status = any(spec.status for spec in specs)
+        return cls(hosts, newest, period_s if status else None, selected(every) if every else None)
+
+    @property
+    def only_blocks(self) -> bool:
+        """Whether nothing else comes."""
+        return self.blocks == self.selection
