@@ -320,7 +320,7 @@ def test_tabs_share_a_stream_only_the_seen_one_is_drawn_and_a_broken_one_leaves(
     feed.frames.put(received(0))
     until(lambda: bool(first.taken) and bool(second.taken))
     assert (first.n_redraws, second.n_redraws) == (1, 0)
-    window._tabs.setCurrentIndex(1)
+    window._pages.setCurrentIndex(1)
     assert second.n_redraws == 1
     second.raises = ZeroDivisionError("no dark current")
     window._redraw()

@@ -87,13 +87,7 @@ class Past(QtCore.QObject):
         self._clock.replay(None if self.replayed_ns is None else self.replayed_ns / 1e9)
 
     def switch_film(self, page: Page) -> str:
-        """Begin a film of a page, or end it; return what there is to say.
-
-        Raises
-        ------
-        ViewerError
-            imageio is not installed, or the file cannot be written.
-        """
+        """Begin a film of a page, or end it; return what there is to say, also when there can be no film."""
         if self._film is not None:
             self._shots.stop()
             film, self._film = self._film, None
@@ -101,8 +95,8 @@ class Past(QtCore.QObject):
             return f"saved {film.file}, {film.n_pictures} pictures"
         try:
             film = self._film = Film(page.name)
-        except OSError as error:
-            raise ViewerError(f"no film: {error}") from error
+        except (ViewerError, OSError) as error:
+            return f"no film: {error}"
         self._shots = QtCore.QTimer(self)
         self._shots.timeout.connect(lambda: self._shoot(film, page.viewer.widget))
         self._shots.start(round(1000 / RATE_HZ))

@@ -5,32 +5,26 @@ For those who draw: importing this imports Qt. A viewer makes a widget and nothi
 
 from __future__ import annotations
 
-import logging
-import math
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.pff import Key
-from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.bar import StateBar
 from panoseti_daq.viewers.host.feed import WindowFeed
+from panoseti_daq.viewers.host.intake import Intake
 from panoseti_daq.viewers.host.memory import Memory
 from panoseti_daq.viewers.host.page import Page
+from panoseti_daq.viewers.host.pages import Pages
 from panoseti_daq.viewers.host.past import Past
 from panoseti_daq.viewers.host.picture import png_of
 from panoseti_daq.viewers.host.timeline import LargestPulses, Timeline
-from panoseti_daq.viewers.host.times import clock_text, newest_text
 from panoseti_daq.viewers.plugin import Viewer
-
-_log = logging.getLogger(__name__)
 
 SHORTEST_REFRESH_S: Final = 0.02
 SOON_S: Final = 0.03  # from the first new frame to drawing, so that the frames of one batch are drawn together
@@ -83,8 +77,6 @@ class HostWindow(QtWidgets.QMainWindow):
         Why the window closed by itself: what the viewer raised, or the feed; None as long as nothing did.
     is_closed
         Whether it was closed, by whomever.
-    n_frames
-        How many the viewer was given.
     """
 
     closed = QtCore.Signal()
@@ -107,39 +99,37 @@ class HostWindow(QtWidgets.QMainWindow):
         super().__init__()
         self.error: BaseException | None = None
         self.is_closed = False
-        self.n_frames = 0
         self._name = name
-        self._pages = [Page(name, viewer, on_arrival), *others]
         self._feed = feed
         self._clock = clock or Clock()
         self._memory = memory
-        self._clock_texts: list[str] = []
         self._paused = False
-        self._pulses = pulses
-        self._past = Past(timeline, self._clock, self)
-        self._past.moved.connect(self._show_past)
-        self._waiting: dict[Key, ReceivedFrame] = {}  # while the picture stands
-        self._newest_s: float | None = None
-        self._keys: set[Key] = set()
-        self._said: dict[str, object] = {}
         self._rests_until = 0.0
         self._timers: list[QtCore.QTimer] = []
-        self.resize(*_SIZE_PX)
-        self._tabs = QtWidgets.QTabWidget()
+        self._intake = Intake(feed, self._clock, pulses)
+        self._past = Past(timeline, self._clock, self)
+        self._past.moved.connect(self._show_past)
+        self._pages = Pages([Page(name, viewer, on_arrival), *others])
+        self._pages.broke.connect(self._lose)
         self._fill()
         self._bar = StateBar(self.statusBar(), feed, alert)
         self._menu = self.menuBar().addMenu(f"&{name.capitalize()}")
         self._actions = self._make_actions()
         self._list_actions()
-        self._tabs.currentChanged.connect(self._turn_page)
-        self._remembering(Memory.restore)
+        self._pages.currentChanged.connect(self._turn_page)
+        if memory is not None:
+            memory.restore(self, name)
+            self._pages.restore(memory)
+        self._begin(max(SHORTEST_REFRESH_S, refresh_period_s))
+
+    def _begin(self, refresh_period_s: float) -> None:
         self._signals = _Signals(self)
         self._signals.arrived.connect(self._take, QtCore.Qt.ConnectionType.QueuedConnection)
-        feed.frames.on_arrival(self._signals.arrived.emit)
+        self._feed.frames.on_arrival(self._signals.arrived.emit)
         self._soon = QtCore.QTimer(self, singleShot=True)
         self._soon.timeout.connect(self._redraw)
         self._timers.append(self._soon)
-        self._start_timer(max(SHORTEST_REFRESH_S, refresh_period_s) * 1000, self._redraw)
+        self._start_timer(refresh_period_s * 1000, self._redraw)
         self._start_timer(_STATE_PERIOD_MS, self._show_state)
         self._take()
         if self._past.replayed_ns is not None:
@@ -147,25 +137,25 @@ class HostWindow(QtWidgets.QMainWindow):
         self._show_state()
 
     def _fill(self) -> None:
-        for page in self._pages if len(self._pages) > 1 else ():
-            self._tabs.addTab(page.viewer.widget, page.name)
-        self._tabs.setDocumentMode(True)
-        content = self._pages[0].viewer.widget if len(self._pages) == 1 else self._tabs
-        if self._past.bar is None:
-            self.setCentralWidget(content)
-            return
+        self.resize(*_SIZE_PX)
         holder = QtWidgets.QWidget()
         column = QtWidgets.QVBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(content, 1)
-        column.addWidget(self._past.bar)
+        column.addWidget(self._pages, 1)
+        if self._past.bar is not None:
+            column.addWidget(self._past.bar)
         self.setCentralWidget(holder)
 
     @property
     def page(self) -> Page:
         """The viewer that is seen."""
-        return self._pages[max(0, self._tabs.currentIndex())]
+        return self._pages.seen
+
+    @property
+    def n_frames(self) -> int:
+        """How many the viewers were given."""
+        return self._intake.n_frames
 
     def _start_timer(self, period_ms: float, do: Callable[[], None]) -> None:
         timer = QtCore.QTimer(self)
@@ -175,29 +165,25 @@ class HostWindow(QtWidgets.QMainWindow):
         self._timers.append(timer)
 
     def _make_actions(self) -> list[QtGui.QAction]:
-        pause = QtGui.QAction("Pause", self, checkable=True)
-        pause.toggled.connect(self._set_paused)
-        actions = [pause]
+        actions = []
         for text, key, do in (
+            ("Pause", "Space", self._set_paused),
             ("Save as PNG", "S", self._save_png),
             ("Acknowledge alarms", "A", self._acknowledge),
             ("Record a film, or end it", "R", self._record),
             ("Close", "Q", self.close),
         ):
-            action = QtGui.QAction(text, self)
+            action = QtGui.QAction(text, self, checkable=key == "Space")
             action.setShortcut(QtGui.QKeySequence(key))
             action.triggered.connect(do)
             actions.append(action)
-        pause.setShortcut(QtGui.QKeySequence("Space"))
         return actions
 
     def _turn_page(self) -> None:
         if self.is_closed:
             return
         self._list_actions()
-        if self._past.bar is not None:
-            self._past.bar.setVisible(self.page is self._pages[0])  # whose past it is
-        self._guarded(self.page, self.page.viewer.redraw)
+        self._pages.redraw()
 
     def _list_actions(self) -> None:
         self._menu.clear()
@@ -208,34 +194,11 @@ class HostWindow(QtWidgets.QMainWindow):
             self._menu.addSeparator()
             self._menu.addActions(own)
 
-    def _remembering(self, place: Callable[[Memory, QtWidgets.QWidget, str], None]) -> None:
-        if self._memory is None:
-            return
-        place(self._memory, self, self._name)
-        for page in self._pages:
-            if place is Memory.restore and hasattr(page.viewer, "restore"):
-                self._guarded(page, page.viewer.restore, self._memory.state(page.name))
-            elif place is Memory.remember and hasattr(page.viewer, "state"):
-                self._memory.set_state(page.name, page.viewer.state())
-        self._memory.close()
-
-    def _guarded(self, page: Page, do: Callable[..., object], *arguments: Any) -> None:
-        """Call a viewer; the door for whatever a plugin raises."""
-        if self.is_closed or page not in self._pages:
-            return
-        try:
-            do(*arguments)
-        except Exception as error:
-            _log.exception("viewer %s failed", page.name)
-            failed = ViewerError(f"viewer {page.name} failed: {describe(error)}")
-            if len(self._pages) == 1:
-                self.fail(failed)
-                return
-            self.error = self.error or failed
-            at = self._pages.index(page)
-            self._pages.remove(page)
-            self._tabs.removeTab(at)  # the others go on
-            self._bar.say(str(failed))
+    def _lose(self, error: ViewerError, others: bool) -> None:
+        self.error = self.error or error
+        self._bar.say(str(error))
+        if not others:
+            self.close()
 
     def fail(self, error: BaseException) -> None:
         """Close because of an error; the first one counts."""
@@ -245,25 +208,15 @@ class HostWindow(QtWidgets.QMainWindow):
     def _take(self) -> None:
         if self.is_closed:
             return
-        frames, blocks = self._feed.frames.take(), self._feed.frames.take_blocks()
-        self._past.keep(frames)
-        if self._paused or self._past.replayed_ns is not None:
-            self._waiting |= frames  # the history goes on, the picture stands
-            frames = {}
-        elif self._waiting:
-            frames, self._waiting = self._waiting | frames, {}
+        came, blocks = self._feed.frames.take(), self._intake.blocks()
+        self._past.keep(came)  # the history goes on while the picture stands
         if blocks:
-            self.n_frames += sum(map(len, blocks))
-            self._newest_s = self._clock.newest_of(blocks[-1])
-            for page in list(self._pages):
-                if hasattr(page.viewer, "update_blocks"):
-                    self._guarded(page, page.viewer.update_blocks, blocks)
+            self._pages.tell("update_blocks", blocks)
+        frames = self._intake.frames(came, stands=self._paused or self._past.replayed_ns is not None)
         if not frames:
             return
-        self._say_clocks(frames)
-        self._hand_over(self._pages, frames)
-        if not frames.keys() <= self._keys:
-            self._keys |= frames.keys()
+        self._pages.tell("update", frames)
+        if self._intake.has_new_keys(frames):
             self._redraw()  # who waits for the first image does not wait for the timer
         elif self.page.on_arrival and not self._soon.isActive():
             self._soon.start(round(1000 * max(SOON_S, self._rests_until - time.monotonic())))
@@ -272,50 +225,26 @@ class HostWindow(QtWidgets.QMainWindow):
         """Show a time of the timeline, or the live stream again."""
         self._take()
         if frames := self._past.frames():
-            self._hand_over(self._pages[:1], frames)
+            self._pages.tell("update", self._intake.count(frames))
             self._redraw()
         self._show_state()
 
-    def _hand_over(self, pages: list[Page], frames: dict[Key, ReceivedFrame]) -> None:
-        if self._pulses is not None:
-            frames = self._pulses.apply(frames)
-        self.n_frames += len(frames)
-        taken = [self._clock.taken_s(frame) for frame in frames.values()]
-        known = [taken_s for taken_s in taken if not math.isnan(taken_s)]
-        self._newest_s = max(known, default=self._clock.now_s())
-        for page in list(pages):
-            self._guarded(page, page.viewer.update, frames)
-
     def _record(self) -> None:
-        try:
-            self._bar.say(self._past.switch_film(self.page))
-        except ViewerError as error:
-            self._bar.say(str(error))
-
-    def _say_clocks(self, frames: dict[Key, ReceivedFrame]) -> None:
-        for host, ahead_s in self._clock.differences(frames.values()).items():
-            self._clock_texts.append(clock_text(host, ahead_s))
-            _log.warning("%s; ages are by the server's clock", self._clock_texts[-1])
+        self._bar.say(self._past.switch_film(self.page))
 
     def _redraw(self) -> None:
         if not self._paused:
-            for host, status in list(self._feed.statuses.items()):
-                if self._said.get(host) is not status:
-                    self._said[host] = status
-                    for page in list(self._pages):
-                        if hasattr(page.viewer, "update_status"):
-                            self._guarded(page, page.viewer.update_status, host, status)
+            for host, status in self._intake.statuses().items():
+                self._pages.tell("update_status", host, status)
         begin = time.monotonic()
-        self._guarded(self.page, self.page.viewer.redraw)
+        self._pages.redraw()
         end = time.monotonic()
         self._rests_until = end + _LEAST_REST * (end - begin)
 
     def _show_state(self) -> None:
         self._past.refresh()
-        alarms = [text for page in self._pages for text in getattr(page.viewer, "alarms", ())]
-        age_s = None if self._newest_s is None else self._clock.now_s() - self._newest_s
         mode = self._past.mode or ("PAUSED" if self._paused else "")
-        self._bar.show(newest_text(age_s), alarms, self._clock_texts, mode=mode)
+        self._bar.show(self._intake.age_text, self._pages.alarms, self._intake.clock_texts, mode=mode)
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")
         if self._feed.error is not None and not self.is_closed:
             self.fail(self._feed.error)
@@ -334,8 +263,7 @@ class HostWindow(QtWidgets.QMainWindow):
     def _save_png(self) -> None:
         file = Path(f"{self.page.name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.png")
         try:
-            file = file.absolute()
-            self.save(file)
+            self.save(file := file.absolute())
         except OSError as error:
             self._bar.say(f"cannot save {file}: {error.strerror}")
         else:
@@ -373,7 +301,11 @@ class HostWindow(QtWidgets.QMainWindow):
         self._feed.frames.on_arrival(None)
         event.accept()
         if not self.is_closed:
-            self._remembering(Memory.remember)
             self._past.close()
             self.is_closed = True
+            self._pages.is_open = False
+            if self._memory is not None:
+                self._memory.remember(self, self._name)
+                self._pages.remember(self._memory)
+                self._memory.close()
             self.closed.emit()

@@ -1,0 +1,99 @@
+"""Intake of a window: what came since the last look, held while the picture stands, counted and dated. No Qt."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from panoseti_daq.client import ReceivedBlock, ReceivedFrame
+from panoseti_daq.pff import Key
+from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.host.feed import WindowFeed
+from panoseti_daq.viewers.host.timeline import LargestPulses
+from panoseti_daq.viewers.host.times import clock_text, newest_text
+
+if TYPE_CHECKING:
+    from panoseti_daq._proto import daq_data_pb2 as pb
+
+_log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Frames, blocks and statuses on their way from a feed to the viewers.
+
+    **Holds** the newest frame of each key while the picture stands. For one thread.
+
+    Parameters
+    ----------
+    feed
+        Where they come from.
+    clock
+        Where ages are counted.
+    pulses
+        What holds the largest pulses; None for the newest.
+
+    Attributes
+    ----------
+    n_frames
+        How many were given out.
+    clock_texts
+        What there is to say of the clocks of hosts.
+    """
+
+    def __init__(self, feed: WindowFeed, clock: Clock, pulses: LargestPulses | None) -> None:
+        self.n_frames = 0
+        self.clock_texts: list[str] = []
+        self._feed = feed
+        self._clock = clock
+        self._pulses = pulses
+        self._waiting: dict[Key, ReceivedFrame] = {}
+        self._newest_s: float | None = None
+        self._keys: set[Key] = set()
+        self._said: dict[str, object] = {}
+
+    @property
+    def age_text(self) -> str:
+        """Age of the newest frame."""
+        return newest_text(None if self._newest_s is None else self._clock.now_s() - self._newest_s)
+
+    def blocks(self) -> list[ReceivedBlock]:
+        """Return the blocks that came."""
+        blocks = self._feed.frames.take_blocks()
+        if blocks:
+            self.n_frames += sum(map(len, blocks))
+            self._newest_s = self._clock.newest_of(blocks[-1])
+        return blocks
+
+    def frames(self, came: dict[Key, ReceivedFrame], *, stands: bool) -> dict[Key, ReceivedFrame]:
+        """Return the frames to be shown: none while the picture stands, and what waited when it goes on."""
+        waiting = self._waiting | came
+        self._waiting = waiting if stands else {}
+        if stands or not waiting:
+            return {}
+        for host, ahead_s in self._clock.differences(waiting.values()).items():
+            self.clock_texts.append(clock_text(host, ahead_s))
+            _log.warning("%s; ages are by the server's clock", self.clock_texts[-1])
+        return self.count(waiting)
+
+    def count(self, frames: dict[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
+        """Return frames as they are shown: with the largest pulses, if these are held."""
+        if self._pulses is not None:
+            frames = self._pulses.apply(frames)
+        self.n_frames += len(frames)
+        taken = [self._clock.taken_s(frame) for frame in frames.values()]
+        self._newest_s = max((s for s in taken if not math.isnan(s)), default=self._clock.now_s())
+        return frames
+
+    def has_new_keys(self, frames: Mapping[Key, ReceivedFrame]) -> bool:
+        """Whether one of the keys has never been asked for here."""
+        is_new = not frames.keys() <= self._keys
+        self._keys |= frames.keys()
+        return is_new
+
+    def statuses(self) -> dict[str, pb.StatusResponse]:
+        """Return what hosts said of themselves since the last call."""
+        new = {host: said for host, said in self._feed.statuses.items() if self._said.get(host) is not said}
+        self._said |= new
+        return new
