@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -55,6 +56,19 @@ PEER_IMPORTS = {
         "anyio",
     ),
 }
+# What the tests of windows need beside Qt; the first of each pair is what is looked for.
+DISPLAY_PACKAGES = {
+    "Xvfb": "xvfb",
+    "xdotool": "xdotool",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libdbus-1.so.3": "libdbus-1-3",
+}
 TYPE_PARAMETERS = re.compile(r"^(def \w+)\[.*?\]\((?=\w)", re.MULTILINE)
 
 
@@ -72,6 +86,30 @@ def install_peer(session: nox.Session, version: str) -> Path:
         if text != (plain := TYPE_PARAMETERS.sub(r"\1(", text)):
             file.write_text(plain, "utf-8")
     return python
+
+
+def install_system(session: nox.Session, packages: dict[str, str], of_what: str) -> None:
+    """Install Debian packages whose command or library is missing; say so where that is not possible."""
+
+    def is_there(name: str) -> bool:
+        if ".so" not in name:
+            return shutil.which(name) is not None
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            return False
+        return True
+
+    missing = [package for name, package in packages.items() if not is_there(name)]
+    if not missing:
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        session.warn(f"{of_what} will be skipped: not root, or no apt-get, to install {' '.join(missing)}")
+        return
+    wait, env = "DPkg::Lock::Timeout=300", {"DEBIAN_FRONTEND": "noninteractive"}
+    for what in (("update",), ("install", "-y", "--no-install-recommends", *missing)):
+        # Without a network there is nothing to install, and the tests say that they are skipped.
+        session.run("apt-get", "-qq", "-o", wait, *what, env=env, external=True, success_codes=[0, 100])
 
 
 @nox.session
@@ -103,6 +141,7 @@ def imports(session: nox.Session) -> None:
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """Unit and integration tests."""
+    install_system(session, DISPLAY_PACKAGES, "tests of windows on a display")
     session.install("-e", ".[test]")
     session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 

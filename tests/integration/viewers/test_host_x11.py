@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,9 @@ def display() -> Iterator[dict[str, str]]:
 class Window:
     """The window of a process, as somebody sits before it."""
 
-    def __init__(self, process: subprocess.Popen[str], env: dict[str, str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], env: dict[str, str], errors: Path) -> None:
         self.process = process
+        self._errors = errors
         self._env = env
         self._id = self._until_found()
 
@@ -59,7 +61,7 @@ class Window:
             found = self._xdotool("search", "--onlyvisible", "--name", "^panoseti-daq view").split()
             if found:
                 return found[0]
-            assert self.process.poll() is None, self.process.communicate()[1]
+            assert self.process.poll() is None, self.errors
             time.sleep(0.05)
         raise AssertionError("no window appeared")
 
@@ -67,6 +69,11 @@ class Window:
         return subprocess.run(
             ["xdotool", *arguments], env=self._env, capture_output=True, text=True, check=False, timeout=PATIENCE_S
         ).stdout
+
+    @property
+    def errors(self) -> str:
+        """What the process printed to stderr."""
+        return self._errors.read_text()
 
     @property
     def title(self) -> str:
@@ -91,21 +98,31 @@ class Window:
             time.sleep(0.05)
 
 
+@contextmanager
+def shown(display: dict[str, str], directory: Path, *arguments: object) -> Iterator[Window]:
+    """Window of ``plot view`` with these arguments, started in `directory`."""
+    errors = directory / "errors.txt"
+    with errors.open("wb") as file:
+        process = subprocess.Popen(
+            command("plot", "view", "--config", directory / "windows.ini", *arguments),
+            env=display,
+            cwd=directory,
+            stderr=file,
+        )
+    try:
+        yield Window(process, display, errors)
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture
 def window(display: dict[str, str], tmp_path: Path) -> Iterator[Window]:
-    with serving_process("--simulate") as (_, address):
-        process = subprocess.Popen(
-            command("plot", "view", "--host", address, "--refresh-period", 0.1),
-            env=display,
-            cwd=tmp_path,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            yield Window(process, display)
-        finally:
-            process.kill()
-            process.communicate()
+    with (
+        serving_process("--simulate") as (_, address),
+        shown(display, tmp_path, "--host", address, "--refresh-period", 0.1) as made,
+    ):
+        yield made
 
 
 def test_an_observer_pauses_goes_on_clicks_saves_and_closes(window: Window, tmp_path: Path) -> None:
@@ -123,13 +140,12 @@ def test_an_observer_pauses_goes_on_clicks_saves_and_closes(window: Window, tmp_
         time.sleep(0.05)
     assert saved[0].read_bytes().startswith(b"\x89PNG")
     window.press("q")
-    _, errors = window.process.communicate(timeout=PATIENCE_S)
-    assert (window.process.returncode, errors) == (0, "")
+    assert (window.process.wait(PATIENCE_S), window.errors) == (0, "")
 
 
 def test_close_in_the_menu_ends_the_process(window: Window) -> None:
     window.until_title("panoseti-daq view")
     window.click(20, 10)
-    for key in ("Down", "Down", "Down", "Return"):  # Pause, Save as PNG, Close
+    for key in (*["Down"] * 5, "Return"):  # Close is the last of the window's own
         window.type(key)
     assert window.process.wait(PATIENCE_S) == 0
