@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import Selection
 
+RENEWED_S: Final = 1.0  # what one who comes later gets at once is no older than this
 LINGER_S: Final = 5.0  # what nobody wants any more is streamed for so long: a page that is reloaded costs nothing
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Demand:
     Attributes
     ----------
     selection
-        All that one of them selects, at the interval of the fastest.
+        All that one of them selects, at the interval of the fastest, but once a second at least.
     path
         Gateways that the frames go on to, this one among them.
     """
@@ -35,15 +38,14 @@ def union_of(selections: Iterable[Selection]) -> Selection | None:
     if not every:
         return None
 
-    def joined(name: str) -> frozenset[Any]:
-        parts = [getattr(selection, name) for selection in every]
-        return frozenset().union(*parts) if all(parts) else frozenset()  # an empty one stands for all
+    def joined(parts: Collection[frozenset[_T]]) -> frozenset[_T]:
+        return frozenset[_T]().union(*parts) if all(parts) else frozenset()  # an empty one stands for all
 
     return Selection(
-        frozenset().union(*(selection.kinds for selection in every)),
-        joined("modules"),
-        joined("products"),
-        joined("quabos"),
+        joined([selection.kinds for selection in every]),
+        joined([selection.modules for selection in every]),
+        joined([selection.products for selection in every]),
+        joined([selection.quabos for selection in every]),
         min(selection.interval_s for selection in every),
     )
 
@@ -106,4 +108,7 @@ class DemandWatch:
 
     def _wanted(self) -> Demand | None:
         selection = union_of(subscription.selection for subscription in self._hub.subscriptions)
-        return None if selection is None else Demand(selection, self._path())
+        if selection is None:
+            return None
+        renewed = replace(selection, interval_s=min(selection.interval_s, RENEWED_S))
+        return Demand(renewed, self._path())

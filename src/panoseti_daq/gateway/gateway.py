@@ -150,6 +150,8 @@ class Gateway(NoSource):
         return node.calls.with_metadata(self._path.onward(came_through))
 
     def _want(self, demand: Demand | None) -> None:
+        if self._hub is not None:
+            self._hub.offer_only(demand.selection if demand else None)
         for member in self._members.values():
             member.stream.want(demand)
 
@@ -166,7 +168,9 @@ class Gateway(NoSource):
                 self._hub.forget(module_id)
 
     def _hand_on(self, name: str, frame: Frame) -> None:
-        if self._hub is not None and self._claims.claim(frame.module_id, name):
+        if self._hub is None or self._demand is None or (wanted := self._demand.told) is None:
+            return
+        if frame.key in wanted.selection and self._claims.claim(frame.module_id, name):
             self._hub.publish_frame(frame)
 
     def admit(self, metadata: Metadata) -> AbstractContextManager[None]:
@@ -259,5 +263,5 @@ class Gateway(NoSource):
         n_lost = sum(not member.node.connected for member in members.values())
         lost = f", {n_lost} of them lost" if n_lost else ""
         modules = {module_id for name in members for module_id in self._claims.of(name)}
-        description = f"{len(members)} nodes: {', '.join(members)}{lost}"
+        description = f"{len(members)} node{'s' if len(members) != 1 else ''}: {', '.join(members)}{lost}"
         return SourceStatus(description, "streams of the nodes", tuple(sorted(modules)), 0)

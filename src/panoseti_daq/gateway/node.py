@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
+from urllib.parse import unquote
 
 from grpc import StatusCode
 
@@ -179,4 +180,4 @@ def _why(error: RpcError) -> str:
     if error.code() is StatusCode.DEADLINE_EXCEEDED:
         return f"no answer within {ANSWER_S:g} s"
     details = error.details() or error.code().name
-    return f"{_LAST.sub('', details)}{reason_of(error)}"
+    return f"{unquote(_LAST.sub('', details))}{reason_of(error)}"

@@ -73,6 +73,7 @@ class Hub:
         self._past: dict[Key, KeyState] = {}  # what was counted of keys whose newest frame is void
         self._growths: set[Growth] = set()
         self._uploaded: set[Key] = set()  # whose newest frame is in no file
+        self._stale: set[Key] = set()  # whose newest frame is not that of its source any more
         self._runs: dict[int, tuple[str, int]] = {}  # of each module, with the generation of its newest block
 
     @property
@@ -158,6 +159,10 @@ class Hub:
             self._past[key] = self.keys.pop(key)
             del self._routes[key]
 
+    def offer_only(self, fed: Selection | None) -> None:
+        """Offer new subscribers the known frames of `fed`, None for none: others are not renewed at present."""
+        self._stale = {key for key in self.keys if fed is None or key not in fed}
+
     def _count(
         self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int, *, is_over: bool = False
     ) -> KeyState:
@@ -186,6 +191,7 @@ class Hub:
 
     def _offer(self, key: Key, frame: Frame, state: KeyState) -> None:
         state.newest = frame
+        self._stale.discard(key)
         for subscription in self._routes[key]:
             subscription.offer(key, frame)
 
@@ -208,7 +214,8 @@ class Hub:
         for key, state in self.keys.items():
             if key in selection:
                 self._routes[key].append(subscription)
-                subscription.offer(key, state.newest)
+                if key not in self._stale:
+                    subscription.offer(key, state.newest)
         try:
             yield subscription
         finally:

@@ -93,7 +93,7 @@ async def test_the_stream_of_a_node_is_what_clients_want_together(gateway: Serve
     def asked() -> list[Selection]:
         return [s.subscription.selection for s in nodes[0].acquisition.streams if s.subscription]
 
-    slow = Selection({Kind.MOVIE}, modules={1}, interval_s=5.0)
+    slow = Selection({Kind.MOVIE}, modules={1}, interval_s=1.0)
     fast = Selection({Kind.PULSE_HEIGHT}, modules={1, 2}, interval_s=0.5)
     async with client_of(gateway) as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(drain(client, slow))
@@ -125,6 +125,26 @@ async def test_a_change_of_what_is_wanted_loses_nothing(gateway: Server, recorde
             await until(lambda n=n: bool(numbers) and numbers[-1] == n)  # type: ignore[misc]
         reading.cancel()
     assert numbers == list(range(numbers[0], 60))
+
+
+async def test_what_comes_at_once_is_the_newest_also_after_a_time_when_nobody_looked(
+    gateway: Server, recorders: list[Recorder], nodes: list[Server]
+) -> None:
+    async with client_of(gateway) as client:
+        for n_written in (1, 6, 11):
+            recorders[0].write(IMG16, n_written - len(recorders[0].frames[IMG16]))
+            assert [frame.frame_number for frame in (await client.latest()).values()] == [n_written - 1]
+            await until(lambda: [n_streams(node) for node in nodes] == [0, 0])
+
+
+async def test_who_asks_again_and_again_for_the_newest_frame_gets_new_ones(
+    nodes: list[Server], recorders: list[Recorder]
+) -> None:
+    async with gateway_of(f"daq1={nodes[0].address}", linger_s=1000) as gateway, client_of(gateway) as client:
+        for n_written in (1, 6):
+            recorders[0].write(IMG16, n_written - len(recorders[0].frames[IMG16]))
+            while [frame.frame_number for frame in (await client.latest()).values()] != [n_written - 1]:
+                pass
 
 
 async def test_the_age_of_a_frame_is_that_at_the_node(
