@@ -38,7 +38,7 @@ def union_of(selections: Iterable[Selection]) -> Selection | None:
     if not every:
         return None
 
-    def joined(parts: Collection[frozenset[_T]]) -> frozenset[_T]:
+    def joined(parts: Collection[Collection[_T]]) -> frozenset[_T]:
         return frozenset[_T]().union(*parts) if all(parts) else frozenset()  # an empty one stands for all
 
     return Selection(
