@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Kind
-from panoseti_daq.viewers.images.geometry import Box, Cell
+from panoseti_daq.viewers.images.layout import Box, Cell
 from panoseti_daq.viewers.plugin import ViewerContext
 from panoseti_daq.viewers.view import SPEC
 from support.qt import process_events
@@ -43,9 +42,10 @@ def show(view: View, *frames: ReceivedFrame) -> None:
     process_events()
 
 
-def now_s() -> float:
-    """A fresh time for frames, UTC s since 1970."""
-    return round(time.time(), 3)
+def text_of(view: View, module_id: int, kind: Kind) -> str:
+    """What the caption of an image says."""
+    text: str = view.wall.spot((module_id, kind)).caption.text
+    return text
 
 
 def picture(view: View) -> npt.NDArray[np.uint32]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from support.qt import application, process_events
-from support.received import by_key, corner, frame_of
-from support.view_window import SIZE_PX, cell_of, now_s, place_of, show, shown
+from support.received import NOW_S, by_key, frame_of
+from support.view_window import cell_of, place_of, show, shown
 
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.viewers.images.colors import ColorMap
@@ -20,11 +20,19 @@ from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 
 if TYPE_CHECKING:
+    from panoseti_daq.viewers.view.curve import Curve
     from panoseti_daq.viewers.view.widget import View
 
 __all__ = ["application"]
 
 pytestmark = pytest.mark.usefixtures("application")
+
+
+def one(row: int, column: int, value: int = 1000, size: int = 32) -> Any:
+    """Ones, because zeros are no light, but for one pixel."""
+    image = np.ones((size, size))
+    image[row, column] = value
+    return image
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +51,13 @@ def click(view: View, kind: Kind, row: int, column: int) -> None:
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
 
-    QTest.mouseClick(view.wall, Qt.MouseButton.LeftButton, pos=point(view, kind, row, column))
+    QTest.mouseClick(view.wall.viewport(), Qt.MouseButton.LeftButton, pos=point(view, kind, row, column))
     process_events()
+
+
+def curve_of(view: View) -> Curve:
+    (curve,) = view.probes.curves.values()
+    return curve
 
 
 def press(view: View, key: str) -> None:
@@ -60,26 +73,26 @@ def hover(view: View, kind: Kind, row: int, column: int) -> str:
 
     at, none = QPointF(point(view, kind, row, column)), Qt.MouseButton.NoButton
     move = QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(view.wall, move)
+    QApplication.sendEvent(view.wall.viewport(), move)
     return view.info_text
 
 
 def test_the_pixel_under_the_mouse_is_told() -> None:
-    view = shown(frame_of(corner(3, 20, 777)))
+    view = shown(frame_of(one(3, 20, 777)))
 
     assert hover(view, Kind.MOVIE, 3, 20) == "module 7 img16  row 3 column 20 (Q1): 777 ADC"
 
 
 def test_the_pixel_under_the_mouse_follows_the_frames() -> None:
-    view = shown(frame_of(corner(3, 20, 777)))
+    view = shown(frame_of(one(3, 20, 777)))
     hover(view, Kind.MOVIE, 3, 20)
-    show(view, frame_of(corner(3, 20, 5)))
+    show(view, frame_of(one(3, 20, 5)))
 
     assert view.info_text.endswith(": 5 ADC")
 
 
 def test_of_a_rotated_image_the_stored_row_and_column_are_told() -> None:
-    view = shown(frame_of(corner(0, 31, 777)), orientation=Orientation.ROTATE_90)
+    view = shown(frame_of(one(0, 31, 777)), orientation=Orientation.ROTATE_90)
 
     assert hover(view, Kind.MOVIE, 31, 31) == "module 7 img16  row 0 column 31 (Q1): 777 ADC"
 
@@ -97,22 +110,22 @@ def test_less_the_pedestal_both_values_are_told() -> None:
 
 
 def test_a_click_shows_the_light_curve_since_before() -> None:
-    view = shown(frame_of(corner(3, 20, 10), unix_s=now_s() - 1))
+    view = shown(frame_of(one(3, 20, 10), unix_s=NOW_S - 1))
     click(view, Kind.MOVIE, 3, 20)
-    show(view, frame_of(corner(3, 20, 30), unix_s=now_s()))
+    show(view, frame_of(one(3, 20, 30), unix_s=NOW_S))
 
-    assert view.curve is not None
-    assert [value for _, value in view.curve.points] == [10, 30]
-    assert view.curve.widget.isVisible()
+    assert view.probes.curves
+    assert [value for _, value in curve_of(view).points] == [10, 30]
+    assert view.probes.plot is not None and view.probes.plot.widget.isVisible()
 
 
 def test_a_light_curve_of_a_quabo_takes_only_its_frames() -> None:
-    view = shown(frame_of(corner(-1, -1, 40, 16), DataProduct.PH256, quabo=2, unix_s=now_s() - 1))
+    view = shown(frame_of(one(-1, -1, 40, 16), DataProduct.PH256, quabo=2, unix_s=NOW_S - 1))
     click(view, Kind.PULSE_HEIGHT, 31, 31)
-    show(view, frame_of(9, DataProduct.PH256, quabo=0, unix_s=now_s()))
+    show(view, frame_of(9, DataProduct.PH256, quabo=0, unix_s=NOW_S))
 
-    assert view.curve is not None
-    assert [value for _, value in view.curve.points] == [40]
+    assert view.probes.curves
+    assert [value for _, value in curve_of(view).points] == [40]
 
 
 def test_a_light_curve_forgets_after_five_minutes() -> None:
@@ -120,8 +133,8 @@ def test_a_light_curve_forgets_after_five_minutes() -> None:
     click(view, Kind.MOVIE, 0, 0)
     show(view, frame_of(2, unix_s=1_767_225_600 + 301))
 
-    assert view.curve is not None
-    assert [value for _, value in view.curve.points] == [2]
+    assert view.probes.curves
+    assert [value for _, value in curve_of(view).points] == [2]
 
 
 @pytest.mark.parametrize("close", [lambda view: click(view, Kind.MOVIE, 3, 20), lambda view: press(view, "Esc")])
@@ -130,21 +143,19 @@ def test_a_light_curve_closes_with_a_second_click_and_with_escape(close: Callabl
     click(view, Kind.MOVIE, 3, 20)
     close(view)
 
-    assert view.curve is None
-    assert view.wall.chosen is None
+    assert not view.probes.curves
+    assert not view.wall.chosen
 
 
 def test_n_saves_the_arrays_as_they_came(here: Path) -> None:
-    view = shown(
-        frame_of(corner(0, 31)), frame_of(-4, DataProduct.PH256, quabo=3), orientation=Orientation.ROTATE_90
-    )
+    view = shown(frame_of(one(0, 31)), frame_of(-4, DataProduct.PH256, quabo=3), orientation=Orientation.ROTATE_90)
     press(view, "N")
 
     (directory,) = here.iterdir()
     saved = {file.name: np.load(file) for file in directory.iterdir()}
     assert sorted(name.split(".2026")[0] for name in saved) == ["module_7.img16", "module_7.ph256.Q3"]
     assert saved["module_7.img16.2026-01-01T00-00-00.000.npy"][0, 31] == 1000
-    assert view.info_text == f"2 images saved in {directory}"
+    assert view.info_text == f"2 images saved in {directory}; Ctrl+Z undoes it"
 
 
 def test_where_nothing_can_be_written_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,14 +186,14 @@ def test_c_and_o_and_b_change_only_how_it_looks() -> None:
 
 
 def test_l_goes_from_rolling_over_per_frame_to_fixed() -> None:
-    view = shown(frame_of(corner(0, 0, 70)))
+    view = shown(frame_of(one(0, 0, 70)))
     (panel,) = view.board.panels.values()
     press(view, "L")
     per_frame = panel.levels
     press(view, "L")
     show(view, frame_of(4000))
 
-    assert per_frame == (0, 70)
+    assert per_frame == (1, 70)
     assert view.board.settings.levels is LevelsMode.FIXED
     assert panel.levels == per_frame
 
@@ -204,7 +215,8 @@ def test_d_saves_a_dark_that_another_session_can_load(here: Path) -> None:
     (directory,) = here.iterdir()
     other = shown(frame_of(60), dark=directory)
 
-    assert not any(panel.image.any() for panel in view.board.panels.values())
+    assert [file.name for file in directory.iterdir()] == ["module_7.img16.npy"]  # none of pulse heights
+    assert not view.board.panels[7, Kind.MOVIE].image.any()
     (panel,) = other.board.panels.values()
     assert (panel.image == 10).all()
 
@@ -213,6 +225,7 @@ def test_keys_before_the_first_frame_do_no_harm() -> None:
     view = shown()
     for action in view.widget.actions():
         action.trigger()
+    show(view)
     process_events()
 
 
@@ -231,7 +244,116 @@ def test_the_tool_tip_has_the_whole_file_name() -> None:
     assert view.wall.tip(cell_of(view, 7, Kind.MOVIE)).endswith(frame.file)
 
 
-def test_a_small_window_scrolls() -> None:
+def test_the_value_under_the_mouse_is_that_of_the_picture_and_not_of_the_newest_frame(here: Path) -> None:
+    view = shown(frame_of(179))
+    view.update(by_key(frame_of(202, unix_s=NOW_S + 1)))
+
+    assert hover(view, Kind.MOVIE, 0, 0).endswith(": 179 ADC")
+    press(view, "C")  # does not draw what came since
+    assert hover(view, Kind.MOVIE, 0, 0).endswith(": 179 ADC")
+    click(view, Kind.MOVIE, 0, 0)
+    assert [value for _, value in curve_of(view).points] == [179]
+    press(view, "N")
+    (file,) = here.rglob("*.npy")
+    assert np.load(file)[0, 0] == 179
+
+
+def test_ctrl_z_deletes_what_a_key_saved(here: Path) -> None:
+    view = shown(frame_of(5))
+    press(view, "N")
+    press(view, "Ctrl+Z")
+
+    assert not list(here.iterdir())
+
+
+def test_a_click_with_shift_shows_one_more_pixel_and_e_saves_all(here: Path) -> None:
+    view = shown(frame_of(5))
+    click(view, Kind.MOVIE, 3, 20)
+    view.click(((7, Kind.MOVIE), 4, 4), more=True)
+    press(view, "E")
+
+    assert len(view.probes.curves) == 2
+    (file,) = here.iterdir()
+    assert len(file.read_text().splitlines()) == 3
+
+
+def test_a_double_click_makes_a_module_large_and_escape_shows_all() -> None:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    view = shown(frame_of(5), frame_of(5, module_id=8))
+    at, left = point(view, Kind.MOVIE, 3, 20), Qt.MouseButton.LeftButton
+    for event in (QTest.mouseClick, QTest.mouseDClick, QTest.mouseRelease):  # as a window system sends them
+        event(view.wall.viewport(), left, pos=at)
+    process_events()
+    assert not view.wall.is_whole
+    assert not view.probes.curves
+    press(view, "Esc")
+    assert view.wall.is_whole
+
+
+def test_the_ends_of_the_levels_are_dragged() -> None:
+    view = shown(frame_of(one(0, 0, 70)), frame_of(9, DataProduct.PH1024))
+    view.bars.bar(DataProduct.IMG16).setLevels(10, 60)  # as the mouse does
+    show(view, frame_of(one(0, 0, 4000), unix_s=NOW_S + 1))
+
+    assert view.board.panels[7, Kind.MOVIE].levels == (10, 60)
+    assert view.board.panels[7, Kind.PULSE_HEIGHT].levels != (10, 60)
+
+
+def test_a_region_says_mean_sum_and_width_and_gets_a_light_curve() -> None:
+    view = shown(frame_of(10))
+    press(view, "I")
+
+    assert view.probes.region_text.startswith("64 px  mean 10.0  sum 640  std 0.0")
+    show(view, frame_of(20, unix_s=NOW_S + 1))
+    assert [value for _, value in curve_of(view).points][-1] == 20
+    press(view, "I")
+    assert view.probes.region_text.startswith("52 px")
+    press(view, "I")
+    assert view.probes.region_text == ""
+
+
+def test_a_masked_pixel_counts_in_no_level_and_is_remembered() -> None:
+    view = shown(frame_of(one(3, 20, 9000)), levels=LevelsMode.FRAME)
+    hover(view, Kind.MOVIE, 3, 20)
+    press(view, "K")
+    (panel,) = view.board.panels.values()
+
+    assert panel.levels == (1, 1)
+    assert view.info_text.endswith(": 9000 ADC, masked")
+    other = shown(frame_of(one(3, 20, 9000)))
+    other.restore(view.state())
+    assert other.board.masks.n_pixels == 1
+
+
+def test_choices_are_remembered_and_those_of_the_command_line_win() -> None:
+    view = shown(frame_of(5))
+    for key in "CXO":
+        press(view, key)
+    hover(view, Kind.MOVIE, 3, 20)
+    press(view, "O")
+    again, asked = shown(), shown(colormap=ColorMap.GRAY)
+    again.restore(view.state())
+    asked.restore(view.state())
+
+    assert again.board.settings.colormap is ColorMap.VIRIDIS
+    assert again.board.settings.orientation_of(7) is Orientation.ROTATE_180
+    assert again.board.settings.orientation_of(8) is Orientation.ROTATE_90
+    assert asked.board.settings.colormap is ColorMap.GRAY
+
+
+def test_larger_letters_leave_smaller_images() -> None:
+    view = shown(frame_of(5), frame_of(5, module_id=8), frame_of(5, DataProduct.PH1024))
+    before = view.wall.plan.cells[0].image.width
+    for _ in range(4):
+        press(view, "+")
+
+    assert view.wall.plan.cells[0].image.width < before
+
+
+def test_two_hundred_modules_are_all_seen() -> None:
     view = shown(*(frame_of(1, module_id=i) for i in range(200)))
 
-    assert view.wall.height() > SIZE_PX[1]
+    assert len(view.wall.plan.cells) == 200
+    assert view.wall.is_whole

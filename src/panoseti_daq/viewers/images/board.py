@@ -1,36 +1,27 @@
-"""Images of all modules and their settings; the part of `view` without Qt."""
+"""Images of all modules and their settings: what `view` and `term` draw. No Qt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from panoseti_daq.pff import DataProduct, Frame, Key, Kind
+from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.pff import DataProduct, Key, Kind
 from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.history import History
-from panoseti_daq.viewers.images.levels import Levels, LevelsMode, common_levels, frame_levels
+from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale, common_levels, frame_levels
+from panoseti_daq.viewers.images.masks import LEAST_IMAGES, PixelMasks, odd_pixels
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.pedestal import FloatImage, Pedestals
+from panoseti_daq.viewers.images.pedestal import N_MEDIAN, FloatImage, Pedestals
 from panoseti_daq.viewers.images.titles import Stamp
 
-MOST_ROWS: Final = 4  # modules that fit on a screen with a row each
 KINDS: Final = (Kind.PULSE_HEIGHT, Kind.MOVIE)  # from left to right
-_STEADY: Final = 0.02  # common levels stay until they would move by this part of their range
-
-
-class Arrangement(Choice):
-    """How modules are arranged."""
-
-    AUTO = "auto"
-    """Rows for a few modules, the grid for many."""
-    ROWS = "rows"
-    """A row each: pulse height left, movie right, with titles and levels of their own."""
-    GRID = "grid"
-    """Small images side by side with common levels."""
+_STEADY: Final = {Kind.MOVIE: 0.02, Kind.PULSE_HEIGHT: 0.15}
+"""Levels stay until they would move by this part of their range."""
+_JUMP_S: Final = 86400.0  # a larger step of the clock is that from now to a replay
 
 
 @dataclass(slots=True)
@@ -39,33 +30,49 @@ class Settings:
 
     Attributes
     ----------
-    layout, colormap, orientation, levels
+    colormap, levels, scale
         As their types say.
+    orientation
+        Of modules without one of their own in `orientations`.
+    orientations, names
+        By module.
     fixed
         Levels of each kind that were given.
     boundaries
         Whether lines between the quabos are drawn.
     """
 
-    layout: Arrangement = Arrangement.AUTO
     colormap: ColorMap = ColorMap.PLASMA
     orientation: Orientation = Orientation.AS_STORED
     levels: LevelsMode = LevelsMode.ROLLING
+    scale: Scale = Scale.LINEAR
     fixed: dict[Kind, Levels] = field(default_factory=dict)
     boundaries: bool = False
+    orientations: dict[int, Orientation] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+
+    def orientation_of(self, module_id: int) -> Orientation:
+        """Orientation of a module."""
+        return self.orientations.get(module_id, self.orientation)
 
 
 class Board:
-    """Takes frames and keeps the images to be shown.
+    """Takes frames and keeps the images to be shown; all images of a data product have the same levels.
 
     **Holds** the newest frame of each key and the last five minutes of it (`History`). Not thread-safe.
 
     Parameters
     ----------
     settings
-        How to show them; changes of `levels` take effect with `recolor`.
+        How to show them; changes of `levels` and `scale` take effect with `recolor`.
     pedestals
         What to subtract.
+    masks
+        Pixels that are left out.
+    clock
+        Where ages are counted.
+    period_s
+        Time between two frames that were asked for, s.
 
     Attributes
     ----------
@@ -75,27 +82,43 @@ class Board:
         By key.
     """
 
-    def __init__(self, settings: Settings, pedestals: Pedestals) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pedestals: Pedestals | None = None,
+        *,
+        masks: PixelMasks | None = None,
+        clock: Clock | None = None,
+        period_s: float = 1.0,
+    ) -> None:
         self.settings = settings
-        self.pedestals = pedestals
+        self.pedestals = pedestals or Pedestals()
+        self.masks = masks or PixelMasks()
+        self.clock = clock or Clock()
         self.panels: dict[tuple[int, Kind], Panel] = {}
         self.histories: dict[Key, History] = {}
-        self._common: dict[DataProduct, Levels] = {}
-        self._held: dict[Kind, Levels] = {}
-        self._was_grid = False
+        self.levels: dict[DataProduct, Levels] = {}
+        self._period_s = period_s
+        self._updated_s = self.clock.now_s()
 
-    def update(
-        self, frames: Mapping[Key, Frame], now_s: float, now_unix_s: float, clock: Clock | None = None
-    ) -> None:
-        """Take frames; at `now_s` of a clock that never jumps, and at UTC s since 1970; ages as `Stamp.of`."""
+    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames; what is shown changes with `refresh`.
+
+        When a replay begins, ends or steps back, only these are shown from then on.
+        """
+        now_s = self.clock.now_s()
+        if now_s < self._updated_s or now_s - self._updated_s > _JUMP_S:
+            for panel in self.panels.values():
+                panel.forget()
+        self._updated_s = now_s
         for key, frame in sorted(frames.items(), key=lambda item: item[1].time.unix_ns):
-            stamp = Stamp.of(frame, now_unix_s, clock)
-            self.histories.setdefault(key, History(key.product)).add(now_s, stamp.unix_s, frame.pixels)
+            stamp = Stamp.of(frame, self.clock)
+            self.histories.setdefault(key, History(key.product)).add(stamp.unix_s, frame.pixels)
             place = key.module_id, key.product.kind
             if place in self.panels:
                 self.panels[place].put(stamp)
             else:
-                self.panels[place] = Panel(stamp)
+                self.panels[place] = Panel(stamp, self._period_s)
 
     @property
     def modules(self) -> list[int]:
@@ -109,10 +132,22 @@ class Board:
         return [kind for kind in KINDS if kind in present]
 
     @property
-    def is_grid(self) -> bool:
-        """Whether the modules stand in a grid, with common levels."""
-        layout = self.settings.layout
-        return len(self.modules) > MOST_ROWS if layout is Arrangement.AUTO else layout is Arrangement.GRID
+    def products(self) -> set[DataProduct]:
+        """Data products that are shown."""
+        return {panel.product for panel in self._shown} & self.levels.keys()
+
+    def panels_of(self, product: DataProduct) -> list[Panel]:
+        """Panels that show a data product."""
+        return [panel for panel in self._shown if panel.product is product]
+
+    @property
+    def silent_modules(self) -> list[int]:
+        """Modules of which nothing is fresh, in order."""
+        now_s, fresh = self.clock.now_s(), set[int]()
+        for panel in self.panels.values():
+            if panel.stamps and not panel.is_silent(now_s):
+                fresh.add(panel.module_id)
+        return [module_id for module_id in self.modules if module_id not in fresh]
 
     def refresh(self) -> list[Panel]:
         """Compose and color what is new.
@@ -123,72 +158,79 @@ class Board:
             Those that look different now.
         """
         new = [panel for panel in self.panels.values() if panel.is_new]
-        for panel in new:
-            panel.compose(self.pedestals, self.histories)
-        return self.recolor() if self.is_grid is not self._was_grid else self._color(new)
+        self._compose(new)
+        return self._color(new)
 
     def recolor(self) -> list[Panel]:
         """Color everything again: the levels were changed."""
-        self._was_grid = self.is_grid
-        self._common.clear()
-        return self._color(list(self.panels.values()))
+        self.levels.clear()
+        return self._color(self._shown)
 
     def recompose(self) -> list[Panel]:
-        """Compose and color everything again: the pedestal was changed."""
+        """Compose and color everything again: the pedestal or the masks were changed."""
         for panel in self.panels.values():
             panel.rolling.clear()
-            panel.compose(self.pedestals, self.histories)
+        self._compose(self.panels.values())
         return self.recolor()
 
-    def hold_levels(self) -> None:
-        """Let those of now be the fixed levels of the kinds that none were given for."""
-        for kind in self.kinds:
-            self._held[kind] = common_levels(panel.levels for panel in self.panels.values() if panel.kind is kind)
+    @property
+    def _shown(self) -> list[Panel]:
+        return [panel for panel in self.panels.values() if panel.stamps]
 
-    def common_levels(self) -> dict[DataProduct, Levels]:
-        """Levels of each product in the grid, in the order of the kinds; none where each image has its own."""
-        if not self._was_grid or self.settings.levels is LevelsMode.FRAME:
-            return {}
-        products = sorted(self._common, key=lambda product: (KINDS.index(product.kind), product.token))
-        return {product: self._common[product] for product in products}
+    def _compose(self, panels: Iterable[Panel]) -> None:
+        for panel in panels:
+            panel.compose(self.pedestals, self.histories, self.masks.of(panel.module_id))
+
+    def fix_levels(self, kind: Kind, levels: Levels) -> None:
+        """Let these be the levels of a kind from now on."""
+        self.settings.levels = LevelsMode.FIXED
+        self.settings.fixed[kind] = levels
+
+    def hold_levels(self) -> None:
+        """Let the levels of now be the fixed ones of the kinds that none were given for."""
+        for product, levels in self.levels.items():
+            self.settings.fixed.setdefault(product.kind, levels)
 
     def darks(self) -> dict[Key, FloatImage]:
-        """The rolling median of every key that is shown."""
-        keys = [stamp.frame.key for panel in self.panels.values() for stamp in panel.stamps.values()]
+        """The rolling median of every movie that is shown; a pulse height has no dark."""
+        keys = [key for key in self.histories if key.product.kind is Kind.MOVIE]
         return {key: self.pedestals.median(key, self.histories[key]) for key in keys}
 
+    def find_odd_pixels(self) -> int:
+        """Mask the hot and dead pixels of the movies of the last half minute; return how many are masked."""
+        for key, history in self.histories.items():
+            if key.product.kind is Kind.MOVIE and len(history) >= LEAST_IMAGES:
+                self.masks.add(key.module_id, odd_pixels(history.images(N_MEDIAN)))
+        return self.masks.n_pixels
+
     def _color(self, new: list[Panel]) -> list[Panel]:
-        if self._was_grid and self.settings.levels is not LevelsMode.FRAME:
-            moved = self._move_common_levels({panel.product for panel in new})
-            new += [panel for panel in self.panels.values() if panel.product in moved and panel not in new]
+        moved = {product for product in {panel.product for panel in new} if self._move_levels(product)}
+        new = new + [panel for panel in self._shown if panel.product in moved and panel not in new]
         for panel in new:
-            panel.levels = self._levels(panel)
-            panel.color()
+            panel.levels = self.levels[panel.product]
+            panel.color(self.settings.scale)
         return new
 
-    def _move_common_levels(self, products: set[DataProduct]) -> set[DataProduct]:
-        moved = set()
-        for product in products:
-            fixed = self._fixed(product.kind)
-            levels = fixed or common_levels(p.rolling.levels for p in self.panels.values() if p.product is product)
-            before = self._common.get(product)
-            if before is None or _far(before, levels):
-                self._common[product] = levels
-                moved.add(product)
-        return moved
+    def _move_levels(self, product: DataProduct) -> bool:
+        before, now = self.levels.get(product), self._wanted(product)
+        if before is not None and not _far(before, now, _STEADY[product.kind] if self._is_rolling else 0.0):
+            return False
+        self.levels[product] = now
+        return before != now
 
-    def _levels(self, panel: Panel) -> Levels:
-        if self.settings.levels is LevelsMode.FRAME:
-            return frame_levels(panel.measured)
-        if self._was_grid:
-            return self._common[panel.product]
-        return self._fixed(panel.kind) or panel.rolling.levels
+    @property
+    def _is_rolling(self) -> bool:
+        return self.settings.levels is LevelsMode.ROLLING
 
-    def _fixed(self, kind: Kind) -> Levels | None:
-        if self.settings.levels is not LevelsMode.FIXED:
-            return None
-        return self.settings.fixed.get(kind) or self._held.get(kind)
+    def _wanted(self, product: DataProduct) -> Levels:
+        panels = [p for p in self._shown if p.product is product and p.measured.size]
+        if self.settings.levels is LevelsMode.FIXED and product.kind in self.settings.fixed:
+            return self.settings.fixed[product.kind]
+        if self.settings.levels is LevelsMode.FRAME and panels:
+            each = [frame_levels(panel.measured) for panel in panels]
+            return Levels(min(one.low for one in each), max(one.high for one in each))
+        return common_levels(panel.rolling.levels for panel in panels)
 
 
-def _far(before: Levels, now: Levels) -> bool:
-    return max(abs(now.low - before.low), abs(now.high - before.high)) > _STEADY * (before.high - before.low)
+def _far(before: Levels, now: Levels, part: float) -> bool:
+    return max(abs(now.low - before.low), abs(now.high - before.high)) > part * (before.high - before.low)

@@ -45,7 +45,9 @@ def color_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
 
 
 @functools.cache
-def rgb_table(colormap: ColorMap) -> npt.NDArray[np.uint32]:
-    """``0xffRRGGBB`` of every index that `color_indices` gives: the colors, and at last that of `NO_DATA`."""
-    red, green, blue = color_table(colormap).T.astype(np.uint32)
-    return np.append(red << 16 | green << 8 | blue, np.uint32(NOTHING)) | np.uint32(0xFF000000)
+def rgba_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
+    """Red, green, blue and opacity of every index that `color_indices` gives: shape (256, 4), `NO_DATA` last."""
+    table = np.full((N_COLORS + 1, 4), 255, np.uint8)
+    table[:N_COLORS, :3] = color_table(colormap)
+    table[N_COLORS, :3] = list(NOTHING.to_bytes(3))
+    return table

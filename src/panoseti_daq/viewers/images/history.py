@@ -15,7 +15,7 @@ SPACING_S: Final = 1.0  # 64 modules with five keys each then hold 80 MB
 
 
 class History:
-    """Images of one key that came at least `SPACING_S` apart.
+    """Images of one key that were taken at least `SPACING_S` apart.
 
     **Holds** the pixels of at most `LENGTH_S` / `SPACING_S` images, as they came; the oldest go.
 
@@ -34,22 +34,22 @@ class History:
         self.n_added = 0
         self._product = product
         self._images: deque[tuple[float, bytes]] = deque(maxlen=round(LENGTH_S / SPACING_S))
-        self._next_s = -np.inf
 
-    def add(self, now_s: float, unix_s: float, pixels: bytes) -> None:
-        """Take an image unless the last one came too recently.
+    def add(self, unix_s: float, pixels: bytes) -> None:
+        """Take an image unless the last one was taken too recently, or later: a replay that steps back knows it.
+
+        One from before all that is known begins again.
 
         Parameters
         ----------
-        now_s
-            When it came, s of a clock that never jumps.
         unix_s
             When it was taken, UTC s since 1970.
         pixels
             As `Frame.pixels`.
         """
-        if now_s >= self._next_s:
-            self._next_s = now_s + 0.95 * SPACING_S  # a timer of this period is sometimes early
+        if self._images and unix_s < self._images[-1][0] - LENGTH_S:
+            self._images.clear()
+        if not self._images or unix_s >= self._images[-1][0] + 0.95 * SPACING_S:  # a source is sometimes early
             self._images.append((unix_s, pixels))
             self.n_added += 1
 
@@ -63,7 +63,13 @@ class History:
             len(last), *self._product.shape
         )
 
-    def curve(self, row: int, column: int) -> list[tuple[float, float]]:
-        """Time (UTC s since 1970) and value (ADC counts) of one pixel, oldest first."""
-        values = self.images(len(self))[:, row, column]
-        return [(unix_s, float(value)) for (unix_s, _), value in zip(self._images, values, strict=True)]
+    def curve(self, region: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
+        """Time (UTC s since 1970) and mean (ADC counts) of the pixels of a region, oldest first.
+
+        Parameters
+        ----------
+        region
+            Of the shape of the product.
+        """
+        means = self.images(len(self))[:, region].mean(axis=1)
+        return [(unix_s, float(value)) for (unix_s, _), value in zip(self._images, means, strict=True)]

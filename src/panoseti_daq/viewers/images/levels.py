@@ -18,6 +18,9 @@ NO_DATA: Final = 255
 LOW_QUANTILE: Final = 0.01
 HIGH_QUANTILE: Final = 0.998  # two pixels of a module may be hot without darkening the rest
 N_ROLLING: Final = 30  # images whose quantiles are remembered
+N_ROLLING_PULSES: Final = 120  # of pulse heights, where one image is nothing like the next
+_DECADES: Final = np.float32(1000)  # three decades of a logarithmic scale
+_SOFT: Final = np.float32(10)  # from where on asinh is a logarithm, the inverse of the part of the range
 
 
 class LevelsMode(Choice):
@@ -29,6 +32,26 @@ class LevelsMode(Choice):
     """Smallest and largest pixel of this image."""
     FIXED = "fixed"
     """As given, else as they were when this was chosen."""
+
+
+class Scale(Choice):
+    """How values between the levels become colors."""
+
+    LINEAR = "linear"
+    SQRT = "sqrt"
+    LOG = "log"
+    ASINH = "asinh"
+
+    def apply(self, part: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Colors from 0 to 1 of values that lie from 0 to 1 between the levels."""
+        match self:
+            case Scale.SQRT:
+                part = np.sqrt(part)
+            case Scale.LOG:
+                part = np.log1p(_DECADES * part) / np.log1p(_DECADES)
+            case Scale.ASINH:
+                part = np.arcsinh(_SOFT * part) / np.arcsinh(_SOFT)
+        return part
 
 
 class Levels(NamedTuple):
@@ -52,7 +75,12 @@ def quantile_levels(pixels: npt.NDArray[Any]) -> Levels:
 
 
 class RollingLevels:
-    """Levels that follow the last `N_ROLLING` images.
+    """Levels that follow the last images.
+
+    Parameters
+    ----------
+    n_images
+        How many.
 
     Attributes
     ----------
@@ -60,10 +88,10 @@ class RollingLevels:
         The levels now; 0 and 1 as long as there was no image.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_images: int = N_ROLLING) -> None:
         self.levels = Levels(0.0, 1.0)
-        self._lows: deque[float] = deque(maxlen=N_ROLLING)
-        self._highs: deque[float] = deque(maxlen=N_ROLLING)
+        self._lows: deque[float] = deque(maxlen=n_images)
+        self._highs: deque[float] = deque(maxlen=n_images)
 
     def add(self, pixels: npt.NDArray[Any]) -> None:
         """Take an image into account; shape and order of the pixels do not matter."""
@@ -92,7 +120,10 @@ def common_levels(levels: Iterable[tuple[float, float]]) -> Levels:
 
 
 def color_indices(
-    image: npt.NDArray[Any], levels: Levels, valid: npt.NDArray[np.bool_] | None = None
+    image: npt.NDArray[Any],
+    levels: Levels,
+    valid: npt.NDArray[np.bool_] | None = None,
+    scale: Scale = Scale.LINEAR,
 ) -> npt.NDArray[np.uint8]:
     """Index of the color of each pixel.
 
@@ -104,10 +135,12 @@ def color_indices(
         What gets color 0 and color `N_COLORS` - 1; beyond them it is the same.
     valid
         Where there is data, of the same shape; None for everywhere. Elsewhere the index is `NO_DATA`.
+    scale
+        How colors are spread between the levels.
     """
     span = max(levels.high - levels.low, 1e-9)
-    scaled = (image.astype(np.float32) - np.float32(levels.low)) * np.float32((N_COLORS - 1) / span)
-    indices: npt.NDArray[np.uint8] = np.rint(scaled).clip(0, N_COLORS - 1).astype(np.uint8)
+    part = ((image.astype(np.float32) - np.float32(levels.low)) * np.float32(1 / span)).clip(0, 1)
+    indices: npt.NDArray[np.uint8] = np.rint(scale.apply(part) * np.float32(N_COLORS - 1)).astype(np.uint8)
     if valid is not None:
         indices[~valid] = NO_DATA
     return indices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,66 +10,81 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff import DataProduct, Key, Kind, quabos
-from panoseti_daq.viewers.host.times import age_text
-from panoseti_daq.viewers.images import quadrants, titles
+from panoseti_daq.viewers.host.times import age_text, short_age_text, time_text
+from panoseti_daq.viewers.images import titles
 from panoseti_daq.viewers.images.history import History
-from panoseti_daq.viewers.images.levels import Levels, RollingLevels, color_indices
+from panoseti_daq.viewers.images.levels import (
+    N_ROLLING,
+    N_ROLLING_PULSES,
+    Levels,
+    RollingLevels,
+    Scale,
+    color_indices,
+)
+from panoseti_daq.viewers.images.masks import Mask
 from panoseti_daq.viewers.images.pedestal import Pedestals
+from panoseti_daq.viewers.images.quadrants import assemble
 from panoseti_daq.viewers.images.titles import Line, Span, Stamp, Tone
 
-_SHORT: Final = {Tone.WARNING: Span("clock", Tone.WARNING), Tone.BAD: Span("time", Tone.BAD)}
+_N_GAPS: Final = 4  # between frames of a quabo, that its period is known by
+_LONGEST_PERIOD_S: Final = 60.0  # what comes less often counts as silent all the same
 
 
 class Panel:
     """Takes the frames of one kind of one module and makes one image of 32x32 pixels of them.
 
-    A ph256 frame goes into its quadrant and the other three stay; a frame of another data product replaces all.
+    A ph256 frame goes into its quadrant and the other three stay; a frame of another data product, or of another
+    run, replaces all. What is said of the image (`stamps`, `raw`) is of the one that was composed last, whatever
+    came since.
 
     Parameters
     ----------
-    module_id
-        Telescope module.
     stamp
         The first frame.
+    period_s
+        Time between two frames that were asked for, s.
 
     Attributes
     ----------
     product
         Data product of what is shown.
-    newest
-        The frame that was taken last.
-    status
-        The worst of the times that are shown.
     stamps
-        The newest frame by quabo; by None for products that hold all four.
+        The frame that is shown by quabo; by None for products that hold all four.
+    raw
+        What is shown, as it came: shape (32, 32), ADC counts, as stored.
     image
-        What is shown, less the pedestal: shape (32, 32), ADC counts, as stored.
+        The same less the pedestal.
     valid
-        Where there is data; None for everywhere.
+        Where there is light that was measured; None for everywhere.
     levels
         Of the colors in `indices`.
     indices
         Color of each pixel: shape (32, 32), as stored.
+    bad
+        What is wrong with the pixels of a quabo, ``zeros`` or ``missing``.
     is_new
         Whether a frame came since `compose`.
     """
 
-    def __init__(self, stamp: Stamp) -> None:
+    def __init__(self, stamp: Stamp, period_s: float = 1.0) -> None:
         self.module_id = stamp.frame.module_id
         self.stamps: dict[int | None, Stamp] = {}
-        self.image: npt.NDArray[Any] = np.zeros((quabos.MODULE_SIZE,) * 2)
-        self.valid: npt.NDArray[np.bool_] | None = np.zeros(self.image.shape, np.bool_)
+        self.raw: npt.NDArray[Any] = np.zeros((quabos.MODULE_SIZE,) * 2)
+        self.image = self.raw
+        self.valid: Mask | None = np.zeros(self.image.shape, np.bool_)
         self.levels = Levels(0.0, 1.0)
+        self.bad: dict[int, str] = {}
         self.is_new = False
-        self.color()
-        self._silent: tuple[int, ...] = ()
+        self.color(Scale.LINEAR)
+        self._period_s = period_s
         self._start(stamp.frame.product)
         self.put(stamp)
 
     def _start(self, product: DataProduct) -> None:
         self.product = product
-        self.stamps.clear()
-        self.rolling = RollingLevels()
+        self._taken: dict[int | None, Stamp] = {}
+        self._gaps: dict[int | None, deque[float]] = {}
+        self.rolling = RollingLevels(N_ROLLING_PULSES if product.kind is Kind.PULSE_HEIGHT else N_ROLLING)
 
     @property
     def kind(self) -> Kind:
@@ -77,72 +93,134 @@ class Panel:
 
     def put(self, stamp: Stamp) -> None:
         """Take a frame of this kind and module."""
-        frame = stamp.frame
+        frame, quabo = stamp.frame, stamp.frame.key.quabo
         if frame.product is not self.product:
             self._start(frame.product)
-        self.stamps[frame.key.quabo] = stamp
-        self.newest = max(self.stamps.values(), key=lambda stamp: stamp.unix_s)
-        self.status = max(stamp.frame.time.status for stamp in self.stamps.values())
+        elif any(titles.is_later_run(frame.file, before.frame.file) for before in self._taken.values()):
+            self._taken.clear()
+            self._gaps.clear()
+        if quabo in self._taken:
+            gap_s = min(abs(stamp.unix_s - self._taken[quabo].unix_s), _LONGEST_PERIOD_S)
+            self._gaps.setdefault(quabo, deque(maxlen=_N_GAPS)).append(gap_s)
+        self._taken[quabo] = stamp
         self.is_new = True
 
-    def compose(self, pedestals: Pedestals, histories: Mapping[Key, History]) -> None:
-        """Make `image` and `valid` of the frames, and let the rolling levels see it."""
-        images = {
-            quabo: pedestals.subtracted(stamp.frame.key, stamp.frame.image, histories[stamp.frame.key])
-            for quabo, stamp in self.stamps.items()
-        }
-        if None in images:
-            self.image, self.valid = images[None], None
-            self._silent = quadrants.silent_quabos(
-                self.stamps[None].frame.image, self.stamps[None].frame.header.tv_sec
-            )
-            if self._silent:
-                self.valid = np.ones(self.image.shape, np.bool_)
-                for quabo in self._silent:
-                    self.valid[quabos.quadrant(quabo)] = False
-        else:
-            self.image, self.valid = quadrants.assemble({q: image for q, image in images.items() if q is not None})
-            self._silent = ()
-        self.rolling.add(self.measured)
+    def forget(self) -> None:
+        """Show nothing until the next frame."""
+        self._taken.clear()
+        self._gaps.clear()
+        self.is_new = True
+
+    def compose(self, pedestals: Pedestals, histories: Mapping[Key, History], masked: Mask | None = None) -> None:
+        """Make the image of the frames that came, and let the rolling levels see it."""
         self.is_new = False
+        self.stamps = dict(self._taken)
+        self.bad = {}
+        if not self.stamps:
+            self.valid = np.zeros(self.image.shape, np.bool_)
+            return
+        self.raw, known = self._joined({q: stamp.frame.image for q, stamp in self.stamps.items()})
+        self.image, _ = self._joined(
+            {
+                q: pedestals.subtracted(stamp.frame.key, stamp.frame.image, histories[stamp.frame.key])
+                for q, stamp in self.stamps.items()
+            }
+        )
+        for quabo, stamp in self.stamps.items():
+            self.bad.update(titles.bad_quabos(stamp.frame.quality, quabo))
+        if self.bad or masked is not None:
+            known = np.ones(self.image.shape, np.bool_) if known is None else known
+            for quabo in self.bad:
+                known[quabos.quadrant(quabo)] = False
+            if masked is not None:
+                known &= ~masked
+        self.valid = known
+        if self.measured.size:
+            self.rolling.add(self.measured)
+
+    @staticmethod
+    def _joined(images: Mapping[int | None, npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], Mask | None]:
+        if None in images:
+            return images[None], None
+        return assemble({quabo: image for quabo, image in images.items() if quabo is not None})
+
+    @property
+    def newest(self) -> Stamp:
+        """The newest frame that is shown."""
+        return max(self.stamps.values(), key=lambda stamp: stamp.unix_s)
+
+    @property
+    def oldest(self) -> Stamp:
+        """The oldest frame that is shown: its age is that of the image."""
+        return min(self.stamps.values(), key=lambda stamp: stamp.taken_s)
+
+    @property
+    def status(self) -> Any:
+        """The worst of the times that are shown."""
+        return max(stamp.frame.time.status for stamp in self.stamps.values())
 
     @property
     def measured(self) -> npt.NDArray[Any]:
-        """The pixels with data; all of them if none has."""
-        return self.image if self.valid is None or not self.valid.any() else self.image[self.valid]
+        """The pixels with data; none if there are none."""
+        return self.image if self.valid is None else self.image[self.valid]
 
-    def color(self) -> None:
+    def color(self, scale: Scale) -> None:
         """Make `indices` of `image` and `levels`."""
-        self.indices = color_indices(self.image, self.levels, self.valid)
+        self.indices = color_indices(self.image, self.levels, self.valid, scale)
 
-    def lines(self, now_unix_s: float, refresh_period_s: float) -> list[Line]:
-        """Everything about what is shown."""
-        newest = self.newest
-        lines = [titles.head_line(self.module_id, newest.frame)]
-        if not self.product.one_quabo:
-            return lines + titles.frame_lines(newest, self._silent, now_unix_s, refresh_period_s)
-        tone = titles.tone_of(newest, now_unix_s, refresh_period_s)
-        lines += [
-            titles.quabo_line(quabo, self.stamps.get(quabo), now_unix_s, refresh_period_s)
-            for quabo in range(quabos.N_QUABOS)
-        ]
+    def silent(self, now_s: float) -> dict[int | None, float]:
+        """Ages of the quabos whose frame is too old for how often they come, s; by None for the whole image."""
+        ages = {quabo: now_s - stamp.taken_s for quabo, stamp in self.stamps.items()}
+        return {quabo: age_s for quabo, age_s in ages.items() if age_s > self._silent_after_s(quabo)}
+
+    def _silent_after_s(self, quabo: int | None) -> float:
+        """Of a source that is slower than what was asked for, its own period counts."""
+        own_s = max(self._gaps.get(quabo, ()), default=0.0)
+        return titles.silent_after_s(max(self._period_s, own_s))
+
+    def is_silent(self, now_s: float) -> bool:
+        """Whether nothing of the image is fresh."""
+        return len(self.silent(now_s)) == len(self.stamps)
+
+    def captions(self, now_s: float, name: str = "", *, short: bool = False) -> tuple[Line, Line]:
+        """Two lines, what matters most first: which module and product; the worst age, what is wrong, the time."""
+        stamp = self.oldest
+        tone = Tone.OLD if self.silent(now_s) else Tone.NORMAL
+        head = (
+            Span(name or f"{'' if short else 'module '}{self.module_id}", Tone.HEAD),
+            Span(self.product.token, Tone.NORMAL),
+        )
         said = titles.warning(self.status)
-        return [*lines, (Span(titles.file_text(newest.frame.file), tone), *([said] if said else []))]
+        state = (
+            Span(age_text(now_s - stamp.taken_s), tone),
+            *([said] if said else []),
+            *(Span(f"Q{quabo} {what}", Tone.WARNING) for quabo, what in sorted(self.bad.items())),
+            Span(time_text(self.newest.frame.time.unix_ns, date=False)[: 8 if short else None], tone),
+        )
+        return head, state
 
-    def captions(self, now_unix_s: float, refresh_period_s: float, *, with_module: bool) -> list[Line]:
-        """One line for a small cell, from the longest to the shortest.
+    def details(self, now_s: float) -> list[str]:
+        """Everything about what is shown, for a tip: a line for each quabo."""
+        lines = [f"module {self.module_id}  {titles.KIND_NAMES[self.kind]} {self.product.token}"]
+        for quabo, stamp in sorted(self.stamps.items(), key=lambda item: -1 if item[0] is None else item[0]):
+            frame = stamp.frame
+            parts = [] if quabo is None else [f"Q{quabo}"]
+            parts += [f"{time_text(frame.time.unix_ns)} UTC", f"frame {frame.frame_number}"]
+            parts += [f"{age_text(now_s - stamp.taken_s)} old", titles.file_text(frame.file), frame.delivery.host]
+            lines.append("  ".join(parts))
+        lines += [f"Q{quabo} {what}" for quabo, what in sorted(self.bad.items())]
+        return [*lines, *dict.fromkeys(stamp.frame.file for stamp in self.stamps.values())]
 
-        Module, product, age and what is wrong; without the product; and only what matters most.
-        """
-        newest = self.newest
-        head = (Span(f"{self.module_id}", Tone.HEAD),) if with_module else ()
-        tone = titles.tone_of(newest, now_unix_s, refresh_period_s)
-        age = Span(age_text(newest.age_s(now_unix_s)), tone)
-        said = titles.warning(self.status)
-        full = (*head, Span(self.product.token, Tone.NORMAL), age)
-        if said is None:
-            return [full, (*head, age._replace(text=age.text.replace(" ", "")))]
-        return [(*full, said), (*head, said), (*head, _SHORT[said.tone])]
+    def quabo_ages(self, now_s: float) -> list[Span]:
+        """Age of each quabo in few characters."""
+        silent = self.silent(now_s)
+        spans = []
+        for quabo in range(quabos.N_QUABOS):
+            stamp = self.stamps.get(quabo)
+            text = "-" if stamp is None else short_age_text(now_s - stamp.taken_s)
+            is_old = stamp is None or quabo in silent
+            spans.append(Span(f"Q{quabo} {text}", Tone.OLD if is_old else Tone.NORMAL))
+        return spans
 
     def stamp_at(self, row: int, column: int) -> tuple[Stamp, int, int] | None:
         """The frame that a stored pixel comes from, and its row and column there; None where there is none."""

@@ -1,4 +1,4 @@
-"""Module images from quabo images, and their missing quabos; `pff.quabos` defines the quadrants."""
+"""Module images from quabo images; `pff.quabos` defines the quadrants."""
 
 from __future__ import annotations
 
@@ -30,18 +30,3 @@ def assemble(images: Mapping[int, npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], 
         image[quadrant(quabo)] = pixels
         valid[quadrant(quabo)] = True
     return image, valid
-
-
-def silent_quabos(image: npt.NDArray[Any], tv_sec: tuple[int, ...]) -> tuple[int, ...]:
-    """Quabos that a frame of the whole module lacks: they told no time, and their pixels are all zero.
-
-    Parameters
-    ----------
-    image
-        Shape (32, 32).
-    tv_sec
-        Host clock of each quabo in the header, s; 0 from one that sent nothing (SPEC 1.7).
-    """
-    if all(tv_sec):
-        return ()
-    return tuple(q for q, seconds in enumerate(tv_sec) if not seconds and not image[quadrant(q)].any())

@@ -1,20 +1,21 @@
-"""Titles of images."""
+"""Titles of images: the words, and how important each is."""
 
 from __future__ import annotations
 
 import enum
 import functools
 import math
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+import time
+from typing import Final, NamedTuple, Self
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import Frame, Kind, PffName, TimeStatus
+from panoseti_daq.pff import Kind, PffName, Quality, TimeStatus
+from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.viewers.host.times import age_text, time_text
 
-OLD_AFTER_PERIODS: Final = 5
+SILENT_AFTER_PERIODS: Final = 5
+LEAST_PERIOD_S: Final = 1.0  # as `rates` has it: the writer's bursts are never as young as 0.2 s
 KIND_NAMES: Final = {Kind.MOVIE: "movie", Kind.PULSE_HEIGHT: "pulse height"}
 
 
@@ -24,7 +25,7 @@ class Tone(enum.Enum):
     HEAD = "head"
     NORMAL = "normal"
     OLD = "old"
-    """Of a frame that is older than `OLD_AFTER_PERIODS` refresh periods."""
+    """Of a frame that is silent, or of one that never came."""
     WARNING = "warning"
     BAD = "bad"
 
@@ -40,34 +41,74 @@ Line = tuple[Span, ...]
 
 
 class Stamp(NamedTuple):
-    """A frame and when it was taken, UTC s since 1970 and on the viewers' clock; when it came, if unknown."""
+    """A frame, when it was taken on the clock of the viewers (s), and UTC s since 1970.
 
-    frame: Frame
-    unix_s: float
+    For one without a time both say when the server read it.
+    """
+
+    frame: ReceivedFrame
     taken_s: float
+    unix_s: float
 
     @classmethod
-    def of(cls, frame: Frame, arrived_unix_s: float, clock: Clock | None = None) -> Stamp:
-        """Stamp of a frame that came at `arrived_unix_s`; without a clock, ages are counted in UTC."""
-        unix_s = frame.time.unix_ns / 1e9 or arrived_unix_s
-        if clock is None or not isinstance(frame, ReceivedFrame):
-            return cls(frame, unix_s, unix_s)
+    def of(cls, frame: ReceivedFrame, clock: Clock) -> Self:
+        """Stamp of a frame that just came."""
         taken_s = clock.taken_s(frame)
-        return cls(frame, unix_s, clock.read_s(frame) if math.isnan(taken_s) else taken_s)
+        if math.isnan(taken_s):
+            taken_s = clock.read_s(frame)
+        unix_ns = frame.time.unix_ns or frame.detected_unix_ns
+        return cls(frame, taken_s, unix_ns / 1e9 or time.time())
 
-    def age_s(self, now_s: float) -> float:
-        """How old it is, s, at a time of its clock."""
-        return now_s - self.taken_s
+
+def silent_after_s(period_s: float) -> float:
+    """Return the age at which an image counts as silent, s, of frames that come so often."""
+    return SILENT_AFTER_PERIODS * max(period_s, LEAST_PERIOD_S)
+
+
+def bad_quabos(quality: Quality, quabo: int | None) -> dict[int, str]:
+    """Return what is wrong with the pixels of quabos, ``zeros`` or ``missing``; empty when all have light.
+
+    Parameters
+    ----------
+    quality
+        Of a frame.
+    quabo
+        Of a ph256 frame; None for a frame of all four.
+    """
+    if not quality:
+        return {}
+    of_frame = range(N_QUABOS) if quabo is None else (quabo,)
+    found = {q: "missing" for q in of_frame if quality & (Quality.MISSING_QUABO_0 << q)}
+    zero = [q for q in of_frame if quality & (Quality.ZERO_IMAGE | Quality.ZERO_QUADRANT_0 << q)]
+    return {**dict.fromkeys(zero, "zeros"), **found}
 
 
 @functools.lru_cache(maxsize=1024)
 def file_text(name: str) -> str:
     """A file in few words: ``seqno 3 from 04:34:46``, when it was begun; the name itself when it tells neither."""
-    try:
-        parsed = PffName.parse(name)
-    except PffError:
+    parsed = _parsed(name)
+    if parsed is None:
         return name
     return f"seqno {parsed.seqno}" + (f" from {parsed.start:%H:%M:%S}" if parsed.start else "")
+
+
+def is_later_run(file: str, before: str) -> bool:
+    """Whether a file that came after another of the same module and product belongs to another run.
+
+    A run counts its files up, so a number that falls back, or the same number with another begin, is a new run.
+    """
+    now, then = _parsed(file), _parsed(before)
+    if file == before or now is None or then is None:
+        return False
+    return now.seqno < then.seqno or (now.seqno == then.seqno and now.start != then.start)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(name: str) -> PffName | None:
+    try:
+        return PffName.parse(name)
+    except PffError:
+        return None
 
 
 def warning(status: TimeStatus) -> Span | None:
@@ -78,45 +119,3 @@ def warning(status: TimeStatus) -> Span | None:
         case TimeStatus.NO_TIME:
             return Span("no time!", Tone.BAD)
     return None
-
-
-def tone_of(stamp: Stamp, now_unix_s: float, refresh_period_s: float) -> Tone:
-    """Whether a frame is old."""
-    return Tone.OLD if stamp.age_s(now_unix_s) > OLD_AFTER_PERIODS * refresh_period_s else Tone.NORMAL
-
-
-def head_line(module_id: int, frame: Frame) -> Line:
-    """Which module and product."""
-    product = f"{KIND_NAMES[frame.product.kind]} {frame.product.token}"
-    return (Span(f"module {module_id}", Tone.HEAD), Span(product, Tone.NORMAL))
-
-
-def frame_lines(stamp: Stamp, silent: Iterable[int], now_unix_s: float, refresh_period_s: float) -> list[Line]:
-    """Lines about a frame of a whole module: time, frame number and age, file, warnings."""
-    frame, tone = stamp.frame, tone_of(stamp, now_unix_s, refresh_period_s)
-    lines: list[Line] = [
-        (Span(f"{time_text(frame.time.unix_ns)} UTC", tone),),
-        (Span(f"frame {frame.frame_number}", tone), Span(f"age {age_text(stamp.age_s(now_unix_s))}", tone)),
-        (Span(file_text(frame.file), tone),),
-    ]
-    said = warning(frame.time.status)
-    missing = [Span(f"Q{quabo} missing", Tone.WARNING) for quabo in silent]
-    if said or missing:
-        lines.append((*([said] if said else []), *missing))
-    return lines
-
-
-def quabo_line(quabo: int, stamp: Stamp | None, now_unix_s: float, refresh_period_s: float) -> Line:
-    """Line about a ph256 frame: quabo, in the color of its warning, time, frame number, age."""
-    if stamp is None:
-        return (Span(f"Q{quabo}", Tone.OLD), Span("nothing yet", Tone.OLD))
-    frame, tone = stamp.frame, tone_of(stamp, now_unix_s, refresh_period_s)
-    spans = [
-        Span(f"Q{quabo}", tone),
-        Span(time_text(frame.time.unix_ns, date=False), tone),
-        Span(f"#{frame.frame_number}", tone),
-        Span(age_text(stamp.age_s(now_unix_s)), tone),
-    ]
-    return (
-        (spans[0]._replace(tone=said.tone), *spans[1:]) if (said := warning(frame.time.status)) else tuple(spans)
-    )

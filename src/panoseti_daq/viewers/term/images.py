@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -15,20 +14,15 @@ from rich.style import Style
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.history import History
 from panoseti_daq.viewers.images.levels import LevelsMode
-from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.pedestal import Pedestals
-from panoseti_daq.viewers.images.titles import Stamp
 from panoseti_daq.viewers.term.halfblocks import TextLine
 from panoseti_daq.viewers.term.panels import PanelStyle, empty_lines, panel_lines
 
 _BETWEEN_KINDS: Final = 2  # columns
 _BETWEEN_MODULES: Final = 4
 _DIM: Final = Style(color="bright_black")
-_LEAST_OLD_PERIOD_S: Final = 1.0
-"""Least period that ages are judged by, s: what is written in bursts (SPEC 1.5) is never as young as 0.2 s."""
 
 _Member = TypeVar("_Member", bound=enum.Enum)
 
@@ -109,23 +103,12 @@ class TermImages:
     """
 
     def __init__(
-        self,
-        refresh_period_s: float,
-        colormap: ColorMap,
-        *,
-        ascii_only: bool = False,
-        clock: Clock | None = None,
+        self, refresh_period_s: float, colormap: ColorMap, *, ascii_only: bool = False, clock: Clock | None = None
     ) -> None:
-        self._clock = clock or Clock()
-        self._period_s = max(refresh_period_s, _LEAST_OLD_PERIOD_S)
-        self._colormap = colormap
+        self._board = Board(Settings(colormap), clock=clock, period_s=refresh_period_s)
         self._ascii_only = ascii_only
-        self._levels = LevelsMode.ROLLING
         self._shown = Shown.BOTH
         self._zoom = Zoom.AUTO
-        self._panels: dict[tuple[int, Kind], Panel] = {}
-        self._pedestals = Pedestals()  # nothing is subtracted, and so
-        self._histories: dict[Key, History] = {}  # nothing is remembered
         self._first_row = 0
         self._seen = "none"
         self._keys: dict[str, Callable[[], None]] = {
@@ -137,22 +120,14 @@ class TermImages:
             "b": lambda: self._show(Shown.BOTH),
             "c": self._next_colormap,
             "l": self._next_levels,
+            "x": self._next_scale,
             "z": self._next_zoom,
         }
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take the newest frames."""
-        now_s = time.time()
-        for frame in sorted(frames.values(), key=lambda frame: frame.time.unix_ns):
-            stamp, at = Stamp.of(frame, now_s, self._clock), (frame.module_id, frame.product.kind)
-            if at in self._panels:
-                self._panels[at].put(stamp)
-            else:
-                self._panels[at] = Panel(stamp)
-            self._histories.setdefault(frame.key, History(frame.product))
-        for panel in self._panels.values():
-            if panel.is_new:
-                panel.compose(self._pedestals, self._histories)
+        self._board.update(frames)
+        self._board.refresh()
 
     def key(self, key: str) -> None:
         """Do what a key says; keys without a meaning do nothing."""
@@ -172,7 +147,7 @@ class TermImages:
         in_color
             Whether to draw half blocks and not ASCII characters.
         """
-        modules = sorted({module_id for module_id, _ in self._panels})
+        modules = self._board.modules
         kinds = self._kinds
         if not modules or not kinds:
             lines = [
@@ -188,15 +163,12 @@ class TermImages:
     @property
     def _kinds(self) -> list[Kind]:
         """Kinds that are shown: no place is kept for one that no module sends."""
-        there = {kind for _, kind in self._panels}
-        return [kind for kind in self._shown.value if kind in there]
+        return [kind for kind in self._shown.value if kind in self._board.kinds]
 
     def _grid(self, columns: int, rows: int, n_modules: int, n_kinds: int, *, in_color: bool) -> Grid:
-        grids = []
+        grids, settings = [], self._board.settings
         for scale in self._zoom.value:
-            look = PanelStyle(
-                scale, self._colormap if in_color else None, self._levels, self._period_s, self._clock
-            )
+            look = PanelStyle(scale, settings.colormap if in_color else None, self._board.clock.now_s())
             width = n_kinds * (look.n_columns + _BETWEEN_KINDS) - _BETWEEN_KINDS + _BETWEEN_MODULES
             per_row = max(1, (columns + _BETWEEN_MODULES) // width)
             grids.append(Grid(look, per_row, max(1, (rows + 1) // (look.n_lines + 1))))
@@ -227,13 +199,15 @@ class TermImages:
             yield line[:-1]
 
     def _panel_lines(self, module_id: int, kind: Kind, look: PanelStyle) -> list[TextLine]:
-        panel = self._panels.get((module_id, kind))
+        panel = self._board.panels.get((module_id, kind))
         return empty_lines(module_id, kind, look) if panel is None else panel_lines(panel, look)
 
     def _help(self) -> str:
+        settings, silent = self._board.settings, self._board.silent_modules
+        said = f"{len(silent)} of {len(self._board.modules)} modules silent  " if silent else ""
         return (
-            f"modules {self._seen} up/down  tab/m/p/b {self._shown.name.lower().replace('_', ' ')}"
-            f"  l {self._levels}  c {self._colormap}  z {self._zoom.name.lower()}"
+            f"{said}modules {self._seen} up/down  tab/m/p/b {self._shown.name.lower().replace('_', ' ')}"
+            f"  l {settings.levels}  x {settings.scale}  c {settings.colormap}  z {self._zoom.name.lower()}"
         )
 
     def _scroll(self, n_rows: int) -> None:
@@ -243,10 +217,18 @@ class TermImages:
         self._shown = shown
 
     def _next_colormap(self) -> None:
-        self._colormap = self._colormap.next
+        self._board.settings.colormap = self._board.settings.colormap.next
 
     def _next_levels(self) -> None:
-        self._levels = self._levels.next
+        self._board.hold_levels()
+        self._board.settings.levels = self._board.settings.levels.next
+        if self._board.settings.levels is not LevelsMode.FIXED:
+            self._board.settings.fixed.clear()
+        self._board.recolor()
+
+    def _next_scale(self) -> None:
+        self._board.settings.scale = self._board.settings.scale.next
+        self._board.recolor()
 
     def _next_zoom(self) -> None:
         self._zoom = _after(self._zoom)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,13 +11,12 @@ from rich.segment import Segment
 from rich.style import Style
 
 from panoseti_daq.pff import Kind
-from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS
-from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.viewers.host.times import age_text, short_age_text, time_text
+from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
+from panoseti_daq.viewers.host.times import age_text, time_text
 from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.levels import Levels, LevelsMode, color_indices, frame_levels
+from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.titles import KIND_NAMES, Tone, tone_of, warning
+from panoseti_daq.viewers.images.titles import KIND_NAMES, Span, Tone, warning
 from panoseti_daq.viewers.term.halfblocks import TextLine, color_scale, half_blocks, ramp
 
 _STYLES: Final = {
@@ -27,6 +26,7 @@ _STYLES: Final = {
     Tone.WARNING: Style(color="bright_yellow"),
     Tone.BAD: Style(color="bright_red"),
 }
+_HATCH: Final = 4  # pixels between the stripes over what is silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,13 @@ class PanelStyle:
         Pixels along a side that become one: 1 or 2.
     colormap
         Colors; None for ASCII characters.
-    levels
-        How levels are found.
-    refresh_period_s
-        What ages are judged by, s.
-    clock
-        Where ages are counted.
+    now_s
+        What ages are counted to, on the clock of the viewers, s.
     """
 
     scale: int
     colormap: ColorMap | None
-    levels: LevelsMode
-    refresh_period_s: float
-    clock: Clock = field(default_factory=Clock)
+    now_s: float
 
     @property
     def is_small(self) -> bool:
@@ -70,52 +64,61 @@ class PanelStyle:
 
 
 def panel_lines(panel: Panel, look: PanelStyle) -> list[TextLine]:
-    """A panel as `look.n_lines` lines of `look.n_columns` columns; its levels stay when they are fixed."""
-    match look.levels:
-        case LevelsMode.ROLLING:
-            panel.levels = panel.rolling.levels
-        case LevelsMode.FRAME:
-            panel.levels = frame_levels(panel.measured)
-    indices = _indices(panel, look.scale)
+    """A panel as `look.n_lines` lines of `look.n_columns` columns."""
+    indices = _indices(panel, look)
     picture = ramp(indices) if look.colormap is None else half_blocks(indices, look.colormap)
     lines = [*_title(panel, look), *picture]
     if not look.is_small:
-        about = _about_quabos(panel, look) if panel.product.one_quabo else _about_pixels(panel, look)
-        lines += [_scale(panel.levels, look), about]
+        about = panel.quabo_ages(look.now_s) if panel.product.one_quabo else _about_pixels(panel)
+        lines += [_scale(panel.levels, look), _words(look, *about)]
     return lines
 
 
 def empty_lines(module_id: int, kind: Kind, look: PanelStyle) -> list[TextLine]:
     """The place of a panel that has no frame."""
     text = f"{module_id}: no {KIND_NAMES[kind]} yet"
-    return [_words(look, (text, Tone.OLD)), *[_words(look)] * (look.n_lines - 1)]
+    return [_words(look, Span(text, Tone.OLD)), *[_words(look)] * (look.n_lines - 1)]
 
 
-def _indices(panel: Panel, scale: int) -> npt.NDArray[np.uint8]:
-    """Colors of the means of squares of `scale` by `scale` pixels; no such square lies in two quabos."""
-    side = MODULE_SIZE // scale
-    means = panel.image.reshape(side, scale, side, scale).mean(axis=(1, 3))
-    return color_indices(means, panel.levels, None if panel.valid is None else panel.valid[::scale, ::scale])
+def _indices(panel: Panel, look: PanelStyle) -> npt.NDArray[np.uint8]:
+    """Colors of means of squares of pixels; what is silent is dimmed and striped."""
+    side = MODULE_SIZE // look.scale
+    blocks = panel.indices.reshape(side, look.scale, side, look.scale)
+    known = blocks != NO_DATA
+    means = np.where(known, blocks, 0).sum(axis=(1, 3)) / np.maximum(known.sum(axis=(1, 3)), 1)
+    indices: npt.NDArray[np.uint8] = np.rint(means).astype(np.uint8)
+    stripes = np.add.outer(np.arange(side), np.arange(side)) % _HATCH == 0
+    for quabo in panel.silent(look.now_s):
+        rows, columns = (slice(None),) * 2 if quabo is None else quadrant(quabo)
+        where = (_shrunk(rows, look.scale), _shrunk(columns, look.scale))
+        indices[where] = np.where(stripes[where], N_COLORS - 1, indices[where] // 3)
+    indices[~known.any(axis=(1, 3))] = NO_DATA
+    return indices
+
+
+def _shrunk(part: slice, scale: int) -> slice:
+    return part if part.start is None else slice(part.start // scale, part.stop // scale)
 
 
 def _title(panel: Panel, look: PanelStyle) -> list[TextLine]:
-    stamp, now_s = panel.newest, look.clock.now_s()
-    frame, tone = stamp.frame, tone_of(stamp, now_s, look.refresh_period_s)
+    frame = panel.newest.frame
+    age_s = look.now_s - panel.oldest.taken_s
+    tone = Tone.OLD if panel.silent(look.now_s) else Tone.NORMAL
     quabo = "" if frame.key.quabo is None else f" Q{frame.key.quabo}"
     what = f"{frame.product.token}{quabo}"
     number = f" #{frame.frame_number}"
     if not look.is_small or len(f"{panel.module_id} {what}{number}") <= look.n_columns:  # never a part of a number
         what += number
-    when, age = time_text(frame.time.unix_ns, date=False), age_text(stamp.age_s(now_s))
-    said = warning(panel.status)
+    when, age = time_text(frame.time.unix_ns, date=False), age_text(age_s)
+    bad = [Span(f"Q{quabo} {text}", Tone.WARNING) for quabo, text in sorted(panel.bad.items())]
+    said = warning(panel.status) or (bad[0] if bad else None)
     if look.is_small:
-        second = [(said.text, said.tone) if said else (when[:8], tone), (age, tone)]
-        return [_words(look, (f"{panel.module_id}", Tone.HEAD), (what, tone)), _words(look, *second)]
-    if said:
-        second = [(when[:8], tone), (said.text, said.tone), (age, tone)]
-    else:
-        second = [(f"{when} UTC", tone), (f"{age} old", tone)]
-    return [_words(look, (f"module {panel.module_id}", Tone.HEAD), (what, tone)), _words(look, *second)]
+        second = [said or Span(when[:8], tone), Span(age, tone)]
+        return [_words(look, Span(f"{panel.module_id}", Tone.HEAD), Span(what, tone)), _words(look, *second)]
+    second = [Span(when[:8], tone), said, Span(age, tone)] if said else [Span(f"{when} UTC", tone)]
+    if not said:
+        second.append(Span(f"{age} old", tone))
+    return [_words(look, Span(f"module {panel.module_id}", Tone.HEAD), Span(what, tone)), _words(look, *second)]
 
 
 def _scale(levels: Levels, look: PanelStyle) -> TextLine:
@@ -124,25 +127,14 @@ def _scale(levels: Levels, look: PanelStyle) -> TextLine:
     return [Segment(f"{low} "), *color_scale(n_columns, look.colormap), Segment(f" {high} ADC")]
 
 
-def _about_quabos(panel: Panel, look: PanelStyle) -> TextLine:
-    """Age of each quabo."""
-    now_s = look.clock.now_s()
-    words = []
-    for quabo in range(N_QUABOS):
-        stamp = panel.stamps.get(quabo)
-        text = "-" if stamp is None else short_age_text(stamp.age_s(now_s))
-        tone = Tone.OLD if stamp is None else tone_of(stamp, now_s, look.refresh_period_s)
-        words.append((f"Q{quabo} {text}", tone))
-    return _words(look, *words)
-
-
-def _about_pixels(panel: Panel, look: PanelStyle) -> TextLine:
+def _about_pixels(panel: Panel) -> list[Span]:
     pixels = panel.measured
-    text = f"min {pixels.min()}  mean {pixels.mean():.1f}  max {pixels.max()}"
-    return _words(look, (text, Tone.NORMAL))
+    if not pixels.size:
+        return [Span("no pixel has light", Tone.WARNING)]
+    return [Span(f"min {pixels.min()}  mean {pixels.mean():.1f}  max {pixels.max()}", Tone.NORMAL)]
 
 
-def _words(look: PanelStyle, *words: tuple[str, Tone]) -> TextLine:
+def _words(look: PanelStyle, *words: Span) -> TextLine:
     """A line of words with a blank between them, cut or filled to the width of a panel."""
     line: TextLine = []
     for text, tone in words:

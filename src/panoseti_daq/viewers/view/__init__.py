@@ -10,9 +10,10 @@ import typer
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Kind
 from panoseti_daq.viewers.images.arrays import load_darks
-from panoseti_daq.viewers.images.board import Arrangement, Settings
+from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.levels import Levels, LevelsMode
+from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale
+from panoseti_daq.viewers.images.masks import load_masks
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 def make(
     context: ViewerContext,
     *,
-    layout: Annotated[
-        Arrangement, typer.Option(help="A row per module, or a grid; auto: rows up to 4.")
-    ] = Arrangement.AUTO,
     colormap: Annotated[ColorMap, typer.Option(help="Colors.")] = ColorMap.PLASMA,
+    scale: Annotated[Scale, typer.Option(help="How colors are spread between the levels.")] = Scale.LINEAR,
     levels: Annotated[
         LevelsMode | None, typer.Option(help="Values of the first and last color. [default: rolling quantiles]")
     ] = None,
@@ -43,6 +42,7 @@ def make(
         PedestalMode | None, typer.Option(help="What to subtract. [default: none; dark with --dark]")
     ] = None,
     dark: Annotated[Path | None, typer.Option(help="Directory that the key D made.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Hot and dead pixels, as Shift+M saved them.")] = None,
 ) -> View:
     """Make the viewer; see `Settings` and `Pedestals` for the options.
 
@@ -60,15 +60,23 @@ def make(
     from panoseti_daq.viewers.view.widget import View
 
     settings = Settings(
-        layout=layout,
         colormap=colormap,
         orientation=orientation,
+        scale=scale,
         levels=levels or (LevelsMode.FIXED if fixed else LevelsMode.ROLLING),
         fixed=fixed,
         boundaries=boundaries,
     )
     mode = pedestal or (PedestalMode.NONE if dark is None else PedestalMode.DARK)
-    return View(context, settings, Pedestals(mode, load_darks(dark) if dark is not None else None))
+    board = Board(
+        settings,
+        Pedestals(mode, load_darks(dark) if dark is not None else None),
+        masks=load_masks(mask) if mask is not None else None,
+        clock=context.clock,
+        period_s=context.refresh_period_s,
+    )
+    of = f" of module {', '.join(map(str, context.module_ids))}" if context.module_ids else ""
+    return View(board, f"the first frame{of}")
 
 
 def _checked(low: float, high: float) -> Levels:
@@ -77,4 +85,4 @@ def _checked(low: float, high: float) -> Levels:
     return Levels(low, high)
 
 
-SPEC = ViewerSpec("view", "The newest images of every module.", make)
+SPEC = ViewerSpec("view", "The newest images of every module.", make, status=True)

@@ -1,90 +1,111 @@
-"""Light curve of one pixel: the last five minutes."""
+"""Light curves of pixels and regions of the images on the screen: the last five minutes."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import Qt
 
-from panoseti_daq.pff import Key
-from panoseti_daq.viewers.host.theme import BACKGROUND
+import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
+
+from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.history import LENGTH_S
+from panoseti_daq.viewers.images.panel import Panel
 
 MOST_POINTS: Final = 30_000  # five minutes at 100 frames/s
-MOST_SYMBOLS: Final = 1000  # more are slow and cannot be told apart
+_MOST_SYMBOLS: Final = 1000  # more are slow and cannot be told apart
+_COLORS: Final = ("#fdab33", "#4fc3f7", "#aed581", "#f48fb1", "#ce93d8", "#ffffff")
+_STYLES: Final = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 
 
-class LightCurve:
-    """A plot of one pixel against UTC.
+class Curve:
+    """Mean of some pixels of a panel, as stored, in ADC counts.
 
     **Holds** what came in the last `LENGTH_S` seconds, at most `MOST_POINTS` points; the oldest go.
+
+    Parameters
+    ----------
+    name
+        What the legend says.
+    region
+        The pixels: shape (32, 32).
+    points
+        What is known: UTC s since 1970 and ADC counts, oldest first.
+    """
+
+    def __init__(
+        self, name: str, region: npt.NDArray[np.bool_], points: Iterable[tuple[float, float]] = ()
+    ) -> None:
+        self.name, self.region = name, region
+        self.points: deque[tuple[float, float]] = deque(points, maxlen=MOST_POINTS)
+
+    def add(self, panel: Panel) -> bool:
+        """Take the image that is shown; return whether there is a new point."""
+        region = self.region if panel.valid is None else self.region & panel.valid
+        if not region.any():
+            return False
+        row, column = map(int, np.argwhere(region)[0])
+        found = panel.stamp_at(row, column)
+        if found is None or (self.points and self.points[-1][0] == found[0].unix_s):
+            return False
+        unix_s = found[0].unix_s
+        while self.points and self.points[-1][0] > unix_s:  # a replay stepped back
+            self.points.pop()
+        self.points.append((unix_s, float(panel.raw[region].mean())))
+        while self.points[0][0] < unix_s - LENGTH_S:
+            self.points.popleft()
+        return True
+
+
+class CurvePlot:
+    """Plot of several light curves against UTC.
 
     Attributes
     ----------
     widget
         What the window holds.
-    key, row, column
-        Which pixel of which key.
     """
 
     def __init__(self) -> None:
-        import pyqtgraph as pg  # takes a while, and few look at light curves; after Qt
-
-        self.key: Key | None = None
-        self.row = self.column = 0
-        self._points: deque[tuple[float, float]] = deque(maxlen=MOST_POINTS)
-        self._has_new = False
         axis = pg.DateAxisItem(orientation="bottom", utcOffset=0)
-        self.widget: Any = pg.PlotWidget(axisItems={"bottom": axis}, background=BACKGROUND)
+        self.widget: Any = pg.PlotWidget(axisItems={"bottom": axis}, background=theme.BACKGROUND)
         self.widget.setLabel("left", "ADC")
         self.widget.setLabel("bottom", "UTC")
         self.widget.getAxis("left").enableAutoSIPrefix(False)
         self.widget.showGrid(x=True, y=True, alpha=0.25)
         self.widget.setMenuEnabled(False)
-        self._curve = self.widget.plot(
-            pen=pg.mkPen("#fdab33"), symbolSize=3, symbolBrush="#fdab33", symbolPen=None
-        )
+        self.widget.addLegend(offset=(8, 8), labelTextColor=theme.FOREGROUND)
+        self._lines: dict[object, Any] = {}
 
-    def show(self, key: Key, row: int, column: int, title: str, points: Iterable[tuple[float, float]]) -> None:
-        """Show a pixel.
+    def draw(self, curves: dict[Any, Curve], changed: Iterable[Any]) -> None:
+        """Draw curves; of those that were there, only the changed ones."""
+        for name in self._lines.keys() - curves.keys():
+            self.widget.removeItem(self._lines.pop(name))
+        new = curves.keys() - self._lines.keys()
+        for key in new:
+            n = len(self._lines)
+            pen = pg.mkPen(_COLORS[n % len(_COLORS)], style=_STYLES[n // len(_COLORS) % len(_STYLES)])
+            look = {"symbolSize": 3, "symbolBrush": pen.color(), "symbolPen": None}
+            self._lines[key] = self.widget.plot(name=curves[key].name, pen=pen, connect="finite", **look)
+        for key in {*changed, *new} & curves.keys():
+            points = np.array(curves[key].points, np.float64).reshape(-1, 2)
+            self._lines[key].setData(*points.T, symbol="o" if len(points) < _MOST_SYMBOLS else None)
 
-        Parameters
-        ----------
-        key
-            Whose.
-        row, column
-            In the image of the key.
-        title
-            What stands above.
-        points
-            What is known of it: UTC s since 1970 and ADC counts, oldest first.
-        """
-        self.key, self.row, self.column = key, row, column
-        self._points.clear()
-        self._points.extend(points)
-        self._has_new = True
-        self.widget.setTitle(title, size="9pt")
-        self.redraw()
 
-    def add(self, unix_s: float, value: float) -> None:
-        """Take a value of the pixel that is shown."""
-        if self._points and self._points[-1][0] == unix_s:
-            return
-        self._points.append((unix_s, value))
-        while self._points[0][0] < unix_s - LENGTH_S:
-            self._points.popleft()
-        self._has_new = True
+def save_curves(file: Path, curves: Iterable[Curve]) -> None:
+    """Write curves as CSV: name, UTC s since 1970, ADC counts.
 
-    @property
-    def points(self) -> list[tuple[float, float]]:
-        """What is shown: UTC s since 1970 and ADC counts, oldest first."""
-        return list(self._points)
-
-    def redraw(self) -> None:
-        """Draw, if there is anything new."""
-        if self._has_new:
-            self._has_new = False
-            points = np.array(self._points, np.float64).reshape(-1, 2)
-            self._curve.setData(points[:, 0], points[:, 1], symbol="o" if len(points) < MOST_SYMBOLS else None)
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    with file.open("w") as out:
+        out.write("curve,unix_s,adc\n")
+        for curve in curves:
+            out.writelines(f'"{curve.name}",{unix_s:.6f},{value:.3f}\n' for unix_s, value in curve.points)

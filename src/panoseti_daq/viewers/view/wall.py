@@ -1,218 +1,251 @@
-"""Widget that shows the images of a `Board`.
+"""Wall of images: an `ImageItem` for each in one view box, with captions, and what is drawn over images.
 
-It paints with QPainter rather than with a plot per image: a redraw of 128 images takes milliseconds.
+The view box is a map of the whole wall: the wheel zooms, dragging pans, a double click makes one module large.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
-from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 
-from panoseti_daq.pff import Kind
-from panoseti_daq.pff.quabos import MODULE_SIZE
-from panoseti_daq.viewers.images import geometry
+import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
+
+from panoseti_daq.pff import Kind, TimeStatus
+from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.colors import rgb_table
-from panoseti_daq.viewers.images.geometry import Cell, Plan
+from panoseti_daq.viewers.images.colors import rgba_table
+from panoseti_daq.viewers.images.layout import Cell, Plan, pixel_at, plan
+from panoseti_daq.viewers.images.levels import NO_DATA
+from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.titles import Line
-from panoseti_daq.viewers.view.paint import Brush
+from panoseti_daq.viewers.images.titles import KIND_NAMES, Span, Tone
+from panoseti_daq.viewers.view.items import Caption, Cover, Sheet
 
 Place = tuple[int, Kind]
 WallPixel = tuple[Place, int, int]
 """A place, and row and column as stored."""
-ImageAndPixels = tuple[QImage, npt.NDArray[np.uint32]]
-"""An image and its pixels, which it does not keep alive."""
+_DOUBTS: Final = {TimeStatus.HOST_CLOCK: Tone.WARNING, TimeStatus.NO_TIME: Tone.BAD}
+_HEAD_LETTERS: Final = 11  # width, in heights of letters, that "module 224 ph1024" needs
+_LARGE: Final = 0.04  # room around a module that is made large, part of its size
 
 
-class Wall(QWidget):
-    """Paints all images; only what changed is painted again.
+class Spot:
+    """What stands in one cell."""
+
+    def __init__(self, box: Any) -> None:
+        nothing = np.full((MODULE_SIZE, MODULE_SIZE), NO_DATA, np.uint8)
+        self.image: Any = pg.ImageItem(nothing, axisOrder="row-major")
+        self.caption, self.cover = Caption(), Cover()
+        self.items = (self.image, self.cover, self.caption)
+        for item in self.items:
+            box.addItem(item, ignoreBounds=True)
+
+
+class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
+    """Shows all images of a board; only what changed is drawn again.
 
     Parameters
     ----------
     board
-        What to paint.
-    refresh_period_s
-        Frames older than five of these are marked, s.
+        What to show.
 
     Attributes
     ----------
     plan
-        Where everything is.
-    now_unix_s
-        The time of the ages, UTC s since 1970.
-    waiting_text
-        What is said before there is an image.
+        Where everything is, while the whole wall is seen.
+    lost
+        Modules whose host is lost, and what is said of them.
     chosen
-        The pixel that is marked; None for none.
+        The pixels that are marked.
+    enlarge
+        Factor for the letters.
     hovered
         Signal: the pixel under the mouse, or None.
     clicked
-        Signal: the pixel.
+        Signal: the pixel, and whether it is one more.
+    opened
+        Signal: the pixel that was clicked twice.
     """
 
     hovered = Signal(object)
-    clicked = Signal(object)
+    clicked = Signal(object, bool)
+    opened = Signal(object)
 
-    def __init__(self, board: Board, refresh_period_s: float) -> None:
-        super().__init__()
-        self.now_unix_s = 0.0
-        self.waiting_text = "waiting for the first frame"
-        self.chosen: WallPixel | None = None
-        self.plan = Plan(0, ())
+    def __init__(self, board: Board) -> None:
+        super().__init__(background=theme.BACKGROUND)
+        self.chosen: set[WallPixel] = set()
+        self.lost: dict[int, str] = {}
+        self.enlarge = 1.0
+        self.plan = Plan(1, 1, 1.0, ())
         self._board = board
-        self._refresh_period_s = refresh_period_s
-        self._view_size = QSize(0, 0)
-        self._pictures: dict[Place, ImageAndPixels] = {}
-        self._texts: dict[Place, list[Line]] = {}
+        self._spots: dict[Place, Spot] = {}
         self._cells: dict[Place, Cell] = {}
-        self._brush = Brush(is_grid=False)
         self._planned: object = None
-        self.setMouseTracking(True)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._large: int | None = None
+        self._clicked: WallPixel | None = None
+        self.box = pg.ViewBox(lockAspect=True, enableMenu=False, invertY=True, defaultPadding=0)
+        self.setCentralItem(self.box)
+        self.scene().sigMouseMoved.connect(
+            lambda at: self.hovered.emit(self.pixel_at(self.box.mapSceneToView(at)))
+        )
+        self.scene().sigMouseClicked.connect(self._click)
 
-    def set_view_size(self, size: QSize) -> None:
-        """How much of it can be seen at once; the rest scrolls."""
-        self._view_size = size
-        self.arrange()
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Make use of the room there is."""
+        super().resizeEvent(event)
+        if hasattr(self, "box"):
+            self.arrange()
 
     def arrange(self) -> None:
         """Make room for what there is, if that is not what it was."""
-        board, size = self._board, self._view_size
-        grid, modules, kinds = board.is_grid, board.modules, board.kinds
-        products = list(board.common_levels()) if grid else []
-        planned = (grid, modules, kinds, products, size)
+        board, size = self._board, self.viewport().size()
+        planned = (board.modules, board.kinds, size, self.enlarge)
         if planned == self._planned:
             return
         self._planned = planned
-        self._brush = Brush(is_grid=grid)
-        metrics = self._brush.metrics
-        if grid:
-            self.plan = geometry.plan_grid(modules, kinds, products, size.width(), size.height(), metrics)
-        else:
-            self.plan = geometry.plan_rows(modules, kinds, size.width(), size.height(), metrics)
+        self.plan = plan(board.modules, board.kinds, size.width(), size.height(), self.enlarge)
         self._cells = {(cell.module_id, cell.kind): cell for cell in self.plan.cells}
-        self._texts.clear()
-        self.setMinimumHeight(self.plan.height if self.plan.height > size.height() else 0)
-        self.update()
-        self._take_texts()
+        for place, cell in self._cells.items():
+            if place not in self._spots:
+                self._spots[place] = Spot(self.box)
+            self._place(self._spots[place], cell)
+        self.show_changes(self._board.panels.values())
+        self.fit(self._large)
+
+    def _place(self, spot: Spot, cell: Cell) -> None:
+        image, text = cell.image, cell.text
+        is_beside = text.x > image.x
+        spot.caption.place(text, self.plan.letters_px, Qt.AlignmentFlag.AlignTop if is_beside else None)
+        spot.cover.setPos(image.x, image.y)
+        spot.cover.setScale(image.width / MODULE_SIZE)
+        spot.image.setRect(QRectF(*image))
+
+    def fit(self, module_id: int | None = None) -> None:
+        """Show a module as large as it can be, or the whole wall."""
+        boxes = [cell.whole for cell in self.plan.cells if cell.module_id == module_id]
+        self._large = module_id if boxes else None
+        rect = QRectF(0, 0, self.plan.width, self.plan.height)
+        if boxes:
+            left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+            right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+            pad = _LARGE * (right - left)
+            rect = QRectF(left - pad, top - pad, right - left + 2 * pad, bottom - top + 2 * pad)
+        self.box.setRange(rect, padding=0, disableAutoRange=True)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is seen at the size it was made for."""
+        return bool(self._large is None and self.box.viewRect().width() >= 0.98 * self.plan.width)
 
     def show_changes(self, changed: Iterable[Panel]) -> None:
-        """Take over panels that look different, and texts that read different."""
-        dirty: set[Place] = set()
-        for panel in changed:
-            place = panel.module_id, panel.kind
-            self._pictures[place] = self._picture(panel)
-            dirty.add(place)
-        dirty |= self._take_texts()
-        if 2 * len(dirty) > len(self._cells):
-            self.update()  # one large region is cheaper than many small ones
-            return
-        for box in (*(self._cells[place].whole for place in dirty), *(box for _, box in self.plan.legends)):
-            self.update(QRect(*box))
-
-    def _take_texts(self) -> set[Place]:
-        changed = set()
-        for place, panel in self._board.panels.items():
-            if place in self._cells:
-                lines = self._lines(panel, self._cells[place])
-                if lines != self._texts.get(place):
-                    self._texts[place] = lines
-                    changed.add(place)
-        return changed
-
-    def _lines(self, panel: Panel, cell: Cell) -> list[Line]:
-        if cell.has_bar:
-            return panel.lines(self.now_unix_s, self._refresh_period_s)
-        captions = panel.captions(self.now_unix_s, self._refresh_period_s, with_module=cell.is_first)
-        fitting = (caption for caption in captions if self._brush.width_of(caption) <= cell.text.width)
-        return [next(fitting, captions[-1])]
-
-    def _picture(self, panel: Panel) -> ImageAndPixels:
+        """Take over panels that look different, and captions and covers that differ."""
         settings = self._board.settings
-        pixels = rgb_table(settings.colormap).take(settings.orientation.shown(panel.indices))
-        image = QImage(pixels.data, MODULE_SIZE, MODULE_SIZE, 4 * MODULE_SIZE, QImage.Format.Format_RGB32)
-        return image, pixels
+        table = rgba_table(settings.colormap)
+        for panel in changed:
+            spot = self._spots.get((panel.module_id, panel.kind))
+            if spot is not None:
+                seen = settings.orientation_of(panel.module_id).shown(panel.indices)
+                image = np.ascontiguousarray(seen)
+                spot.image.setImage(image, autoLevels=False, levels=(0, 255), lut=table)
+        self.tell()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Paint what is asked for."""
-        region, painter = event.region(), QPainter(self)
-        self._brush.clear(painter, event.rect())
-        if not self._cells:
-            self._brush.message(painter, self.rect(), self.waiting_text)
+    def tell(self) -> None:
+        """Set the texts and covers that differ from what is drawn."""
+        now_s, names = self._board.clock.now_s(), self._board.settings.names
+        for place, spot in self._spots.items():
+            panel = self._board.panels.get(place)
+            if panel is None or not panel.stamps:
+                name = Span(f"module {place[0]}", Tone.HEAD)
+                spot.caption.show_lines(((name,), (Span(f"no {KIND_NAMES[place[1]]} yet", Tone.OLD),)))
+                spot.cover.show_sheet(Sheet())
+                continue
+            cell = self._cells[place]
+            is_narrow = cell.text.width < _HEAD_LETTERS * self.plan.letters_px
+            lines = panel.captions(now_s, names.get(place[0], ""), short=is_narrow)
+            lost = self.lost.get(place[0])
+            if lost:
+                lines = lines[0], (Span(lost, Tone.BAD), *lines[1])
+            is_beside = cell.text.x > cell.image.x
+            spot.caption.show_lines(tuple((span,) for line in lines for span in line) if is_beside else lines)
+            spot.cover.show_sheet(self._sheet(place, panel, now_s))
+
+    def _sheet(self, place: Place, panel: Panel, now_s: float) -> Sheet:
+        settings = self._board.settings
+        orientation = settings.orientation_of(place[0])
+        silent = panel.silent(now_s)
+        if len(silent) == len(panel.stamps):
+            silent = {None: max(silent.values())}  # said once
+        veils = tuple((_seen_box(orientation, quabo), age_text(age_s)) for quabo, age_s in silent.items())
+        marks = tuple(orientation.seen(row, column) for at, row, column in self.chosen if at == place)
+        mask = self._board.masks.of(place[0])
+        masked = () if mask is None else tuple(orientation.seen(*map(int, at)) for at in np.argwhere(mask))
+        frame = Tone.BAD if place[0] in self.lost else _DOUBTS.get(panel.status)
+        return Sheet(veils, marks, masked, frame, settings.boundaries)
+
+    def cell_at(self, point: Any) -> Cell | None:
+        """The cell at a place of the wall, if there is something to be seen in it."""
         for place, cell in self._cells.items():
-            if region.intersects(QRect(*cell.whole)):
-                self._paint_cell(painter, place, cell)
-        settings, levels = self._board.settings, self._board.common_levels()
-        for product, box in self.plan.legends:
-            if product in levels and region.intersects(QRect(*box)):
-                self._brush.legend(painter, box, product, levels[product], settings.colormap)
-        painter.end()
-
-    def _paint_cell(self, painter: QPainter, place: Place, cell: Cell) -> None:
-        panel, settings = self._board.panels.get(place), self._board.settings
-        if panel is None or place not in self._pictures:
-            self._brush.nothing_yet(painter, cell)
-            return
-        self._brush.image(painter, cell.image, self._pictures[place][0], panel.status)
-        if settings.boundaries:
-            self._brush.boundaries(painter, cell, settings.orientation)
-        if self.chosen is not None and self.chosen[0] == place:
-            self._brush.mark(painter, cell.image, settings.orientation.seen(*self.chosen[1:]))
-        self._brush.title(painter, cell, self._texts.get(place, []))
-        if cell.has_bar:
-            self._brush.bar(painter, cell.image, panel.levels, settings.colormap)
-
-    def cell_at(self, x: float, y: float) -> Cell | None:
-        """The cell at a place of the widget, if there is something to be seen in it."""
-        for place, cell in self._cells.items():
-            if place in self._board.panels and QRect(*cell.whole).contains(int(x), int(y)):
+            panel = self._board.panels.get(place)
+            if panel is not None and panel.stamps and QRectF(*cell.whole).contains(point):
                 return cell
         return None
 
-    def pixel_at(self, x: float, y: float) -> WallPixel | None:
-        """The pixel at a place of the widget."""
-        cell = self.cell_at(x, y)
-        seen = None if cell is None else geometry.pixel_at(cell.image, x, y)
+    def pixel_at(self, point: Any) -> WallPixel | None:
+        """The pixel at a place of the wall."""
+        cell = self.cell_at(point)
+        seen = None if cell is None else pixel_at(cell.image, point.x(), point.y())
         if cell is None or seen is None:
             return None
-        return ((cell.module_id, cell.kind), *self._board.settings.orientation.stored(*seen))
+        stored = self._board.settings.orientation_of(cell.module_id).stored(*seen)
+        return ((cell.module_id, cell.kind), *stored)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Tell which pixel is under the mouse."""
-        self.hovered.emit(self.pixel_at(event.position().x(), event.position().y()))
+    def spot(self, place: Place) -> Spot:
+        """What stands in the cell of a place."""
+        return self._spots[place]
+
+    def _click(self, event: Any) -> None:
+        if event.button() is not Qt.MouseButton.LeftButton:
+            return
+        if not event.double():  # else the first of the two clicks may have moved the images
+            self._clicked = self.pixel_at(self.box.mapSceneToView(event.scenePos()))
+        pixel = self._clicked
+        if pixel is None:
+            return
+        if event.double():
+            self.opened.emit(pixel)
+        else:
+            more = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+            self.clicked.emit(pixel, bool(event.modifiers() & more))
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Tell that none is."""
+        """Say that no pixel is under the mouse."""
+        super().leaveEvent(event)
         self.hovered.emit(None)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Tell which pixel was clicked."""
-        pixel = self.pixel_at(event.position().x(), event.position().y())
-        if event.button() is Qt.MouseButton.LeftButton and pixel is not None:
-            self.clicked.emit(pixel)
-
-    def event(self, event: QEvent) -> bool:
+    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Show everything about an image in a tool tip."""
-        if event.type() is QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            cell = self.cell_at(event.pos().x(), event.pos().y())
-            QToolTip.showText(event.globalPos(), self.tip(cell) if cell else "", self)
-            return True
-        return super().event(event)
+        if event.type() is QEvent.Type.ToolTip:
+            point = self.box.mapSceneToView(self.mapToScene(event.pos()))  # type: ignore[attr-defined]
+            cell = self.cell_at(point)
+            self.setToolTip(self.tip(cell) if cell else "")
+        return bool(super().viewportEvent(event))
 
     def tip(self, cell: Cell) -> str:
-        """What the tool tip of a cell says: all lines, and the whole name of each file."""
-        panel = self._board.panels[cell.module_id, cell.kind]
-        lines = panel.lines(self.now_unix_s, self._refresh_period_s)
-        text = [" ".join(span.text for span in line) for line in lines]
-        return "\n".join([*text, *file_names(panel)])
+        """What the tool tip of a cell says."""
+        return "\n".join(self._board.panels[cell.module_id, cell.kind].details(self._board.clock.now_s()))
 
 
-def file_names(panel: Panel) -> list[str]:
-    """Names of the files that the frames of a panel stand in, each once."""
-    return list(dict.fromkeys(stamp.frame.file for stamp in panel.stamps.values()))
+def _seen_box(orientation: Orientation, quabo: int | None) -> tuple[int, int, int, int]:
+    """Column, row, width and height of a quabo as seen; of the whole image for None."""
+    if quabo is None:
+        return 0, 0, MODULE_SIZE, MODULE_SIZE
+    stored = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_)
+    stored[quadrant(quabo)] = True
+    rows, columns = np.nonzero(orientation.shown(stored))
+    return int(columns.min()), int(rows.min()), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1

@@ -1,19 +1,18 @@
-"""Widget of the viewer `view`: the wall of images, its keys, and the light curve below."""
+"""Widget of the viewer `view`: the wall of images, its keys, levels beside it, and light curves below."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
-    QFrame,
+    QBoxLayout,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
-    QScrollArea,
     QSizePolicy,
     QSplitter,
     QVBoxLayout,
@@ -21,29 +20,26 @@ from PySide6.QtWidgets import (
 )
 
 from panoseti_daq.client import ReceivedFrame
-from panoseti_daq.pff import Key
+from panoseti_daq.pff import Key, Kind
 from panoseti_daq.pff.quabos import quabo_at
-from panoseti_daq.viewers.host.theme import BACKGROUND, FOREGROUND
-from panoseti_daq.viewers.images.arrays import save_darks, save_images
-from panoseti_daq.viewers.images.board import Board, Settings
-from panoseti_daq.viewers.images.levels import LevelsMode
-from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
-from panoseti_daq.viewers.plugin import ViewerContext
-from panoseti_daq.viewers.view.curve import LightCurve
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.images.layout import plan
+from panoseti_daq.viewers.images.levels import Levels
+from panoseti_daq.viewers.images.pedestal import PedestalMode
+from panoseti_daq.viewers.view.bars import HEIGHT_PX, WIDTH_PX, Bars
+from panoseti_daq.viewers.view.looks import Looks
+from panoseti_daq.viewers.view.probes import Probes
+from panoseti_daq.viewers.view.saving import Saves
+from panoseti_daq.viewers.view.servers import HostNotes
 from panoseti_daq.viewers.view.wall import Wall, WallPixel
 
+if TYPE_CHECKING:
+    from panoseti_daq._proto import daq_data_pb2 as pb
+    from panoseti_daq.viewers.host.feed import HostState
+
 MESSAGE_S: Final = 8.0  # long enough to read a path
-_CURVE_PART: Final = 4  # the light curve gets a quarter of the window
-
-
-class _Scroll(QScrollArea):
-    """Scrolls when there are more modules than fit."""
-
-    resized = Signal(QSize)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        super().resizeEvent(event)
-        self.resized.emit(self.viewport().size())
+_LETTERS_STEP: Final = 1.15
 
 
 class View:
@@ -51,93 +47,173 @@ class View:
 
     Parameters
     ----------
-    context
-        What the window tells.
-    settings, pedestals
-        How to show images.
+    board
+        The images.
+    waiting_for
+        What is waited for: ``the first frame of module 3``.
 
     Attributes
     ----------
     widget
         What the window holds; its actions are the keys.
-    board, wall
-        The images, and where they are painted.
+    wall, bars, probes, saves
+        Images, levels, what was pointed at, and files.
     """
 
-    def __init__(self, context: ViewerContext, settings: Settings, pedestals: Pedestals) -> None:
-        self.board = Board(settings, pedestals)
-        self._clock = context.clock
-        self.wall = Wall(self.board, context.refresh_period_s)
-        if context.module_ids:
-            self.wall.waiting_text += f" of module {', '.join(map(str, context.module_ids))}"
-        self._curve: LightCurve | None = None
+    def __init__(self, board: Board, waiting_for: str = "the first frame") -> None:
+        self.board = board
+        self.wall, self.bars = Wall(board), Bars(board)
+        self._splitter = QSplitter(Qt.Orientation.Vertical)
+        self._both, self._images = QWidget(), QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self.probes = Probes(board, self.wall, self._splitter)
+        self._looks = Looks(board)
+        self.saves = Saves(board, self.probes, self.say)
+        self._placed: object = None
         self._hovered: WallPixel | None = None
         self._message_until_s = 0.0
-        self._info, self._setup = QLabel(), QLabel()
-        self._splitter = QSplitter(Qt.Orientation.Vertical)
+        self._waiting_for = waiting_for
+        self._servers = HostNotes()
+        self._info, self._setup, self._waiting = QLabel(), QLabel(), QLabel(self.wall)
         self.widget = self._make_widget()
         self._add_actions()
-        self._escape = self._action("Close the light curve", "Escape", self.close_curve)
-        self._escape.setEnabled(False)
         self.wall.hovered.connect(self._hover)
         self.wall.clicked.connect(self.click)
+        self.wall.opened.connect(self._open)
+        self.bars.dragged.connect(self._drag)
         self._show_setup()
 
     def _make_widget(self) -> QWidget:
-        widget, scroll, below = QWidget(), _Scroll(), QHBoxLayout()
-        scroll.setWidget(self.wall)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.resized.connect(self.wall.set_view_size)
-        self._splitter.addWidget(scroll)
+        widget, below = QWidget(), QHBoxLayout()
+        self._images.addWidget(self.wall, 1)
+        self._images.addWidget(self.bars)
+        self._images.setContentsMargins(0, 0, 0, 0)
+        self._images.setSpacing(0)
+        self._both.setLayout(self._images)
+        self._splitter.insertWidget(0, self._both)
         self._info.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         below.addWidget(self._info, 1)
         below.addWidget(self._setup)
-        below.setContentsMargins(8, 2, 8, 2)
+        below.setContentsMargins(8, 1, 8, 1)
         layout = QVBoxLayout(widget)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._splitter, 1)
         layout.addLayout(below)
+        centered = QVBoxLayout(self.wall)
+        centered.addWidget(self._waiting, 0, Qt.AlignmentFlag.AlignCenter)
+        self._waiting.setWordWrap(True)
+        self._waiting.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._waiting.setStyleSheet("font-size: 15pt; color: #757b87; background: transparent")
+        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._show_waiting()
         widget.setObjectName("view")
-        widget.setStyleSheet(f"#view {{ background: {BACKGROUND} }} QLabel {{ color: {FOREGROUND} }}")
+        widget.setStyleSheet(f"#view {{ background: {theme.BACKGROUND} }} QLabel {{ color: {theme.FOREGROUND} }}")
         return widget
 
     def _add_actions(self) -> None:
-        self._action("Save arrays (.npy)", "N", self.save_arrays)
-        self._action("Next color map", "C", self.next_colormap)
-        self._action("Next orientation", "O", self.next_orientation)
-        self._action("Quabo boundaries", "B", self.toggle_boundaries)
-        self._action("Next levels: rolling, per frame, fixed", "L", self.next_levels)
-        self._action("Next pedestal: none, median, dark", "P", self.next_pedestal)
-        self._action("Save the median as the dark", "D", self.save_dark)
+        looks, saves = self._looks, self.saves
+        for text, key, do in (
+            ("Save arrays (.npy)", "N", saves.arrays),
+            ("Save the median as the dark", "D", self.save_dark),
+            ("Save light curves (.csv)", "E", saves.curves),
+            ("Save the mask", "Shift+M", saves.mask),
+            ("Undo what was saved last", "Ctrl+Z", saves.undo),
+            ("Next color map", "C", lambda: self._change(looks.next_colormap)),
+            ("Next scale: linear, sqrt, log, asinh", "X", lambda: self._change(looks.next_scale)),
+            ("Next levels: rolling, per frame, fixed", "L", lambda: self._change(looks.next_levels)),
+            ("Next orientation, of the module under the mouse or of all", "O", self.next_orientation),
+            ("Quabo boundaries", "B", lambda: self._change(looks.toggle_boundaries)),
+            ("Next pedestal: none, median, dark", "P", self.next_pedestal),
+            ("Mask hot and dead pixels, or none", "M", self.toggle_masks),
+            ("Mask the pixel under the mouse", "K", self.mask_hovered),
+            ("Region of interest: rectangle, circle, none", "I", self.next_region),
+            ("Histograms", "H", lambda: self.bars.setVisible(not self.bars.isVisible())),
+            ("Larger letters", "+", lambda: self._enlarge(_LETTERS_STEP)),
+            ("Smaller letters", "-", lambda: self._enlarge(1 / _LETTERS_STEP)),
+            ("Name the module under the mouse", "F2", self.name_hovered),
+            ("All modules; then no light curve", "Escape", self.escape),
+        ):
+            self._action(text, key, do)
 
-    def _action(self, text: str, key: str, do: Callable[[], None]) -> QAction:
+    def _action(self, text: str, key: str, do: Callable[[], object]) -> None:
         action = QAction(text, self.widget)
         action.setShortcut(QKeySequence(key))
-        action.triggered.connect(do)
+        action.triggered.connect(lambda checked=False: do())
         self.widget.addAction(action)
-        return action
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames."""
-        self.board.update(frames, time.monotonic(), time.time(), self._clock)
-        curve = self.curve
-        frame = None if curve is None or curve.key is None else frames.get(curve.key)
-        if curve is not None and frame is not None:
-            unix_s = frame.time.unix_ns / 1e9 or time.time()
-            curve.add(unix_s, float(frame.image[curve.row, curve.column]))
+        """Take frames; the picture changes with `redraw`."""
+        self.board.update(frames)
+        self._servers.update(frames.values())
 
     def redraw(self) -> None:
         """Draw what changed."""
         changed = self.board.refresh()
-        self.wall.now_unix_s = self._clock.now_s()
+        if changed:
+            self._waiting.hide()
+        self._place_bars()
         self.wall.arrange()
         self.wall.show_changes(changed)
-        if self.curve is not None:
-            self.curve.redraw()
+        self.bars.redraw()
+        self.probes.redraw()
         self._show_info()
+        self._show_setup()
+
+    def _place_bars(self) -> None:
+        """Put the histograms beside or below the images, whichever leaves larger ones."""
+        size = self._both.size()
+        what = (self.board.modules, self.board.kinds, size, self.wall.enlarge)
+        if what == self._placed or not self.board.panels:
+            return
+        self._placed = what
+
+        def side_px(width: int, height: int) -> int:
+            return plan(what[0], what[1], width, height, what[3]).cells[0].image.width
+
+        beside = side_px(size.width() - WIDTH_PX, size.height())
+        is_below = side_px(size.width(), size.height() - HEIGHT_PX) > beside
+        direction = QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
+        if direction is not self._images.direction():
+            self.bars.lie(is_below)
+            self._images.setDirection(direction)
+            self._images.activate()
+
+    def update_status(self, host: str, status: pb.StatusResponse) -> None:
+        """Take what a server says of itself."""
+        self._servers.statuses[host] = status
+
+    def update_hosts(self, states: Mapping[str, HostState]) -> None:
+        """Take how it stands with the hosts: modules of a lost one say so."""
+        self.wall.lost = self._servers.update_hosts(states)
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        text = f"waiting for {self._waiting_for}\n{self._servers.why_waiting}".strip()
+        if text != self._waiting.text():
+            self._waiting.setText(text)
+
+    @property
+    def waiting_text(self) -> str:
+        """What is said in the middle as long as there is no image."""
+        return "" if self._waiting.isHidden() else self._waiting.text()
+
+    @property
+    def alarms(self) -> list[str]:
+        """What is wrong with the images: how many modules are silent."""
+        silent = self.board.silent_modules
+        return [f"{len(silent)} of {len(self.board.modules)} modules silent"] if silent else []
+
+    def state(self) -> dict[str, Any]:
+        """Choices that are remembered."""
+        return {**self._looks.state(), "letters": self.wall.enlarge, "bars": not self.bars.isHidden()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take choices that were remembered; what is no choice any more is left out."""
+        self._looks.restore(state)
+        if isinstance(letters := state.get("letters"), float):
+            self.wall.enlarge = min(max(letters, 0.5), 3.0)
+        self.bars.setVisible(bool(state.get("bars", True)))
+        self._show_setup()
 
     @property
     def info_text(self) -> str:
@@ -152,70 +228,60 @@ class View:
 
     def _hover(self, pixel: WallPixel | None) -> None:
         self._hovered = pixel
+        self._message_until_s = 0.0
         self._show_info()
 
     def _show_info(self) -> None:
-        if self._hovered is not None:
-            self._message_until_s = 0.0
-        elif time.monotonic() < self._message_until_s:
+        if time.monotonic() < self._message_until_s:
             return
         text = "" if self._hovered is None else self.pixel_text(self._hovered)
         if text != self._info.text():
             self._info.setText(text)
 
     def pixel_text(self, pixel: WallPixel) -> str:
-        """Where a pixel is, and its value."""
+        """Where a pixel is, and its value in the image that is drawn."""
         place, row, column = pixel
-        panel = self.board.panels[place]
-        where = (
-            f"module {panel.module_id} {panel.product.token}  row {row} column {column} (Q{quabo_at(row, column)})"
-        )
-        found = panel.stamp_at(row, column)
-        if found is None:
+        panel, quabo = self.board.panels[place], quabo_at(row, column)
+        where = f"module {panel.module_id} {panel.product.token}  row {row} column {column} (Q{quabo})"
+        if panel.stamp_at(row, column) is None:
             return f"{where}: nothing yet"
-        stamp, frame_row, frame_column = found
-        raw, shown = stamp.frame.image[frame_row, frame_column], panel.image[row, column]
-        less = f", {shown:.1f} less the pedestal" if panel.image.dtype.kind == "f" else ""
-        return f"{where}: {raw} ADC{less}"
+        less = f", {panel.image[row, column]:.1f} less the pedestal" if panel.image.dtype.kind == "f" else ""
+        mask = self.board.masks.of(panel.module_id)
+        masked = ", masked" if mask is not None and mask[row, column] else ""
+        bad = f", {panel.bad[quabo]}" if quabo in panel.bad else ""
+        return f"{where}: {panel.raw[row, column]} ADC{less}{bad}{masked}"
 
     def _show_setup(self) -> None:
-        settings, pedestal = self.board.settings, self.board.pedestals.mode
-        less = "no pedestal" if pedestal is PedestalMode.NONE else f"less {pedestal}"
-        names = (settings.colormap, f"{settings.levels} levels", settings.orientation, less)
-        keys = ("C", "L", "O", "P")
-        self._setup.setText("   ".join(f"{key}: {name}" for key, name in zip(keys, names, strict=True)))
+        text = "   ".join([*self._looks.texts(), *self._servers.texts()])
+        if text != self._setup.text():
+            self._setup.setText(text)
 
     def _show(self) -> None:
-        """Show a changed setting at once."""
-        self.board.refresh()
+        """Show a changed setting at once, of the image that is drawn: newer ones come with `redraw`."""
         self.wall.arrange()
         self.wall.show_changes(self.board.panels.values())
-        self.wall.update()
+        self.bars.redraw()
         self._show_setup()
 
-    def next_colormap(self) -> None:
-        """Use the next color map."""
-        self.board.settings.colormap = self.board.settings.colormap.next
+    def _change(self, do: Callable[[], str | None]) -> None:
+        said = do()
+        self.board.recolor()
+        self._show()
+        if said:
+            self.say(said)
+
+    def _drag(self, kind: Kind, levels: Levels) -> None:
+        self.board.fix_levels(kind, levels)
+        self._change(lambda: None)
+
+    def _enlarge(self, factor: float) -> None:
+        self.wall.enlarge = min(max(self.wall.enlarge * factor, 0.5), 3.0)
         self._show()
 
     def next_orientation(self) -> None:
-        """Rotate or flip the images on the screen."""
-        self.board.settings.orientation = self.board.settings.orientation.next
-        self._show()
-
-    def toggle_boundaries(self) -> None:
-        """Draw lines between quabos, or none."""
-        self.board.settings.boundaries = not self.board.settings.boundaries
-        self._show()
-
-    def next_levels(self) -> None:
-        """Find the levels in the next way."""
-        self.board.hold_levels()
-        self.board.settings.levels = self.board.settings.levels.next
-        self.board.recolor()
-        self._show()
-        if self.board.settings.levels is LevelsMode.FIXED:
-            self.say("levels stay as they are")
+        """Rotate or flip the module under the mouse, or all."""
+        self._change(lambda: self._looks.next_orientation(self._hovered[0][0] if self._hovered else None))
+        self.probes.close_region()
 
     def next_pedestal(self) -> None:
         """Subtract the next pedestal."""
@@ -227,66 +293,69 @@ class View:
         self.board.recompose()
         self._show()
 
-    def save_dark(self) -> None:
-        """Make the rolling median of each key its dark, keep it in a directory, and subtract it."""
-        darks = self.board.darks()
-        self.board.pedestals.darks.update(darks)
-        self.board.pedestals.mode = PedestalMode.DARK
-        directory = Path(f"dark_{_now_text()}")
-        self._save(lambda: save_darks(directory, darks), f"darks of {len(darks)} keys", directory)
+    def toggle_masks(self) -> None:
+        """Mask the hot and dead pixels of the last half minute, or no pixel."""
+        if self.board.masks.n_pixels:
+            self.board.masks.clear()
+            self.say("no pixel is masked")
+        else:
+            n = self.board.find_odd_pixels()
+            self.say(f"{n} hot and dead pixels masked; K masks the one under the mouse")
         self.board.recompose()
         self._show()
 
-    def save_arrays(self) -> None:
-        """Write the newest image of each key that is shown, as it came, to a directory of its own."""
-        frames = [stamp.frame for panel in self.board.panels.values() for stamp in panel.stamps.values()]
-        directory = Path(f"view_{_now_text()}")
-        self._save(lambda: save_images(directory, frames), f"{len(frames)} images", directory)
+    def mask_hovered(self) -> None:
+        """Mask the pixel under the mouse, or no longer."""
+        if self._hovered is not None:
+            (module_id, _), row, column = self._hovered
+            self.board.masks.toggle(module_id, row, column)
+            self.board.recompose()
+            self._show()
+            self._show_info()
 
-    def _save(self, save: Callable[[], None], what: str, directory: Path) -> None:
-        try:
-            save()
-        except OSError as error:
-            self.say(f"{what} not saved: {error}")
-        else:
-            self.say(f"{what} saved in {directory.absolute()}")
-
-    def click(self, pixel: WallPixel) -> None:
-        """Show the light curve of a pixel; that of the pixel which is shown is closed."""
-        found = self.board.panels[pixel[0]].stamp_at(*pixel[1:])
-        if pixel == self.wall.chosen or found is None:
-            self.close_curve()
+    def name_hovered(self) -> None:
+        """Ask for a name of the module under the mouse."""
+        if self._hovered is None:
+            self.say("point at a module to name it")
             return
-        stamp, row, column = found
-        curve = self._curve = self._curve or self._make_curve()
-        curve.widget.show()
-        key = stamp.frame.key
-        title = f"{key}: row {pixel[1]} column {pixel[2]} of the module, last 5 minutes"
-        curve.show(key, row, column, title, self.board.histories[key].curve(row, column))
-        self.wall.chosen = pixel
-        self.wall.update()
-        self._escape.setEnabled(True)
+        module_id, names = self._hovered[0][0], self.board.settings.names
+        name, given = QInputDialog.getText(
+            self.widget, "Name", f"Name of module {module_id}:", text=names.get(module_id, "")
+        )
+        if given:
+            names[module_id] = name.strip()
+            self._show()
 
-    def _make_curve(self) -> LightCurve:
-        curve = LightCurve()
-        self._splitter.addWidget(curve.widget)
-        height = self._splitter.height()
-        self._splitter.setSizes([height - height // _CURVE_PART, height // _CURVE_PART])
-        return curve
+    def next_region(self) -> None:
+        """Put a region of interest on the module under the mouse, or on the first one; change its shape."""
+        place = self._hovered[0] if self._hovered else next(iter(sorted(self.board.panels, key=str)), None)
+        self.probes.next_region(place)
 
-    @property
-    def curve(self) -> LightCurve | None:
-        """The light curve, while there is one to be seen."""
-        return self._curve if self.wall.chosen is not None else None
+    def save_dark(self) -> None:
+        """Make the rolling median of each movie its dark, keep it in a directory, and subtract it."""
+        darks = self.board.darks()
+        if not darks:
+            self.say("no movie, no dark: a pulse height has none")
+            return
+        self.board.pedestals.darks.update(darks)
+        self.board.pedestals.mode = PedestalMode.DARK
+        self.saves.dark()
+        self.board.recompose()
+        self._show()
 
-    def close_curve(self) -> None:
-        """Take the light curve away."""
-        if self._curve is not None:
-            self._curve.widget.hide()
-        self.wall.chosen = None
-        self.wall.update()
-        self._escape.setEnabled(False)
+    def click(self, pixel: WallPixel, more: bool = False) -> None:
+        """Show the light curve of a pixel, or of one more; that of a pixel which is shown is closed."""
+        self.probes.toggle(pixel, more=more)
 
+    def _open(self, pixel: WallPixel) -> None:
+        """Make a module large, without the light curve that the first of the two clicks showed."""
+        if pixel in self.wall.chosen:
+            self.probes.toggle(pixel, more=True)
+        self.wall.fit(pixel[0][0])
 
-def _now_text() -> str:
-    return time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
+    def escape(self) -> None:
+        """Show all modules; if they are, close the light curves."""
+        if self.wall.is_whole:
+            self.probes.close()
+        else:
+            self.wall.fit()

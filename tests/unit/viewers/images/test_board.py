@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
-from support.received import NOW_S, by_key, corner, frame_of
+from support.received import NOW_S, by_key, frame_of
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Kind, TimeStatus
-from panoseti_daq.viewers.images.board import Arrangement, Board, Settings
-from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels, LevelsMode
+from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.images.board import Board, Settings
+from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels, LevelsMode, Scale
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.images.titles import Line
@@ -16,13 +20,13 @@ PH256, PH1024, IMG8, IMG16 = DataProduct.PH256, DataProduct.PH1024, DataProduct.
 
 
 def board_with(*frames: ReceivedFrame, settings: Settings | None = None) -> Board:
-    board = Board(settings or Settings(), Pedestals())
+    board = Board(settings or Settings(), Pedestals(), clock=Clock(lambda: 1000.0))
     put(board, *frames)
     return board
 
 
-def put(board: Board, *frames: ReceivedFrame, now_s: float = 0.0) -> list[Panel]:
-    board.update(by_key(*frames), now_s, NOW_S)
+def put(board: Board, *frames: ReceivedFrame) -> list[Panel]:
+    board.update(by_key(*frames))
     return board.refresh()
 
 
@@ -31,7 +35,14 @@ def only(board: Board) -> Panel:
     return panel
 
 
-def text(lines: list[Line]) -> str:
+def one(row: int, column: int, value: int = 1000) -> Any:
+    """Ones, because zeros are no light, but for one pixel."""
+    image = np.ones((32, 32))
+    image[row, column] = value
+    return image
+
+
+def text(lines: Iterable[Line]) -> str:
     return "\n".join(" ".join(span.text for span in line) for line in lines)
 
 
@@ -50,18 +61,20 @@ def test_quabos_stay_until_their_next_frame() -> None:
     assert {only(board).image[0, 0], only(board).image[31, 31]} == {1, 2}
 
 
-def test_each_quabo_has_its_own_age() -> None:
+def test_the_worst_age_of_the_quabos_is_told_and_each_one_in_the_details() -> None:
     board = board_with(
-        frame_of(1, PH256, quabo=0, unix_s=NOW_S - 1), frame_of(1, PH256, quabo=3, unix_s=NOW_S - 30)
+        frame_of(1, PH256, quabo=0, unix_s=NOW_S - 1), frame_of(1, PH256, quabo=3, unix_s=NOW_S - 46)
     )
+    panel = only(board)
 
-    lines = text(only(board).lines(NOW_S, 1.0))
-
-    assert "Q0 23:59:59.000 #1 1.0 s\nQ1 nothing yet\nQ2 nothing yet\nQ3 23:59:30.000 #1 30 s" in lines
+    assert text(panel.captions(1000.0)) == "module 7 ph256\n46 s 23:59:59.000"
+    assert panel.silent(1000.0) == {3: pytest.approx(46)}
+    assert not panel.is_silent(1000.0)
+    assert "Q3  2025-12-31 23:59:14.000 UTC  frame 1  46 s old" in "\n".join(panel.details(1000.0))
 
 
 def test_a_ph1024_frame_fills_the_whole_image() -> None:
-    panel = only(board_with(frame_of(corner(-1, -1), PH1024)))
+    panel = only(board_with(frame_of(one(-1, -1), PH1024)))
 
     assert panel.valid is None
     assert panel.image[31, 31] == 1000
@@ -88,7 +101,7 @@ def test_a_silent_quabo_is_no_data_and_told() -> None:
 
     assert (panel.indices[16:, :16] == NO_DATA).all()
     assert panel.levels.low == 200
-    assert "Q3 missing" in text(panel.lines(NOW_S, 1.0))
+    assert "Q3 missing" in text(panel.captions(1000.0))
 
 
 def test_the_worst_clock_of_the_quabos_counts() -> None:
@@ -110,39 +123,48 @@ def test_pulse_height_stands_left_of_the_movie() -> None:
     assert board.kinds == [Kind.PULSE_HEIGHT, Kind.MOVIE]
 
 
-@pytest.mark.parametrize(("n_modules", "is_grid"), [(1, False), (4, False), (5, True), (64, True)])
-def test_many_modules_stand_in_a_grid(n_modules: int, is_grid: bool) -> None:
-    assert board_with(*(frame_of(1, module_id=i) for i in range(n_modules))).is_grid is is_grid
+def test_modules_share_their_levels_and_kinds_do_not() -> None:
+    images = [np.linspace(1, 100 + i, 1024).reshape(32, 32) for i in range(5)]
+    movies = [frame_of(image, module_id=i) for i, image in enumerate(images)]
+    board = board_with(*movies, frame_of(9, PH1024))
+
+    assert len({panel.levels for panel in board.panels.values() if panel.kind is Kind.MOVIE}) == 1
+    assert list(board.levels) == [IMG16, PH1024] or list(board.levels) == [PH1024, IMG16]
+    assert board.levels[PH1024] == (9, 9)
 
 
-@pytest.mark.parametrize(("layout", "is_grid"), [(Arrangement.ROWS, False), (Arrangement.GRID, True)])
-def test_a_layout_that_was_chosen_stays(layout: Arrangement, is_grid: bool) -> None:
-    frames = [frame_of(1, module_id=i) for i in range(5 if layout is Arrangement.ROWS else 1)]
+def test_a_dying_quabo_does_not_dim_the_sky() -> None:
+    board = board_with(frame_of(np.linspace(100, 200, 1024).reshape(32, 32)))
+    before = board.levels[IMG16]
+    image = np.linspace(100, 200, 1024).reshape(32, 32)
+    image[:16, :16] = 0
+    for i in range(40):
+        put(board, frame_of(image, unix_s=NOW_S + i))
 
-    assert board_with(*frames, settings=Settings(layout=layout)).is_grid is is_grid
-
-
-def test_in_rows_each_module_has_its_own_levels() -> None:
-    board = board_with(frame_of(np.linspace(0, 10, 1024).reshape(32, 32), module_id=1), frame_of(500, module_id=2))
-
-    assert board.panels[1, Kind.MOVIE].levels.high < 11
-    assert board.panels[2, Kind.MOVIE].levels.low == 500
+    assert before.low <= board.levels[IMG16].low < 110
+    assert only(board).bad == {0: "zeros"}
 
 
-def test_in_the_grid_modules_share_their_levels() -> None:
-    images = [np.linspace(0, 100 + i, 1024).reshape(32, 32) for i in range(5)]
-    board = board_with(*(frame_of(image, module_id=i) for i, image in enumerate(images)))
+def test_levels_of_pulse_heights_are_steadier() -> None:
+    def board_after(product: DataProduct) -> Board:
+        board = board_with()
+        for i in range(80):
+            image = np.linspace(1, 100 if i < 40 else 110, 1024).reshape(32, 32)
+            put(board, frame_of(image, product, unix_s=NOW_S + i))
+        return board
 
-    assert len({panel.levels for panel in board.panels.values()}) == 1
-    assert list(board.common_levels()) == [IMG16]
+    assert board_after(IMG16).levels[IMG16].high > 105
+    assert board_after(PH1024).levels[PH1024].high < 101
 
 
-def test_rows_that_become_a_grid_share_their_levels() -> None:
-    board = board_with(*(frame_of(i * 100, module_id=i) for i in range(4)))
-    changed = put(board, frame_of(50, module_id=4))
+@pytest.mark.parametrize("scale", Scale)
+def test_scales_begin_and_end_with_the_same_colors_and_rise(scale: Scale) -> None:
+    image = np.linspace(1, 1025, 1024).reshape(32, 32)
+    panel = only(board_with(frame_of(image), settings=Settings(levels=LevelsMode.FRAME, scale=scale)))
 
-    assert len(changed) == 5
-    assert len({panel.levels for panel in board.panels.values()}) == 1
+    assert (panel.indices[0, 0], panel.indices[-1, -1]) == (0, N_COLORS - 1)
+    assert (np.diff(panel.indices.ravel().astype(int)) >= 0).all()
+    assert (panel.indices[16, 0] > N_COLORS * 0.6) == (scale is not Scale.LINEAR)
 
 
 def test_only_what_is_new_changes() -> None:
@@ -172,13 +194,13 @@ def test_without_given_levels_fixed_means_those_of_now() -> None:
 
 def test_levels_per_frame_span_this_frame() -> None:
     board = board_with(frame_of(4000), settings=Settings(levels=LevelsMode.FRAME))
-    put(board, frame_of(corner(0, 0, 70)))
+    put(board, frame_of(one(0, 0, 70)))
 
-    assert only(board).levels == (0, 70)
+    assert only(board).levels == (1, 70)
 
 
 def test_the_dark_of_now_makes_everything_zero() -> None:
-    board = board_with(frame_of(300), frame_of(-5, PH256))
+    board = board_with(frame_of(300))
     board.pedestals.darks.update(board.darks())
     board.pedestals.mode = PedestalMode.DARK
     board.recompose()
@@ -186,18 +208,30 @@ def test_the_dark_of_now_makes_everything_zero() -> None:
     assert not any(panel.image.any() for panel in board.panels.values())
 
 
-def test_captions_get_shorter_and_always_say_what_is_wrong() -> None:
+def test_a_dark_is_not_made_of_pulse_heights() -> None:
+    assert board_with(frame_of(-5, PH256)).darks() == {}
+
+
+def test_captions_say_what_is_wrong_right_after_the_age() -> None:
     panel = only(board_with(frame_of(1, clocks_differ_s=300, module_id=224)))
 
-    captions = text(panel.captions(NOW_S, 1.0, with_module=True))
-
-    assert captions == "224 img16 0.0 s host clock!\n224 host clock!\n224 clock"
+    assert text(panel.captions(1000.0)).startswith("module 224 img16\n0.0 s host clock!")
 
 
-def test_the_clock_of_one_quabo_is_told_for_its_panel() -> None:
-    board = board_with(frame_of(1, PH256, quabo=0), frame_of(1, PH256, quabo=1, clocks_differ_s=300))
+def test_hot_and_dead_pixels_are_found_in_the_stream() -> None:
+    random = np.random.default_rng(5)
+    images = random.poisson(200, (10, 32, 32))
+    images[:, 3, 20] = 9000 + np.arange(10)
+    images[:, 8, 8] = 77
+    clock = [1000.0]
+    board = Board(Settings(), clock=Clock(lambda: clock[0]))
+    for image in images:
+        clock[0] += 1.0
+        put(board, frame_of(image, unix_s=NOW_S + clock[0]))
+    board.find_odd_pixels()
+    masks = board.masks.as_lists()
 
-    assert text(only(board).lines(NOW_S, 1.0)).endswith("host clock!")
+    assert masks == {"7": [[3, 20], [8, 8]]}
 
 
 def test_a_pixel_leads_to_the_frame_it_comes_from() -> None:
@@ -207,3 +241,45 @@ def test_a_pixel_leads_to_the_frame_it_comes_from() -> None:
     assert found is not None
     assert (found[0].frame.key.quabo, found[1:]) == (2, (4, 15))
     assert panel.stamp_at(0, 0) is None
+
+
+def replayed(board: Board, clock: Clock, at_s: float, *frames: ReceivedFrame) -> list[Panel]:
+    clock.replay(at_s)
+    return put(board, *frames)
+
+
+def test_a_replay_that_steps_back_shows_only_what_was_there() -> None:
+    clock = Clock(lambda: 1000.0)
+    board = Board(Settings(), clock=clock)
+    replayed(board, clock, NOW_S + 60, frame_of(5, unix_s=NOW_S + 60), frame_of(6, module_id=8, unix_s=NOW_S + 60))
+    replayed(board, clock, NOW_S + 20, frame_of(4, unix_s=NOW_S + 20))
+
+    later = board.panels[8, Kind.MOVIE]
+    assert not later.stamps
+    assert (later.indices == NO_DATA).all()
+    assert board.panels[7, Kind.MOVIE].raw[0, 0] == 4
+
+
+def test_ages_are_right_again_after_a_replay() -> None:
+    clock = Clock(lambda: 1000.0, lambda: round(NOW_S * 1e9))
+    board = Board(Settings(), clock=clock)
+    put(board, frame_of(5))
+    replayed(board, clock, NOW_S - 60, frame_of(4, unix_s=NOW_S - 60))
+    clock.replay(None)
+    put(board, frame_of(5))
+
+    assert only(board).silent(clock.now_s()) == {}
+    assert only(board).raw[0, 0] == 5
+
+
+def test_the_history_of_a_live_stream_outlives_a_look_back() -> None:
+    clock = Clock(lambda: 1000.0)
+    board = Board(Settings(), clock=clock)
+    for i in range(3):
+        put(board, frame_of(i, unix_s=NOW_S + i))
+    replayed(board, clock, NOW_S, frame_of(0))
+    clock.replay(None)
+    put(board, frame_of(9, unix_s=NOW_S + 5))
+
+    (history,) = board.histories.values()
+    assert [unix_s - NOW_S for unix_s, _ in history.curve(np.ones((32, 32), np.bool_))] == [0, 1, 2, 5]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from panoseti_daq.viewers.images.colors import ColorMap, color_table, rgb_table
+from panoseti_daq.viewers.images.colors import ColorMap, color_table, rgba_table
 from panoseti_daq.viewers.images.levels import (
     N_COLORS,
     N_ROLLING,
@@ -78,13 +78,13 @@ def test_one_odd_module_does_not_change_the_common_levels() -> None:
 @pytest.mark.parametrize("colormap", ColorMap)
 def test_a_color_map_has_as_many_colors_as_there_are_indices(colormap: ColorMap) -> None:
     assert color_table(colormap).shape == (N_COLORS, 3)
-    assert len(rgb_table(colormap)) == NO_DATA + 1
+    assert len(rgba_table(colormap)) == NO_DATA + 1
 
 
 def test_plasma_goes_from_blue_to_yellow() -> None:
-    table = rgb_table(ColorMap.PLASMA)
+    table = rgba_table(ColorMap.PLASMA)
 
-    assert (int(table[0]), int(table[N_COLORS - 1])) == (0xFF0D0887, 0xFFF0F921)
+    assert table[[0, N_COLORS - 1]].tolist() == [[0x0D, 0x08, 0x87, 255], [0xF0, 0xF9, 0x21, 255]]
 
 
 @pytest.mark.parametrize("colormap", ColorMap)

@@ -17,6 +17,8 @@ each_orientation = pytest.mark.parametrize("orientation", Orientation)
         (Orientation.ROTATE_270, 31, 0),
         (Orientation.FLIP_LEFT_RIGHT, 0, 31),
         (Orientation.FLIP_UP_DOWN, 31, 0),
+        (Orientation.TRANSPOSE, 0, 0),
+        (Orientation.ANTI_TRANSPOSE, 31, 31),
     ],
 )
 def test_the_first_pixel_goes_clockwise(orientation: Orientation, row: int, column: int) -> None:

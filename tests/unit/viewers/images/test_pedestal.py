@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from support.received import NOW_S, frame_of
 
@@ -19,8 +20,14 @@ QUABO = Key(224, DataProduct.PH256, 3)
 def history_of(*values: int) -> History:
     history = History(DataProduct.IMG16)
     for i, value in enumerate(values):
-        history.add(float(i), NOW_S + i, frame_of(value).pixels)
+        history.add(NOW_S + i, frame_of(value).pixels)
     return history
+
+
+def pixel(row: int, column: int) -> npt.NDArray[np.bool_]:
+    region = np.zeros((32, 32), np.bool_)
+    region[row, column] = True
+    return region
 
 
 def test_the_median_is_that_of_each_pixel_over_the_last_images() -> None:
@@ -33,7 +40,7 @@ def test_the_median_follows_new_images() -> None:
     pedestals, history = Pedestals(PedestalMode.MEDIAN), history_of(10)
     pedestals.median(KEY, history)
     for i in range(1, 4):
-        history.add(float(i), NOW_S + i, frame_of(50).pixels)
+        history.add(NOW_S + i, frame_of(50).pixels)
 
     assert (pedestals.median(KEY, history) == 50).all()
 
@@ -107,13 +114,13 @@ def test_images_are_saved_under_module_product_and_time(tmp_path: Path) -> None:
 def test_a_history_takes_one_image_a_second() -> None:
     history = History(DataProduct.IMG16)
     for i in range(40):
-        history.add(i / 20, NOW_S + i / 20, frame_of(i).pixels)
+        history.add(NOW_S + i / 20, frame_of(i).pixels)
 
-    assert [value for _, value in history.curve(0, 0)] == [0, 19, 38]
+    assert [value for _, value in history.curve(pixel(0, 0))] == [0, 19, 38]
 
 
 def test_a_history_forgets_after_five_minutes() -> None:
     history = history_of(*range(400))
 
     assert len(history) == LENGTH_S
-    assert history.curve(5, 6)[0] == (NOW_S + 100, 100)
+    assert history.curve(pixel(5, 6))[0] == (NOW_S + 100, 100)

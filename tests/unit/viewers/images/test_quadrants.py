@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from panoseti_daq.pff.quabos import quabo_at, quadrant
-from panoseti_daq.viewers.images.quadrants import assemble, silent_quabos
+from panoseti_daq.viewers.images.quadrants import assemble
 
 
 @pytest.mark.parametrize(("quabo", "row", "column"), [(0, 0, 0), (1, 0, 31), (2, 31, 31), (3, 31, 0)])
@@ -36,18 +36,3 @@ def test_negative_pulse_heights_stay_negative() -> None:
     image, _ = assemble({1: np.full((16, 16), -3, "<i2")})
 
     assert image.min() == -3
-
-
-def test_a_quabo_without_time_and_without_light_is_silent() -> None:
-    image = np.ones((32, 32))
-    image[quadrant(3)] = 0
-
-    assert silent_quabos(image, (1, 1, 1, 0)) == (3,)
-
-
-def test_a_quabo_without_time_but_with_light_is_shown() -> None:
-    assert silent_quabos(np.ones((32, 32)), (0, 0, 0, 0)) == ()
-
-
-def test_a_dark_quabo_with_a_time_is_shown() -> None:
-    assert silent_quabos(np.zeros((32, 32)), (1, 1, 1, 1)) == ()

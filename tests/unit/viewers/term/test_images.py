@@ -38,7 +38,7 @@ def frame_of(
     tai = (int(unix_s) + TAI_MINUS_UTC_S + desync_s) % 1024
     times = ((tai,) * n, (int(rest_s * 1e9),) * n, (int(unix_s),) * n, (int(rest_s * 1e6),) * n)
     header = Header((1,) * n, *times, quabo_num=quabo if product.one_quabo else None)
-    image = np.zeros(product.shape, product.dtype)
+    image = np.ones(product.shape, product.dtype)  # zeros are no light
     image[bright] = 100
     return ReceivedFrame(product, module_id, "file", 12, image.tobytes(), header, delivery=Delivery("daq1"))
 
@@ -152,7 +152,7 @@ def test_keys_choose_the_kinds() -> None:
 def test_a_kind_that_a_module_has_not_sent_yet_has_no_picture() -> None:
     viewer = viewer_of(frame_of(module_id=1), frame_of(DataProduct.PH256, module_id=2))
     assert "1: no pulse height yet" in "\n".join(text_of(viewer, 140, 23))
-    assert {panel.kind for panel in viewer._panels.values()} == set(Kind)
+    assert {panel.kind for panel in viewer._board.panels.values()} == set(Kind)
 
 
 def test_before_the_first_frame_it_says_so() -> None:

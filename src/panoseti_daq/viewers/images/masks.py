@@ -1,0 +1,114 @@
+"""Masks of hot and dead pixels: found in the stream, edited with the mouse, kept in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from panoseti_daq.errors import ViewerError
+from panoseti_daq.pff.quabos import MODULE_SIZE
+
+LEAST_IMAGES: Final = 8  # fewer say nothing about a pixel
+_HOT_SIGMAS: Final = 8.0  # of the spread over the pixels; stars of a telescope move on, hot pixels do not
+_MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
+
+Mask = npt.NDArray[np.bool_]
+
+
+class PixelMasks:
+    """Masked pixels of each module, as stored: shape (32, 32), true where a pixel is left out."""
+
+    def __init__(self, masks: Mapping[int, Mask] | None = None) -> None:
+        self._masks = dict(masks or {})
+
+    def of(self, module_id: int) -> Mask | None:
+        """Return the mask of a module; None when no pixel is masked."""
+        return self._masks.get(module_id)
+
+    @property
+    def n_pixels(self) -> int:
+        """Masked pixels of all modules."""
+        return sum(int(mask.sum()) for mask in self._masks.values())
+
+    def toggle(self, module_id: int, row: int, column: int) -> bool:
+        """Mask a pixel, or no longer; return whether it is masked now."""
+        mask = self._masks.setdefault(module_id, np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_))
+        mask[row, column] = not mask[row, column]
+        return bool(mask[row, column])
+
+    def add(self, module_id: int, mask: Mask) -> None:
+        """Mask more pixels of a module."""
+        before = self._masks.get(module_id)
+        self._masks[module_id] = mask if before is None else before | mask
+
+    def clear(self) -> None:
+        """Mask nothing."""
+        self._masks.clear()
+
+    def as_lists(self) -> dict[str, list[list[int]]]:
+        """Return rows and columns by module, as JSON has them."""
+        return {str(m): np.argwhere(mask).tolist() for m, mask in sorted(self._masks.items()) if mask.any()}
+
+    @classmethod
+    def of_lists(cls, lists: Mapping[str, Iterable[Any]]) -> PixelMasks:
+        """Return the masks that `as_lists` gave.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            They are none.
+        """
+        masks = cls()
+        for module, pixels in lists.items():
+            for row, column in pixels:
+                if not (0 <= row < MODULE_SIZE and 0 <= column < MODULE_SIZE):
+                    raise ValueError(f"invalid pixel: {row}, {column}; allowed: 0 to {MODULE_SIZE - 1}")
+                masks.toggle(int(module), int(row), int(column))
+        return masks
+
+    def save(self, file: Path) -> None:
+        """Write them as JSON.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        file.write_text(json.dumps(self.as_lists()))
+
+
+def load_masks(file: Path) -> PixelMasks:
+    """Read what `PixelMasks.save` wrote.
+
+    Raises
+    ------
+    ViewerError
+        There is no such file, or it holds no masks.
+    """
+    try:
+        return PixelMasks.of_lists(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ViewerError(f"{file} holds no masks: {error}") from error
+
+
+def odd_pixels(images: npt.NDArray[Any]) -> Mask:
+    """Return the hot and the dead pixels of images, shape (n, rows, columns): shape (rows, columns).
+
+    A dead pixel never changes while most do. A hot one is brighter than its neighbors by 8 sigma all the time:
+    compared with the median of the 5x5 pixels around it, in units of the spread of that difference.
+    """
+    images = images.astype(np.float32)
+    never_changes = np.ptp(images, axis=0) == 0
+    dead = never_changes if never_changes.mean() < 0.5 else np.zeros_like(never_changes)
+    typical = np.median(images, axis=0)
+    padded = np.pad(typical, 2, mode="reflect")
+    around = np.median(np.lib.stride_tricks.sliding_window_view(padded, (5, 5)), axis=(2, 3))
+    above = typical - around
+    sigma = max(float(np.median(np.abs(above - np.median(above)))) * _MAD_TO_SIGMA, 0.5)
+    found: Mask = dead | (above > _HOT_SIGMAS * sigma)
+    return found

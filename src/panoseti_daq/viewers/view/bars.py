@@ -1,0 +1,137 @@
+"""Histogram and colors of each data product; the ends of the levels are dragged with the mouse."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from PySide6.QtCore import Signal
+
+import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
+
+from panoseti_daq.pff import DataProduct
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.images.board import KINDS, Board
+from panoseti_daq.viewers.images.colors import ColorMap, color_table
+from panoseti_daq.viewers.images.levels import Levels
+from panoseti_daq.viewers.images.titles import KIND_NAMES
+
+WIDTH_PX: Final = 112  # beside the images
+HEIGHT_PX: Final = 98  # below them
+_N_BINS: Final = 64
+_PERIOD_S: Final = 1.0  # of histograms: they cost more than images
+_MARGIN: Final = 0.15  # of the levels, that is seen beyond them
+_N_STOPS: Final = 12
+_ANY_PX: Final = 16777215  # as large as Qt lets a widget be
+
+
+class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """A histogram for each data product that is shown, above each other.
+
+    Parameters
+    ----------
+    board
+        Whose pixels and levels.
+
+    Attributes
+    ----------
+    dragged
+        Signal: the kind, and its new levels.
+    """
+
+    dragged = Signal(object, object)
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self.setBackground(theme.BACKGROUND)
+        self.ci.layout.setContentsMargins(0, 2, 2, 2)
+        self._board = board
+        self._bars: dict[DataProduct, Any] = {}
+        self._titles: dict[DataProduct, str] = {}
+        self._colormap: ColorMap | None = None
+        self._next_s = -np.inf
+        self._is_setting = False
+        self._is_lying = True
+        self.lie(False)
+
+    def lie(self, is_lying: bool) -> None:
+        """Stand beside the images, above each other; or lie below them, side by side."""
+        if is_lying is self._is_lying:
+            return
+        self._is_lying = is_lying
+        self.setMinimumSize(0, 0)
+        self.setMaximumSize(_ANY_PX, _ANY_PX)
+        if is_lying:
+            self.setFixedHeight(HEIGHT_PX)
+        else:
+            self.setFixedWidth(WIDTH_PX)
+        self._make([])
+
+    def bar(self, product: DataProduct) -> Any:
+        """Return the `HistogramLUTItem` of a product."""
+        return self._bars[product]
+
+    def redraw(self) -> None:
+        """Follow the levels, and now and then the pixels."""
+        board = self._board
+        shown = sorted(board.products, key=lambda product: (KINDS.index(product.kind), product.token))
+        if shown != list(self._bars):
+            self._make(shown)
+        if board.settings.colormap is not self._colormap:
+            self._colormap = board.settings.colormap
+            table = color_table(self._colormap)
+            stops = np.linspace(0, len(table) - 1, _N_STOPS).astype(int)
+            colormap = pg.ColorMap(np.linspace(0, 1, _N_STOPS), table[stops])
+            for bar in self._bars.values():
+                bar.gradient.setColorMap(colormap)
+                bar.gradient.showTicks(False)
+        is_due = board.clock.now_s() >= self._next_s
+        if is_due:
+            self._next_s = board.clock.now_s() + _PERIOD_S
+        for product, bar in self._bars.items():
+            self._show(product, bar, with_pixels=is_due)
+
+    def _make(self, products: list[DataProduct]) -> None:
+        self.clear()
+        self._bars.clear()
+        self._titles.clear()
+        self._colormap, self._next_s = None, -np.inf
+        for product in products:
+            bar = pg.HistogramLUTItem(
+                orientation="horizontal" if self._is_lying else "vertical",
+                gradientPosition="bottom" if self._is_lying else "left",
+            )
+            bar.gradient.allowAdd = False  # the colors are those of the map
+            bar.vb.setMenuEnabled(False)
+            bar.vb.setMinimumHeight(24)
+            bar.axis.setTextPen(theme.FOREGROUND)
+            bar.axis.enableAutoSIPrefix(False)
+            bar.sigLevelsChanged.connect(lambda _, product=product: self._drag(product))
+            self._bars[product] = bar
+            n = len(self._bars)
+            self.addItem(bar, *((0, n) if self._is_lying else (n, 0)))
+
+    def _show(self, product: DataProduct, bar: Any, *, with_pixels: bool) -> None:
+        levels, scale = self._board.levels[product], self._board.settings.scale
+        title = f"{KIND_NAMES[product.kind]} {product.token}, ADC, {scale}"
+        if self._titles.get(product) != title:
+            self._titles[product] = title
+            bar.axis.setLabel(title, **{"color": theme.FOREGROUND, "font-size": "8pt"})
+        self._is_setting = True
+        if tuple(bar.getLevels()) != tuple(levels):
+            bar.setLevels(*levels)
+        self._is_setting = False
+        if not with_pixels:
+            return
+        pixels = [panel.measured.ravel() for panel in self._board.panels_of(product)]
+        span = max(levels.high - levels.low, 1.0)
+        ends = levels.low - _MARGIN * span, levels.high + _MARGIN * span
+        counts, edges = np.histogram(np.concatenate(pixels).clip(*ends), _N_BINS, ends)
+        bar.plot.setData((edges[:-1] + edges[1:]) / 2, np.log1p(counts))
+        if not any(line.moving for line in bar.region.lines):
+            bar.setHistogramRange(*ends, padding=0)
+
+    def _drag(self, product: DataProduct) -> None:
+        if not self._is_setting:
+            low, high = self._bars[product].getLevels()
+            self.dragged.emit(product.kind, Levels(float(low), max(float(high), float(low) + 1e-6)))

@@ -1,0 +1,92 @@
+"""Looks of the images that keys change, and what of them is remembered. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.images.colors import ColorMap
+from panoseti_daq.viewers.images.levels import LevelsMode, Scale
+from panoseti_daq.viewers.images.masks import PixelMasks
+from panoseti_daq.viewers.images.orientation import Orientation
+from panoseti_daq.viewers.images.pedestal import PedestalMode
+
+_CHOICES: Final[dict[str, type[Choice]]] = {"colormap": ColorMap, "scale": Scale, "orientation": Orientation}
+
+
+class Looks:
+    """Changes the settings of a board, one step each; says what there is to say."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._settings = board.settings
+
+    def texts(self) -> list[str]:
+        """The choices with their keys."""
+        settings, pedestal = self._settings, self._board.pedestals.mode
+        less = "no pedestal" if pedestal is PedestalMode.NONE else f"less {pedestal}"
+        names = {"C": settings.colormap, "X": settings.scale, "L": f"{settings.levels} levels"}
+        names |= {"O": settings.orientation, "P": less}
+        return [f"{key}: {name}" for key, name in names.items()]
+
+    def next_colormap(self) -> None:
+        """Use the next color map."""
+        self._settings.colormap = self._settings.colormap.next
+
+    def next_scale(self) -> None:
+        """Spread the colors in the next way."""
+        self._settings.scale = self._settings.scale.next
+
+    def next_levels(self) -> str | None:
+        """Find the levels in the next way."""
+        self._settings.levels = self._settings.levels.next
+        if self._settings.levels is LevelsMode.FIXED:
+            self._board.hold_levels()
+            return "levels stay as they are; drag their ends beside the images"
+        self._settings.fixed.clear()
+        return None
+
+    def next_orientation(self, module_id: int | None) -> str:
+        """Rotate or flip a module; None for all."""
+        settings = self._settings
+        if module_id is None:
+            settings.orientation = settings.orientation.next
+            settings.orientations.clear()
+            return f"all modules: {settings.orientation}"
+        settings.orientations[module_id] = settings.orientation_of(module_id).next
+        return f"module {module_id}: {settings.orientations[module_id]}"
+
+    def toggle_boundaries(self) -> None:
+        """Draw lines between quabos, or none."""
+        self._settings.boundaries = not self._settings.boundaries
+
+    def state(self) -> dict[str, Any]:
+        """What is remembered, as JSON has it."""
+        settings = self._settings
+        return {
+            **{name: str(getattr(settings, name)) for name in _CHOICES},
+            "boundaries": settings.boundaries,
+            "orientations": {str(m): str(one) for m, one in settings.orientations.items()},
+            "names": {str(m): name for m, name in settings.names.items() if name},
+            "masked": self._board.masks.as_lists(),
+            "levels": {kind.value: list(one) for kind, one in settings.fixed.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take what was remembered, but for what was chosen on the command line; skip what is no choice."""
+        for name, choice in _CHOICES.items():
+            default = next(iter(choice))
+            if getattr(self._settings, name) is default and state.get(name) in list(choice):
+                setattr(self._settings, name, choice(state[name]))
+        self._settings.boundaries |= bool(state.get("boundaries"))
+        try:
+            for module, one in dict(state.get("orientations", {})).items():
+                self._settings.orientations[int(module)] = Orientation(one)
+            names = {int(module): str(name) for module, name in dict(state.get("names", {})).items()}
+            if not self._board.masks.n_pixels:
+                self._board.masks = PixelMasks.of_lists(state.get("masked", {}))
+        except (ValueError, TypeError, AttributeError):  # a file that somebody edited
+            return
+        self._settings.names.update(names)

@@ -1,0 +1,180 @@
+"""Pixels and a region that were pointed at: marks on the wall, light curves below it, numbers of the region."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PySide6.QtWidgets import QSplitter
+
+import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
+
+from panoseti_daq.pff.quabos import MODULE_SIZE
+from panoseti_daq.viewers.images import regions
+from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.view.curve import Curve, CurvePlot, save_curves
+from panoseti_daq.viewers.view.wall import Place, Wall, WallPixel
+
+_CURVE_PART: Final = 4  # the light curves get a quarter of the window
+_REGION: Final = "region"
+_REGION_PART: Final = 0.25  # of an image, that a new region is wide
+
+
+class RegionShape(enum.Enum):
+    """Shape of the region."""
+
+    NONE = "none"
+    RECTANGLE = "rectangle"
+    CIRCLE = "circle"
+
+
+class Probes:
+    """What was pointed at.
+
+    Parameters
+    ----------
+    board, wall
+        Of which images.
+    splitter
+        Where the light curves are shown, below the wall.
+
+    Attributes
+    ----------
+    curves
+        Light curves that are shown, by pixel, and that of the region.
+    plot
+        Where they are drawn; None before the first.
+    """
+
+    def __init__(self, board: Board, wall: Wall, splitter: QSplitter) -> None:
+        self.curves: dict[Any, Curve] = {}
+        self.plot: CurvePlot | None = None
+        self._board, self._wall, self._splitter = board, wall, splitter
+        self._shape = RegionShape.NONE
+        self._place: Place | None = None
+        self._region: Any = None
+        self._label: Any = None
+
+    def toggle(self, pixel: WallPixel, *, more: bool) -> None:
+        """Show the light curve of a pixel, instead of the others or as one more; or close it."""
+        (place, row, column), is_shown = pixel, pixel in self.curves
+        found = self._board.panels[place].stamp_at(row, column)
+        for other in [one for one in self.curves if one == pixel or (one != _REGION and not more)]:
+            del self.curves[other]
+        if not is_shown and found is not None:
+            key = found[0].frame.key
+            mask = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_)
+            mask[row, column] = True
+            own = np.zeros(key.product.shape, np.bool_)
+            own[found[1:]] = True
+            known = self._board.histories[key].curve(own)
+            until = [point for point in known if point[0] <= found[0].unix_s]  # what came since is not drawn yet
+            self.curves[pixel] = Curve(f"{key} row {row} column {column}", mask, until)
+        self._wall.chosen = {one for one in self.curves if one != _REGION}
+        self._show()
+
+    def next_region(self, place: Place | None) -> None:
+        """Show a region of the next shape on a place."""
+        shapes = list(RegionShape)
+        shape = shapes[(shapes.index(self._shape) + 1) % len(shapes)]
+        place = self._place or place
+        self.close_region()
+        if shape is RegionShape.NONE or place is None:
+            return
+        self._shape, self._place = shape, place
+        side = _REGION_PART * MODULE_SIZE
+        corner = (MODULE_SIZE - side) / 2
+        make = pg.RectROI if shape is RegionShape.RECTANGLE else pg.CircleROI
+        self._region = make((corner, corner), (side, side), pen=pg.mkPen("#ffffff", width=2), removable=False)
+        self._label = pg.TextItem(color="#ffffff", fill=(0, 0, 0, 170), anchor=(0, 1))
+        for item in (self._region, self._label):
+            item.setParentItem(self._wall.spot(place).cover)  # its unit is a pixel, and it moves with the image
+            item.setZValue(3)
+        self._wall.spot(place).cover.setZValue(2)  # over the veils of its neighbors
+        self._region.sigRegionChanged.connect(self._move_region)
+        self._move_region()
+
+    def close_region(self) -> None:
+        """Take the region away."""
+        if self._place is not None:
+            self._wall.spot(self._place).cover.setZValue(1)
+        for item in (self._region, self._label):
+            if item is not None:
+                item.setParentItem(None)
+                self._wall.scene().removeItem(item)
+        self._region = self._label = self._place = None
+        self._shape = RegionShape.NONE
+        if self.curves.pop(_REGION, None):
+            self._show()
+
+    def close(self) -> None:
+        """Take all away."""
+        self.curves.clear()
+        self._wall.chosen = set()
+        self.close_region()
+        self._show()
+
+    @property
+    def region_text(self) -> str:
+        """Numbers of the region; empty without one."""
+        return "" if self._label is None else str(self._label.toPlainText())
+
+    def redraw(self) -> None:
+        """Take the images that are drawn now."""
+        changed = []
+        for name, curve in self.curves.items():
+            place = self._place if name == _REGION else name[0]
+            panel = None if place is None else self._board.panels.get(place)
+            if panel is not None and curve.add(panel):
+                changed.append(name)
+        self._say_region()
+        if self.plot is not None and changed:
+            self.plot.draw(self.curves, changed)
+
+    def save(self, file: Path) -> None:
+        """Write the light curves.
+
+        Raises
+        ------
+        OSError
+            They cannot be written.
+        """
+        save_curves(file, self.curves.values())
+
+    def _move_region(self) -> None:
+        assert self._place is not None
+        at, size = self._region.pos(), self._region.size()
+        form = regions.rectangle if self._shape is RegionShape.RECTANGLE else regions.ellipse
+        seen = form(at.x(), at.y(), size.x(), size.y())
+        stored = self._board.settings.orientation_of(self._place[0]).stored_mask(seen)
+        self.curves[_REGION] = Curve(f"mean of the {self._shape.value}", stored)
+        self._label.setPos(at.x(), at.y())
+        self._say_region()
+        self._show()
+
+    def _say_region(self) -> None:
+        if self._label is None or self._place is None or _REGION not in self.curves:
+            return
+        panel, mask = self._board.panels[self._place], self.curves[_REGION].region
+        found = regions.numbers(panel.image, mask if panel.valid is None else mask & panel.valid)
+        text = "no pixel"
+        if found is not None:
+            text = f"{found.n} px  mean {found.mean:.1f}  sum {found.total:.0f}  std {found.std:.1f}"
+            text += "" if np.isnan(found.fwhm_px) else f"  FWHM {found.fwhm_px:.1f} px"
+        if text != self._label.toPlainText():
+            self._label.setText(text)
+
+    def _show(self) -> None:
+        was_hidden = self.plot is None or self.plot.widget.isHidden()
+        if self.curves and self.plot is None:
+            self.plot = CurvePlot()
+            self._splitter.addWidget(self.plot.widget)
+        if self.plot is not None:
+            self.plot.widget.setVisible(bool(self.curves))
+            if self.curves and was_hidden:
+                height = self._splitter.height()
+                self._splitter.setSizes([height - height // _CURVE_PART, height // _CURVE_PART])
+            self.plot.draw(self.curves, self.curves)
+        self._wall.tell()

@@ -1,0 +1,82 @@
+"""Files that keys write: images, darks, light curves, masks; the last one is taken back."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from panoseti_daq.viewers.images.arrays import save_darks, save_images
+from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.view.probes import Probes
+
+
+class Saves:
+    """Writes what is seen into the working directory, under the time of now.
+
+    Parameters
+    ----------
+    board, probes
+        Whose images and light curves.
+    say
+        Called with what was done.
+    """
+
+    def __init__(self, board: Board, probes: Probes, say: Callable[[str], None]) -> None:
+        self._board, self._probes, self._say = board, probes, say
+        self._written: list[Path] = []
+
+    def dark(self) -> None:
+        """Write darks, which the board subtracts."""
+        darks = self._board.pedestals.darks
+        self._save(lambda to: save_darks(to, darks), f"darks of {len(darks)} keys", Path(f"dark_{_now_text()}"))
+
+    def arrays(self) -> None:
+        """Write each image that is drawn, as it came, to a directory of its own."""
+        frames = [stamp.frame for panel in self._board.panels.values() for stamp in panel.stamps.values()]
+        self._save(lambda to: save_images(to, frames), f"{len(frames)} images", Path(f"view_{_now_text()}"))
+
+    def curves(self) -> None:
+        """Write the light curves that are shown."""
+        n = len(self._probes.curves)
+        if not n:
+            self._say("click a pixel for its light curve first")
+            return
+        self._save(self._probes.save, f"{n} light curves", Path(f"curves_{_now_text()}.csv"))
+
+    def mask(self) -> None:
+        """Write the masked pixels, for --mask."""
+        masks = self._board.masks
+        self._save(masks.save, f"{masks.n_pixels} masked pixels", Path(f"mask_{_now_text()}.json"))
+
+    def _save(self, save: Callable[[Path], None], what: str, to: Path) -> None:
+        is_new = not to.exists()
+        try:
+            save(to)
+        except OSError as error:
+            self._say(f"{what} not saved: {error}")
+        else:
+            self._say(f"{what} saved in {to.absolute()}; Ctrl+Z undoes it")
+            if is_new:
+                self._written.append(to.absolute())
+
+    def undo(self) -> None:
+        """Delete what a key saved last."""
+        if not self._written:
+            self._say("nothing was saved")
+            return
+        last = self._written.pop()
+        try:
+            if last.is_dir():
+                shutil.rmtree(last)
+            else:
+                last.unlink()
+        except OSError as error:
+            self._say(f"{last} not deleted: {error}")
+        else:
+            self._say(f"{last} deleted")
+
+
+def _now_text() -> str:
+    return time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
