@@ -127,8 +127,10 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("mypy", "tests", "compat/src", "docs/make_pictures.py", "docs/make_settings.py", "noxfile.py")
     session.install("pyright>=1.1.400")  # brings its own node when there is none
+    examples = [str(path) for path in sorted(Path("examples").rglob("*.py"))]
+    session.run("mypy", *examples)
     session.run("mypy", "--disallow-any-explicit", "examples/newest_images.py")
-    session.run("pyright", "examples/newest_images.py")
+    session.run("pyright", *examples)
 
 
 @nox.session

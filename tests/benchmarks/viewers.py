@@ -220,7 +220,7 @@ def ages_s(duration_s: float, refresh_period_s: float = 1.0) -> list[float]:
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         files = make_files(Path(directory), 1)
         with serving(Path(directory)) as (_, address):
-            wanted = Wanted((address,), Selection(interval_s=refresh_period_s))
+            wanted = Wanted((address,), Selection(update_interval_s=refresh_period_s))
             with Feed(AioDaqDataClient.connect(address), wanted) as feed:
                 viewer, app = Noting(make_view(refresh_period_s)), application(off_screen=True)
                 window = HostWindow("view", viewer, feed, refresh_period_s, on_arrival=True)

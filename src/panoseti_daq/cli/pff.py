@@ -100,8 +100,10 @@ def _describe(file: Path, block: FrameBlock) -> list[str]:
 def dump(
     file: FileArgument,
     frame: Annotated[int, typer.Option(help="Which frame, 0-based; negative counts from the end.")] = 0,
+    log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Print header, time and pixels of one frame."""
+    log_to_stderr(log_level)
     block = open_file(file)
     try:
         chosen = block[frame]

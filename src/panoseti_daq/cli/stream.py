@@ -52,7 +52,7 @@ def stream(
 
             frames = client.stream_frames(
                 hosts,
-                selection=replace(selection, interval_s=update_interval),
+                selection=replace(selection, update_interval_s=update_interval),
                 wait_for_ready=True,
                 on_host_change=note,
             )

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from panoseti_daq.cli.logs import LogLevel, log_to_stderr
+from panoseti_daq.cli.options import LogLevelOption
 from panoseti_daq.service.access.tokens import Role, make_token
 
 
@@ -19,11 +21,13 @@ def token(
         Path | None,
         typer.Option(help="Append the server's line to this file instead of printing it.", show_default=False),
     ] = None,
+    log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     """Make a token for a client.
 
     Prints it, this once, and below it the line for the file of serve --allowed-tokens.
     """
+    log_to_stderr(log_level)
     secret, allowed = make_token(name, role)
     if append_to is not None:
         lines = append_to.read_text() if append_to.exists() else ""

@@ -120,7 +120,7 @@ class AioDaqDataClient(StreamClient):
         announced: Set[Key] = set()
         with suppress(RpcError):  # a server of the predecessor has no Status
             announced = announced_keys(await self.get_status(host, timeout_s), selection)
-        stream = self.stream_frames(host, selection=replace(selection, interval_s=LONG_S))
+        stream = self.stream_frames(host, selection=replace(selection, update_interval_s=LONG_S))
         return await newest_of(stream, announced, timeout_s)
 
     @while_open

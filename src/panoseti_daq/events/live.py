@@ -86,7 +86,7 @@ class LiveSettings:
     def selection(self) -> Selection:
         """The frames that a trigger wants."""
         products = frozenset(product for spec, _ in self.triggers for product in spec.products)
-        return Selection(modules=self.module_ids, products=products)
+        return Selection(module_ids=self.module_ids, products=products)
 
     @property
     def described(self) -> str:

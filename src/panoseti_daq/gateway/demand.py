@@ -43,10 +43,10 @@ def union_of(selections: Iterable[Selection]) -> Selection | None:
 
     return Selection(
         joined([selection.kinds for selection in every]),
-        joined([selection.modules for selection in every]),
+        joined([selection.module_ids for selection in every]),
         joined([selection.products for selection in every]),
         joined([selection.quabos for selection in every]),
-        min(selection.interval_s for selection in every),
+        min(selection.update_interval_s for selection in every),
     )
 
 
@@ -110,5 +110,5 @@ class DemandWatch:
         selection = union_of(subscription.selection for subscription in self._hub.subscriptions)
         if selection is None:
             return None
-        renewed = replace(selection, interval_s=min(selection.interval_s, RENEWED_S))
+        renewed = replace(selection, update_interval_s=min(selection.update_interval_s, RENEWED_S))
         return Demand(renewed, self._path())

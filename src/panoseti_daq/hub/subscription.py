@@ -37,7 +37,7 @@ class Subscription:
 
     def __init__(self, selection: Selection, loop: asyncio.AbstractEventLoop) -> None:
         self.selection = selection
-        self.interval_s = selection.interval_s
+        self.interval_s = selection.update_interval_s
         self.n_taken = 0
         self.n_dropped = 0
         self._loop = loop

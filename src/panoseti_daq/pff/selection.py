@@ -25,13 +25,13 @@ class Selection:
     ----------
     kinds
         Movie, pulse height or both.
-    modules
+    module_ids
         Telescope modules, 0-255.
     products
         Data products.
     quabos
         Quabos of ph256, 0-3. An image of any other product holds all four quabos, and belongs to every choice.
-    interval_s
+    update_interval_s
         Least time between two frames of one key, s, never negative; zero for as fast as they come.
 
     Raises
@@ -41,18 +41,18 @@ class Selection:
     """
 
     kinds: Collection[Kind] = frozenset(Kind)
-    modules: Collection[int] = frozenset()
+    module_ids: Collection[int] = frozenset()
     products: Collection[DataProduct] = frozenset()
     quabos: Collection[int] = frozenset()
-    interval_s: float = 0.0
+    update_interval_s: float = 0.0
 
     def __post_init__(self) -> None:
         valid: dict[str, Any] = {
             "kinds": frozenset(self.kinds),
-            "modules": _numbers("module_ids", self.modules, MAX_MODULE_ID),
+            "module_ids": _numbers("module_ids", self.module_ids, MAX_MODULE_ID),
             "products": _products(self.products),
             "quabos": _numbers("quabos", self.quabos, N_QUABOS - 1),
-            "interval_s": _seconds(self.interval_s),
+            "update_interval_s": _seconds(self.update_interval_s),
         }
         for name, value in valid.items():
             object.__setattr__(self, name, value)
@@ -67,7 +67,7 @@ class Selection:
         movie: bool = True,
         pulse_height: bool = True,
         module_ids: Iterable[int] | None = (),
-        interval_s: float = 0.0,
+        update_interval_s: float = 0.0,
         products: Iterable[DataProduct | str] | None = (),
         quabos: Iterable[int] | None = (),
     ) -> Self:
@@ -79,7 +79,7 @@ class Selection:
             Whether each of the kinds is wanted.
         module_ids, products, quabos
             Any iterable; None for all. Products may be tokens, such as ``"img16"``.
-        interval_s
+        update_interval_s
             Least time between two frames of one key, s.
 
         Raises
@@ -94,39 +94,47 @@ class Selection:
             except TypeError:
                 raise ConfigError(f"invalid {key}: {values!r}; allowed: a list") from None
         return cls(
-            kinds_of(movie, pulse_height), every["module_ids"], every["products"], every["quabos"], interval_s
+            kinds_of(movie, pulse_height),
+            every["module_ids"],
+            every["products"],
+            every["quabos"],
+            update_interval_s,
         )
 
     def within(self, modules: Collection[int], products: Collection[DataProduct]) -> Selection:
         """Return what of it is of some modules, or of any if there are none, and of some data products."""
         both = (
-            frozenset(self.modules) & frozenset(modules) if self.modules and modules else self.modules or modules
+            frozenset(self.module_ids) & frozenset(modules)
+            if self.module_ids and modules
+            else self.module_ids or modules
         )
         left = [
             product
             for product in products
             if product.kind in self.kinds and (not self.products or product in self.products)
         ]
-        if not left or (self.modules and not both):
+        if not left or (self.module_ids and not both):
             return Selection(kinds=())
-        return replace(self, modules=both, products=left)
+        return replace(self, module_ids=both, products=left)
 
     def __contains__(self, key: Key) -> bool:
         return (
             key.product.kind in self.kinds
-            and (not self.modules or key.module_id in self.modules)
+            and (not self.module_ids or key.module_id in self.module_ids)
             and (not self.products or key.product in self.products)
             and (not self.quabos or key.quabo is None or key.quabo in self.quabos)
         )
 
     def __str__(self) -> str:
         parts = [" and ".join(kind.value.lower().replace("_", " ") for kind in Kind if kind in self.kinds)]
-        parts.append(f"modules {', '.join(map(str, sorted(self.modules)))}" if self.modules else "all modules")
+        parts.append(
+            f"modules {', '.join(map(str, sorted(self.module_ids)))}" if self.module_ids else "all modules"
+        )
         if self.products:
             parts.append(", ".join(product.token for product in DataProduct if product in self.products))
         if self.quabos:
             parts.append(f"quabos {', '.join(map(str, sorted(self.quabos)))}")
-        return f"{', '.join(parts)}, every {self.interval_s:g} s"
+        return f"{', '.join(parts)}, every {self.update_interval_s:g} s"
 
 
 def kinds_of(movie: bool, pulse_height: bool) -> Collection[Kind]:

@@ -94,8 +94,8 @@ class Stream:
     @contextmanager
     def subscribe(self, selection: Selection) -> Iterator[Subscription]:
         """Get the newest frames, no more often than the configuration allows."""
-        interval_s = max(selection.interval_s, self.following.config.update_interval_s)
-        with self.following.hub.subscribe(replace(selection, interval_s=interval_s)) as subscription:
+        interval_s = max(selection.update_interval_s, self.following.config.update_interval_s)
+        with self.following.hub.subscribe(replace(selection, update_interval_s=interval_s)) as subscription:
             self.subscription = subscription
             yield subscription
 

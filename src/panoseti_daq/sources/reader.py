@@ -145,7 +145,7 @@ class FrameReader:
             run_begins = Position(module_id, product, active.get(module_id, first_run), "")
             self._places[module_id, product] = self._beginning(dirs[module_id], run_begins)
         if not self._places:  # nothing of it is there yet: one place tells the client in which run it came
-            for key in self._wanted_of([min(self._selection.modules, default=0)])[:1]:
+            for key in self._wanted_of([min(self._selection.module_ids, default=0)])[:1]:
                 self._places[key] = Position(*key, first_run, "")
         self._begun.extend(self._places.values())
         return first_run

@@ -51,7 +51,7 @@ class Picture:
     ----------
     viewer
         Name of the viewer; ``panoseti-daq viewers`` lists them.
-    interval_s
+    refresh_period_s
         Least time between two pictures after `show`, s.
     module_ids
         Modules that are waited for; empty for all.
@@ -70,7 +70,7 @@ class Picture:
         self,
         viewer: str = "view",
         *,
-        interval_s: float = 1.0,
+        refresh_period_s: float = 1.0,
         module_ids: Iterable[int] = (),
         size_px: tuple[int, int] = (1000, 700),
         **options: Any,
@@ -79,8 +79,10 @@ class Picture:
         self._application = application(off_screen=True)
         from PySide6.QtCore import Qt
 
-        self._viewer = make_viewer(spec, ViewerContext(interval_s, Selection.of(module_ids=module_ids)), options)
-        self._interval_s = interval_s
+        self._viewer = make_viewer(
+            spec, ViewerContext(refresh_period_s, Selection.of(module_ids=module_ids)), options
+        )
+        self._refresh_period_s = refresh_period_s
         self._handle: Any = None  # IPython's, of the output that is renewed
         self._shown_s = -math.inf
         widget = self._viewer.widget
@@ -99,7 +101,7 @@ class Picture:
         frame = received(image)
         self._viewer.update({frame.key: frame})
         now_s = time.monotonic()
-        if self._handle is not None and now_s - self._shown_s >= self._interval_s:
+        if self._handle is not None and now_s - self._shown_s >= self._refresh_period_s:
             self._shown_s = now_s
             self._handle.update(self)
 

@@ -59,7 +59,7 @@ class ViewerContext:
     @property
     def module_ids(self) -> tuple[int, ...]:
         """Modules that were asked for; empty for all."""
-        return tuple(sorted(self.selection.modules))
+        return tuple(sorted(self.selection.module_ids))
 
 
 class Viewer(Protocol):
@@ -133,7 +133,7 @@ class ViewerSpec:
         takes. The place to import Qt.
     movie, pulse_height
         Which frames it wants.
-    interval_s
+    update_interval_s
         Least time between two frames of one key, s; None for the refresh period: then the viewer is drawn when a
         frame came, too.
     every_frame
@@ -150,7 +150,7 @@ class ViewerSpec:
     make: Callable[..., Any]
     movie: bool = True
     pulse_height: bool = True
-    interval_s: float | None = None
+    update_interval_s: float | None = None
     every_frame: bool = False
     status: bool = False
     surface: Surface = Surface.WINDOW

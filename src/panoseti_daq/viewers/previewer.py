@@ -97,7 +97,7 @@ class _ScriptPlot:
         return self._surface
 
     def _open(self) -> _Surface:
-        context = ViewerContext(self.plot_update_interval, Selection(modules=self._module_ids))
+        context = ViewerContext(self.plot_update_interval, Selection(module_ids=self._module_ids))
         if self.jupyter_notebook:
             picture = Picture(
                 self._viewer,

@@ -23,7 +23,7 @@ def images_request(selection: Selection, encoding: pb.Encoding) -> pb.StreamImag
     return pb.StreamImagesRequest(
         stream_movie_data=Kind.MOVIE in selection.kinds,
         stream_pulse_height_data=Kind.PULSE_HEIGHT in selection.kinds,
-        update_interval_seconds=selection.interval_s,
+        update_interval_seconds=selection.update_interval_s,
         encoding=encoding,
         batches=encoding == pb.RAW,
         **_which(selection),
@@ -80,7 +80,7 @@ def selected_frames(request: pb.StreamFramesRequest) -> tuple[Selection, Begin]:
 def _which(selection: Selection) -> dict[str, Any]:
     """Return the fields that both requests have under the same names."""
     return {
-        "module_ids": sorted(selection.modules),
+        "module_ids": sorted(selection.module_ids),
         "products": [NUMBERS[product] for product in DataProduct if product in selection.products],
         "quabos": sorted(selection.quabos),
     }

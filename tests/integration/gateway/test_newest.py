@@ -93,13 +93,13 @@ async def test_the_stream_of_a_node_is_what_clients_want_together(gateway: Serve
     def asked() -> list[Selection]:
         return [s.subscription.selection for s in nodes[0].acquisition.streams if s.subscription]
 
-    slow = Selection({Kind.MOVIE}, modules={1}, interval_s=1.0)
-    fast = Selection({Kind.PULSE_HEIGHT}, modules={1, 2}, interval_s=0.5)
+    slow = Selection({Kind.MOVIE}, module_ids={1}, update_interval_s=1.0)
+    fast = Selection({Kind.PULSE_HEIGHT}, module_ids={1, 2}, update_interval_s=0.5)
     async with client_of(gateway) as client, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(drain(client, slow))
         await until(lambda: asked() == [slow])
         second = tasks.create_task(drain(client, fast))
-        await until(lambda: asked() == [Selection(frozenset(Kind), modules={1, 2}, interval_s=0.5)])
+        await until(lambda: asked() == [Selection(frozenset(Kind), module_ids={1, 2}, update_interval_s=0.5)])
         second.cancel()
         await until(lambda: asked() == [slow])
         first.cancel()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -102,9 +103,9 @@ def _selected(*arguments: str) -> Selection:
 
 # odd night 36
 def test_modules_are_given_as_numbers_ranges_and_lists() -> None:
-    assert _selected().modules == frozenset()
+    assert _selected().module_ids == frozenset()
     given = ("--module-id", "0-3", "--module-id", "224,225", "--module-id", "7")
-    assert _selected(*given).modules == {0, 1, 2, 3, 7, 224, 225}
+    assert _selected(*given).module_ids == {0, 1, 2, 3, 7, 224, 225}
 
 
 @pytest.mark.parametrize("text", ["", "256", "3-1", "0-256", "1,", "-1", "1.5", "a"])
@@ -160,8 +161,38 @@ def test_a_setting_is_an_option_by_its_key_and_by_its_former_name(setting: Setti
         assert command.former[setting.former_option] == setting.option
 
 
+def _options(command: Any) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, set[str]]]:
+    """Every command below one, by its whole name, with its options."""
+    if not hasattr(command, "list_commands"):
+        yield name, _options(command)
+        return
+    context = command.context_class(command)
+    for below in command.list_commands(context):
+        yield from _commands(command.get_command(context, below), f"{name} {below}".strip())
+
+
+ALL = dict(_commands(LazyGroup(name="panoseti-daq"), ""))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_has_a_log_level(name: str) -> None:
+    assert "--log-level" in ALL[name] or name == "systemd-unit"  # which takes the options of serve
+
+
 @pytest.mark.parametrize("name", ["stream", "snapshot", "record", "hosts", "ping", "reflect", "init", "status"])
+def test_commands_that_talk_to_servers_have_an_option_for_each_host(name: str) -> None:
+    assert "--host" in ALL[name]
+
+
+@pytest.mark.parametrize("name", [name for name, options in ALL.items() if options & {"--timeout", "--use-proxy"}])
 def test_commands_that_talk_to_servers_have_the_same_options(name: str) -> None:
-    options = {option for parameter in _command(name).params for option in parameter.opts}
-    shared = {"--host", "--daq-config", "--network-config", "--timeout", "--log-level", "--token-file", "--tls"}
-    assert shared <= options
+    assert (ALL["ping"] - {"--log-level"}) <= ALL[name]
+
+
+@pytest.mark.parametrize("name", [name for name, options in ALL.items() if "--quabo" in options])
+def test_commands_that_choose_frames_have_the_same_options(name: str) -> None:
+    assert {"--module-id", "--product", "--quabo"} <= ALL[name]

@@ -28,7 +28,7 @@ class Calls:
 @pytest.mark.parametrize("since", [None, "run", 1_767_225_600.0])
 def test_a_host_that_never_answered_is_asked_the_same_again(since: Any) -> None:
     calls = Calls()
-    feed = BlockFeed(calls, frames_request(Selection(modules=(1,)), begin_of(since)), "host", Progress())
+    feed = BlockFeed(calls, frames_request(Selection(module_ids=(1,)), begin_of(since)), "host", Progress())
     feed.call(again=False)
     feed.lost()
     feed.call(again=True)

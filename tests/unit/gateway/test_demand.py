@@ -12,8 +12,10 @@ from panoseti_daq.gateway.demand import Demand, DemandWatch, covers, union_of
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import DataProduct, Key, Kind, Selection
 
-MOVIES = Selection({Kind.MOVIE}, modules={1}, interval_s=1.0)
-PULSES = Selection({Kind.PULSE_HEIGHT}, modules={2}, products={DataProduct.PH256}, quabos={0}, interval_s=0.1)
+MOVIES = Selection({Kind.MOVIE}, module_ids={1}, update_interval_s=1.0)
+PULSES = Selection(
+    {Kind.PULSE_HEIGHT}, module_ids={2}, products={DataProduct.PH256}, quabos={0}, update_interval_s=0.1
+)
 
 selections = st.builds(
     Selection,
@@ -27,7 +29,7 @@ keys = st.builds(Key, st.integers(0, 3), st.sampled_from(DataProduct), st.none()
 
 
 def test_the_fastest_interval_is_that_of_all() -> None:
-    assert union_of([MOVIES, PULSES]) == Selection(frozenset(Kind), modules={1, 2}, interval_s=0.1)
+    assert union_of([MOVIES, PULSES]) == Selection(frozenset(Kind), module_ids={1, 2}, update_interval_s=0.1)
     assert union_of([]) is None
 
 

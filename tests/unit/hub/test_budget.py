@@ -26,7 +26,7 @@ def sent(arrivals: Sequence[float], interval_s: float = I_S) -> Sent:
     async def main() -> Sent:
         loop = asyncio.get_running_loop()
         hub, got = Hub(), Sent()
-        with hub.subscribe(Selection(interval_s=interval_s)) as subscription:
+        with hub.subscribe(Selection(update_interval_s=interval_s)) as subscription:
 
             async def consume() -> None:
                 async for frame in subscription:

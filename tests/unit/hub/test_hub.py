@@ -57,7 +57,7 @@ def take_all(subscription: Subscription) -> list[int]:
 
 @each_product
 def test_first_frame_is_due_at_once(hub: Hub, product: DataProduct) -> None:
-    with hub.subscribe(Selection(interval_s=10)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=10)) as subscription:
         hub.publish(block_of(product))
         assert take_all(subscription) == [0]
 
@@ -72,7 +72,7 @@ def test_frame_is_handed_over_byte_for_byte(hub: Hub) -> None:
 
 
 def test_next_frame_of_a_key_waits_for_half_the_interval(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         assert take_all(subscription) == [0]
         hub.publish(block_of(first=1))
@@ -83,7 +83,7 @@ def test_next_frame_of_a_key_waits_for_half_the_interval(hub: Hub, loop: Virtual
 
 
 def test_interval_counts_from_when_the_frame_was_taken(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         loop.advance(0.5)
         assert take_all(subscription) == [0]
@@ -95,7 +95,7 @@ def test_interval_counts_from_when_the_frame_was_taken(hub: Hub, loop: VirtualTi
 
 
 def test_first_frame_after_a_quiet_spell_is_due_at_once(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         assert take_all(subscription) == [0]
         loop.advance(7.25)
@@ -104,7 +104,7 @@ def test_first_frame_after_a_quiet_spell_is_due_at_once(hub: Hub, loop: VirtualT
 
 
 def test_newest_frame_within_an_interval_wins(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         assert take_all(subscription) == [0]
         for i in (1, 2, 3):
@@ -115,7 +115,7 @@ def test_newest_frame_within_an_interval_wins(hub: Hub, loop: VirtualTimeLoop) -
 
 @pytest.mark.parametrize("interval_s", [0, -1])
 def test_without_an_interval_every_frame_may_go_at_once(hub: Hub, interval_s: float) -> None:
-    with hub.subscribe(Selection(interval_s=interval_s)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=interval_s)) as subscription:
         for i in range(3):
             hub.publish(block_of(first=i))
             assert take_all(subscription) == [i]
@@ -132,7 +132,7 @@ def test_waiting_consumer_gets_the_last_frame_when_its_interval_is_over() -> Non
     async def main() -> list[tuple[float, int]]:
         loop = asyncio.get_running_loop()
         hub, got = Hub(), []
-        with hub.subscribe(Selection(interval_s=1)) as subscription:
+        with hub.subscribe(Selection(update_interval_s=1)) as subscription:
 
             async def consume() -> None:
                 async for frame in subscription:
@@ -153,7 +153,7 @@ def test_waiting_consumer_gets_the_last_frame_when_its_interval_is_over() -> Non
 
 
 def test_frame_is_never_delivered_twice(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of())
         assert take_all(subscription) == [0]
         loop.advance(5)
@@ -161,7 +161,7 @@ def test_frame_is_never_delivered_twice(hub: Hub, loop: VirtualTimeLoop) -> None
 
 
 def test_frame_replaced_before_it_was_due_is_no_drop(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         take(subscription)
         for i in range(1, 5):
@@ -174,7 +174,7 @@ def test_frame_replaced_before_it_was_due_is_no_drop(hub: Hub, loop: VirtualTime
 def test_frame_replaced_while_it_was_due_for_less_than_the_interval_is_no_drop(
     hub: Hub, loop: VirtualTimeLoop
 ) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         loop.advance(0.5)
         hub.publish(block_of(first=1))
@@ -183,7 +183,7 @@ def test_frame_replaced_while_it_was_due_for_less_than_the_interval_is_no_drop(
 
 
 def test_each_interval_that_a_slow_consumer_misses_is_a_drop(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=1)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=1)) as subscription:
         hub.publish(block_of(first=0))
         take(subscription)
         for i in range(1, 41):  # ten frames per interval; due from 0.5 s on, replaced at 1.5, 2.5 and 3.5 s
@@ -206,7 +206,7 @@ def test_new_subscription_gets_the_newest_of_every_key_at_once(hub: Hub) -> None
     hub.publish(block_of(IMG16, 3))
     hub.publish(block_of(IMG16, 5, module_id=8))
     hub.publish(block_of(PH256, quabos=[0, 1, 0]))
-    with hub.subscribe(Selection(interval_s=60)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=60)) as subscription:
         assert sorted(take_all(subscription)) == [1, 2, 2, 4]
 
 
@@ -227,13 +227,13 @@ def test_only_the_kinds_asked_for_are_delivered(hub: Hub, product: DataProduct, 
 
 @pytest.mark.parametrize(("module_ids", "delivered"), [((), 1), ((7,), 1), ((6, 7), 1), ((6,), 0)])
 def test_only_the_modules_asked_for_are_delivered(hub: Hub, module_ids: tuple[int, ...], delivered: int) -> None:
-    with hub.subscribe(Selection(modules=module_ids)) as subscription:
+    with hub.subscribe(Selection(module_ids=module_ids)) as subscription:
         hub.publish(block_of(module_id=7))
         assert len(take_all(subscription)) == delivered
 
 
 def test_products_and_modules_are_limited_each_by_itself(hub: Hub) -> None:
-    with hub.subscribe(Selection(interval_s=60)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=60)) as subscription:
         for product in DataProduct:
             for module_id in (1, 2):
                 hub.publish(block_of(product, module_id=module_id))
@@ -241,7 +241,7 @@ def test_products_and_modules_are_limited_each_by_itself(hub: Hub) -> None:
 
 
 def test_quabos_of_ph256_are_keys_of_their_own(hub: Hub) -> None:
-    with hub.subscribe(Selection(interval_s=60)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=60)) as subscription:
         hub.publish(block_of(PH256, quabos=[0, 1, 2, 3, 0, 1]))
         assert take_all(subscription) == [2, 3, 4, 5]
         hub.publish(block_of(PH256, quabos=[3], first=6))
@@ -325,7 +325,7 @@ def test_open_subscriptions_are_listed_oldest_first(hub: Hub) -> None:
 
 
 def test_unsubscribing_releases_the_subscription_and_its_timer(hub: Hub, loop: VirtualTimeLoop) -> None:
-    with hub.subscribe(Selection(interval_s=60)) as subscription:
+    with hub.subscribe(Selection(update_interval_s=60)) as subscription:
         hub.publish(block_of(first=0))
         take(subscription)
         hub.publish(block_of(first=1))
@@ -431,7 +431,7 @@ class HubMachine(RuleBasedStateMachine):
         module_ids=st.sampled_from([(), (1,)]),
     )
     def subscribe(self, interval_eighths: int, kinds: set[Kind], module_ids: tuple[int, ...]) -> None:
-        wanted = Selection(kinds, module_ids, interval_s=interval_eighths / 8)
+        wanted = Selection(kinds, module_ids, update_interval_s=interval_eighths / 8)
         stack = ExitStack()
         subscription = stack.enter_context(self.hub.subscribe(wanted))
         known = {key: place for key, place in self.newest.items() if key in wanted}

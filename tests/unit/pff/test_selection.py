@@ -30,10 +30,10 @@ def test_by_default_it_holds_everything() -> None:
     ("selection", "holds"),
     [
         (Selection({Kind.MOVIE}), lambda key: key.product in (IMG8, IMG16)),
-        (Selection(modules=[2]), lambda key: key.module_id == 2),
+        (Selection(module_ids=[2]), lambda key: key.module_id == 2),
         (Selection(products=[IMG8, PH1024]), lambda key: key.product in (IMG8, PH1024)),
         (Selection(quabos=[1, 3]), lambda key: key.quabo in (None, 1, 3)),
-        (Selection(modules=[1], products=[PH256], quabos=[0]), lambda key: key == Key(1, PH256, 0)),
+        (Selection(module_ids=[1], products=[PH256], quabos=[0]), lambda key: key == Key(1, PH256, 0)),
         (Selection(kinds_of(False, False)), lambda key: False),
     ],
 )
@@ -43,7 +43,7 @@ def test_it_holds_what_meets_every_criterion(selection: Selection, holds: Any) -
 
 def test_products_may_be_tokens_and_numbers_those_of_numpy() -> None:
     selection = Selection.of(products=["ph256"], module_ids=np.array([3]))
-    assert selection == Selection(products={PH256}, modules={3})
+    assert selection == Selection(products={PH256}, module_ids={3})
 
 
 def test_none_stands_for_all() -> None:
@@ -56,7 +56,7 @@ def test_what_is_no_list_is_invalid() -> None:
 
 
 def test_an_interval_below_zero_is_none() -> None:
-    assert Selection(interval_s=-1).interval_s == 0.0
+    assert Selection(update_interval_s=-1).update_interval_s == 0.0
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_an_interval_below_zero_is_none() -> None:
             {"kinds": {Kind.MOVIE}, "products": {PH256}},
             "invalid products: ph256; allowed for these kinds: img8, img16",
         ),
-        ({"interval_s": float("nan")}, "invalid update_interval_seconds: nan is not a number"),
-        ({"interval_s": None}, "invalid update_interval_seconds: None is not a number"),
+        ({"update_interval_s": float("nan")}, "invalid update_interval_seconds: nan is not a number"),
+        ({"update_interval_s": None}, "invalid update_interval_seconds: None is not a number"),
     ],
 )
 def test_an_invalid_value_is_told_with_key_value_and_what_is_allowed(fields: dict[str, Any], text: str) -> None:
@@ -82,7 +82,7 @@ def test_an_invalid_value_is_told_with_key_value_and_what_is_allowed(fields: dic
 
 
 def test_it_reads_like_a_line_of_a_log() -> None:
-    assert str(Selection(interval_s=0.5)) == "movie and pulse height, all modules, every 0.5 s"
+    assert str(Selection(update_interval_s=0.5)) == "movie and pulse height, all modules, every 0.5 s"
     narrow = Selection({Kind.PULSE_HEIGHT}, [2, 1], [PH256], [3, 0])
     assert str(narrow) == "pulse height, modules 1, 2, ph256, quabos 0, 3, every 0 s"
 
@@ -109,8 +109,8 @@ def test_a_block_of_another_product_is_of_all_quabos() -> None:
     [
         (Selection(), (), tuple(DataProduct), {1, 2}),
         (Selection(), (2,), tuple(DataProduct), {2}),
-        (Selection(modules=(1,)), (2,), tuple(DataProduct), set()),
-        (Selection(modules=(1, 2)), (2, 3), (DataProduct.IMG16,), {2}),
+        (Selection(module_ids=(1,)), (2,), tuple(DataProduct), set()),
+        (Selection(module_ids=(1, 2)), (2, 3), (DataProduct.IMG16,), {2}),
         (Selection(products=(DataProduct.IMG16,)), (), (DataProduct.IMG8,), set()),
     ],
 )

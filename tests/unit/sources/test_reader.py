@@ -129,7 +129,7 @@ def test_runs_before_those_of_the_client_are_left_out_of_a_module_that_comes_lat
     assert client.read() == [(3, "img16", RUN_2, 0, 2)]
 
 
-@pytest.mark.parametrize("wanted", [Selection(), Selection(modules={3, 5}), Selection((Kind.MOVIE,))])
+@pytest.mark.parametrize("wanted", [Selection(), Selection(module_ids={3, 5}), Selection((Kind.MOVIE,))])
 def test_a_client_that_came_when_there_was_nothing_gets_everything(tmp_path: Path, wanted: Selection) -> None:
     client = Client(tmp_path, wanted)
     assert client.read() == []
@@ -140,7 +140,7 @@ def test_a_client_that_came_when_there_was_nothing_gets_everything(tmp_path: Pat
 
 def test_a_client_that_came_when_its_module_was_not_there_gets_the_runs_from_then_on(tmp_path: Path) -> None:
     write(tmp_path, 1, RUN_2, 1)
-    client = Client(tmp_path, Selection(modules={3}))
+    client = Client(tmp_path, Selection(module_ids={3}))
     assert client.read() == []
     for run in (RUN_1, RUN_2, RUN_3):
         write(tmp_path, 3, run, 1)

@@ -102,7 +102,7 @@ def test_after_show_the_first_frame_is_drawn_at_once_and_the_others_when_they_ar
 ) -> None:
     now_s = 100.0
     monkeypatch.setattr("panoseti_daq.viewers.notebook.time.monotonic", lambda: now_s)
-    picture = Picture("view", interval_s=2.0)
+    picture = Picture("view", refresh_period_s=2.0)
     picture.show()
     for now_s, n_shown in ((100.0, 2), (101.9, 2), (102.0, 3), (102.1, 3), (104.0, 4)):
         picture.update(frame())

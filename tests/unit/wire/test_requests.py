@@ -52,7 +52,7 @@ def test_a_selection_of_all_frames_survives_the_wire(
     begin = Begin(since_unix_ns, (Position(1, DataProduct.IMG16, RUN, FILE, 7),) * resumes)
     data = frames_request(selection, begin).SerializeToString()
     found, begins = selected_frames(pb.StreamFramesRequest.FromString(data))
-    assert (found, begins) == (replace(selection, interval_s=0.0), begin)
+    assert (found, begins) == (replace(selection, update_interval_s=0.0), begin)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ class Clips:
         wanted = {(member["module"], member["product"]) for member in candidate["members"]}
         recorder = Recorder(self._out_dir / candidate["id"])
         selection = Selection(
-            modules={module_id for module_id, _ in wanted},
+            module_ids={module_id for module_id, _ in wanted},
             products={DataProduct.from_token(token) for _, token in wanted},
         )
         since_s = begin_ns / _NS - 1e-6  # a float has steps of 238 ns

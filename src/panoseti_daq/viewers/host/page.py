@@ -41,4 +41,4 @@ class Page:
         widget = getattr(viewer, "widget", None)
         if not isinstance(widget, QtWidgets.QWidget):
             raise ViewerError(f"viewer {spec.name}: its widget is a {type(widget).__name__}; allowed: a QWidget")
-        return cls(spec.name, viewer, spec.interval_s is None and not spec.every_frame)
+        return cls(spec.name, viewer, spec.update_interval_s is None and not spec.every_frame)

@@ -55,11 +55,11 @@ class Wanted:
             As for `by`.
         """
         period_s, first = context.refresh_period_s, specs[0]
-        interval_s = period_s if first.interval_s is None else first.interval_s
+        interval_s = period_s if first.update_interval_s is None else first.update_interval_s
 
         def selected(some: Sequence[ViewerSpec]) -> Selection:
             kinds = kinds_of(any(spec.movie for spec in some), any(spec.pulse_height for spec in some))
-            return replace(context.selection, kinds=kinds, interval_s=interval_s)
+            return replace(context.selection, kinds=kinds, update_interval_s=interval_s)
 
         newest = selected([spec for spec in specs if not spec.every_frame] or specs)
         every = [spec for spec in specs if spec.every_frame]

@@ -67,5 +67,5 @@ SPEC = ViewerSpec(
     "Mean of the movie images, and chosen pixels, over time.",
     make,
     pulse_height=False,
-    interval_s=0.1,
+    update_interval_s=0.1,
 )

@@ -17,6 +17,6 @@ SPEC = ViewerSpec(
     "rates",
     "Frames and bytes per second, age and drops, over time.",
     make,
-    interval_s=1.0,
+    update_interval_s=1.0,
     status=True,
 )

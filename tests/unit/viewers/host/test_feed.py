@@ -213,7 +213,9 @@ def test_a_viewer_gets_the_products_and_quabos_that_are_asked_for_of_the_kinds_t
 
 
 def test_a_viewer_without_an_interval_gets_frames_once_per_refresh_period() -> None:
-    context = ViewerContext(2.0, Selection(modules=(7,)))
-    assert Wanted.by(ViewerSpec("a", "", print), context).selection.interval_s == 2.0
-    every = Wanted.by(ViewerSpec("a", "", print, interval_s=0.0, movie=False, status=True), context, ("daq1",))
+    context = ViewerContext(2.0, Selection(module_ids=(7,)))
+    assert Wanted.by(ViewerSpec("a", "", print), context).selection.update_interval_s == 2.0
+    every = Wanted.by(
+        ViewerSpec("a", "", print, update_interval_s=0.0, movie=False, status=True), context, ("daq1",)
+    )
     assert every == Wanted(("daq1",), Selection({Kind.PULSE_HEIGHT}, {7}), 2.0)
