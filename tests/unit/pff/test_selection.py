@@ -62,9 +62,9 @@ def test_an_interval_below_zero_is_none() -> None:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"modules": [3, 256]}, "invalid module_ids: 256; allowed: 0 to 255"),
-        ({"modules": [-1]}, "invalid module_ids: -1; allowed: 0 to 255"),
-        ({"modules": ["x"]}, "invalid module_ids: ['x']; allowed: whole numbers from 0 to 255"),
+        ({"module_ids": [3, 256]}, "invalid module_ids: 256; allowed: 0 to 255"),
+        ({"module_ids": [-1]}, "invalid module_ids: -1; allowed: 0 to 255"),
+        ({"module_ids": ["x"]}, "invalid module_ids: ['x']; allowed: whole numbers from 0 to 255"),
         ({"quabos": [4]}, "invalid quabos: 4; allowed: 0 to 3"),
         ({"products": ["img32"]}, "invalid products: ['img32']; allowed: img8, img16, ph256, ph1024"),
         (
