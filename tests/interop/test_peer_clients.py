@@ -114,6 +114,24 @@ def _assert_reflected(services: str, kind: str) -> str:
 
 
 @both_clients
+def test_a_client_of_the_peer_initialises_and_streams_through_our_gateway(
+    run_client: RunClient, peer: Peer, kind: str, table: Table
+) -> None:
+    with (
+        serving_process("--run-probe", "none") as (_, node),
+        serving_process("--node", f"daq1={node}") as (_, address),
+    ):
+        report = run_client(kind, address, n_images=20, init_sim=True)
+    assert report["ping"] is True
+    assert report["init_sim"] is True
+    by_type = {image["type"]: image for image in report["images"]}
+    assert by_type.keys() == {"MOVIE", "PULSE_HEIGHT"}
+    _assert_simulated(by_type["MOVIE"], "img16", [32, 32], "uint16")
+    _assert_simulated(by_type["PULSE_HEIGHT"], "ph256", [16, 16], "int16")
+    table.write(SECTION, "through our gateway: ping, init_sim, both streams", f"{peer.version} {kind}")
+
+
+@both_clients
 def test_a_client_of_the_peer_gets_recorded_frames_as_they_were_recorded(
     tmp_path: Path,
     lick_run: Path,
