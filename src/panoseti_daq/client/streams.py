@@ -89,12 +89,10 @@ class StreamClient(ControlClient):
         ----------
         hosts
             Which; None or empty for all that answer.
-        stream_movie_data, stream_pulse_height_data
-            Which kinds; at least one.
+        stream_movie_data, stream_pulse_height_data, module_ids
+            Which kinds, at least one, and modules, 0-255; empty for all.
         update_interval_seconds
             Least time between two images of one module and data product; zero for as fast as the server allows.
-        module_ids
-            Modules, 0-255; empty for all.
         wait_for_ready
             Wait for a server that is not there instead of failing.
         parse_pano_images
@@ -107,9 +105,8 @@ class StreamClient(ControlClient):
             Which frames and how often, instead of kinds, interval and modules; also by data product and quabo.
         """
         encoding = pb.RAW if parse_pano_images else pb.STRUCT
-        selection = selection or Selection.of(
-            stream_movie_data, stream_pulse_height_data, module_ids, update_interval_seconds
-        )
+        kinds = stream_movie_data, stream_pulse_height_data
+        selection = selection or Selection.of(*kinds, module_ids, update_interval_seconds)
         convert: Callable[[Arrival[pb.StreamImagesResponse]], Any] = as_dict if parse_pano_images else as_it_is
         asking = self._asking(wait_for_ready, on_host_change)
         return self._stream(hosts, selection, encoding, convert, asking, timeout)
@@ -161,22 +158,21 @@ class StreamClient(ControlClient):
     ) -> BlockStream[ReceivedBlock | Gap]:
         """Every frame of each module and product in order, in blocks, and a `Gap` wherever frames are missing.
 
-        After a lost connection or a restart of the server it continues where it was. The server reads from the
-        files at your pace.
+        After a lost connection or a restart of the server it continues where it was, at your pace.
 
         Parameters
         ----------
-        hosts, stream_movie_data, stream_pulse_height_data, module_ids, wait_for_ready, on_host_change
-            As for `stream_images`; `persistent` as for `stream_frames`.
+        hosts, stream_movie_data, stream_pulse_height_data, module_ids, wait_for_ready, persistent, on_host_change
+            As for `stream_frames`.
         selection
-            Which frames, instead of kinds and modules; its interval does not matter. A choice of quabos divides
-            the blocks of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
+            Which frames, instead of kinds and modules, without interval. A choice of quabos divides the blocks
+            of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
         since
             Where to begin: None for the frames to come, ``"run"`` for the beginning of the active run, or a time:
             an aware datetime, or UTC s since 1970.
         resume
-            `BlockStream.resume_token` of an earlier stream, to continue there. Modules and products that it does
-            not name begin with the earliest run that it names.
+            `BlockStream.resume_token` of an earlier stream, to go on there. What it does not name begins with its
+            earliest run.
         """
         asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
         progress, decode = Progress(resume), BlockDecoder()

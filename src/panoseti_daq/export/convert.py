@@ -119,7 +119,7 @@ def convert_run(
     chunk: int | None = None,
     progress: OnProgress = lambda *_: None,
 ) -> list[Path]:
-    """Convert a recorded run to the Zarr L0 stores that pypff defines.
+    """Convert a recorded run to the Zarr L0 stores that pypff defines; return them, one per product and module.
 
     Goes on where an earlier call ended, also one that was killed; a store that is complete stays as it is.
 
@@ -129,30 +129,19 @@ def convert_run(
         A run: flat as it is archived, or of one module as it stands on a DAQ node.
     out_dir
         Where to put the stores, ``<run>.panoseti-meta`` and ``manifest.json``; made when it is not there.
-    codec
-        How chunks are compressed.
+    codec, chunk
+        How chunks are compressed, and how many frames one of images has; None for the 8 MB of pypff.
     time
         Whose times the frames get.
     workers
         Threads that compress; None for one per processor.
-    chunk
-        Frames in a chunk of images; None for the 8 MB of pypff.
     progress
         Called as frames are done.
-
-    Returns
-    -------
-    list of Path
-        The stores, one per product and module.
 
     Raises
     ------
     PffError
-        There is no frame.
-    ConfigError
-        `out_dir` holds stores that were made otherwise, or another run.
-    OSError
-        A file cannot be read or written.
+        There is no frame, or ConfigError: `out_dir` holds stores that were made otherwise, or another run.
     """
     run_dir, out_dir = Path(run_dir), Path(out_dir)
     recordings = recordings_of(run_dir)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import DataProduct, FrameBlock, ModuleProduct
 from panoseti_daq.pff.names import SNAPSHOT_DIR
-from panoseti_daq.sources.regular import State, state_of
+from panoseti_daq.sources.looks import LastScan, Look, missed_by_events
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.run_dir import RunDir, RunFile
 from panoseti_daq.sources.runs import (
@@ -38,26 +36,6 @@ LOOK_AT_RUNS_S: Final = 1.0
 # one for the products that hold all quabos; ph256 mixes four quabos that trigger at different rates.
 _FRAMES_BACK: Final = {product: 256 if product.one_quabo else 1 for product in DataProduct}
 _CLOCK_MARGIN_NS: Final = 2_000_000_000  # file systems may keep times to 2 s
-_EVENT_WITHIN_NS: Final = 300_000_000  # a change older than this was missed by events
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Result of one look at the followed files.
-
-    Attributes
-    ----------
-    modified
-        Files that are not as they were when they were last read.
-    rescan
-        Whether something appeared or vanished.
-    missed
-        Of `modified` those that changed so long ago that an event should have reported it.
-    """
-
-    modified: frozenset[str]
-    rescan: bool
-    missed: frozenset[str]
 
 
 class RunFiles:
@@ -119,7 +97,7 @@ class RunFiles:
         self._first_scan = True
         self._look_at_all_at = self._look_at_runs_at = 0.0
         self._complaints: set[str] = set()
-        self._seen: dict[str, State] = {}  # of directories and daq_run_name at the last scan
+        self._seen = LastScan()
 
     def __len__(self) -> int:
         return len(self._tails.followed)
@@ -140,8 +118,8 @@ class RunFiles:
 
         Returns whether `directories` are others than after the last scan.
         """
-        self._seen = {}
-        self._note([self.data_dir])
+        self._seen.begin()
+        self._seen.note([self.data_dir])
         try:
             dirs = module_dirs(self.data_dir)
         except DataDirError as error:
@@ -155,19 +133,10 @@ class RunFiles:
             present |= self._take_up(runs)
         self._tails.let_go_of_settled(present)
         self._first_scan = False
-        self._note({tail.path.parent for tail in self._tails.followed.values()})  # also of a run that is over
-        before, self.directories = self.directories, {path: (s[0], s[1]) for path, s in self._seen.items()}
-        self._note([self.data_dir / RUN_NAME_FILE])
+        self._seen.note({tail.path.parent for tail in self._tails.followed.values()})  # also of a run that is over
+        before, self.directories = self.directories, self._seen.identities
+        self._seen.note([self.data_dir / RUN_NAME_FILE])
         return self.directories != before
-
-    def _note(self, paths: Iterable[Path]) -> None:
-        """Remember the states of directories, before they are listed."""
-        for path in paths:
-            if str(path) not in self._seen:
-                try:
-                    self._seen[str(path)] = state_of(path)
-                except OSError:
-                    continue
 
     def _look_at_modules(self, dirs: dict[int, Path]) -> None:
         """Find the runs of the modules, and which of them are active."""
@@ -180,7 +149,7 @@ class RunFiles:
             known = self._runs.get(module_id)
             runs = known or ModuleRuns(dirs[module_id], module_id, is_first=self._first_scan)
             self._runs[module_id] = runs
-            self._note([runs.path])
+            self._seen.note([runs.path])
             try:
                 runs.list(everything=everything)
             except OSError as error:
@@ -224,7 +193,7 @@ class RunFiles:
 
     def _saw(self, directory: RunDir) -> None:
         if directory.state:
-            self._seen.setdefault(str(directory.path), directory.state)
+            self._seen.note_as(directory.path, directory.state)
         for text in directory.refused:
             self._complain(text)
 
@@ -264,18 +233,11 @@ class RunFiles:
     def look(self) -> Look:
         """Compare sizes and times of what is followed with those of the last read and scan."""
         modified = self._tails.modified()
-        rescan = False
-        for path, before in self._seen.items():
-            try:
-                rescan |= state_of(path) != before
-            except OSError:
-                rescan = True
+        rescan = self._seen.is_over
         if time.monotonic() >= self._look_at_runs_at:
             self._look_at_runs_at = time.monotonic() + LOOK_AT_RUNS_S
             rescan |= self._choose_again(self._runs.values())
-        before_ns = time.time_ns() - _EVENT_WITHIN_NS
-        missed = frozenset(path for path in modified if _is_older(path, before_ns))
-        return Look(modified, rescan, missed)
+        return Look(modified, rescan, missed_by_events(modified))
 
     def changes_run(self, paths: Collection[str]) -> bool:
         """Whether another run is the active one because files at `paths`, which are not followed, grew."""
@@ -316,10 +278,3 @@ class RunFiles:
     def close(self) -> None:
         """Close all files."""
         self._tails.close()
-
-
-def _is_older(path: str, unix_ns: int) -> bool:
-    try:
-        return os.stat(path).st_mtime_ns < unix_ns
-    except OSError:
-        return False

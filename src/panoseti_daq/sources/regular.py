@@ -18,6 +18,15 @@ def state_of(path: str | Path) -> State:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+Signature = tuple[int, int, int, int]
+"""Device, inode, size in bytes and mtime in ns: as long as they stay, a file has the same content."""
+
+
+def signature(status: os.stat_result) -> Signature:
+    """Signature of a file or directory."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def open_regular(path: str | Path) -> int:
     """Open a file for reading; never waits for the other end of a pipe.
 

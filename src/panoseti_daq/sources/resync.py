@@ -23,6 +23,7 @@ _BRACE: Final = ord("{")
 _FEW_FRAMES: Final = 8  # up to this many are checked one by one, because numpy's overhead per call is larger
 _FIRST_STEP_BYTES: Final = 1 << 14  # searched at once at first: the next frame is usually near
 _STEP_BYTES: Final = 1 << 20
+_MOST_ZEROS: Final = 1 << 16  # frames of zeros at the end of a file that are passed over to find the newest
 
 
 @dataclass(slots=True)
@@ -117,3 +118,20 @@ def _windows(fd: int, begin: int, end: int, overlap: int) -> Iterator[tuple[int,
         if begin + len(data) >= end:
             return
         begin += max(1, len(data) - overlap)
+
+
+def standard_layout(fd: int, at: int, product: DataProduct) -> Layout | None:
+    """Return the layout of Hashpipe's header at offset `at`; None if there is none."""
+    try:
+        found = Layout.discover(os.pread(fd, MAX_HEADER_BYTES, at), product)
+    except HeaderError:
+        return None
+    return found if found is not None and found.is_standard else None
+
+
+def n_before_zeros(fd: int, layout: Layout, begin: int, n_frames: int) -> int:
+    """Return how many of the `n_frames` from offset `begin` on stand before what a power failure left: zeros."""
+    least = max(0, n_frames - _MOST_ZEROS)
+    while n_frames > least and os.pread(fd, 1, begin + (n_frames - 1) * layout.frame_size_bytes) == b"\0":
+        n_frames -= 1
+    return n_frames

@@ -12,8 +12,8 @@ from typing import Final
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, FrameBlock, Layout, PffName
 from panoseti_daq.pff.names import FILE_SUFFIX
-from panoseti_daq.sources.regular import open_regular
-from panoseti_daq.sources.tail import MAX_BLOCK_BYTES, Tail, signature
+from panoseti_daq.sources.regular import open_regular, signature
+from panoseti_daq.sources.tail import MAX_BLOCK_BYTES, Tail
 
 _PRODUCTS: Final = {product.token: product for product in DataProduct}
 

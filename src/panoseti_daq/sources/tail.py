@@ -13,8 +13,16 @@ from typing import Final
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import FrameBlock, Layout, PffName
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
-from panoseti_daq.sources.regular import open_regular
-from panoseti_daq.sources.resync import Damage, beginning_of_header, find_frame, find_layout, n_in_step
+from panoseti_daq.sources.regular import Signature, open_regular, signature
+from panoseti_daq.sources.resync import (
+    Damage,
+    beginning_of_header,
+    find_frame,
+    find_layout,
+    n_before_zeros,
+    n_in_step,
+    standard_layout,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -22,15 +30,6 @@ MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory dur
 AFTER_DAMAGE_BYTES: Final = 1 << 16  # the next damage may be near, and what follows it is read again
 COMPARE_AFTER_S: Final = 1.0
 _MOST_NARROWER: Final = 256  # bytes that a header may lack to the one before it
-_MOST_ZEROS: Final = 1 << 16  # frames of zeros at the end of a file that are passed over to find the newest
-
-Signature = tuple[int, int, int, int]
-"""Device, inode, size in bytes and mtime in ns: as long as they stay, a file has the same content."""
-
-
-def signature(status: os.stat_result) -> Signature:
-    """Signature of a file or directory."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Tail:
@@ -138,10 +137,7 @@ class Tail:
         goes_on = True
         while goes_on and (layout := self._layout) is not None:
             frame_size, offset, number = layout.frame_size_bytes, self._offset, self._number
-            limit = max_block_bytes if self._in_step or not offset else min(max_block_bytes, AFTER_DAMAGE_BYTES)
-            n_frames = min((size - offset) // frame_size, max(limit // frame_size, 1))
-            data = os.pread(self._fd, n_frames * frame_size, offset) if n_frames > 0 else b""
-            data = data[: len(data) // frame_size * frame_size]
+            data = self._whole_frames(self._fd, frame_size, size, max_block_bytes)
             if not data:
                 own = self._own_layout(self._fd, offset) if size - offset > frame_size - _MOST_NARROWER else None
                 if own is None or own.frame_size_bytes > size - offset:
@@ -154,6 +150,13 @@ class Tail:
                 data = data[: n_frames * frame_size]
                 place = self.path.name, number, self.generation
                 yield FrameBlock(data, layout, self.name.module_id, *place, time.time_ns(), self.path.parent.name)
+
+    def _whole_frames(self, fd: int, frame_size: int, size: int, max_block_bytes: int) -> bytes:
+        """Bytes from the cursor on, as many as whole frames would have."""
+        limit = max_block_bytes if self._in_step or not self._offset else min(max_block_bytes, AFTER_DAMAGE_BYTES)
+        n_frames = min((size - self._offset) // frame_size, max(limit // frame_size, 1))
+        data = os.pread(fd, n_frames * frame_size, self._offset) if n_frames > 0 else b""
+        return data[: len(data) // frame_size * frame_size]
 
     def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
         """Move the cursor over `data`, which stand at it; number of frames at their begin, whether to read on."""
@@ -193,11 +196,8 @@ class Tail:
 
     def _own_layout(self, fd: int, at: int) -> Layout | None:
         """Return the layout of a header at offset `at` whose numbers have other widths; None if there is none."""
-        try:
-            own = Layout.discover(os.pread(fd, MAX_HEADER_BYTES, at), self.name.product)
-        except HeaderError:
-            return None
-        return own if own is not None and own.is_standard and own is not self._layout else None
+        own = standard_layout(fd, at, self.name.product)
+        return own if own is not self._layout else None
 
     def _take_layout(self, fd: int, at: int, layout: Layout) -> None:
         """Read with `layout`, which the header at offset `at` has."""
@@ -259,10 +259,7 @@ class Tail:
         if self._last_frames is not None:
             end = size if self._known_bytes is None else min(size, self._known_bytes)
             n_frames = max(0, end - begin) // frame_size
-            # What a power failure left of the last frames is zeros: the newest frame stands before them.
-            least = max(0, n_frames - _MOST_ZEROS)
-            while n_frames > least and os.pread(fd, 1, begin + (n_frames - 1) * frame_size) == b"\0":
-                n_frames -= 1
+            n_frames = n_before_zeros(fd, layout, begin, n_frames)
             self._offset = begin + max(0, n_frames - self._last_frames) * frame_size
         elif self._first_frame:
             self._offset = min(self._first_frame, size // frame_size) * frame_size

@@ -21,7 +21,8 @@ from support.run_files import (
 )
 
 from panoseti_daq.pff import DataProduct
-from panoseti_daq.sources.files import Look, RunFiles
+from panoseti_daq.sources.files import RunFiles
+from panoseti_daq.sources.looks import Look
 from panoseti_daq.sources.runs import RUN_NAME_FILE
 
 
