@@ -158,12 +158,10 @@ class StreamClient(ControlClient):
     ) -> BlockStream[ReceivedBlock | Gap]:
         """Every frame of each module and product in order, in blocks, and a `Gap` wherever frames are missing.
 
-        After a lost connection or a restart of the server it continues where it was, at your pace.
+        After a lost connection or a restart of the server it continues where it was. The others as for `stream_frames`.
 
         Parameters
         ----------
-        hosts, stream_movie_data, stream_pulse_height_data, module_ids, wait_for_ready, persistent, on_host_change
-            As for `stream_frames`.
         selection
             Which frames, instead of kinds and modules, without interval. A choice of quabos divides the blocks
             of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
@@ -171,8 +169,7 @@ class StreamClient(ControlClient):
             Where to begin: None for the frames to come, ``"run"`` for the beginning of the active run, or a time:
             an aware datetime, or UTC s since 1970.
         resume
-            `BlockStream.resume_token` of an earlier stream, to go on there. What it does not name begins with its
-            earliest run.
+            `BlockStream.resume_token` of an earlier stream; what it does not name begins with its earliest run.
         """
         asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
         progress, decode = Progress(resume), BlockDecoder()

@@ -131,10 +131,8 @@ def convert_run(
         Where to put the stores, ``<run>.panoseti-meta`` and ``manifest.json``; made when it is not there.
     codec, chunk
         How chunks are compressed, and how many frames one of images has; None for the 8 MB of pypff.
-    time
-        Whose times the frames get.
-    workers
-        Threads that compress; None for one per processor.
+    time, workers
+        Whose times the frames get, and how many threads compress; None for one per processor.
     progress
         Called as frames are done.
 

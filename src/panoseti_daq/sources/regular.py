@@ -27,6 +27,14 @@ def signature(status: os.stat_result) -> Signature:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def signature_of(path: Path) -> Signature | None:
+    """Signature of what is at a path; None when nothing is."""
+    try:
+        return signature(os.stat(path))
+    except OSError:
+        return None
+
+
 def open_regular(path: str | Path) -> int:
     """Open a file for reading; never waits for the other end of a pipe.
 

@@ -13,16 +13,8 @@ from typing import Final
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import FrameBlock, Layout, PffName
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
-from panoseti_daq.sources.regular import Signature, open_regular, signature
-from panoseti_daq.sources.resync import (
-    Damage,
-    beginning_of_header,
-    find_frame,
-    find_layout,
-    n_before_zeros,
-    n_in_step,
-    standard_layout,
-)
+from panoseti_daq.sources import resync
+from panoseti_daq.sources.regular import Signature, open_regular, signature, signature_of
 
 _log = logging.getLogger(__name__)
 
@@ -79,12 +71,12 @@ class Tail:
         last_frames: int | None = None,
         known_bytes: int | None = None,
         first_frame: int = 0,
-        damage: Damage | None = None,
+        damage: resync.Damage | None = None,
         compare_after_s: float = COMPARE_AFTER_S,
     ) -> None:
         self.path = path
         self.name = name
-        self.damage = Damage() if damage is None else damage
+        self.damage = resync.Damage() if damage is None else damage
         self._generations = generations or itertools.count()
         self.generation = next(self._generations)
         self.grew_at = time.monotonic()
@@ -161,7 +153,7 @@ class Tail:
     def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
         """Move the cursor over `data`, which stand at it; number of frames at their begin, whether to read on."""
         frame_size, begin = layout.frame_size_bytes, self._offset
-        n_frames = n_in_step(data, layout)
+        n_frames = resync.n_in_step(data, layout)
         end = n_frames * frame_size
         is_torn = n_frames > 0 and data.find(self._mark, end - frame_size + 1, end) >= 0
         if end == len(data) and not is_torn:
@@ -175,7 +167,7 @@ class Tail:
             return n_frames, True
         # The last frame may be torn even when nothing shows it: then the next header begins among its pixels.
         back = frame_size - 1 if n_frames or self._in_step else 0
-        found = find_frame(fd, layout, begin + end - back, size)
+        found = resync.find_frame(fd, layout, begin + end - back, size)
         if n_frames and (is_torn or (found is not None and found < begin + end)):
             n_frames -= 1
         self._offset = begin + n_frames * frame_size
@@ -185,7 +177,7 @@ class Tail:
             return n_frames, True
         if end == len(data):  # whose header stands among the pixels of the last frame will show when there is more
             return n_frames, False
-        other = find_layout(fd, self.name.product, begin + end, size)
+        other = resync.find_layout(fd, self.name.product, begin + end, size)
         if other is not None:  # the first header was the damaged one
             self._skip(layout, other[0])
             self._take_layout(fd, *other)
@@ -196,13 +188,13 @@ class Tail:
 
     def _own_layout(self, fd: int, at: int) -> Layout | None:
         """Return the layout of a header at offset `at` whose numbers have other widths; None if there is none."""
-        own = standard_layout(fd, at, self.name.product)
+        own = resync.standard_layout(fd, at, self.name.product)
         return own if own is not self._layout else None
 
     def _take_layout(self, fd: int, at: int, layout: Layout) -> None:
         """Read with `layout`, which the header at offset `at` has."""
         self._layout = layout
-        self._mark = beginning_of_header(os.pread(fd, layout.header_size_bytes, at))
+        self._mark = resync.beginning_of_header(os.pread(fd, layout.header_size_bytes, at))
 
     def _skip(self, layout: Layout, to: int) -> None:
         """Move the cursor to offset `to`, over bytes that are not a frame."""
@@ -242,7 +234,7 @@ class Tail:
         try:
             layout = Layout.discover(head, self.name.product)
         except HeaderError:
-            found = find_layout(fd, self.name.product, self._searched, size)
+            found = resync.find_layout(fd, self.name.product, self._searched, size)
             self._searched = max(self._searched, size - MAX_HEADER_BYTES)
             if found is None:
                 raise
@@ -259,7 +251,7 @@ class Tail:
         if self._last_frames is not None:
             end = size if self._known_bytes is None else min(size, self._known_bytes)
             n_frames = max(0, end - begin) // frame_size
-            n_frames = n_before_zeros(fd, layout, begin, n_frames)
+            n_frames = resync.n_before_zeros(fd, layout, begin, n_frames)
             self._offset = begin + max(0, n_frames - self._last_frames) * frame_size
         elif self._first_frame:
             self._offset = min(self._first_frame, size // frame_size) * frame_size
@@ -283,25 +275,18 @@ class Tail:
 
     def grows(self) -> bool:
         """Whether there is more than was read."""
-        try:
-            return os.stat(self.path).st_size > self._offset
-        except OSError:
-            return False
+        now = signature_of(self.path)
+        return now is not None and now[2] > self._offset
 
     def stands(self) -> bool:
         """Whether the path still leads to the file that was opened."""
-        try:
-            there = os.stat(self.path)
-        except OSError:
-            return False
-        return self._signature is None or self._signature[:2] == (there.st_dev, there.st_ino)
+        now = signature_of(self.path)
+        return now is not None and (self._signature is None or self._signature[:2] == now[:2])
 
     def changed(self) -> bool:
         """Whether the file at the path was replaced or written since the last `read`."""
-        try:
-            return signature(os.stat(self.path)) != self._signature
-        except OSError:
-            return True
+        now = signature_of(self.path)
+        return now is None or now != self._signature
 
     def close(self) -> None:
         """Close the file; the cursor stays, and a later `read` continues there."""
