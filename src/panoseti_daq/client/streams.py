@@ -158,7 +158,7 @@ class StreamClient(ControlClient):
     ) -> BlockStream[ReceivedBlock | Gap]:
         """Every frame of each module and product in order, in blocks, and a `Gap` wherever frames are missing.
 
-        After a lost connection or a restart of the server it continues where it was. The others as for `stream_frames`.
+        After a lost connection or a restart of the server it continues where it was. Others: see `stream_frames`.
 
         Parameters
         ----------
