@@ -244,7 +244,7 @@ class StreamFramesResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., first: _Optional[_Union[Position, _Mapping]] = ..., frames: _Optional[int] = ..., gap: _Optional[str] = ..., detected_unix_ns: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams", "nodes", "sockets")
+    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams", "nodes", "sockets", "context")
     HP_IO_INITIALIZED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -262,6 +262,7 @@ class StatusResponse(_message.Message):
     MAX_STREAMS_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
     hp_io_initialized: bool
     message: str
     version: str
@@ -279,7 +280,8 @@ class StatusResponse(_message.Message):
     max_streams: int
     nodes: _containers.RepeatedCompositeFieldContainer[NodeStatus]
     sockets: _containers.RepeatedCompositeFieldContainer[SocketStatus]
-    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., sockets: _Optional[_Iterable[_Union[SocketStatus, _Mapping]]] = ...) -> None: ...
+    context: Context
+    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., sockets: _Optional[_Iterable[_Union[SocketStatus, _Mapping]]] = ..., context: _Optional[_Union[Context, _Mapping]] = ...) -> None: ...
 
 class SocketStatus(_message.Message):
     __slots__ = ("product", "path", "listening", "reason", "connected", "records", "bad_records", "skipped_bytes", "last_fault", "age_seconds", "connections")
@@ -322,6 +324,55 @@ class SocketConnection(_message.Message):
     since_seconds: float
     age_seconds: float
     def __init__(self, number: _Optional[int] = ..., process: _Optional[int] = ..., modules: _Optional[_Iterable[int]] = ..., records: _Optional[int] = ..., since_seconds: _Optional[float] = ..., age_seconds: _Optional[float] = ...) -> None: ...
+
+class Context(_message.Message):
+    __slots__ = ("source", "trouble", "read_age_seconds", "instruments", "modules")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TROUBLE_FIELD_NUMBER: _ClassVar[int]
+    READ_AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    trouble: str
+    read_age_seconds: float
+    instruments: _containers.RepeatedCompositeFieldContainer[InstrumentStatus]
+    modules: _containers.RepeatedCompositeFieldContainer[ModuleContext]
+    def __init__(self, source: _Optional[str] = ..., trouble: _Optional[str] = ..., read_age_seconds: _Optional[float] = ..., instruments: _Optional[_Iterable[_Union[InstrumentStatus, _Mapping]]] = ..., modules: _Optional[_Iterable[_Union[ModuleContext, _Mapping]]] = ...) -> None: ...
+
+class InstrumentStatus(_message.Message):
+    __slots__ = ("name", "age_seconds", "values", "old", "severity", "text")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    OLD_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    age_seconds: float
+    values: _containers.ScalarMap[str, str]
+    old: bool
+    severity: int
+    text: str
+    def __init__(self, name: _Optional[str] = ..., age_seconds: _Optional[float] = ..., values: _Optional[_Mapping[str, str]] = ..., old: bool = ..., severity: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ModuleContext(_message.Message):
+    __slots__ = ("module_id", "text", "severity", "old")
+    MODULE_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    OLD_FIELD_NUMBER: _ClassVar[int]
+    module_id: int
+    text: str
+    severity: int
+    old: bool
+    def __init__(self, module_id: _Optional[int] = ..., text: _Optional[str] = ..., severity: _Optional[int] = ..., old: bool = ...) -> None: ...
 
 class NodeStatus(_message.Message):
     __slots__ = ("name", "address", "connected", "reason", "since_seconds", "retry_seconds", "version", "clock_offset_seconds", "streaming", "modules", "modules_elsewhere")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import logging
 import signal
 import sys
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from panoseti_daq.beside import Surroundings
+from panoseti_daq.beside.housekeeping import FILE_NAME, HousekeepingWriter
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import (
     DurationOption,
@@ -23,11 +26,15 @@ from panoseti_daq.cli.options import (
 )
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
-from panoseti_daq.client import ReceivedBlock
+from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 from panoseti_daq.client.record import Recorder
+from panoseti_daq.errors import DaqError
 from panoseti_daq.pff import Gap, Selection
 
+_log = logging.getLogger(__name__)
+
 _PROGRESS_EVERY_S: Final = 1.0
+_CONTEXT_EVERY_S: Final = 2.0
 
 
 class RecordFormat(enum.StrEnum):
@@ -75,7 +82,7 @@ def record(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(duration) as end:
                     _end_on_sigterm(end)
-                    await _write_all(blocks, recorder, count)
+                    await _write_all(blocks, recorder, count, _Context(client, servers.names(client), out_dir))
             missing.check()
 
     log_to_stderr(log_level)
@@ -99,6 +106,34 @@ def _recording(out_dir: Path, min_free_bytes: int, output_format: RecordFormat) 
         yield recorder
 
 
+class _Context:
+    """Writes what stands beside the images to OUT_DIR/hk.pff; a server without it, or gone, concerns no frame."""
+
+    def __init__(self, client: AioDaqDataClient, hosts: Sequence[str], out_dir: Path) -> None:
+        self._client = client
+        self._hosts = hosts
+        self._writer = HousekeepingWriter(out_dir / FILE_NAME)
+
+    async def run(self) -> None:
+        while True:
+            for host in self._hosts:
+                try:
+                    surroundings = await self._client.context(host)
+                except DaqError as error:
+                    _log.debug("no context from %s: %s", host, error)
+                    continue
+                if surroundings.instruments:
+                    await asyncio.to_thread(self._write, surroundings)
+                    break  # all read the same head node
+            await asyncio.sleep(_CONTEXT_EVERY_S)
+
+    def _write(self, surroundings: Surroundings) -> None:
+        try:
+            self._writer.write(surroundings)
+        except OSError as error:
+            _log.warning("cannot write %s: %s", self._writer.path, error.strerror)
+
+
 def _end_on_sigterm(end: asyncio.Timeout) -> None:
     """Let SIGTERM, with which a machine or a service stops, end a recording as its duration does."""
     loop = asyncio.get_running_loop()
@@ -110,15 +145,19 @@ def _end_on_sigterm(end: asyncio.Timeout) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop)
 
 
-async def _write_all(blocks: AsyncIterable[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None) -> None:
+async def _write_all(
+    blocks: AsyncIterable[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None, context: _Context
+) -> None:
     """Write blocks until they end, or there are `n_frames`."""
     async with asyncio.TaskGroup() as tasks:
         progress = tasks.create_task(_show_progress(recorder), name="progress")
+        beside = tasks.create_task(context.run(), name="context")
         async for block in blocks:
             await asyncio.to_thread(recorder.write, block)
             if n_frames is not None and recorder.n_frames >= n_frames:
                 break
         progress.cancel()
+        beside.cancel()
 
 
 async def _show_progress(recorder: Recorder) -> None:

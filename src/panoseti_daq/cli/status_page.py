@@ -62,6 +62,8 @@ def page(host: str, answer: Answer) -> Iterator[str | Table]:
         yield from _socket_troubles(answer)
     if answer.keys:
         yield _keys(answer)
+    if answer.HasField("context"):
+        yield from _context(answer.context)
     if answer.streams:
         yield _streams(answer)
     yield from _flaws(answer)
@@ -143,6 +145,17 @@ def _socket_troubles(answer: pb.StatusResponse) -> Iterator[str]:
         if socket.bad_records:
             bad = _count(socket.bad_records, "bad record")
             yield f"{socket.product}: {bad}, {_count(socket.skipped_bytes, 'byte')} skipped; {socket.last_fault}"
+
+
+def _context(context: pb.Context) -> Iterator[str]:
+    trouble = f": NOT READ: {context.trouble}" if context.trouble else ""
+    yield f"beside the images, from {context.source}{trouble}"
+    for line in context.modules:
+        yield f"  module {line.module_id}: {line.text}"
+    for one in context.instruments:
+        if not one.name.startswith("QUABO_"):
+            age = f"{age_text(one.age_seconds)} ago" if one.HasField("age_seconds") else "no time"
+            yield f"  {one.name}: {'OLD, ' if one.old else ''}{age}: {one.text}"
 
 
 def _flaws(answer: pb.StatusResponse) -> Iterator[str]:

@@ -207,6 +207,7 @@ class DaqDataClient(ClientBase):
     reflect_services = blocking(AioDaqDataClient.reflect_services)
     latest = blocking(AioDaqDataClient.latest)
     get_status = blocking(AioDaqDataClient.get_status)
+    context = blocking(AioDaqDataClient.context)
     init_hp_io = blocking(AioDaqDataClient.init_hp_io)
     init_sim = blocking(AioDaqDataClient.init_sim)
     stream_images = streaming(AioDaqDataClient.stream_images)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.beside import Surroundings
 from panoseti_daq.client.base import ClientBase, while_open
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.nodes import Hosts, HostSet
@@ -13,6 +14,7 @@ from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
+from panoseti_daq.wire.context import read_context
 from panoseti_daq.wire.requests import NODE_KEY, init_request
 
 _log = logging.getLogger(__name__)
@@ -97,6 +99,25 @@ class ControlClient(ClientBase):
         """
         [host] = await self._nodes.choose(host)
         return await self._nodes[host].status(timeout)
+
+    @while_open
+    async def context(self, host: str, timeout: float = 5.0) -> Surroundings:
+        """Return what stands beside the images of `host`: housekeeping, clocks, mount, weather, with their ages.
+
+        Empty, with a `trouble`, when the server reads none.
+
+        Raises
+        ------
+        HostError
+            The host is unknown or does not answer.
+        RpcError
+            The server has no Status, as those of panoseti-grpc (UNIMPLEMENTED).
+        """
+        [host] = await self._nodes.choose(host)
+        status = await self._nodes[host].status(timeout)
+        if not status.HasField("context"):
+            return Surroundings(host, "the server reads no context: serve --context redis://HOST:PORT")
+        return read_context(status.context)
 
     @while_open
     async def init_hp_io(

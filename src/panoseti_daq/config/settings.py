@@ -182,6 +182,17 @@ class SocketSettings(_Table):
         return bool(self.template)
 
 
+class ContextSettings(_Table):
+    """What stands beside the images: the Redis of the observatory, only read."""
+
+    flat = "context_"
+
+    url: Annotated[str, Allowed("redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"), Option("--context")] = ""
+    """Read housekeeping, mount and weather from this Redis: redis://HOST:PORT."""
+    interval_seconds: _Seconds = 2.0
+    """Time between two readings."""
+
+
 class GatewaySettings(_Table):
     """Servers whose frames this one hands on, as on a head node; without any it serves its own."""
 
@@ -268,6 +279,8 @@ class ServerSettings(_Table):
     """Servers whose frames this one hands on."""
     socket: SocketSettings = SocketSettings()
     """Sockets that Hashpipe connects to."""
+    context: ContextSettings = ContextSettings()
+    """What stands beside the images."""
     metrics: MetricsSettings = MetricsSettings()
     """Metrics for Prometheus."""
     init_from_default: _Flag = False

@@ -53,6 +53,8 @@ def _add(response: pb.StatusResponse, name: str, status: pb.StatusResponse) -> N
     response.skipped_bytes += status.skipped_bytes
     response.followed.files += status.followed.files
     response.followed.missed_events += status.followed.missed_events
+    if status.HasField("context") and not response.HasField("context"):
+        response.context.CopyFrom(status.context)  # of the head node's Redis every node says the same
     for disk in status.disks:
         response.disks.add().CopyFrom(disk)
         response.disks[-1].path = f"{name}:{disk.path}"

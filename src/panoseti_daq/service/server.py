@@ -33,6 +33,7 @@ from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.connections import OPTIONS, USUAL, ConnectionLimits
 from panoseti_daq.service.elsewhere import Elsewhere
 from panoseti_daq.service.listening import bind
+from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
@@ -129,11 +130,13 @@ async def _start(
     await _acquire(acquisition, settings, follow)
 
     run_health = RunHealth(acquisition, settings)
-    report = StatusReport(acquisition, run_health, elsewhere)
+    beside = Beside(settings.context, acquisition)
+    stack.callback(beside.close)
+    report = StatusReport(acquisition, run_health, elsewhere, beside)
     healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere))
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
-    for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere).items():
+    for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere, beside).items():
         stack.callback(tasks.create_task(task, name=name).cancel)
     if settings.metrics.port is None:
         return Server(address, acquisition, run_health)
@@ -195,6 +198,7 @@ def _watching(
     reloaded: list[Reloaded[Any]],
     healthy: health.aio.HealthServicer,
     elsewhere: Elsewhere | None,
+    beside: Beside,
 ) -> dict[str, Coroutine[None, None, None]]:
     """Return the tasks that watch, by name."""
     watching = {
@@ -202,6 +206,8 @@ def _watching(
         "watch the run": run_health.watch(partial(_tell_health, healthy, FRAMES_NAME)),
         "reload certificates and tokens": keep_up_to_date(reloaded),
     }
+    if beside.reader is not None:
+        watching["read the context"] = beside.reader.run()
     if elsewhere is not None:
         watching["reload nodes"] = keep_up_to_date(elsewhere.reloaded)
         watching["watch nodes"] = elsewhere.watch(partial(_tell_health_of_node, healthy))

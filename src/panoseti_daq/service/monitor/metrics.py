@@ -10,13 +10,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.monitor.families import counter as _counter
+from panoseti_daq.service.monitor.families import gauge as _gauge
+from panoseti_daq.service.monitor.families import of_context
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +30,6 @@ _MAX_HEAD_BYTES: Final = 1 << 14
 _Report = Callable[[], Awaitable[pb.StatusResponse]]
 _Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
-_PREFIX: Final = "panoseti_daq_"
 _KEY: Final = ("module", "product", "quabo")
 _KEY_COUNTERS: Final[tuple[tuple[str, str, Callable[[pb.KeyStatus], float]], ...]] = (
     ("frames", "Frames found.", lambda key: key.frames),
@@ -93,6 +95,8 @@ def families(status: pb.StatusResponse) -> Iterator[Metric]:
     yield from _of_keys(status.keys)
     yield from _of_disks(status.disks)
     yield from _of_streams(status)
+    if status.HasField("context"):
+        yield from of_context(status.context)
 
 
 def _of_keys(keys: Iterable[pb.KeyStatus]) -> Iterator[Metric]:
@@ -150,23 +154,6 @@ def _of_streams(status: pb.StatusResponse) -> Iterator[Metric]:
 
 def _labels(key: pb.KeyStatus) -> tuple[str, str, str]:
     return str(key.module_id), key.product, str(key.quabo) if key.HasField("quabo") else "all"
-
-
-_Samples = Iterable[tuple[tuple[str, ...], float]]
-
-
-def _gauge(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = ()) -> Metric:
-    family = GaugeMetricFamily(_PREFIX + name, text, labels=labels)
-    for values, value in samples:
-        family.add_metric(values, float(value))
-    return family
-
-
-def _counter(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = ()) -> Metric:
-    family = CounterMetricFamily(_PREFIX + name, text, labels=labels)
-    for values, value in samples:
-        family.add_metric(values, float(value))
-    return family
 
 
 class _Snapshot(Collector):

@@ -15,11 +15,13 @@ from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.flags import NAMES
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.elsewhere import Elsewhere, Metadata
+from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.disks import Disk, Disks
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.streams import Following, Stream
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.source import SocketStatus, SourceStatus
+from panoseti_daq.wire.context import write_context
 
 
 class StatusReport:
@@ -33,11 +35,18 @@ class StatusReport:
         Whether that is what is recorded.
     elsewhere
         Where all frames come from, of a gateway; None when they are here.
+    beside
+        What stands beside the images; None for nothing.
     """
 
     def __init__(
-        self, acquisition: Acquisition, run_health: RunHealth, elsewhere: Elsewhere | None = None
+        self,
+        acquisition: Acquisition,
+        run_health: RunHealth,
+        elsewhere: Elsewhere | None = None,
+        beside: Beside | None = None,
     ) -> None:
+        self._beside = beside
         self._acquisition = acquisition
         self._elsewhere = elsewhere
         self._run_health = run_health
@@ -78,6 +87,8 @@ class StatusReport:
             response.disks.extend(_disk(disk, response.keys) for disk in disks)
             response.bad_frames = hub.n_bad_frames + source.n_bad_frames
             response.skipped_bytes = source.n_skipped_bytes
+        if self._beside is not None and (surroundings := await self._beside.look()) is not None:
+            response.context.CopyFrom(write_context(surroundings))
         if self._elsewhere is not None:
             await self._elsewhere.add_status(response, metadata)
         return response

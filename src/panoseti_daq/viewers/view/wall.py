@@ -61,6 +61,8 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         Where everything is, while the whole wall is seen.
     lost
         Modules whose host is lost, and what is said of them.
+    beside
+        What stands beside the images of a module, by module.
     chosen
         The pixels that are marked.
     enlarge
@@ -81,6 +83,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         super().__init__(background=theme.BACKGROUND)
         self.chosen: set[WallPixel] = set()
         self.lost: dict[int, str] = {}
+        self.beside: dict[int, Span] = {}
         self.enlarge = 1.0
         self.plan = Plan(1, 1, 1.0, ())
         self._board = board
@@ -171,9 +174,16 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
             lost = self.lost.get(place[0])
             if lost:
                 lines = lines[0], (Span(lost, Tone.BAD), *lines[1])
+            around = self.beside.get(place[0])
+            if around and not is_narrow and place[1] is self._first_kind(place[0]):
+                lines = (*lines[0], around), lines[1]
             is_beside = cell.text.x > cell.image.x
             spot.caption.show_lines(tuple((span,) for line in lines for span in line) if is_beside else lines)
             spot.cover.show_sheet(self._sheet(place, panel, now_s))
+
+    def _first_kind(self, module_id: int) -> Kind | None:
+        """The kind whose image stands first."""
+        return next((kind for kind in self._board.kinds if (module_id, kind) in self._spots), None)
 
     def _sheet(self, place: Place, panel: Panel, now_s: float) -> Sheet:
         settings = self._board.settings
@@ -238,7 +248,9 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
 
     def tip(self, cell: Cell) -> str:
         """What the tool tip of a cell says."""
-        return "\n".join(self._board.panels[cell.module_id, cell.kind].details(self._board.clock.now_s()))
+        lines = self._board.panels[cell.module_id, cell.kind].details(self._board.clock.now_s())
+        around = self.beside.get(cell.module_id)
+        return "\n".join([*lines, *([around.text] if around else [])])
 
 
 def _seen_box(orientation: Orientation, quabo: int | None) -> tuple[int, int, int, int]:

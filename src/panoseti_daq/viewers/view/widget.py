@@ -181,6 +181,9 @@ class View:
     def update_status(self, host: str, status: pb.StatusResponse) -> None:
         """Take what a server says of itself."""
         self._servers.statuses[host] = status
+        for line in status.context.modules:
+            is_old = line.old or bool(status.context.trouble)
+            self.wall.beside[line.module_id] = beside_span(line.text, line.severity, old=is_old)
 
     def update_hosts(self, states: Mapping[str, HostState]) -> None:
         """Take how it stands with the hosts: modules of a lost one say so."""

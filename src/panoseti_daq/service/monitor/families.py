@@ -1,0 +1,56 @@
+"""Families of metrics for Prometheus, and those of what stands beside the images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.wire.context import read_context
+
+PREFIX: Final = "panoseti_daq_"
+_Samples = Iterable[tuple[tuple[str, ...], float]]
+
+
+def gauge(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = ()) -> Metric:
+    """Return a gauge with these samples, each the values of its labels and a number."""
+    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, float(value))
+    return family
+
+
+def counter(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = ()) -> Metric:
+    """Return a counter, likewise."""
+    family = CounterMetricFamily(PREFIX + name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, float(value))
+    return family
+
+
+_PLACE: Final = ("module", "quabo")
+
+
+def of_context(context: pb.Context) -> Iterator[Metric]:
+    """Metrics of what the observatory's Redis says; the numbers of an old instrument are left out."""
+    found = read_context(context)
+    yield gauge("context_read", "1 while the observatory's Redis is read.", [((), not found.trouble)])
+    instruments = found.instruments.values()
+    ages = [((one.name,), one.age_s) for one in instruments]
+    yield gauge("context_age_seconds", "Since the daemon of an instrument wrote.", ages, ("instrument",))
+    levels = [((one.name,), one.severity) for one in instruments if not one.is_old]
+    yield gauge("context_severity", "0 ok, 8 info, 16 warning, 32 critical.", levels, ("instrument",))
+    quabos = [
+        ((str(m), str(q)), one) for one in instruments if not one.is_old and one.place for m, q in (one.place,)
+    ]
+    for name, text, field in (
+        ("quabo_detector_celsius", "Temperature of the detectors.", "TEMP1"),
+        ("quabo_fpga_celsius", "Temperature of the FPGA.", "TEMP2"),
+        ("quabo_shutter_open", "1 when the shutter is open.", "SHUTTER_STATUS"),
+    ):
+        samples = [(place, one.numbers[field]) for place, one in quabos if field in one.numbers]
+        yield gauge(name, text, samples, _PLACE)
+    volts = [((*place, str(i)), volt) for place, one in quabos for i, volt in enumerate(one.hv_volts)]
+    yield gauge("quabo_hv_volts", "High voltage of the detectors.", volts, (*_PLACE, "detector"))
