@@ -27,6 +27,7 @@ from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.layout import plan
 from panoseti_daq.viewers.images.levels import Levels
 from panoseti_daq.viewers.images.pedestal import PedestalMode
+from panoseti_daq.viewers.images.titles import beside_span
 from panoseti_daq.viewers.view.bars import HEIGHT_PX, WIDTH_PX, Bars
 from panoseti_daq.viewers.view.looks import Looks
 from panoseti_daq.viewers.view.probes import Probes
