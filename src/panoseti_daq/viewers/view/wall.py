@@ -5,6 +5,7 @@ The view box is a map of the whole wall: the wheel zooms, dragging pans, a doubl
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ WallPixel = tuple[Place, int, int]
 """A place, and row and column as stored."""
 _DOUBTS: Final = {TimeStatus.HOST_CLOCK: Tone.WARNING, TimeStatus.NO_TIME: Tone.BAD}
 _HEAD_LETTERS: Final = 11  # width, in heights of letters, that "module 224 ph1024" needs
+_LETTER_WIDTH: Final = 0.62  # of a letter on average, in heights of letters
 _LARGE: Final = 0.04  # room around a module that is made large, part of its size
 
 
@@ -174,11 +176,14 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
             lost = self.lost.get(place[0])
             if lost:
                 lines = lines[0], (Span(lost, Tone.BAD), *lines[1])
-            around = self.beside.get(place[0])
-            if around and not is_narrow and place[1] is self._first_kind(place[0]):
-                lines = (*lines[0], around), lines[1]
-            is_beside = cell.text.x > cell.image.x
-            spot.caption.show_lines(tuple((span,) for line in lines for span in line) if is_beside else lines)
+            around = self.beside.get(place[0]) if place[1] is self._first_kind(place[0]) else None
+            if cell.text.x > cell.image.x:
+                n_letters = int(cell.text.width / (_LETTER_WIDTH * self.plan.letters_px))
+                pieces = textwrap.wrap(around.text, max(n_letters, 8)) if around else []
+                spans = [*lines[0], *lines[1], *(Span(text, around.tone) for text in pieces if around)]
+                spot.caption.show_lines(tuple((span,) for span in spans))
+            else:
+                spot.caption.show_lines((((*lines[0], around), lines[1])) if around and not is_narrow else lines)
             spot.cover.show_sheet(self._sheet(place, panel, now_s))
 
     def _first_kind(self, module_id: int) -> Kind | None:
