@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.request
 from pathlib import Path
@@ -18,6 +19,13 @@ from panoseti_daq.cli.main import run
 from panoseti_daq.client import DaqDataClient
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.pff import DataProduct
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def scripts(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 def test_redis_stands_beside_the_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +48,9 @@ def test_redis_stands_beside_the_images(tmp_path: Path, capsys: pytest.CaptureFi
                 run(["record", str(tmp_path / "out"), "--host", server.address, "--from-start", "--duration", "1"])
                 == 0
             )
+            [script, columns] = scripts(DOCS / "beside.md")
+            exec(script.replace('"head"', repr(server.address)))
+            exec(columns.partition("\ntable.xs")[0].replace("RUN_DIR", str(tmp_path / "out")))
     shown = capsys.readouterr().out
     assert found.trouble == ""
     assert set(found.instruments) == {*hashes(), "QUABO_4"}
@@ -48,6 +59,7 @@ def test_redis_stands_beside_the_images(tmp_path: Path, capsys: pytest.CaptureFi
     assert 'panoseti_daq_quabo_hv_volts{detector="0",module="250",quabo="0"} -55.1' in metrics
     assert 'quabo_detector_celsius{module="1"' not in metrics
     assert "module 250: Q0, Q2, Q3: HV -55 V" in shown
+    assert "shutter closed \n(-0.1, -0.1, -0.1, -0.1) 22.0" in shown
     assert len(housekeeping(tmp_path / "out")) == len(found.instruments)
 
 
