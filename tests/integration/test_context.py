@@ -20,7 +20,6 @@ from panoseti_daq.client import DaqDataClient
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.pff import DataProduct
 
-
 DOCS = Path(__file__).parents[2] / "docs"
 
 
