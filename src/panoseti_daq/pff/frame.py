@@ -15,7 +15,6 @@ from panoseti_daq.pff.flaws import flaws_of
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.pff.product import DataProduct, ImageArray
-from panoseti_daq.pff.slots import fill_slots
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ class Key(NamedTuple):
         return f"module {self.module_id} {self.product.token}{quabo}"
 
 
-@fill_slots
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Frame:
     """One frame of one module; immutable, and decoded only when needed.

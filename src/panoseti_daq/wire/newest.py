@@ -21,7 +21,6 @@ from weakref import ref
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Frame, TimeStatus
-from panoseti_daq.pff.slots import fill_slots
 from panoseti_daq.wire.blocks import as_varint
 from panoseti_daq.wire.image import as_raw, as_struct, read_image
 
@@ -148,7 +147,6 @@ class Delivery(NamedTuple):
 _UNKNOWN: Final = Delivery()
 
 
-@fill_slots
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ReceivedFrame(Frame):
     """A frame as a server sent it.
