@@ -55,26 +55,23 @@ def make(
     fixed = {kind: _checked(*pair) for kind, pair in given if pair}
     if levels is LevelsMode.FIXED and not fixed:
         raise ViewerError("fixed levels: which? --movie-levels MIN MAX, --pulse-height-levels MIN MAX")
-    if pedestal is PedestalMode.DARK and dark is None:
+    mode = levels or (LevelsMode.FIXED if fixed else LevelsMode.ROLLING)
+    settings = Settings(colormap, orientation, mode, scale, fixed, boundaries)
+    return _view(context, settings, _pedestals(pedestal, dark), mask)
+
+
+def _pedestals(mode: PedestalMode | None, dark: Path | None) -> Pedestals:
+    if mode is PedestalMode.DARK and dark is None:
         raise ViewerError("no dark to subtract: --dark DIRECTORY; the key D makes one")
+    default = PedestalMode.NONE if dark is None else PedestalMode.DARK
+    return Pedestals(mode or default, load_darks(dark) if dark is not None else None)
+
+
+def _view(context: ViewerContext, settings: Settings, pedestals: Pedestals, mask: Path | None) -> View:
     from panoseti_daq.viewers.view.widget import View
 
-    settings = Settings(
-        colormap=colormap,
-        orientation=orientation,
-        scale=scale,
-        levels=levels or (LevelsMode.FIXED if fixed else LevelsMode.ROLLING),
-        fixed=fixed,
-        boundaries=boundaries,
-    )
-    mode = pedestal or (PedestalMode.NONE if dark is None else PedestalMode.DARK)
-    board = Board(
-        settings,
-        Pedestals(mode, load_darks(dark) if dark is not None else None),
-        masks=load_masks(mask) if mask is not None else None,
-        clock=context.clock,
-        period_s=context.refresh_period_s,
-    )
+    masks = load_masks(mask) if mask is not None else None
+    board = Board(settings, pedestals, masks=masks, clock=context.clock, period_s=context.refresh_period_s)
     of = f" of module {', '.join(map(str, context.module_ids))}" if context.module_ids else ""
     return View(board, f"the first frame{of}")
 

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import (
-    QBoxLayout,
-    QHBoxLayout,
-    QInputDialog,
-    QLabel,
-    QSizePolicy,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QInputDialog
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.pff.quabos import quabo_at
-from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.layout import plan
 from panoseti_daq.viewers.images.levels import Levels
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 from panoseti_daq.viewers.images.titles import beside_span
-from panoseti_daq.viewers.view.bars import HEIGHT_PX, WIDTH_PX, Bars
 from panoseti_daq.viewers.view.looks import Looks
 from panoseti_daq.viewers.view.probes import Probes
 from panoseti_daq.viewers.view.saving import Saves
 from panoseti_daq.viewers.view.servers import HostNotes
-from panoseti_daq.viewers.view.wall import Wall, WallPixel
+from panoseti_daq.viewers.view.shell import Shell
+from panoseti_daq.viewers.view.wall import WallPixel
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
     from panoseti_daq.viewers.host.feed import HostState
 
-MESSAGE_S: Final = 8.0  # long enough to read a path
 _LETTERS_STEP: Final = 1.15
 
 
@@ -63,53 +49,21 @@ class View:
 
     def __init__(self, board: Board, waiting_for: str = "the first frame") -> None:
         self.board = board
-        self.wall, self.bars = Wall(board), Bars(board)
-        self._splitter = QSplitter(Qt.Orientation.Vertical)
-        self._both, self._images = QWidget(), QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self.probes = Probes(board, self.wall, self._splitter)
+        self.widget = Shell(board)
+        self.wall, self.bars, self.say = self.widget.wall, self.widget.bars, self.widget.say
+        self.probes = Probes(board, self.wall, self.widget.splitter)
         self._looks = Looks(board)
         self.saves = Saves(board, self.probes, self.say)
-        self._placed: object = None
         self._hovered: WallPixel | None = None
-        self._message_until_s = 0.0
         self._waiting_for = waiting_for
-        self._servers = HostNotes()
-        self._info, self._setup, self._waiting = QLabel(), QLabel(), QLabel(self.wall)
-        self.widget = self._make_widget()
+        self._notes = HostNotes()
+        self.widget.wait(f"waiting for {waiting_for}")
         self._add_actions()
         self.wall.hovered.connect(self._hover)
         self.wall.clicked.connect(self.click)
         self.wall.opened.connect(self._open)
         self.bars.dragged.connect(self._drag)
         self._show_setup()
-
-    def _make_widget(self) -> QWidget:
-        widget, below = QWidget(), QHBoxLayout()
-        self._images.addWidget(self.wall, 1)
-        self._images.addWidget(self.bars)
-        self._images.setContentsMargins(0, 0, 0, 0)
-        self._images.setSpacing(0)
-        self._both.setLayout(self._images)
-        self._splitter.insertWidget(0, self._both)
-        self._info.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        below.addWidget(self._info, 1)
-        below.addWidget(self._setup)
-        below.setContentsMargins(8, 1, 8, 1)
-        layout = QVBoxLayout(widget)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._splitter, 1)
-        layout.addLayout(below)
-        centered = QVBoxLayout(self.wall)
-        centered.addWidget(self._waiting, 0, Qt.AlignmentFlag.AlignCenter)
-        self._waiting.setWordWrap(True)
-        self._waiting.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._waiting.setStyleSheet("font-size: 15pt; color: #757b87; background: transparent")
-        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._show_waiting()
-        widget.setObjectName("view")
-        widget.setStyleSheet(f"#view {{ background: {theme.BACKGROUND} }} QLabel {{ color: {theme.FOREGROUND} }}")
-        return widget
 
     def _add_actions(self) -> None:
         looks, saves = self._looks, self.saves
@@ -145,14 +99,14 @@ class View:
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames; the picture changes with `redraw`."""
         self.board.update(frames)
-        self._servers.update(frames.values())
+        self._notes.update(frames.values())
 
     def redraw(self) -> None:
         """Draw what changed."""
         changed = self.board.refresh()
         if changed:
-            self._waiting.hide()
-        self._place_bars()
+            self.widget.wait("")
+        self.widget.place_bars()
         self.wall.arrange()
         self.wall.show_changes(changed)
         self.bars.redraw()
@@ -160,46 +114,23 @@ class View:
         self._show_info()
         self._show_setup()
 
-    def _place_bars(self) -> None:
-        """Put the histograms beside or below the images, whichever leaves larger ones."""
-        size = self._both.size()
-        what = (self.board.modules, self.board.kinds, size, self.wall.enlarge)
-        if what == self._placed or not self.board.panels:
-            return
-        self._placed = what
-
-        def side_px(width: int, height: int) -> int:
-            return plan(what[0], what[1], width, height, what[3]).cells[0].image.width
-
-        beside = side_px(size.width() - WIDTH_PX, size.height())
-        is_below = side_px(size.width(), size.height() - HEIGHT_PX) > beside
-        direction = QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
-        if direction is not self._images.direction():
-            self.bars.lie(is_below)
-            self._images.setDirection(direction)
-            self._images.activate()
-
     def update_status(self, host: str, status: pb.StatusResponse) -> None:
         """Take what a server says of itself."""
-        self._servers.statuses[host] = status
+        self._notes.statuses[host] = status
         for line in status.context.modules:
             is_old = line.old or bool(status.context.trouble)
             self.wall.beside[line.module_id] = beside_span(line.text, line.severity, old=is_old)
 
     def update_hosts(self, states: Mapping[str, HostState]) -> None:
         """Take how it stands with the hosts: modules of a lost one say so."""
-        self.wall.lost = self._servers.update_hosts(states)
-        self._show_waiting()
-
-    def _show_waiting(self) -> None:
-        text = f"waiting for {self._waiting_for}\n{self._servers.why_waiting}".strip()
-        if text != self._waiting.text():
-            self._waiting.setText(text)
+        self.wall.lost = self._notes.update_hosts(states)
+        if not self.board.panels:
+            self.widget.wait(f"waiting for {self._waiting_for}\n{self._notes.why_waiting}".strip())
 
     @property
     def waiting_text(self) -> str:
         """What is said in the middle as long as there is no image."""
-        return "" if self._waiting.isHidden() else self._waiting.text()
+        return self.widget.waiting_text
 
     @property
     def alarms(self) -> list[str]:
@@ -222,25 +153,14 @@ class View:
     @property
     def info_text(self) -> str:
         """What is said at the bottom: about the pixel under the mouse, or what a key did."""
-        return self._info.text()
-
-    def say(self, text: str) -> None:
-        """Show a message for a while."""
-        self._message_until_s = time.monotonic() + MESSAGE_S
-        self._info.setText(text)
-        self._info.setToolTip(text)
+        return self.widget.info_text
 
     def _hover(self, pixel: WallPixel | None) -> None:
         self._hovered = pixel
-        self._message_until_s = 0.0
-        self._show_info()
+        self._show_info(now=True)
 
-    def _show_info(self) -> None:
-        if time.monotonic() < self._message_until_s:
-            return
-        text = "" if self._hovered is None else self.pixel_text(self._hovered)
-        if text != self._info.text():
-            self._info.setText(text)
+    def _show_info(self, *, now: bool = False) -> None:
+        self.widget.show_info("" if self._hovered is None else self.pixel_text(self._hovered), now=now)
 
     def pixel_text(self, pixel: WallPixel) -> str:
         """Where a pixel is, and its value in the image that is drawn."""
@@ -256,9 +176,7 @@ class View:
         return f"{where}: {panel.raw[row, column]} ADC{less}{bad}{masked}"
 
     def _show_setup(self) -> None:
-        text = "   ".join([*self._looks.texts(), *self._servers.texts()])
-        if text != self._setup.text():
-            self._setup.setText(text)
+        self.widget.show_setup("   ".join([*self._looks.texts(), *self._notes.texts()]))
 
     def _show(self) -> None:
         """Show a changed setting at once, of the image that is drawn: newer ones come with `redraw`."""

@@ -1,0 +1,114 @@
+"""Widget of `view`: images, histograms beside or below them, light curves, and two texts at the bottom."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.images.layout import plan
+from panoseti_daq.viewers.view.bars import HEIGHT_PX, WIDTH_PX, Bars
+from panoseti_daq.viewers.view.wall import Wall
+
+MESSAGE_S: Final = 8.0  # long enough to read a path
+
+
+class Shell(QWidget):
+    """Holds the parts, and puts them where the images become largest.
+
+    Attributes
+    ----------
+    wall, bars, splitter
+        Images, their histograms, and what holds both over the light curves.
+    """
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self.wall, self.bars = Wall(board), Bars(board)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self._board = board
+        self._both, self._images = QWidget(), QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._info, self._setup, self._waiting = QLabel(), QLabel(), QLabel(self.wall)
+        self._placed: object = None
+        self._message_until_s = 0.0
+        for layout, parts in ((self._images, (self.wall, self.bars)), (QVBoxLayout(self), (self.splitter,))):
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+            for part in parts:
+                layout.addWidget(part, not isinstance(part, Bars))
+        self._both.setLayout(self._images)
+        self.splitter.insertWidget(0, self._both)
+        self._add_texts()
+        self.setObjectName("view")
+        self.setStyleSheet(f"#view {{ background: {theme.BACKGROUND} }} QLabel {{ color: {theme.FOREGROUND} }}")
+
+    def _add_texts(self) -> None:
+        below, layout = QHBoxLayout(), self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        self._info.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        below.addWidget(self._info, 1)
+        below.addWidget(self._setup)
+        below.setContentsMargins(8, 1, 8, 1)
+        layout.addLayout(below)
+        QVBoxLayout(self.wall).addWidget(self._waiting, 0, Qt.AlignmentFlag.AlignCenter)
+        self._waiting.setWordWrap(True)
+        self._waiting.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._waiting.setStyleSheet("font-size: 15pt; color: #757b87; background: transparent")
+        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def place_bars(self) -> None:
+        """Put the histograms beside or below the images, whichever leaves larger ones."""
+        size = self._both.size()
+        what = (self._board.modules, self._board.kinds, size, self.wall.enlarge)
+        if what == self._placed or not self._board.panels:
+            return
+        self._placed = what
+
+        def side_px(width: int, height: int) -> int:
+            return plan(what[0], what[1], width, height, what[3]).cells[0].image.width
+
+        beside = side_px(size.width() - WIDTH_PX, size.height())
+        is_below = side_px(size.width(), size.height() - HEIGHT_PX) > beside
+        direction = QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
+        if direction is not self._images.direction():
+            self.bars.lie(is_below)
+            self._images.setDirection(direction)
+            self._images.activate()
+
+    def wait(self, text: str) -> None:
+        """Say in the middle what is waited for; nothing is waited for any more without a text."""
+        self._waiting.setVisible(bool(text))
+        if text != self._waiting.text():
+            self._waiting.setText(text)
+
+    @property
+    def waiting_text(self) -> str:
+        """What is said in the middle as long as there is no image."""
+        return self._waiting.text()
+
+    @property
+    def info_text(self) -> str:
+        """What is said at the bottom: about the pixel under the mouse, or what a key did."""
+        return self._info.text()
+
+    def say(self, text: str) -> None:
+        """Show a message for a while."""
+        self._message_until_s = time.monotonic() + MESSAGE_S
+        self._info.setText(text)
+        self._info.setToolTip(text)
+
+    def show_info(self, text: str, *, now: bool = False) -> None:
+        """Show a text at the bottom; `now`, or when a message was there for long enough."""
+        if now:
+            self._message_until_s = 0.0
+        if time.monotonic() >= self._message_until_s and text != self._info.text():
+            self._info.setText(text)
+
+    def show_setup(self, text: str) -> None:
+        """Show how images are drawn, and what servers do."""
+        if text != self._setup.text():
+            self._setup.setText(text)
