@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -36,6 +37,7 @@ class Caption(QGraphicsItem):
         self._rect = QRectF()
         self._font, self._bold = QFont(), QFont()
         self._line_px = 1.0
+        self._pieces: list[tuple[QPointF, QFont, QColor, str]] | None = None
 
     @property
     def text(self) -> str:
@@ -45,6 +47,7 @@ class Caption(QGraphicsItem):
     def place(self, box: Box, letters_px: float, align: Qt.AlignmentFlag | None) -> None:
         """Stand on the lower edge of a box, or hang from its upper one; letters of a height, px."""
         self.prepareGeometryChange()
+        self._pieces = None
         self._line_px = LINE * letters_px
         for font in (self._font, self._bold):
             font.setPixelSize(max(6, round(letters_px)))
@@ -57,7 +60,7 @@ class Caption(QGraphicsItem):
     def show_lines(self, lines: tuple[Line, ...]) -> None:
         """Say something; costs nothing when it is the same."""
         if lines != self._lines:
-            self._lines = lines
+            self._lines, self._pieces = lines, None
             self.update()
 
     def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
@@ -66,19 +69,25 @@ class Caption(QGraphicsItem):
 
     def paint(self, painter: QPainter, option: Any, widget: Any = None) -> None:
         """Paint the lines; what does not fit is cut with an ellipsis."""
-        y = self._rect.top() + 0.78 * self._line_px
+        if self._pieces is None:
+            self._pieces = list(self._laid_out())
+        for at, font, color, text in self._pieces:
+            painter.setFont(font)
+            painter.setPen(color)
+            painter.drawText(at, text)
+
+    def _laid_out(self) -> Iterator[tuple[QPointF, QFont, QColor, str]]:
+        y, end = self._rect.top() + 0.78 * self._line_px, self._rect.width()
         for line in self._lines:
-            x, end = 0.0, self._rect.width()
+            x = 0.0
             for text, tone in line:
                 font = self._bold if tone is Tone.HEAD else self._font
                 metrics = QFontMetricsF(font)
-                width = metrics.horizontalAdvance(text)
+                width = metrics.horizontalAdvance(text + " ")
                 if x + width > end:
                     text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0.0, end - x))
-                painter.setFont(font)
-                painter.setPen(COLORS[tone])
-                painter.drawText(QPointF(x, y), text)
-                x += width + metrics.horizontalAdvance(" ")
+                yield QPointF(x, y), font, COLORS[tone], text
+                x += width
                 if x >= end:
                     break
             y += self._line_px

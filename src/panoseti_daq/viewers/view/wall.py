@@ -22,7 +22,6 @@ from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.colors import rgba_table
 from panoseti_daq.viewers.images.layout import Cell, Plan, pixel_at, plan
-from panoseti_daq.viewers.images.levels import NO_DATA
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Span, Tone
@@ -41,8 +40,8 @@ class Spot:
     """What stands in one cell."""
 
     def __init__(self, box: Any) -> None:
-        nothing = np.full((MODULE_SIZE, MODULE_SIZE), NO_DATA, np.uint8)
-        self.image: Any = pg.ImageItem(nothing, axisOrder="row-major")
+        nothing = np.zeros((MODULE_SIZE, MODULE_SIZE, 4), np.uint8)
+        self.image: Any = pg.ImageItem(nothing, axisOrder="row-major", levels=None)
         self.caption, self.cover = Caption(), Cover()
         self.items = (self.image, self.cover, self.caption)
         for item in self.items:
@@ -156,8 +155,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
             spot = self._spots.get((panel.module_id, panel.kind))
             if spot is not None:
                 seen = settings.orientation_of(panel.module_id).shown(panel.indices)
-                image = np.ascontiguousarray(seen)
-                spot.image.setImage(image, autoLevels=False, levels=(0, 255), lut=table)
+                spot.image.setImage(table[seen], autoLevels=False)
         self.tell()
 
     def tell(self) -> None:
