@@ -169,13 +169,14 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
                 spot.cover.show_sheet(Sheet())
                 continue
             cell = self._cells[place]
-            is_narrow = cell.text.width < _HEAD_LETTERS * self.plan.letters_px
+            is_beside = cell.text.x > cell.image.x
+            is_narrow = not is_beside and cell.text.width < _HEAD_LETTERS * self.plan.letters_px
             lines = panel.captions(now_s, names.get(place[0], ""), short=is_narrow)
             lost = self.lost.get(place[0])
             if lost:
                 lines = lines[0], (Span(lost, Tone.BAD), *lines[1])
             around = self.beside.get(place[0]) if place[1] is self._first_kind(place[0]) else None
-            if cell.text.x > cell.image.x:
+            if is_beside:
                 n_letters = int(cell.text.width / (_LETTER_WIDTH * self.plan.letters_px))
                 pieces = textwrap.wrap(around.text, max(n_letters, 8)) if around else []
                 spans = [*lines[0], *lines[1], *(Span(text, around.tone) for text in pieces if around)]
