@@ -23,8 +23,8 @@ from rich.segment import Segment
 from rich.style import Style
 
 from panoseti_daq.client import AioDaqDataClient
-from panoseti_daq.pff import Selection
-from panoseti_daq.viewers import ViewerContext, term
+from panoseti_daq.pff import Kind, Selection
+from panoseti_daq.viewers import ViewerContext, term, view
 from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.host.theme import BACKGROUND
@@ -39,6 +39,7 @@ MANY: Final = tuple(range(64))
 AFTER_S: Final = 75  # what is drawn over time has a minute to show
 TERM_SIZE: Final = (136, 21)  # columns, rows: two modules side by side, large
 CELL_PX: Final = (8, 16)  # width and height of a character
+VIEW_SIZE: Final = (1100, 800)
 TEXT_RGB: Final = (216, 220, 227)
 END_WITHIN_S: Final = 20
 
@@ -100,6 +101,33 @@ def terminal_picture(address: str, file: Path) -> None:
     paint_cells(console.render_lines(viewer.render(columns, rows)), columns, file)
 
 
+def dead_picture(address: str, file: Path) -> None:
+    """Take a picture of four modules: one is silent, of another one quabo; a region and two light curves."""
+    application(off_screen=True)
+    from panoseti_daq.viewers.host.picture import image_of
+
+    context = ViewerContext(selection=Selection.of(module_ids=FEW))
+    viewer = make_viewer(view.SPEC, context, {})
+    widget = viewer.widget
+    widget.resize(*VIEW_SIZE)
+    widget.show()
+    with Feed(AioDaqDataClient.connect(address), Wanted.by(view.SPEC, context)) as feed:
+        for second in range(15):
+            time.sleep(1)
+            frames = feed.frames.take()
+            if second > 5:
+                frames = {key: one for key, one in frames.items() if key.module_id != FEW[1]}
+                frames = {key: one for key, one in frames.items() if (key.module_id, key.quabo) != (FEW[0], 2)}
+            viewer.update(frames)
+            viewer.redraw()
+            application(off_screen=True).processEvents()
+            if second == 1:
+                viewer.click(((FEW[2], Kind.MOVIE), 16, 16))
+                viewer.click(((FEW[3], Kind.MOVIE), 8, 20), more=True)
+                viewer.next_region()
+    image_of(widget, "").save(str(file))
+
+
 def paint_cells(lines: list[list[Segment]], n_columns: int, file: Path) -> None:
     """Paint lines of a terminal: with Qt, as a picture shall not depend on the fonts of who looks at it."""
     application(off_screen=True)
@@ -153,6 +181,7 @@ def make_pictures(directory: Path) -> None:
             snapshot(address, directory / "lightcurve.png", "lightcurve", "--pixel", "16,16", "--minutes", "1"),
         ]
         terminal_picture(address, directory / "term.png")
+        dead_picture(address, directory / "view_dead.png")
         codes += [picture.wait() for picture in pictures]
     if any(codes):
         sys.exit("a picture is missing: the lines above say why")
