@@ -15,6 +15,7 @@ from panoseti_daq.config.environment import ENV_PREFIX
 from panoseti_daq.config.files import read_bytes, read_pem
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class Credentials:
         ConfigError
             They contradict each other.
         """
-        fields: dict[str, Any] = {name: _variable(key) for name, key in VARIABLES.items()}
+        fields: OpenDict = {name: _variable(key) for name, key in VARIABLES.items()}
         for key in ("tls", "use_proxy"):
             fields[key] = _flag(key, fields[key])
         given = {name: value for name, value in beats.items() if value}

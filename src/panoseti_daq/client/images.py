@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 
 import numpy as np
 
 from panoseti_daq.errors import PffError
+from panoseti_daq.open_types import OpenDict, OpenMapping
 from panoseti_daq.pff import DataProduct, Frame, Header, TimeStatus
 from panoseti_daq.pff.flags import NAMES, names_of, quality_of
 from panoseti_daq.pff.product import ImageArray
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 
-def frame_of_dict(image: Mapping[str, Any]) -> ReceivedFrame:
+def frame_of_dict(image: OpenMapping) -> ReceivedFrame:
     """Frame of a documented dict: of `image_dict`, or of other clients of the server.
 
     Parameters
@@ -178,11 +179,11 @@ def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> Any:
     return fields
 
 
-def _with_floats(header: Header) -> dict[str, Any]:
+def _with_floats(header: Header) -> OpenDict:
     if header.other is not None:
         return _floats_in(header.other)
     rows = zip(header.pkt_num, header.pkt_tai, header.pkt_nsec, header.tv_sec, header.tv_usec, strict=True)
-    quabos: list[dict[str, Any]] = [
+    quabos: list[OpenDict] = [
         {
             "pkt_num": float(pkt_num),
             "pkt_tai": float(pkt_tai),
@@ -197,7 +198,7 @@ def _with_floats(header: Header) -> dict[str, Any]:
     return dict(zip(_QUABO_NAMES, quabos, strict=True))
 
 
-def _floats_in(fields: dict[str, Any]) -> dict[str, Any]:
+def _floats_in(fields: OpenDict) -> OpenDict:
     return {
         name: _floats_in(value) if isinstance(value, dict) else float(value) if isinstance(value, int) else value
         for name, value in fields.items()

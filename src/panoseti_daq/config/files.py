@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict, OpenMapping
 
 MAX_FILE_BYTES: Final = 1 << 20  # a bundle of all public certificate authorities has a quarter of it
 
-ConfigSource = str | Path | Mapping[str, Any]
+ConfigSource = str | Path | OpenMapping
 """A path of a JSON or TOML file, or its content."""
 
 
@@ -53,7 +54,7 @@ def read_pem(file: Path, kind: str, key: str = "") -> bytes:
     return pem
 
 
-def read_object(file: Path, key: str = "") -> dict[str, Any]:
+def read_object(file: Path, key: str = "") -> OpenDict:
     """Return the content of a TOML or JSON file: by its suffix, else by its first character.
 
     Raises
@@ -75,7 +76,7 @@ def read_object(file: Path, key: str = "") -> dict[str, Any]:
     return values
 
 
-def content_of(source: ConfigSource | None, key: str) -> Mapping[str, Any]:
+def content_of(source: ConfigSource | None, key: str) -> OpenMapping:
     """Return the content of a configuration: `source` itself, or that of the file that it names.
 
     Parameters

@@ -13,6 +13,7 @@ from typing import Any, Final
 from panoseti_daq.config.files import ConfigSource, content_of, read_object, short
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff.product import MAX_MODULE_ID
 
 _INTERVAL: Final = "update_interval_seconds"
@@ -133,7 +134,7 @@ def hp_io_of(source: ConfigSource | None, key: str) -> HpIoConfig:
     return _parsed(content_of(source, key), key if isinstance(source, Mapping) else f"{key}: {source}")
 
 
-def _parsed(content: Mapping[str, Any], source: str) -> HpIoConfig:
+def _parsed(content: OpenMapping, source: str) -> HpIoConfig:
     """Configuration of the content of a file (SPEC 5.1)."""
     try:
         _check_keys(content)
@@ -152,7 +153,7 @@ def _parsed(content: Mapping[str, Any], source: str) -> HpIoConfig:
     return config
 
 
-def _check_keys(content: Mapping[str, Any]) -> None:
+def _check_keys(content: OpenMapping) -> None:
     """Refuse a key that has no effect, because it may be a known one that is misspelled."""
     for key in content:
         if key not in _KEYS and not key.startswith("_"):
@@ -179,7 +180,7 @@ def _path(value: Any) -> str:
     return value
 
 
-def _seconds(content: Mapping[str, Any], key: str, default: float) -> float:
+def _seconds(content: OpenMapping, key: str, default: float) -> float:
     value = content.get(key, default)
     if not isinstance(value, Real) or isinstance(value, bool):
         raise _wrong_type(key, value, _SECONDS)
@@ -189,7 +190,7 @@ def _seconds(content: Mapping[str, Any], key: str, default: float) -> float:
         raise ConfigError(f"{key}: {short(value)} is out of range; allowed: {_SECONDS}") from None
 
 
-def _flag(content: Mapping[str, Any], key: str) -> bool:
+def _flag(content: OpenMapping, key: str) -> bool:
     value = content.get(key, False)
     if not isinstance(value, bool):
         raise _wrong_type(key, value, "true or false")

@@ -21,6 +21,7 @@ from panoseti_daq.config.keys import BY_PATH, allowed_keys, allowed_of
 from panoseti_daq.config.packaged import packaged_configs
 from panoseti_daq.config.settings import FLAT_KEYS, ServerSettings, into_tables
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict, OpenMapping
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ _IGNORED_OF_SIMULATION: Final = {
 }
 
 
-def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -> ServerSettings:
+def load_settings(file: Path | None, options: OpenMapping | None = None) -> ServerSettings:
     """Return the settings that a file, the environment and options make together.
 
     Parameters
@@ -69,7 +70,7 @@ def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -
     ConfigError
         A source cannot be read or holds what is not allowed.
     """
-    merged: dict[str, Any] = {}
+    merged: OpenDict = {}
     if file is not None:
         values = _without_ignored(read_object(file), str(file))
         checked = check_values(values, str(file), strict=True)
@@ -81,7 +82,7 @@ def load_settings(file: Path | None, options: Mapping[str, Any] | None = None) -
 
 
 def check_values(
-    values: Mapping[str, Any],
+    values: OpenMapping,
     source: str = "",
     *,
     spell: Callable[[KeyPath], str] | None = None,
@@ -125,7 +126,7 @@ def is_packaged(path: Path, base: Path) -> bool:
     return str(path) in packaged_configs() and not (base / path).exists()
 
 
-def _describe(error: ErrorDetails, values: Mapping[str, Any], spell: Callable[[KeyPath], str]) -> str:
+def _describe(error: ErrorDetails, values: OpenMapping, spell: Callable[[KeyPath], str]) -> str:
     kind, value, key = error["type"], short(error["input"]), error["loc"]
     if not key:  # JSON text can escape half a character, which no text can hold
         return f"{error['msg']}; allowed: whole characters"
@@ -150,7 +151,7 @@ def _describe(error: ErrorDetails, values: Mapping[str, Any], spell: Callable[[K
     return f"{name}: {value} is {what}; allowed: {allowed_of(field)}"
 
 
-def _as_given(key: KeyPath, values: Mapping[str, Any]) -> KeyPath:
+def _as_given(key: KeyPath, values: OpenMapping) -> KeyPath:
     """`key` as it stands in `values`: inside its table or flat."""
     for flat, path in FLAT_KEYS.items():
         if key[:2] == path and flat in values:
@@ -162,9 +163,9 @@ def _dotted(key: KeyPath) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
 
 
-def _from_environment() -> dict[str, Any]:
+def _from_environment() -> OpenDict:
     """Values of the variables, by key, not yet checked; also those that are no setting, to be refused."""
-    values: dict[str, Any] = {}
+    values: OpenDict = {}
     for variable, text in server_variables().items():
         path: tuple[str, ...] = (variable,)
         table, separator, name = variable.partition(TABLE_SEPARATOR)
@@ -194,11 +195,11 @@ def _decoded(path: tuple[str, ...], text: str) -> Any:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _given(settings: ServerSettings) -> dict[str, Any]:
+def _given(settings: ServerSettings) -> OpenDict:
     return settings.model_dump(exclude_unset=True)
 
 
-def _without_ignored(values: dict[str, Any], source: str) -> dict[str, Any]:
+def _without_ignored(values: OpenDict, source: str) -> OpenDict:
     """`values` without the predecessor's keys that mean nothing here; one log line names them."""
     ignored = sorted(values.keys() & _IGNORED)
     kept = {key: value for key, value in values.items() if key not in _IGNORED}
@@ -225,7 +226,7 @@ def _rebased(value: Any, base: Path) -> Any:
     return tuple(_rebased(one, base) for one in value) if isinstance(value, list | tuple) else value
 
 
-def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+def _merge(into: OpenDict, values: OpenMapping) -> None:
     for key, value in values.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             into[key].update(value)

@@ -11,13 +11,13 @@ import base64
 import enum
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from panoseti_daq.open_types import OpenDict, OpenMapping
 from panoseti_daq.pff import DataProduct, TimeStatus
 
 MISSION: Final = "PANOSETI"
@@ -99,9 +99,9 @@ class Member:
     flags: tuple[str, ...] = ()
     image: npt.NDArray[np.integer[Any]] | None = field(default=None, compare=False, repr=False)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> OpenDict:
         """As it stands in the JSON."""
-        fields: dict[str, Any] = {
+        fields: OpenDict = {
             "module": self.module_id,
             "product": self.product.token,
             "quabo": self.quabo,
@@ -167,7 +167,7 @@ class Candidate:
         """Modules that take part, in rising order."""
         return tuple(sorted({member.module_id for member in self.members}))
 
-    def as_dict(self, tense: Tense, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def as_dict(self, tense: Tense, extra: OpenMapping | None = None) -> OpenDict:
         """As it stands in the JSON; `extra` is added."""
         return {
             "id": self.id,
@@ -193,7 +193,7 @@ class Candidate:
         return as_line(self.as_dict(tense))
 
 
-def as_line(fields: Mapping[str, Any]) -> str:
+def as_line(fields: OpenMapping) -> str:
     """A candidate as it stands in the JSON, as one line without the line end."""
     return json.dumps(fields, separators=(",", ":"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -16,6 +16,7 @@ from panoseti_daq.events.module_events import Frames, ModuleEvents
 from panoseti_daq.events.rates import EventRates
 from panoseti_daq.events.shape import lit_pixels
 from panoseti_daq.events.trigger import PULSE_HEIGHTS, TriggerSpec
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import FrameBlock, TimeStatus
 from panoseti_daq.pff.flags import names_of
 from panoseti_daq.pff.quabos import quabo_at
@@ -176,7 +177,7 @@ class Coincidence:
 
     def counters(self) -> Mapping[str, float]:
         """Events, coincidences by chance so far, dead time summed over modules, and frames left out by reason."""
-        counts: dict[str, Any] = self._events.counts
+        counts: OpenDict = self._events.counts
         return {
             "events": self._n_events,
             **({"accidentals": self._background.expected} if self._options.n_shifts else {}),

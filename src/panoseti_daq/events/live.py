@@ -16,12 +16,12 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 from panoseti_daq.errors import ConfigError
@@ -31,6 +31,7 @@ from panoseti_daq.events.checkpoint import Checkpoint
 from panoseti_daq.events.engine import Engine, TriggerReport
 from panoseti_daq.events.sinks.jsonl import JsonLines
 from panoseti_daq.events.trigger import TriggerSpec
+from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff import Gap, ModuleProduct, Selection
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ _NEW_SILENT_S: Final = 20.0  # of a stream from which nothing ever came
 _OTHER_SILENT_S: Final = 3.0  # the same, of a module that writes the other product of the kind
 _NS: Final = 1_000_000_000
 
-OnCandidate = Callable[[Mapping[str, Any]], object]
+OnCandidate = Callable[[OpenMapping], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class LiveSettings:
     """
 
     out_dir: Path
-    triggers: tuple[tuple[TriggerSpec, Mapping[str, Any]], ...]
+    triggers: tuple[tuple[TriggerSpec, OpenMapping], ...]
     from_start: bool = False
     module_ids: tuple[int, ...] = ()
     silent_after_s: float = 120.0

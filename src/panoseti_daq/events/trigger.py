@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pydantic import BaseModel, ValidationError
 
 from panoseti_daq.errors import ConfigError, TriggerError
+from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind
 from panoseti_daq.plugins import describe, entries_of, package_of
 
@@ -76,7 +77,7 @@ class TriggerSpec:
     make: Callable[[Any], Trigger]
     products: frozenset[DataProduct]
 
-    def make_with(self, values: Mapping[str, Any]) -> Trigger:
+    def make_with(self, values: OpenMapping) -> Trigger:
         """Make the trigger with these options.
 
         Raises

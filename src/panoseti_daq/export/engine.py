@@ -21,7 +21,9 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.export.l0 import image_chunk, meanings
 from panoseti_daq.export.recording import HeaderTable, JudgedRecording, recordings_of
 from panoseti_daq.export.time_index import LazyTimeIndex
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Kind, PffName, Quality, TimeStatus
+from panoseti_daq.pff.product import OpenArray
 
 _FIELDS: Final = {
     "pkt_num": ("packet counter of a quabo", "1"),
@@ -118,7 +120,7 @@ def dataset_of(recording: JudgedRecording) -> xr.Dataset:
     )
 
 
-def _attributes(recording: JudgedRecording) -> dict[str, Any]:
+def _attributes(recording: JudgedRecording) -> OpenDict:
     return {
         "run": recording.run,
         "data_product": recording.product.token,
@@ -145,14 +147,14 @@ def _variables(recording: JudgedRecording) -> dict[str, xr.Variable]:
 
 
 def _variable(
-    recording: JudgedRecording, read: ReadColumn, dtype: str, attributes: dict[str, Any], n_quabos: int = 0
+    recording: JudgedRecording, read: ReadColumn, dtype: str, attributes: OpenDict, n_quabos: int = 0
 ) -> xr.Variable:
     column = _Column(recording, read, np.dtype(dtype), n_quabos)
     dimensions = ("time", "quabo") if n_quabos else ("time",)
     return xr.Variable(dimensions, indexing.LazilyIndexedArray(column), attributes)
 
 
-ReadColumn = Callable[[HeaderTable], npt.NDArray[Any]]
+ReadColumn = Callable[[HeaderTable], OpenArray]
 """Makes one column of a table of headers; a function of this module, or `_Field`, so that it can be pickled."""
 
 
@@ -190,12 +192,12 @@ class _Images(BackendArray):
         self.shape = (len(recording), *recording.product.shape)
         self.dtype = recording.product.dtype
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> npt.NDArray[Any]:
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> OpenArray:
         support = indexing.IndexingSupport.OUTER
-        found: npt.NDArray[Any] = indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+        found: OpenArray = indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
         return found
 
-    def _read(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
+    def _read(self, key: tuple[Any, ...]) -> OpenArray:
         time, y, x = key
         recording = self._recording
         if isinstance(time, slice) and (rows := range(len(recording))[time]).step == 1:
@@ -215,12 +217,12 @@ class _Column(BackendArray):
         self.shape = (len(recording), n_quabos) if n_quabos else (len(recording),)
         self.dtype = dtype
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> npt.NDArray[Any]:
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> OpenArray:
         support = indexing.IndexingSupport.BASIC
-        found: npt.NDArray[Any] = indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+        found: OpenArray = indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
         return found
 
-    def _read(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
+    def _read(self, key: tuple[Any, ...]) -> OpenArray:
         time, *quabo = key
         chosen = range(len(self._recording))[time]
         if isinstance(chosen, int):

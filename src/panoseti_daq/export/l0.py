@@ -15,8 +15,10 @@ import numpy.typing as npt
 from panoseti_daq import __version__
 from panoseti_daq.export.choices import TimeRule
 from panoseti_daq.export.recording import HeaderTable, JudgedRecording
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, Quality, TimeStatus
 from panoseti_daq.pff.header import QUABO_FIELDS
+from panoseti_daq.pff.product import OpenArray
 
 STORE_VERSION: Final = "1.1"  # what pypff 1.0.4 writes
 IMAGE_CHUNK_BYTES: Final = 8 << 20  # before compression
@@ -52,7 +54,7 @@ class ArraySpec:
     dtype: np.dtype[Any]
     chunk: int
     shape: tuple[int, ...] = ()
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: OpenDict = field(default_factory=dict)
 
     @property
     def dimensions(self) -> list[str]:
@@ -101,17 +103,17 @@ def arrays_of(product: DataProduct, module_id: int, chunk: int, time: TimeRule) 
     ]
 
 
-def meanings(flags: type[TimeStatus] | type[Quality]) -> dict[str, Any]:
+def meanings(flags: type[TimeStatus] | type[Quality]) -> OpenDict:
     """Names of numbers, as the CF conventions have them."""
     key = "flag_values" if flags is TimeStatus else "flag_masks"
     return {key: [int(flag) for flag in flags], "flag_meanings": " ".join(str(f.name).lower() for f in flags)}
 
 
-def root_attributes(recording: JudgedRecording, configs: dict[str, Any]) -> dict[str, Any]:
+def root_attributes(recording: JudgedRecording, configs: OpenDict) -> OpenDict:
     """Return the attributes of a store, all but ``total_frames``."""
     product, layout = recording.product, recording.blocks[0].layout
     names = sorted(name.replace(".", "_") for name in fields_of(product))
-    attributes: dict[str, Any] = {
+    attributes: OpenDict = {
         "panoseti_pff_zarr_version": STORE_VERSION,
         "data_product": product.token,
         "bytes_per_pixel": product.bytes_per_pixel,
@@ -134,10 +136,10 @@ def root_attributes(recording: JudgedRecording, configs: dict[str, Any]) -> dict
     return attributes | ({"run_configs": configs} if configs else {})
 
 
-def columns_of(headers: HeaderTable, time: TimeRule) -> dict[str, npt.NDArray[Any]]:
+def columns_of(headers: HeaderTable, time: TimeRule) -> dict[str, OpenArray]:
     """Return the arrays with one number per frame by their names."""
     unix_ns = headers.unix_ns if time is TimeRule.HOST else pypff_times(headers)
-    columns: dict[str, npt.NDArray[Any]] = {"unix_t_ns": unix_ns}
+    columns: dict[str, OpenArray] = {"unix_t_ns": unix_ns}
     for name, values in headers.fields.items():
         columns[name.replace(".", "_")] = values.astype(_FIELD_TYPES[name.rpartition(".")[2]])
     return columns | {"time_status": headers.time_status, "quality": headers.quality}

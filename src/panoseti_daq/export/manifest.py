@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.export.recording import JudgedRecording
 from panoseti_daq.export.store import Store
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Kind
 
 MANIFEST: Final = "manifest.json"
@@ -59,7 +60,7 @@ def check_is_of_run(run: str, out_dir: Path) -> None:
         raise ConfigError(f"{out_dir} holds the run {other}; convert {run} to a directory of its own")
 
 
-def _entry(recording: JudgedRecording, store: Store) -> dict[str, Any]:
+def _entry(recording: JudgedRecording, store: Store) -> OpenDict:
     product = recording.product
     unix_ns = store.column("unix_t_ns")
     cadence_ns = _cadence_ns(unix_ns) if product.kind is Kind.MOVIE else None
@@ -77,7 +78,7 @@ def _entry(recording: JudgedRecording, store: Store) -> dict[str, Any]:
     }
 
 
-def timestamp_qc(unix_ns: npt.NDArray[np.int64], cadence_ns: int | None) -> dict[str, Any]:
+def timestamp_qc(unix_ns: npt.NDArray[np.int64], cadence_ns: int | None) -> OpenDict:
     """Check the times of a store, in the order of its frames.
 
     Parameters

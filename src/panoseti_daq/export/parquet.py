@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from panoseti_daq.export.choices import TimeRule
 from panoseti_daq.export.l0 import COLUMN_CHUNK, columns_of
 from panoseti_daq.export.recording import JudgedRecording, recordings_of
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff.quality import QualityCheck
 
 _ROWS: Final = COLUMN_CHUNK  # in a group; a reader may skip groups by time
@@ -64,7 +65,7 @@ def _write(recording: JudgedRecording, out_dir: Path, time: TimeRule) -> Path:
 
 
 def _table(recording: JudgedRecording, begin: int, end: int, check: QualityCheck, time: TimeRule) -> pa.Table:
-    columns: dict[str, Any] = dict(columns_of(recording.headers(begin, end, check), time))
+    columns: OpenDict = dict(columns_of(recording.headers(begin, end, check), time))
     unix_ns = columns["unix_t_ns"]
     columns["unix_t_ns"] = pa.array(unix_ns, pa.timestamp("ns", "UTC"), mask=unix_ns == 0)
     parts = recording[begin:end].blocks

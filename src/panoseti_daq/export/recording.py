@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate, groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from panoseti_daq.pff.archive import run_files
 from panoseti_daq.pff.flags import Quality
 from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.names import FILE_SUFFIX
+from panoseti_daq.pff.product import OpenArray
 from panoseti_daq.pff.quality import QualityCheck
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class JudgedRecording(Recording):
                 check(part)
         return check
 
-    def images_at(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    def images_at(self, rows: npt.NDArray[np.intp]) -> OpenArray:
         """Return the images of some frames, a copy of shape (len(rows), rows, columns)."""
         images = np.empty((len(rows), *self.product.shape), self.product.dtype)
         for first, block in zip(accumulate(map(len, self.blocks), initial=0), self.blocks, strict=False):
@@ -136,7 +137,7 @@ class JudgedRecording(Recording):
             images[here] = block.images[rows[here] - first]
         return images
 
-    def column_at(self, read: Callable[[HeaderTable], npt.NDArray[Any]], rows: range) -> npt.NDArray[Any]:
+    def column_at(self, read: Callable[[HeaderTable], OpenArray], rows: range) -> OpenArray:
         """Return what `read` gives of the headers of consecutive frames; those read last are kept."""
         found = []
         for span in range(rows.start // _SPAN, -(-rows.stop // _SPAN)):

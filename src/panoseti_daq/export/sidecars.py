@@ -9,10 +9,11 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq.export.recording import JudgedRecording
 from panoseti_daq.export.store import Store
+from panoseti_daq.open_types import OpenDict
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +28,9 @@ _FOLDERS: Final = {
 """Which files go to which folder of the bundle."""
 
 
-def read_configs(recording: JudgedRecording) -> dict[str, Any]:
+def read_configs(recording: JudgedRecording) -> OpenDict:
     """Return the configurations beside a recording by their names, as they stand in the files."""
-    configs: dict[str, Any] = {}
+    configs: OpenDict = {}
     run_dir = recording.paths[0].parent
     for path in sorted([*run_dir.glob("*.json"), *run_dir.glob("*.toml")]):
         if path.name.startswith("dp_manifest"):

@@ -29,11 +29,12 @@ from typing import Any, Final
 
 import numcodecs
 import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.export.choices import Codec
 from panoseti_daq.export.l0 import ArraySpec
+from panoseti_daq.open_types import OpenDict
+from panoseti_daq.pff.product import OpenArray
 
 _METADATA: Final = "zarr.json"
 _COMMITTED: Final = ".committed"
@@ -68,7 +69,7 @@ class Store:
         Frames that readers see.
     """
 
-    def __init__(self, path: Path, arrays: Iterable[ArraySpec], codec: Codec, attributes: dict[str, Any]) -> None:
+    def __init__(self, path: Path, arrays: Iterable[ArraySpec], codec: Codec, attributes: OpenDict) -> None:
         self.path: Final = path
         self.arrays: Final = {spec.name: spec for spec in arrays}
         self._codec: Final = codec
@@ -88,7 +89,7 @@ class Store:
         """Whether it was complete when it was last written."""
         return not any(path.is_symlink() for path in self._metadata_paths())
 
-    def put(self, name: str, begin: int, values: npt.NDArray[Any]) -> None:
+    def put(self, name: str, begin: int, values: OpenArray) -> None:
         """Write values of an array from frame `begin` on, all in one chunk; readers see them after `commit`."""
         spec = self.arrays[name]
         index, at = divmod(begin, spec.chunk)
@@ -107,14 +108,14 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, self._encoders[name].encode(chunk))
 
-    def column(self, name: str) -> npt.NDArray[Any]:
+    def column(self, name: str) -> OpenArray:
         """Read a whole array."""
         spec = self.arrays[name]
         chunks = [self._chunk(spec, i) for i in range(-(-self.n_frames // spec.chunk))]
         empty = np.empty((0, *spec.shape), spec.dtype)
         return np.concatenate([empty, *chunks])[: self.n_frames]
 
-    def commit(self, n_frames: int, attributes: dict[str, Any] | None = None) -> None:
+    def commit(self, n_frames: int, attributes: OpenDict | None = None) -> None:
         """Let readers see this many frames in every array; all at once, whenever the process ends."""
         if attributes is not None:
             self._attributes = attributes
@@ -195,7 +196,7 @@ class Store:
             (made / f"{spec.name}.json").write_text(json.dumps(self._array_metadata(spec, n_frames)))
         return made
 
-    def _array_metadata(self, spec: ArraySpec, n_frames: int) -> dict[str, Any]:
+    def _array_metadata(self, spec: ArraySpec, n_frames: int) -> OpenDict:
         return {
             "shape": [n_frames, *spec.shape],
             "data_type": spec.dtype.name,
@@ -210,8 +211,8 @@ class Store:
             "storage_transformers": [],
         }
 
-    def _read_metadata(self, name: str) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.path / name / _METADATA).read_bytes())
+    def _read_metadata(self, name: str) -> OpenDict:
+        content: OpenDict = json.loads((self.path / name / _METADATA).read_bytes())
         return content
 
     def _point_to(self, made: Path) -> None:
@@ -230,15 +231,13 @@ class Store:
     def _chunk_path(self, spec: ArraySpec, index: int) -> Path:
         return self.path.joinpath(spec.name, "c", str(index), *("0" for _ in spec.shape))
 
-    def _chunk(self, spec: ArraySpec, index: int) -> npt.NDArray[Any]:
+    def _chunk(self, spec: ArraySpec, index: int) -> OpenArray:
         shape = (spec.chunk, *spec.shape)
         try:
             encoded = self._chunk_path(spec, index).read_bytes()
         except FileNotFoundError:
             return np.zeros(shape, spec.dtype)
-        chunk: npt.NDArray[Any] = np.frombuffer(self._encoders[spec.name].decode(encoded), spec.dtype).reshape(
-            shape
-        )
+        chunk: OpenArray = np.frombuffer(self._encoders[spec.name].decode(encoded), spec.dtype).reshape(shape)
         return chunk
 
 
@@ -250,9 +249,9 @@ def _encoder(codec: Codec, spec: ArraySpec) -> Any:
     return numcodecs.Blosc("zstd", _LEVEL, numcodecs.Blosc.BITSHUFFLE if spec.shape else numcodecs.Blosc.SHUFFLE)
 
 
-def _codecs(codec: Codec, spec: ArraySpec) -> list[dict[str, Any]]:
+def _codecs(codec: Codec, spec: ArraySpec) -> list[OpenDict]:
     """Return the codecs of an array as its metadata have them."""
-    to_bytes: dict[str, Any] = {"name": "bytes"}
+    to_bytes: OpenDict = {"name": "bytes"}
     if spec.dtype.itemsize > 1:
         to_bytes["configuration"] = {"endian": "little"}
     if codec is Codec.ZSTD:

@@ -20,7 +20,7 @@ from panoseti_daq.pff.frame import Frame, Key
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.layout import END_OF_HEADER, Layout, LazyHeader
 from panoseti_daq.pff.names import SNAPSHOT_FILE
-from panoseti_daq.pff.product import DataProduct, ImageStack
+from panoseti_daq.pff.product import DataProduct, ImageStack, OpenArray
 from panoseti_daq.pff.timing import resolve_columns
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class FrameBlock:
         """All images in ADC counts: a read-only view of shape (n, rows, columns), row 0 on top."""
         header = ("header", f"V{self.layout.image_offset_bytes}")
         frame = np.dtype([header, ("image", self.product.dtype, self.product.shape)])
-        frames: npt.NDArray[Any] = np.ndarray(len(self), frame, buffer=self.data)
+        frames: OpenArray = np.ndarray(len(self), frame, buffer=self.data)
         images: ImageStack = frames["image"]
         images.flags.writeable = False
         return images
@@ -287,7 +287,7 @@ class FrameBlock:
         """Headers as a table with one row per frame that parses, indexed by frame number."""
         import pandas as pd
 
-        table: dict[str, npt.NDArray[Any]] = {"unix_ns": self.times[0], "time_status": self.times[1]}
+        table: dict[str, OpenArray] = {"unix_ns": self.times[0], "time_status": self.times[1]}
         for name, column in self.columns.items():
             if column.ndim == 1 or column.shape[1] == 1:
                 table[name] = column.reshape(len(self))

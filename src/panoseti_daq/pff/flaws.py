@@ -9,14 +9,14 @@ quabo advances by one (so in the night of 2024-07-25, without exception, in img1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff.flags import Quality
 from panoseti_daq.pff.header import Header
-from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.product import DataProduct, OpenArray
 from panoseti_daq.pff.quabos import CORNERS, MODULE_SIZE, N_QUABOS, quadrant
 from panoseti_daq.pff.timing import TimeStatus
 
@@ -79,7 +79,7 @@ def flaws_of_rows(
     product: DataProduct,
     columns: Mapping[str, npt.NDArray[np.int64]],
     statuses: npt.NDArray[np.uint8],
-    images: npt.NDArray[Any],
+    images: OpenArray,
 ) -> npt.NDArray[np.uint16]:
     """`flaws_of` for n frames at once.
 
@@ -113,9 +113,7 @@ def flaws_of_rows(
     return flags
 
 
-def _dark(
-    images: npt.NDArray[Any], is_missing: npt.NDArray[np.bool_], product: DataProduct
-) -> npt.NDArray[np.uint16]:
+def _dark(images: OpenArray, is_missing: npt.NDArray[np.bool_], product: DataProduct) -> npt.NDArray[np.uint16]:
     """Flags of images and quadrants that are all zero; a quadrant whose quabo is missing has none."""
     is_zero = ~images.reshape(len(images), -1).any(axis=1)
     found = np.where(is_zero, np.uint16(_ZERO_IMAGE), np.uint16(0))

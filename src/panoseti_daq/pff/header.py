@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff.timing import FrameTime, TimeStatus, resolve
 
 QUABO_FIELDS: Final = ("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
@@ -33,9 +34,9 @@ class Header(NamedTuple):
     tv_sec: tuple[int, ...]
     tv_usec: tuple[int, ...]
     quabo_num: int | None = None
-    other: dict[str, Any] | None = None
+    other: OpenDict | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> OpenDict:
         """As `json.loads` gives the text: ``quabo_0``..``quabo_3``, or flat with ``quabo_num``."""
         if self.other is not None:
             return self.other
@@ -46,7 +47,7 @@ class Header(NamedTuple):
         return {"quabo_num": self.quabo_num, **quabos[0]}
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Header:
+    def from_dict(cls, fields: OpenDict) -> Header:
         """Header of a JSON text in any layout; fields that are missing count as zero.
 
         Raises

@@ -11,12 +11,13 @@ from __future__ import annotations
 import functools
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.errors import HeaderError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff.header import QUABO_FIELDS, Header
 from panoseti_daq.pff.product import DataProduct
 
@@ -197,7 +198,7 @@ def _shared_layout(template: bytes, slots: tuple[tuple[int, int], ...], product:
     return Layout(template, slots, product)
 
 
-def _load(text: bytes) -> dict[str, Any]:
+def _load(text: bytes) -> OpenDict:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -207,7 +208,7 @@ def _load(text: bytes) -> dict[str, Any]:
     return fields
 
 
-def _is_standard(fields: dict[str, Any], product: DataProduct, n_numbers: int) -> bool:
+def _is_standard(fields: OpenDict, product: DataProduct, n_numbers: int) -> bool:
     if product.one_quabo:
         return tuple(fields) == ("quabo_num", *QUABO_FIELDS) and n_numbers == len(fields)
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +13,8 @@ PixelType = np.uint8 | np.uint16 | np.int16
 """Type of the pixels of img8, of img16, and of ph256 and ph1024."""
 ImageArray = np.ndarray[tuple[int, int], np.dtype[PixelType]]
 """One image in ADC counts, shape (rows, columns)."""
+OpenArray = np.ndarray[Any, np.dtype[Any]]
+"""An array of any shape and type of number, as its docstring says."""
 ImageStack = np.ndarray[tuple[int, int, int], np.dtype[PixelType]]
 """n images in ADC counts, shape (n, rows, columns)."""
 

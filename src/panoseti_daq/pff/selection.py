@@ -9,6 +9,7 @@ from operator import index
 from typing import Any, Final, Self
 
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff.frame import Key
 from panoseti_daq.pff.product import MAX_MODULE_ID, DataProduct, Kind
 from panoseti_daq.pff.quabos import N_QUABOS
@@ -47,7 +48,7 @@ class Selection:
     update_interval_s: float = 0.0
 
     def __post_init__(self) -> None:
-        valid: dict[str, Any] = {
+        valid: OpenDict = {
             "kinds": frozenset(self.kinds),
             "module_ids": _numbers("module_ids", self.module_ids, MAX_MODULE_ID),
             "products": _products(self.products),
@@ -87,7 +88,7 @@ class Selection:
         ConfigError
             A value is invalid.
         """
-        every: dict[str, Any] = {"module_ids": module_ids, "products": products, "quabos": quabos}
+        every: OpenDict = {"module_ids": module_ids, "products": products, "quabos": quabos}
         for key, values in every.items():
             try:
                 every[key] = tuple(() if values is None else values)

@@ -9,14 +9,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, Header, Layout, encode_frame
 from panoseti_daq.pff.names import SNAPSHOT_DIR
+from panoseti_daq.pff.product import OpenArray
 from panoseti_daq.pff.quabos import N_QUABOS, quadrant
 from panoseti_daq.simulator.writer import RunWriter
 
@@ -161,7 +162,7 @@ class Faults:
         return encode_frame(header, image, product)
 
 
-def _taken_apart(frame: bytes, layout: Layout) -> tuple[Header, npt.NDArray[Any]]:
+def _taken_apart(frame: bytes, layout: Layout) -> tuple[Header, OpenArray]:
     product = layout.product
     image = np.frombuffer(frame, product.dtype, offset=layout.image_offset_bytes).reshape(product.shape).copy()
     return layout.parse(frame[: layout.header_size_bytes]), image
@@ -173,7 +174,7 @@ def _is_turn(i: int, every: int) -> bool:
 
 def _without(header: Header, quabo: int) -> Header:
     names = ("pkt_num", "pkt_tai", "pkt_nsec", "tv_sec", "tv_usec")
-    rows: dict[str, Any] = {
+    rows: OpenDict = {
         name: tuple(0 if i == quabo else v for i, v in enumerate(getattr(header, name))) for name in names
     }
     return header._replace(**rows)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff import DataProduct, Header, encode_frame
+from panoseti_daq.pff.product import OpenArray
 from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class ModuleSky:
         header = self._header(product, unix_ns, quabo if product.one_quabo else None, jitter_ns=(0, 0, 0, 0))
         return encode_frame(header, image, product)
 
-    def _movie(self, product: DataProduct, unix_ns: int, pulses: Iterable[InjectedPulse]) -> npt.NDArray[Any]:
+    def _movie(self, product: DataProduct, unix_ns: int, pulses: Iterable[InjectedPulse]) -> OpenArray:
         if unix_ns - self._sky_at_ns >= _REFRESH_NS:
             self._sky_at_ns = unix_ns
             self._mean = self._flat * (SKY_ADC + self._stars(unix_ns / 1e9))
@@ -115,7 +116,7 @@ class ModuleSky:
         along_y = np.exp(-0.5 * ((axis - y[:, None]) / PSF_SIGMA_PIXELS) ** 2)
         return np.asarray((self._star_adc * along_y.T) @ along_x)
 
-    def _pulse(self, size: int) -> npt.NDArray[Any]:
+    def _pulse(self, size: int) -> OpenArray:
         """A shower: an elongated spot on baseline-subtracted noise, shape (size, size)."""
         random = self._random
         y, x = np.mgrid[:size, :size] - random.uniform(0.2, 0.8, 2)[:, None, None] * size

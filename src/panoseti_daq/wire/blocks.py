@@ -7,12 +7,13 @@ behind the rest of the message, and found there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from google.protobuf.message import DecodeError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position, Stretch
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.wire.position import position_message, position_of
@@ -110,7 +111,7 @@ class ReceivedBlock(FrameBlock):
     run: str = ""
     sequence: int = 0
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> OpenDict:
         return self.__dict__ | {"data": bytes(self.data)}  # a view cannot be pickled
 
     def __repr__(self) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import ConfigError, PffError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Begin, DataProduct, Kind, Selection
 from panoseti_daq.pff.selection import kinds_of
 from panoseti_daq.wire.image import NUMBERS, PRODUCTS
@@ -77,7 +78,7 @@ def selected_frames(request: pb.StreamFramesRequest) -> tuple[Selection, Begin]:
     return _selection(request, kinds_of(request.movie, request.pulse_height)), begin
 
 
-def _which(selection: Selection) -> dict[str, Any]:
+def _which(selection: Selection) -> OpenDict:
     """Return the fields that both requests have under the same names."""
     return {
         "module_ids": sorted(selection.module_ids),

@@ -6,15 +6,15 @@ import asyncio
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.record import Recorder
 from panoseti_daq.errors import DaqError
+from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Selection
 
 _log = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ class Clips:
         self._client, self._hosts = client, hosts
         self._out_dir = out_dir / CLIPS_DIR
         self._around_ns = round(seconds * _NS)
-        self._waiting: deque[Mapping[str, Any]] = deque()
+        self._waiting: deque[OpenMapping] = deque()
         self._new = asyncio.Event()
 
-    def add(self, candidate: Mapping[str, Any]) -> None:
+    def add(self, candidate: OpenMapping) -> None:
         """Fetch the frames around a candidate, given as it stands in the JSON."""
         if len(self._waiting) == _MAX_WAITING:
             self._waiting.popleft()
@@ -91,7 +91,7 @@ class Clips:
                     self.n_given_up += 1
                     _log.warning("no clip of %s: %s", candidate["id"], error or "no frames after it came")
 
-    async def fetch(self, candidate: Mapping[str, Any], timeout_s: float = 600.0) -> None:
+    async def fetch(self, candidate: OpenMapping, timeout_s: float = 600.0) -> None:
         """Write the clip of one candidate.
 
         Raises

@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq.errors import SourceError
+from panoseti_daq.open_types import OpenMapping
 
 _READ_BYTES: Final = 1 << 20
 
@@ -102,7 +103,7 @@ class JsonLines:
         self._file.close()
 
 
-def read_lines(path: Path, begin: int = 0) -> Iterator[tuple[Mapping[str, Any], int]]:
+def read_lines(path: Path, begin: int = 0) -> Iterator[tuple[OpenMapping, int]]:
     """Whole lines of a file from a byte on, each with the byte at which the next begins."""
     with path.open("rb") as file:
         file.seek(begin)

@@ -18,7 +18,7 @@ import logging
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.events.sinks.jsonl import read_lines, write_atomically
+from panoseti_daq.open_types import OpenDict, OpenMapping
 
 _log = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ class Webhook:
         self._sent_at = [at for at in self._sent_at if now - at < 60]
         return self._settings.per_minute - len(self._sent_at)
 
-    async def _deliver(self, message_id: str, fields: Mapping[str, Any], end: int) -> None:
+    async def _deliver(self, message_id: str, fields: OpenMapping, end: int) -> None:
         body = json.dumps(fields, separators=(",", ":")).encode()
         delay_s = self._first_delay_s
         while (problem := await asyncio.to_thread(self._post, message_id, body)) is not None:
@@ -222,7 +223,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _summary(candidates: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _summary(candidates: list[OpenMapping]) -> OpenDict:
     ids = [fields["id"] for fields in candidates]
     return {
         "id": f"summary-{ids[0]}-{len(ids)}",
