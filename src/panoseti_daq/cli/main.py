@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "stream": ("stream:stream", "Show the newest images of servers, as a live table or as JSON lines."),
     "snapshot": ("snapshot:snapshot", "Save the newest image of every key: as PNG, as NumPy array, or as JSON."),
     "record": ("record:record", "Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."),
+    "bridge": ("bridge:bridge", "Publish what servers have on NATS, for other sites and for many readers."),
     "convert": ("convert:convert", "Convert a recorded run to Zarr, or its headers to Parquet."),
     "hosts": ("hosts:list_hosts", "Show every DAQ node: whether it answers, and what it follows."),
     "ping": ("hosts:ping", "Check whether servers answer."),

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-import grpc
-
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.call import StreamCall
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Begin, DataProduct, ModuleProduct
 from panoseti_daq.wire.blocks import BlockMessage
 
-BlockCall = grpc.aio.UnaryStreamCall[pb.StreamFramesRequest, BlockMessage]
+BlockCall = StreamCall[BlockMessage]
 
 Since = Literal["run"] | datetime | float | None
 

@@ -9,7 +9,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.beside import Surroundings
 from panoseti_daq.client.base import ClientBase, while_open
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.nodes import Hosts, HostSet
+from panoseti_daq.client.nodes import Hosts, HostSet, node_of
 from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
 from panoseti_daq.config.packaged import packaged_config
@@ -83,7 +83,7 @@ class ControlClient(ClientBase):
 
         chosen = await self._nodes.choose(hosts)
         return "".join(
-            await asyncio.gather(*(describe(self._nodes[host], self._nodes.timeout_s) for host in chosen))
+            await asyncio.gather(*(describe(node_of(self._nodes[host]), self._nodes.timeout_s) for host in chosen))
         )
 
     @while_open

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 
-import grpc
-
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.call import StreamCall
 from panoseti_daq.pff import Selection
 from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.wire.image import is_selected, quabo_of
 from panoseti_daq.wire.newest import responses_in
 
-StreamCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, pb.StreamImagesResponse]
+ImageCall = StreamCall[pb.StreamImagesResponse]
 
 StreamKey = tuple[int, int, int, float | None]
 
@@ -33,12 +32,12 @@ class ImageFeed:
         Selection of the stream: a server of the predecessor knows neither products nor quabos, and sends them all.
     """
 
-    def __init__(self, make_call: Callable[[bool], StreamCall], selection: Selection | None = None) -> None:
+    def __init__(self, make_call: Callable[[bool], ImageCall], selection: Selection | None = None) -> None:
         self._make_call = make_call
         self._selection = selection if selection and (selection.products or selection.quabos) else None
         self._seen = Seen()
 
-    def call(self, *, again: bool) -> StreamCall:
+    def call(self, *, again: bool) -> ImageCall:
         """Make the call."""
         return self._make_call(again)
 

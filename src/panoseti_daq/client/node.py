@@ -15,16 +15,17 @@ from grpc.aio import AioRpcError
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client.blocks import BlockCall
+from panoseti_daq.client.call import StreamCall
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError, as_lost, lost, reason_of
-from panoseti_daq.client.image_feed import StreamCall
+from panoseti_daq.client.image_feed import ImageCall
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.wire.blocks import BlockMessage
 
 KEEPALIVE_S: Final = 10.0  # a connection that is silent for this long is pinged
 SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
 
-MessageCall = grpc.aio.UnaryStreamCall[pb.StreamImagesRequest, bytes]
+MessageCall = StreamCall[bytes]
 
 _Response = TypeVar("_Response", bound=Message)
 
@@ -100,12 +101,10 @@ class Node:
 
     def stream_images(
         self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None
-    ) -> StreamCall:
+    ) -> ImageCall:
         """Begin to stream."""
         stream = self._stream("StreamImages", pb.StreamImagesResponse.FromString)
-        call: StreamCall = stream(
-            request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata
-        )
+        call: ImageCall = stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata)
         return call
 
     def stream_image_messages(self, request: pb.StreamImagesRequest) -> MessageCall:

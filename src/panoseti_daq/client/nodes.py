@@ -11,14 +11,18 @@ import grpc
 from grpc.aio import AioRpcError
 
 from panoseti_daq.client.credentials import LoadedCredentials
+from panoseti_daq.client.nats_node import NatsNode
 from panoseti_daq.client.node import Node
-from panoseti_daq.config.nodes import Target
+from panoseti_daq.config.nodes import NATS, Target
 from panoseti_daq.errors import ConfigError, HostError
 
 _log = logging.getLogger(__name__)
 
 PING_TIMEOUT_S: Final = 0.5
 _REFUSED: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+
+AnyNode = Node | NatsNode
+"""What answers the calls of a client."""
 
 Hosts = str | Collection[str] | None
 """One host, several, or None or empty for every host that answers; or what `get_daq_host_status` returns."""
@@ -60,19 +64,19 @@ class Nodes:
         self._credentials = credentials or LoadedCredentials()
         self._credentials.warn_of_plain({host: target.address for host, target in targets.items()})
         self.valid = HostSet()
-        self._open: dict[str, Node] = {}
+        self._open: dict[str, AnyNode] = {}
 
     @property
     def timeout_s(self) -> float:
         """How long a node may take to answer, s."""
         return PING_TIMEOUT_S if self._timeout_s is None else self._timeout_s
 
-    def __getitem__(self, host: str) -> Node:
+    def __getitem__(self, host: str) -> AnyNode:
         return self._open[host]
 
     def open(self) -> None:
         """Make a channel to every node."""
-        self._open = {host: Node.open(target, self._credentials) for host, target in self.targets.items()}
+        self._open = {host: open_node(target, self._credentials) for host, target in self.targets.items()}
 
     async def close(self) -> None:
         """Close the channels."""
@@ -161,6 +165,16 @@ class Nodes:
             f"daq_host={host!r} {why}; it does not have a valid gRPC server channel."
             f" Valid daq_hosts: {_listed(self.valid)}; configured: {_listed(self.targets)}"
         )
+
+
+def open_node(target: Target, credentials: LoadedCredentials) -> AnyNode:
+    """Return what calls a server, or reads what a bridge publishes on NATS."""
+    return NatsNode(target) if target.address.startswith(NATS) else Node.open(target, credentials)
+
+
+def node_of(node: AnyNode) -> Node:
+    """Return a node that gRPC reaches; RpcError for one that is reached otherwise."""
+    return node.only_reads("reflection") if isinstance(node, NatsNode) else node
 
 
 def _names_in(hosts: Hosts) -> list[str]:

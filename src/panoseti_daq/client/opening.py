@@ -13,7 +13,7 @@ from panoseti_daq.client.image_feed import ImageFeed
 from panoseti_daq.client.images import ImageDict, image_dict
 from panoseti_daq.client.latest import Arrival, LosslessInbox, NewestInbox
 from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.node import Node
+from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage
@@ -25,7 +25,7 @@ READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is 
 
 def open_images(
     tasks: asyncio.TaskGroup,
-    nodes: Mapping[str, Node],
+    nodes: Mapping[str, AnyNode],
     selection: Selection,
     encoding: pb.Encoding,
     asking: Asking,
@@ -34,7 +34,7 @@ def open_images(
     """Begin to stream the newest frames of hosts."""
     request = images_request(selection, encoding)
 
-    def feed(node: Node) -> ImageFeed:
+    def feed(node: AnyNode) -> ImageFeed:
         return ImageFeed(
             lambda again: node.stream_images(
                 request, wait_for_ready=again or asking.wait_for_ready, timeout_s=timeout_s
@@ -52,7 +52,7 @@ def _detected_unix_ns(response: pb.StreamImagesResponse) -> int:
 
 def open_blocks(
     tasks: asyncio.TaskGroup,
-    nodes: Mapping[str, Node],
+    nodes: Mapping[str, AnyNode],
     first_request: pb.StreamFramesRequest,
     asking: Asking,
     progress: Progress,
@@ -60,7 +60,7 @@ def open_blocks(
     """Begin to stream all frames of hosts, from where the consumer is."""
     progress.ask(nodes)
 
-    def feed(host: str, node: Node) -> BlockFeed:
+    def feed(host: str, node: AnyNode) -> BlockFeed:
         request = pb.StreamFramesRequest(resume=progress.positions(host))
         request.MergeFrom(first_request)
         return BlockFeed(

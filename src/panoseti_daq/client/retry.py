@@ -7,12 +7,12 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
-import grpc
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+from panoseti_daq.client.call import StreamCall
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.latest import Inbox
 
@@ -84,7 +84,7 @@ class Asking:
 class HostFeed(Protocol[_Response]):
     """Calls to one host, repeated when it was lost."""
 
-    def call(self, *, again: bool) -> grpc.aio.UnaryStreamCall[Any, _Response]:
+    def call(self, *, again: bool) -> StreamCall[_Response]:
         """Make the call; `again` when the host was lost."""
         ...
 

@@ -16,8 +16,7 @@ from panoseti_daq.client.images import ImageDict, ReceivedFrame
 from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.node import Node
-from panoseti_daq.client.nodes import Hosts, Nodes
+from panoseti_daq.client.nodes import AnyNode, Hosts, Nodes
 from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks, open_images
 from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
@@ -28,7 +27,7 @@ from panoseti_daq.wire.requests import frames_request
 
 _T = TypeVar("_T")
 
-_Open = Callable[[asyncio.TaskGroup, Mapping[str, Node]], MergedStream[Any]]
+_Open = Callable[[asyncio.TaskGroup, Mapping[str, AnyNode]], MergedStream[Any]]
 
 
 class StreamClient(ControlClient):
@@ -140,6 +139,19 @@ class StreamClient(ControlClient):
         )
         asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
         return self._stream(hosts, selection, pb.RAW, as_frame, asking)
+
+    def stream_responses(
+        self,
+        hosts: Hosts = None,
+        *,
+        selection: Selection,
+        wait_for_ready: bool = False,
+        persistent: bool = False,
+        on_host_change: OnHostChange | None = None,
+    ) -> ImageStream[pb.StreamImagesResponse]:
+        """Newest frame of each key as the messages of the wire, for programs that pass frames on."""
+        asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
+        return self._stream(hosts, selection, pb.RAW, as_it_is, asking)
 
     @also_named(**FORMER_NAMES)
     def stream_blocks(

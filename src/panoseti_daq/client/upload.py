@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.node import Node
+from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.pff import Frame
 from panoseti_daq.wire.image import as_struct
 
@@ -17,7 +17,7 @@ Images = AsyncIterable[pb.PanoImage | Frame] | Iterable[pb.PanoImage | Frame]
 """Frames, or PanoImage messages, from an iterable of either kind."""
 
 
-async def upload(nodes: Sequence[Node], images: Images) -> None:
+async def upload(nodes: Sequence[AnyNode], images: Images) -> None:
     """Send the same frames to all nodes, at the pace of the slowest.
 
     Raises
@@ -39,7 +39,7 @@ async def upload(nodes: Sequence[Node], images: Images) -> None:
         raise group.exceptions[0] from None
 
 
-async def _upload_one(node: Node, queue: asyncio.Queue[pb.UploadImageRequest | None]) -> None:
+async def _upload_one(node: AnyNode, queue: asyncio.Queue[pb.UploadImageRequest | None]) -> None:
     async def requests() -> AsyncIterator[pb.UploadImageRequest]:
         while (request := await queue.get()) is not None:
             yield request

@@ -15,6 +15,8 @@ from panoseti_daq.errors import ConfigError
 _log = logging.getLogger(__name__)
 
 DEFAULT_PORT: Final = 50051
+NATS: Final = "nats://"  # begins the address of a site that publishes on a NATS server
+_USER: Final = re.compile(f"^{NATS}[^/]*@")
 _NAME: Final = re.compile(r"[^][\s:/@,;?#\\'\"]+")  # no URL, no user, no list
 
 
@@ -27,7 +29,7 @@ class Target:
     host
         Name that users pass: ``ip_addr``, or the gateway where ports are forwarded.
     address
-        gRPC target: ``HOST:PORT`` or ``unix:///PATH``.
+        gRPC target: ``HOST:PORT``, ``unix:///PATH`` or ``nats://HOST/SITE``.
     data_dir
         Where the node's writer puts its data; empty when the configuration does not say.
     """
@@ -38,14 +40,14 @@ class Target:
 
 
 def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
-    """GRPC target of ``host``, ``host:port``, an IPv6 address, ``[v6]:port`` or ``unix:///path``.
+    """Address of ``host``, ``host:port``, an IPv6 address, ``[v6]:port``, ``unix:///path`` or ``nats://host/site``.
 
     Raises
     ------
     ConfigError
         The host is none of these, or its port is not a number within 1-65535.
     """
-    if host.startswith("unix:"):
+    if host.startswith(("unix:", NATS)):
         return host
     if _is_ipv6(host):
         return f"[{host}]:{default_port}"
@@ -54,13 +56,14 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
         name, port = host, str(default_port)
     is_name = _NAME.fullmatch(name) or (name[:1] + name[-1:] == "[]" and _is_ipv6(name[1:-1]))
     if not is_name or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise ConfigError(f"host {host!r} is not HOST, HOST:PORT, [IPV6]:PORT or unix:///PATH")
+        raise ConfigError(f"host {host!r} is not HOST, HOST:PORT, [IPV6]:PORT, unix:///PATH or nats://HOST/SITE")
     return f"{name}:{port}"
 
 
 def target_at(host: str, port: int = DEFAULT_PORT) -> Target:
     """Return the target of a host in any form of `address_of`, which is also its name."""
-    return Target(host, address_of(host, port))
+    address = address_of(host, port)
+    return Target(_USER.sub(NATS, host), address)  # a password is shown nowhere
 
 
 def _is_ipv6(text: str) -> bool:

@@ -15,7 +15,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.node import Node
+from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.config.settings import GatewaySettings
 from panoseti_daq.gateway.claims import Claims
@@ -135,7 +135,7 @@ class Gateway(NoSource):
             name, target, self._credentials, self._path.onward(), self._told, self._look_interval_s
         )
 
-        def calls(demand: Demand) -> Node:
+        def calls(demand: Demand) -> AnyNode:
             return self._calls(node, demand.path)
 
         def hand_on(frame: Frame) -> None:
@@ -146,7 +146,7 @@ class Gateway(NoSource):
             stream.want(self._demand.told)
         self._members[name] = _Member(node, stream, self._tasks)
 
-    def _calls(self, node: UpstreamNode, came_through: frozenset[str] = frozenset()) -> Node:
+    def _calls(self, node: UpstreamNode, came_through: frozenset[str] = frozenset()) -> AnyNode:
         return node.calls.with_metadata(self._path.onward(came_through))
 
     def _want(self, demand: Demand | None) -> None:

@@ -10,7 +10,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress
 from panoseti_daq.client.latest import LosslessInbox
 from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.node import Node
+from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.client.opening import READ_AHEAD
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.gateway.claims import Claims
@@ -23,7 +23,7 @@ BelongsTo = Callable[[int, str], bool]
 class RelayFeed(BlockFeed):
     """Every frame of one node, and where it begins; from where it was lost."""
 
-    def __init__(self, name: str, node: Node, request: pb.StreamFramesRequest, claims: Claims) -> None:
+    def __init__(self, name: str, node: AnyNode, request: pb.StreamFramesRequest, claims: Claims) -> None:
         super().__init__(
             lambda request, again: node.stream_frames(request, wait_for_ready=again), request, name, Progress()
         )
@@ -51,7 +51,7 @@ def request_to(name: str, request: pb.StreamFramesRequest, belongs_to: BelongsTo
 
 async def relay(
     tasks: asyncio.TaskGroup,
-    nodes: Mapping[str, Node],
+    nodes: Mapping[str, AnyNode],
     request: pb.StreamFramesRequest,
     claims: Claims,
     belongs_to: BelongsTo,

@@ -16,7 +16,7 @@ from grpc import StatusCode
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError, reason_of
-from panoseti_daq.client.node import Node
+from panoseti_daq.client.nodes import open_node
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.config.nodes import Target
@@ -74,7 +74,7 @@ class UpstreamNode:
         look_interval_s: float = LOOK_INTERVAL_S,
     ) -> None:
         self.name, self.target = name, target
-        self.calls = Node.open(target, credentials)
+        self.calls = open_node(target, credentials)
         self._own = self.calls.with_metadata(path)
         self.connected = False
         self.reason = "not asked yet"

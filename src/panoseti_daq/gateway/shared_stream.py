@@ -14,7 +14,8 @@ from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.image_feed import Seen
-from panoseti_daq.client.node import MessageCall, Node
+from panoseti_daq.client.node import MessageCall
+from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.gateway.demand import Demand
 from panoseti_daq.pff import Frame
@@ -55,7 +56,7 @@ class SharedStream:
     def __init__(
         self,
         name: str,
-        calls: Callable[[Demand], Node],
+        calls: Callable[[Demand], AnyNode],
         hand_on: Callable[[Frame], object],
         broken: Callable[[], None],
     ) -> None:

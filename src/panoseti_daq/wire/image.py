@@ -141,14 +141,25 @@ def frame_of(image: pb.PanoImage) -> Frame:
     return frame
 
 
+def key_of(image: pb.PanoImage) -> Key:
+    """Return the key of a frame in either encoding.
+
+    Raises
+    ------
+    PffError
+        It is of no known data product.
+    """
+    product = PRODUCTS.get(image.product) or _product_of(image)
+    quabo = quabo_of(image)
+    return Key(image.module_id, product, None if quabo is None else int(quabo))
+
+
 def is_selected(image: pb.PanoImage, selection: Selection) -> bool:
     """Return whether a message is one of a frame that is selected, or of none, which reading it shows."""
     try:
-        product = PRODUCTS.get(image.product) or _product_of(image)
+        return key_of(image) in selection
     except PffError:
         return True
-    quabo = quabo_of(image)
-    return Key(image.module_id, product, None if quabo is None else int(quabo)) in selection
 
 
 def quabo_of(image: pb.PanoImage) -> float | None:

@@ -1,0 +1,265 @@
+"""Link to a NATS server: a connection, and what is read from its streams by asking for it.
+
+Core NATS cuts a subscriber off that does not keep up. So nothing is subscribed here: frames are pulled from
+streams, as many as asked for, and what nobody asks for is replaced there (newest wins) or kept (all frames).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import grpc
+from grpc.aio import AioRpcError
+
+from panoseti_daq.config.nodes import NATS
+from panoseti_daq.errors import ConfigError, DaqError, MissingExtraError
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+CONNECT_S: Final = 3.0
+ANSWER_S: Final = 5.0  # for what a server does at once
+_KEEP_CONSUMER_S: Final = 60.0  # then the server forgets a consumer that asks for nothing
+MAX_BYTES: Final = 256 * 2**20  # of answers that wait to be taken
+NO_STREAM: Final = "stream not found"  # as the server says it
+_DEFAULT_PORT: Final = 4222
+_NS: Final = 1_000_000_000
+
+
+class NatsError(DaqError):
+    """A NATS server does not do what is asked; the message says why.
+
+    Attributes
+    ----------
+    is_final
+        Trying again does not help.
+    """
+
+    def __init__(self, text: str, *, is_final: bool = False) -> None:
+        super().__init__(text)
+        self.is_final = is_final
+
+
+def as_rpc_error(error: NatsError) -> AioRpcError:
+    """Return the error that a gRPC server would give, which the streams know how to handle."""
+    code = grpc.StatusCode.PERMISSION_DENIED if error.is_final else grpc.StatusCode.UNAVAILABLE
+    return AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class NatsAddress:
+    """Address ``nats://[USER:PASSWORD@]HOST[:PORT][/SITE]``.
+
+    Attributes
+    ----------
+    url
+        For nats-py, with user and password.
+    name
+        To show: without them.
+    site
+        Whose frames; empty when there is only one.
+    """
+
+    url: str
+    name: str
+    site: str
+
+    @classmethod
+    def parse(cls, text: str) -> NatsAddress:
+        """Return the address that a text stands for.
+
+        Raises
+        ------
+        ConfigError
+            It is none.
+        """
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname, parts.port or _DEFAULT_PORT
+        except ValueError:
+            parts, host, port = urlsplit(""), None, 0
+        site = parts.path.strip("/")
+        if parts.scheme not in ("nats", "tls") or not host or "/" in site or parts.query or parts.fragment:
+            raise ConfigError(f"host {text!r} is not nats://[USER:PASSWORD@]HOST[:PORT][/SITE]")
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        user = parts.netloc.rpartition("@")[0]
+        url = urlunsplit((parts.scheme, f"{user}@{where}" if user else where, "", "", ""))
+        return cls(url, f"{NATS}{where}" + (f"/{site}" if site else ""), site)
+
+
+async def connect(address: NatsAddress, name: str) -> Client:
+    """Connect; the connection ends when the server is gone, and is never repeated by itself.
+
+    Raises
+    ------
+    MissingExtraError
+        nats-py is not installed.
+    NatsError
+        There is no such server, or it refuses.
+    """
+    try:
+        import nats
+    except ImportError as error:
+        raise MissingExtraError("nats-py is not installed: python3 -m pip install 'panoseti-daq[nats]'") from error
+    said: list[Exception] = []
+
+    async def note(error: Exception) -> None:
+        said.append(error)
+
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            return await nats.connect(
+                address.url,
+                name=name,
+                allow_reconnect=False,
+                connect_timeout=CONNECT_S,
+                ping_interval=5,
+                max_outstanding_pings=2,
+                error_cb=note,
+                pending_size=64 * 2**20,
+            )
+    except (OSError, TimeoutError, nats.errors.Error) as error:
+        raise _no_connection(address, [error, *said]) from error
+
+
+def _no_connection(address: NatsAddress, errors: Iterable[Exception]) -> NatsError:
+    texts = [str(error) for error in errors if str(error)]
+    if any("authoriz" in text.lower() for text in texts):
+        what = "refuses our user and password; write nats://USER:PASSWORD@HOST"
+        return NatsError(f"NATS server {address.name} {what}", is_final=True)
+    return NatsError(f"no NATS server at {address.name}: {texts[0] if texts else 'it does not answer'}")
+
+
+async def ask(nc: Client, subject: str, request: object) -> dict[str, Any]:
+    """Return the answer of the interface of JetStream, ``$JS.API``.
+
+    Raises
+    ------
+    NatsError
+        JetStream is off, refuses, or does not answer.
+    """
+    import nats.errors
+
+    try:
+        answer = await nc.request(f"$JS.API.{subject}", json.dumps(request).encode(), timeout=ANSWER_S)
+    except nats.errors.NoRespondersError:
+        raise NatsError("JetStream is off at the NATS server, or not for this user", is_final=True) from None
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        if "permissions violation" in str(nc.last_error).lower():
+            raise NatsError(f"the NATS server does not allow this user {subject}", is_final=True) from None
+        raise NatsError(f"the NATS server does not answer: {error}") from error
+    content: dict[str, Any] = json.loads(answer.data)
+    if "error" in content:
+        raise NatsError(f"the NATS server says: {content['error'].get('description', content['error'])}")
+    return content
+
+
+def unix_ns_of(text: str) -> int:
+    """Return the UTC ns since 1970 of a time of the server, ``2026-01-01T00:00:00.123456789Z``."""
+    seconds, _, rest = text.removesuffix("Z").partition(".")
+    whole = round(datetime.fromisoformat(f"{seconds}+00:00").timestamp())
+    return whole * _NS + int(rest[:9].ljust(9, "0") or 0)
+
+
+class Puller:
+    """A consumer of one stream, which gives what is asked of it.
+
+    Made by `open`; `close` forgets it. For one task.
+
+    Attributes
+    ----------
+    offset_ns
+        Clock of the server less that of this machine.
+    """
+
+    def __init__(self, nc: Client, stream: str, consumer: str, inbox: str, subscription: Any) -> None:
+        self._nc = nc
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._inbox = inbox
+        self._subscription = subscription
+        self.offset_ns = 0
+
+    @classmethod
+    async def open(
+        cls, nc: Client, stream: str, subject: str, now_unix_ns: Callable[[], int], **how: Any
+    ) -> Puller:
+        """Make a consumer of `stream`.
+
+        Parameters
+        ----------
+        nc, stream, subject
+            Of which subjects of which stream.
+        now_unix_ns
+            Clock of this machine.
+        **how
+            ``deliver_policy`` and what belongs to it.
+
+        Raises
+        ------
+        NatsError
+            The server does not have the stream, or refuses.
+        """
+        config = {
+            "ack_policy": "none",
+            "filter_subject": subject,
+            "inactive_threshold": round(_KEEP_CONSUMER_S * _NS),
+            "mem_storage": True,
+            **how,
+        }
+        before = now_unix_ns()
+        answer = await ask(nc, f"CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": config})
+        inbox = nc.new_inbox()
+        subscription = await nc.subscribe(inbox, pending_bytes_limit=MAX_BYTES)
+        puller = cls(nc, stream, str(answer["name"]), inbox, subscription)
+        puller.offset_ns = unix_ns_of(answer["created"]) - (before + now_unix_ns()) // 2
+        return puller
+
+    async def pull(self, n: int, wait_s: float) -> list[Msg]:
+        """Return up to `n` messages that are there; when there are none, the next within `wait_s`.
+
+        Raises
+        ------
+        NatsError
+            The server is gone, or does not know the consumer any more.
+        """
+        messages = await self._take({"batch": n, "no_wait": True}, n, ANSWER_S)
+        if not messages and wait_s > 0:
+            request = {"batch": 1, "expires": round(wait_s * _NS)}
+            messages = await self._take(request, 1, wait_s + ANSWER_S)
+        return messages
+
+    async def _take(self, request: object, n: int, timeout_s: float) -> list[Msg]:
+        import nats.errors
+
+        messages: list[Msg] = []
+        try:
+            await self._nc.publish(self._subject, json.dumps(request).encode(), self._inbox)
+            while len(messages) < n:
+                message = await self._subscription.next_msg(timeout_s)
+                status = (message.headers or {}).get("Status")
+                if status is None:
+                    messages.append(message)
+                elif status in ("404", "408"):
+                    break
+                elif status != "100":
+                    what = (message.headers or {}).get("Description", status)
+                    raise NatsError(f"the NATS server ended the stream: {what}")
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise NatsError(f"the NATS server is gone: {error or type(error).__name__}") from error
+        return messages
+
+    async def close(self) -> None:
+        """Forget the consumer; the server does so by itself."""
+        import nats.errors
+
+        try:
+            await self._subscription.unsubscribe()
+        except (nats.errors.Error, OSError):
+            pass  # with its connection

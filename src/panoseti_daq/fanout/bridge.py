@@ -1,0 +1,250 @@
+"""Bridge: a client of DAQ nodes that publishes what they have on NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import time
+import uuid
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.json_format import MessageToJson
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.client.nats_link import NatsAddress, NatsError, ask, connect, unix_ns_of
+from panoseti_daq.client.retry import retry_delay_s
+from panoseti_daq.errors import HostError
+from panoseti_daq.fanout.lossless import publish_all, resume_token
+from panoseti_daq.fanout.streams import Retention, make_streams
+from panoseti_daq.pff import Selection
+from panoseti_daq.wire.image import key_of
+from panoseti_daq.wire.subjects import STATUS_BUCKET, Site
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+_log = logging.getLogger(__name__)
+
+STATUS_EVERY_S: Final = 1.0
+HOLD_EVERY_S: Final = 1.0
+HELD_S: Final = 6.0  # a bridge that says nothing for so long is gone
+
+
+@dataclass(slots=True)
+class BridgeCounts:
+    """What a bridge has sent.
+
+    Attributes
+    ----------
+    n_newest
+        Newest frames.
+    n_frames, n_gaps
+        All frames, and gaps.
+    """
+
+    n_newest: int = 0
+    n_frames: int = 0
+    n_gaps: int = 0
+
+    def note(self, head: pb.StreamFramesResponse) -> None:
+        """Take note of a message of all frames."""
+        if head.gap:
+            self.n_gaps += 1
+        else:
+            self.n_frames += head.frames
+
+
+@dataclass(slots=True)
+class Bridge:
+    """Publisher of one site; `run` runs until it is cancelled.
+
+    Its three parts, newest frames, all frames and states, have a connection each: what goes wrong with one is
+    tried again, with growing delays, while the others go on.
+
+    Attributes
+    ----------
+    address, site
+        Where to, and as whom.
+    selection
+        What; its interval is that of the newest frames.
+    hosts
+        Of the client; empty for all.
+    lossless
+        Also all frames.
+    from_start
+        Begin with the first frame of the run when nothing is published yet.
+    retention
+        What the server keeps.
+    counts
+        What was sent.
+    """
+
+    address: NatsAddress
+    site: Site
+    selection: Selection
+    hosts: list[str]
+    lossless: bool = True
+    from_start: bool = False
+    retention: Retention = field(default_factory=Retention)
+    counts: BridgeCounts = field(default_factory=BridgeCounts)
+    _id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    async def run(self, client: AioDaqDataClient, on_begin: Callable[[], None]) -> None:
+        """Publish until cancelled.
+
+        Parameters
+        ----------
+        client
+            Where from.
+        on_begin
+            Called when the server has the streams, and no other bridge publishes the site.
+
+        Raises
+        ------
+        NatsError
+            The server refuses for good: no JetStream, wrong password, other limits, another bridge.
+        """
+        held = asyncio.Event()
+        parts: dict[str, Callable[[Client], Awaitable[None]]] = {
+            "states": lambda nats: self._states(client, nats, held),
+            "newest frames": lambda nats: self._newest(client, nats),
+        }
+        if self.lossless:
+            parts["all frames"] = lambda nats: self._all(client, nats)
+        errors: list[NatsError] = []
+        async with asyncio.TaskGroup() as tasks:
+            keeping: list[asyncio.Task[None]] = []
+
+            async def keep(what: str, part: Callable[[Client], Awaitable[None]]) -> None:
+                if what != "states":
+                    await held.wait()
+                if what == "newest frames":
+                    on_begin()
+                try:
+                    await self._keep(what, part)
+                except NatsError as error:  # for good
+                    errors.append(error)
+                    for task in keeping:
+                        task.cancel()
+
+            keeping += [tasks.create_task(keep(what, part), name=what) for what, part in parts.items()]
+        if errors:
+            raise errors[0]
+
+    async def _keep(self, what: str, part: Callable[[Client], Awaitable[None]]) -> None:
+        """Run a part, again and again, until it fails for good."""
+        n_failures, told = 0, ""
+        while True:
+            begin = time.monotonic()
+            try:
+                nats = await connect(self.address, f"panoseti-daq bridge of {self.site.name}: {what}")
+                try:
+                    await part(nats)
+                finally:
+                    await nats.close()
+            except NatsError as error:
+                if error.is_final:
+                    raise
+                if time.monotonic() - begin > HELD_S:
+                    n_failures, told = 0, ""
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("%s of site %s: %s; trying again", what, self.site.name, error)
+            n_failures += 1
+            await asyncio.sleep(retry_delay_s(n_failures))
+
+    async def _newest(self, client: AioDaqDataClient, nats: Client) -> None:
+        stream = client.stream_responses(
+            self.hosts, selection=self.selection, wait_for_ready=True, persistent=True
+        )
+        async with stream:
+            async for response in stream:
+                response.delivery.ClearField("sequence")
+                await _send(nats, self.site.image(key_of(response.pano_image)), response.SerializeToString())
+                self.counts.n_newest += 1
+
+    async def _all(self, client: AioDaqDataClient, nats: Client) -> None:
+        token = await resume_token(nats, self.site)
+        blocks = client.stream_blocks(
+            self.hosts,
+            selection=self.selection,
+            since="run" if self.from_start else None,
+            resume=token,
+            wait_for_ready=True,
+        )
+        try:
+            async with blocks:
+                await publish_all(nats, self.site, blocks, self.counts.note)
+        except RpcError as error:  # as the predecessor's servers, which have only the newest frames
+            raise NatsError(str(error)) from error
+
+    async def _states(self, client: AioDaqDataClient, nats: Client, held: asyncio.Event) -> None:
+        await make_streams(nats, self.site, self.retention)
+        last_status = -STATUS_EVERY_S
+        while True:
+            await self._hold(nats)
+            held.set()
+            if time.monotonic() >= last_status + STATUS_EVERY_S:
+                last_status = time.monotonic()
+                for host in client.hosts:
+                    await self._publish_status(client, nats, host)
+            await asyncio.sleep(HOLD_EVERY_S)
+
+    async def _publish_status(self, client: AioDaqDataClient, nats: Client, host: str) -> None:
+        try:
+            status = await client.get_status(host)
+        except (HostError, RpcError) as error:
+            _log.debug("no status of %s: %s", host, error)  # the streams say that it is lost
+            return
+        text = MessageToJson(status, preserving_proto_field_name=True)
+        await _send(nats, f"$KV.{STATUS_BUCKET}.{self.site.status_of(host)}", text.encode())
+
+    async def _hold(self, nats: Client) -> None:
+        """Say that this bridge publishes the site.
+
+        Raises
+        ------
+        NatsError
+            Another one does.
+        """
+        subject = f"$KV.{STATUS_BUCKET}.{self.site.bridge}"
+        try:
+            answer = await ask(nats, f"STREAM.MSG.GET.KV_{STATUS_BUCKET}", {"last_by_subj": subject})
+        except NatsError as error:
+            if "no message found" not in str(error):
+                raise
+        else:
+            self._check(answer["message"])
+        holder = {"id": self._id, "host": socket.gethostname(), "pid": os.getpid()}
+        await _send(nats, subject, json.dumps(holder).encode())
+
+    def _check(self, message: dict[str, Any]) -> None:
+        try:
+            holder = json.loads(b64decode(message["data"]))
+            other, host, pid = str(holder["id"]), str(holder["host"]), int(holder["pid"])
+        except (ValueError, KeyError, TypeError):
+            return
+        age_s = (time.time_ns() - unix_ns_of(message["time"])) / 1e9
+        is_dead = host == socket.gethostname() and not os.path.exists(f"/proc/{pid}")
+        if other != self._id and age_s < HELD_S and not is_dead:
+            raise NatsError(
+                f"another bridge publishes site {self.site.name}: process {pid} on {host};"
+                " stop it, or give this one another --site",
+                is_final=True,
+            )
+
+
+async def _send(nats: Client, subject: str, data: bytes) -> None:
+    import nats.errors as errors
+
+    try:
+        await nats.publish(subject, data)
+    except (errors.Error, OSError) as error:
+        raise NatsError(f"the NATS server is gone: {error or type(error).__name__}") from error

@@ -1,0 +1,156 @@
+"""Publishing of all frames: each once, in order, whatever is killed.
+
+A message names the one before it in its stream (``Nats-Expected-Last-Msg-Id``): the server takes a chain or
+nothing, so that a message that was lost, or a second bridge, leaves no hole and no copy. What went wrong ends the
+session; the next one reads the last message of each subject and continues behind it, from the files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterable, Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client.blocks import next_position
+from panoseti_daq.client.nats_link import ANSWER_S, NatsError
+from panoseti_daq.client.nats_places import last_of
+from panoseti_daq.pff import Gap, Kind
+from panoseti_daq.wire.blocks import BlockMessage, ReceivedBlock
+from panoseti_daq.wire.position import position_message
+from panoseti_daq.wire.subjects import Site
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+MAX_FRAMES: Final = (
+    256  # 650 kB of img16: below the largest message that a server takes unless told otherwise, 1 MiB
+)
+HOST: Final = "Panoseti-Host"  # header: where the frames of a message come from
+N_IN_FLIGHT: Final = 16  # more only wait
+
+
+def messages_of(item: ReceivedBlock | Gap) -> Iterator[BlockMessage]:
+    """Yield the messages of what a lossless stream gives."""
+    if isinstance(item, Gap):
+        head = pb.StreamFramesResponse(first=position_message(item.first), gap=item.reason)
+        head.frames = item.n_frames or 0
+        yield BlockMessage(head)
+        return
+    for begin in range(0, len(item), MAX_FRAMES):
+        part = item[begin : begin + MAX_FRAMES]
+        first = pb.Position(
+            module_id=part.module_id,
+            product=part.product.token,
+            run=part.run,
+            file=part.file,
+            frame_number=part.first_frame_number,
+        )
+        head = pb.StreamFramesResponse(first=first, frames=len(part), detected_unix_ns=part.detected_unix_ns)
+        yield BlockMessage(head, memoryview(part.data))
+
+
+def id_of(head: pb.StreamFramesResponse) -> str:
+    """Return the id by which a message is known: its place, and how far it reaches."""
+    first = head.first
+    what = f"gap{head.frames}" if head.gap else str(head.frames)
+    return f"{first.module_id}/{first.product}/{first.run}/{first.file}/{first.frame_number}+{what}"
+
+
+class Chain:
+    """Messages on their way into one stream.
+
+    At most `N_IN_FLIGHT` wait for the server; then the next waits, and with it the reading of the files.
+
+    Parameters
+    ----------
+    client, stream
+        Where they go.
+    tasks
+        Gets a task for each message, which raises NatsError when it was not taken.
+    """
+
+    def __init__(self, client: Client, stream: str, tasks: asyncio.TaskGroup) -> None:
+        self._js = client.jetstream(timeout=ANSWER_S)
+        self._stream = stream
+        self._tasks = tasks
+        self._free = asyncio.Semaphore(N_IN_FLIGHT)
+        self._last_id = ""
+
+    async def publish(self, subject: str, message: BlockMessage, host: str) -> None:
+        """Send a message, the first of all alone."""
+        headers = {"Nats-Msg-Id": id_of(message.head), "Nats-Expected-Stream": self._stream, HOST: host}
+        if self._last_id:
+            headers["Nats-Expected-Last-Msg-Id"] = self._last_id
+        is_first, self._last_id = not self._last_id, headers["Nats-Msg-Id"]
+        await self._free.acquire()
+        sending = self._tasks.create_task(self._send(subject, message.serialize(), headers))
+        if is_first:
+            await sending
+        else:
+            await asyncio.sleep(0)  # it is sent in the order of these tasks
+
+    async def _send(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
+        import nats.errors
+
+        try:
+            ack = await self._js.publish(subject, data, headers=headers)
+        except nats.errors.MaxPayloadError:
+            raise NatsError(
+                "the NATS server takes no message of this size; raise its max_payload", is_final=True
+            ) from None
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise NatsError(f"{self._stream} does not take frames: {error or 'no answer'}") from error
+        finally:
+            self._free.release()
+        if ack.duplicate:
+            raise NatsError(f"{self._stream} has this message already; another bridge may publish this site")
+
+
+async def resume_token(client: Client, site: Site) -> str | None:
+    """Return the token with which a lossless stream continues behind what is published; None for nothing yet."""
+    positions: dict[str, list[list[str | int]]] = {}
+    for kind in Kind:
+        for message, headers in await last_of(client, site.frames(kind)):
+            at = next_position(message.head)
+            of_host = positions.setdefault(headers.get(HOST, ""), [])
+            of_host.append([at.module_id, at.product, at.run, at.file, at.frame_number])
+    return json.dumps(positions) if positions else None
+
+
+async def publish_all(
+    client: Client,
+    site: Site,
+    items: AsyncIterable[ReceivedBlock | Gap],
+    note: Callable[[pb.StreamFramesResponse], None],
+) -> None:
+    """Publish what a lossless stream gives, until it ends.
+
+    Parameters
+    ----------
+    client, site
+        Where to.
+    items
+        What to publish.
+    note
+        Called with the head of each message that is on its way.
+
+    Raises
+    ------
+    NatsError
+        A message was not taken.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            chains = {kind: Chain(client, site.frames(kind), tasks) for kind in Kind}
+            async for item in items:
+                first = item.first if isinstance(item, Gap) else item
+                subject = site.all_of(first.module_id, first.product.token)
+                for message in messages_of(item):
+                    await chains[first.product.kind].publish(subject, message, item.host)
+                    if message.head.gap:
+                        await client.publish(site.gap(first.module_id, first.product), message.serialize())
+                    note(message.head)
+    except ExceptionGroup as errors:  # a message that was not taken ends all, at once
+        raise errors.exceptions[0] from None

@@ -1,0 +1,115 @@
+"""Names on NATS: subjects, streams and keys of a site.
+
+    pano.v1.SITE.img.MODULE.PRODUCT[.qN]   newest frame of a key, as in a StreamImagesResponse
+    pano.v1.SITE.all.MODULE.PRODUCT        every frame, as in a StreamFramesResponse, and gaps in their place
+    pano.v1.SITE.gap.MODULE.PRODUCT        gaps alone, for alerts
+    pano.v1.SITE.wall.VIEW                 all images of a view in one message, for browsers
+
+A site is who publishes: one observatory, or one DAQ node.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.pff import DataProduct, Key, Kind, Selection
+
+STATUS_BUCKET: Final = "panoseti_status"
+_SITE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LATEST: Final = "PANO_LATEST_"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Names of one site.
+
+    Attributes
+    ----------
+    name
+        Letters, digits, ``_`` and ``-``.
+
+    Raises
+    ------
+    ConfigError
+        The name is invalid.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _SITE.fullmatch(self.name):
+            raise ConfigError(f"invalid site: {self.name!r}; allowed: letters, digits, '_' and '-'")
+
+    @classmethod
+    def of_stream(cls, stream: str) -> Site | None:
+        """Return the site whose newest frames a stream holds; None for any other stream."""
+        return cls(stream.removeprefix(_LATEST)) if stream.startswith(_LATEST) else None
+
+    @property
+    def latest(self) -> str:
+        """Stream of the newest frames: one message per subject."""
+        return _LATEST + self.name
+
+    def frames(self, kind: Kind) -> str:
+        """Stream of all frames of a kind."""
+        return ("PANO_MOVIE_" if kind is Kind.MOVIE else "PANO_PH_") + self.name
+
+    def _subject(self, *tokens: object) -> str:
+        return ".".join(("pano.v1", self.name, *map(str, tokens)))
+
+    def image(self, key: Key) -> str:
+        """Subject of the newest frame of a key."""
+        quabo = () if key.quabo is None else (f"q{key.quabo}",)
+        return self._subject("img", key.module_id, key.product.token, *quabo)
+
+    def all_of(self, module_id: object, product: object) -> str:
+        """Subject of all frames of a module and product; each may be ``*``."""
+        return self._subject("all", module_id, product)
+
+    def gap(self, module_id: int, product: DataProduct) -> str:
+        """Subject of gaps."""
+        return self._subject("gap", module_id, product.token)
+
+    def wall(self, view: str) -> str:
+        """Subject of the images of a view, all in one message."""
+        return self._subject("wall", view)
+
+    @property
+    def of_latest(self) -> list[str]:
+        """Subjects of the stream of newest frames."""
+        return [self._subject("img", ">"), self._subject("wall", ">")]
+
+    def of_frames(self, kind: Kind) -> list[str]:
+        """Subjects of the stream of all frames of a kind."""
+        return [self.all_of("*", product.token) for product in DataProduct if product.kind is kind]
+
+    @property
+    def of_gaps(self) -> str:
+        """Subject of all gaps."""
+        return self._subject("gap", ">")
+
+    def images_in(self, selection: Selection) -> str:
+        """Subject of the newest frames of a selection; also of other modules and products."""
+        modules = sorted(selection.module_ids)
+        return self._subject("img", *(modules if len(modules) == 1 else ()), ">")
+
+    def frames_in(self, selection: Selection) -> Iterator[tuple[Kind, str]]:
+        """Yield kind and subject of all frames of a selection; also of other products of its kinds."""
+        for kind in Kind:
+            products = selection.products
+            if kind in selection.kinds and (not products or any(product.kind is kind for product in products)):
+                for module_id in sorted(selection.module_ids) or ("*",):
+                    yield kind, self.all_of(module_id, "*")
+
+    def status_of(self, node: str) -> str:
+        """Key of the status of a DAQ node in the bucket `STATUS_BUCKET`; ``*`` for all nodes."""
+        return f"status.{self.name}.{node if node == '*' else re.sub('[^A-Za-z0-9_-]', '_', node)}"
+
+    @property
+    def bridge(self) -> str:
+        """Key of the bridge that publishes, in the bucket `STATUS_BUCKET`."""
+        return f"bridge.{self.name}"
