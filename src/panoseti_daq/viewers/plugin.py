@@ -68,7 +68,7 @@ class Viewer(Protocol):
     A viewer that raises is closed with its traceback. The window's menu lists the actions of its widget
     (``widget.addAction``) with their shortcuts; Space, S and Q are the window's own. It may also have a method
     ``update_status(host, status)``, called with the status of a server (`StatusResponse`) when its spec asks
-    for that.
+    for that, and ``update_hosts(states)``, called with how it stands with each host (`HostState`).
     """
 
     @property

@@ -48,6 +48,7 @@ class NotingViewer:
         self.label.addAction(QAction("Next color map", self.label, shortcut=QKeySequence("C")))
         self.taken: list[Mapping[Key, ReceivedFrame]] = []
         self.statuses: list[str] = []
+        self.lost: list[str] = []
         self.n_redraws = 0
         self.raises: Exception | None = None
 
@@ -65,6 +66,9 @@ class NotingViewer:
 
     def update_status(self, host: str, status: Any) -> None:
         self.statuses.append(host)
+
+    def update_hosts(self, states: Mapping[str, HostState]) -> None:
+        self.lost = [host for host, state in states.items() if not state.connected]
 
 
 @pytest.fixture
@@ -109,6 +113,14 @@ def press(window: HostWindow, key: str) -> None:
     assert QTest.qWaitForWindowActive(window)
     QTest.keyClick(window, Qt.Key[f"Key_{key}"])
     process_events()
+
+
+def test_a_viewer_learns_which_hosts_are_lost(window: HostWindow, viewer: NotingViewer, feed: StillFeed) -> None:
+    feed.say("daq1", connected=True)
+    feed.say("daq2", connected=False, reason="refused")
+    state_of(window)
+
+    assert viewer.lost == ["daq2"]
 
 
 def state_of(window: HostWindow) -> str:

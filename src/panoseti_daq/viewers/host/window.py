@@ -243,6 +243,7 @@ class HostWindow(QtWidgets.QMainWindow):
 
     def _show_state(self) -> None:
         self._past.refresh()
+        self._pages.tell("update_hosts", self._feed.states)
         mode = self._past.mode or ("PAUSED" if self._paused else "")
         self._bar.show(self._intake.age_text, self._pages.alarms, self._intake.clock_texts, mode=mode)
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")
