@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +53,13 @@ def read_pem(file: Path, kind: str, key: str = "") -> bytes:
     return pem
 
 
+def _of_toml(text: str) -> OpenDict:
+    import tomllib  # here: most clients read none
+
+    values: OpenDict = tomllib.loads(text)
+    return values
+
+
 def read_object(file: Path, key: str = "") -> OpenDict:
     """Return the content of a TOML or JSON file: by its suffix, else by its first character.
 
@@ -67,7 +73,7 @@ def read_object(file: Path, key: str = "") -> OpenDict:
     is_json = kind == "JSON" or (kind != "TOML" and content.lstrip().startswith(b"{"))
     try:
         text = content.decode("utf-8")
-        values = json.loads(text) if is_json else tomllib.loads(text)
+        values = json.loads(text) if is_json else _of_toml(text)
     except (ValueError, RecursionError) as error:  # not UTF-8 either, or too deep
         raise ConfigError(f"{_where(file, key)} is not {kind}: {error}; allowed: a {kind} file") from error
     if not isinstance(values, dict):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from panoseti_daq.errors import ConfigError
+
+_HERE: Final = Path(__file__).parent  # importlib.resources imports zipfile, tempfile and shutil for the same
 
 
 def packaged_configs() -> tuple[str, ...]:
     """Names of the files there are."""
-    return tuple(sorted(f.name for f in files(__name__).iterdir() if f.name.endswith((".json", ".toml"))))
+    return tuple(sorted(f.name for f in _HERE.iterdir() if f.suffix in (".json", ".toml")))
 
 
 def packaged_config(name: str) -> Path:
@@ -23,4 +25,4 @@ def packaged_config(name: str) -> Path:
     """
     if name not in packaged_configs():
         raise ConfigError(f"{name!r} does not come with the package; there are {', '.join(packaged_configs())}")
-    return Path(str(files(__name__) / name))
+    return _HERE / name
