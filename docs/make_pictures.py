@@ -128,6 +128,15 @@ def dead_picture(address: str, file: Path) -> None:
     image_of(widget, "").save(str(file))
 
 
+def lost_picture(file: Path) -> int:
+    """Take a picture of four modules, two of which are of a server that ended; return the code of the command."""
+    with telescopes((1, 2), 20, 15) as address:
+        with telescopes((3, 4), 20, 15) as other:
+            picture = snapshot(address, file, "view", "--host", other, after_s=22)
+            time.sleep(10)
+        return picture.wait()
+
+
 def paint_cells(lines: list[list[Segment]], n_columns: int, file: Path) -> None:
     """Paint lines of a terminal: with Qt, as a picture shall not depend on the fonts of who looks at it."""
     application(off_screen=True)
@@ -183,6 +192,7 @@ def make_pictures(directory: Path) -> None:
         terminal_picture(address, directory / "term.png")
         dead_picture(address, directory / "view_dead.png")
         codes += [picture.wait() for picture in pictures]
+    codes.append(lost_picture(directory / "view_lost.png"))
     if any(codes):
         sys.exit("a picture is missing: the lines above say why")
     for file in directory.glob("*.png"):
