@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "systemd-unit": ("systemd:app", "Print a systemd unit that serves with this installation."),
     "viewers": ("plot:viewers", "List the viewers that are installed, and those that cannot be loaded."),
     "plot": ("plot:plot_app", "Look at the images: one command per installed viewer."),
+    "web": ("web:web", "Show the images of running servers in browsers."),
+    "web-share": ("web:web_share", "Print a link to the page of web, for some modules and some time."),
     "events": ("events:app", "Find events in frames, live or in a recorded run."),
     "pff": ("pff:app", "Show the content of PFF files."),
 }

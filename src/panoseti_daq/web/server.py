@@ -1,0 +1,286 @@
+"""HTTP server of the browser viewer: the page, its WebSocket, pictures, status, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.viewers.images.colors import ColorMap, color_table
+from panoseti_daq.web.doors import COOKIE, SESSION_S, Doors, Visitor
+from panoseti_daq.web.live import LiveWall
+from panoseti_daq.web.pictures import module_png, wall_png
+from panoseti_daq.web.socket import PageSocket, SocketCounts
+from panoseti_daq.web.views import Views
+
+_log = logging.getLogger(__name__)
+
+PROTOCOL: Final = "panoseti.v1"
+_TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; "
+    "base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_OPEN: Final = ("/healthz", "/session")
+"""Paths that need no session, beside the files of the page."""
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """Where the server listens; certificate and key for TLS."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return the TLS context; None without a certificate.
+
+        Raises
+        ------
+        ConfigError
+            The files cannot be used.
+        """
+        if self.certificate is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:  # SSLError is one
+            raise ConfigError(f"invalid certificate or key: {self.certificate}: {error}") from error
+        return context
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this computer can connect."""
+        with contextlib.suppress(ValueError):
+            return ipaddress.ip_address(self.host).is_loopback
+        return self.host == "localhost"
+
+
+class WebServer:
+    """Answers pages and their sockets; for one event loop.
+
+    Parameters
+    ----------
+    live
+        The frames.
+    doors
+        Who may look.
+    tasks
+        Where the tasks of the views belong.
+    stalled_s
+        A page that takes no bytes for this long is dropped.
+    """
+
+    def __init__(self, live: LiveWall, doors: Doors, tasks: asyncio.TaskGroup, stalled_s: float = 30.0) -> None:
+        self.live, self.doors, self.counts = live, doors, SocketCounts()
+        self.views = Views(live, tasks)
+        self._stalled_s = stalled_s
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._static = {
+            path.name: path.read_bytes()
+            for path in files("panoseti_daq.web").joinpath("static").iterdir()
+            if Path(path.name).suffix in _TYPES
+        }
+        tables = {str(colormap): color_table(colormap).tolist() for colormap in ColorMap}
+        self._static["colors.js"] = f"export const COLORS = {json.dumps(tables)};".encode()
+
+    def application(self) -> web.Application:
+        """Return the application for aiohttp."""
+        app = web.Application(middlewares=[self._guard], client_max_size=4096)
+        app.router.add_get("/", self._page)
+        app.router.add_get("/static/{name}", self._file)
+        app.router.add_get("/ws", self._socket)
+        app.router.add_post("/session", self._session)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/api/status", self._status)
+        app.router.add_get("/wall.png", self._wall_png)
+        app.router.add_get("/module/{module:[0-9]{1,3}}/{product}.png", self._module_png)
+        app.on_shutdown.append(self._close)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Check names, origin and session, and add the headers of security."""
+        host = request.headers.get("Host", "")
+        if not self.doors.check_name(host):
+            return self._refuse(421, "this server has another name; see --name")
+        if not self.doors.check_origin(request.headers.get("Origin"), host):
+            return self._refuse(403, "refused: the request comes from another page")
+        is_open = request.path in _OPEN or request.path == "/" or request.path.startswith("/static/")
+        if not is_open and self._who(request) is None:
+            return self._refuse(401, "a token is needed")
+        response = await handler(request)
+        # The headers of an upgrade went out before the handler returned.
+        if not response.prepared:
+            response.headers.update(_HEADERS)
+        return response
+
+    def _who(self, request: web.Request) -> Visitor | None:
+        return self.doors.who(request.cookies.get(COOKIE), request.headers.get("Authorization"))
+
+    def _modules(self, request: web.Request) -> Collection[int]:
+        """Return the modules that may be seen; empty for all."""
+        visitor = self._who(request)
+        if visitor is None:  # the session ended between the check and now
+            raise web.HTTPUnauthorized
+        return visitor.modules
+
+    def _refuse(self, status: int, text: str) -> web.Response:
+        self.counts.n_refused += 1
+        return web.Response(status=status, text=text + "\n", headers=_HEADERS)
+
+    async def _page(self, request: web.Request) -> web.Response:
+        return self._static_file("index.html")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        return self._static_file(request.match_info["name"])
+
+    def _static_file(self, name: str) -> web.Response:
+        if name not in self._static:
+            raise web.HTTPNotFound
+        kind = _TYPES[Path(name).suffix]
+        # Asked for again each time: a page of an older version would not understand the walls of a newer server.
+        headers = {"Cache-Control": "no-cache"}
+        return web.Response(body=self._static[name], content_type=kind, charset="utf-8", headers=headers)
+
+    async def _session(self, request: web.Request) -> web.Response:
+        """Exchange a token, or the text of a link, for a cookie."""
+        try:
+            secret = json.loads(await request.text()).get("token")
+        except (ValueError, AttributeError, RecursionError):
+            secret = None
+        if not isinstance(secret, str):
+            return self._refuse(400, "invalid session; allowed: a token")
+        session = self.doors.admit(secret, request.remote or "")
+        if session is None:
+            return self._refuse(403, "the token is not valid here, or the link has expired")
+        response = web.Response(status=204)
+        response.set_cookie(
+            COOKIE, session, max_age=SESSION_S, httponly=True, samesite="Strict", secure=request.secure
+        )
+        return response
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        address, visitor = request.remote or "", self._who(request)
+        if visitor is None:
+            raise web.HTTPUnauthorized
+        try:
+            self.doors.enter(address)
+        except ConfigError as error:
+            return self._refuse(429, str(error))
+        socket = web.WebSocketResponse(
+            protocols=(PROTOCOL,), heartbeat=30, max_msg_size=16_384, compress=False, timeout=2
+        )
+        try:
+            await socket.prepare(request)
+            self._sockets.add(socket)
+            transport: Any = request.transport
+            page = PageSocket(
+                socket, transport, visitor, self.live, self.views, self.doors, self.counts, self._stalled_s
+            )
+            await page.run()
+        finally:
+            self._sockets.discard(socket)
+            self.doors.leave(address)
+        return socket
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        """Say whether any host streams: 200, else 503."""
+        states = [line.connected for line in self.live.hosts.values()]
+        text = f"{sum(states)} of {len(states)} hosts stream\n"
+        return web.Response(status=200 if any(states) else 503, text=text)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        counts, live = self.counts, self.live
+        lines = [
+            f"panoseti_web_sockets {len(self._sockets)}",
+            f"panoseti_web_views {len(self.views)}",
+            f"panoseti_web_frames_total {live.n_frames}",
+            f"panoseti_web_walls_total {counts.n_walls}",
+            f"panoseti_web_bytes_total {counts.n_bytes}",
+            f"panoseti_web_skipped_walls_total {counts.n_skipped}",
+            f"panoseti_web_stalled_sockets_total {counts.n_stalled}",
+            f"panoseti_web_refused_total {counts.n_refused}",
+        ]
+        lines += [f'panoseti_web_host_up{{host="{h}"}} {int(line.connected)}' for h, line in live.hosts.items()]
+        return web.Response(text="\n".join(lines) + "\n")
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return web.json_response(self.live.status(self._modules(request)))
+
+    async def _wall_png(self, request: web.Request) -> web.Response:
+        return await self._picture(request, *wall_png(self.live, self._modules(request)))
+
+    async def _module_png(self, request: web.Request) -> web.Response:
+        module, modules = int(request.match_info["module"]), self._modules(request)
+        if modules and module not in modules:
+            raise web.HTTPNotFound
+        return await self._picture(request, *module_png(self.live, module, request.match_info["product"]))
+
+    async def _picture(self, request: web.Request, tag: str, age_s: float | None, draw: Any) -> web.Response:
+        """Answer with a picture, unless the asker has it."""
+        headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=1"}
+        if age_s is not None:
+            headers["X-Frame-Age"] = f"{age_s:.3f}"
+        if draw is None:
+            raise web.HTTPNotFound
+        if any(one.value == tag for one in request.if_none_match or ()):
+            return web.Response(status=304, headers=headers)
+        # Drawing 64 modules takes longer than a wall may wait.
+        body = await asyncio.to_thread(draw)
+        return web.Response(body=body, content_type="image/png", headers=headers)
+
+    async def _close(self, app: web.Application) -> None:
+        closing = (socket.close(code=1001, message=b"the server stops") for socket in list(self._sockets))
+        await asyncio.gather(*closing, return_exceptions=True)
+
+
+@asynccontextmanager
+async def web_server(
+    live: LiveWall, doors: Doors, where: WebAddress, stalled_s: float = 30.0
+) -> AsyncIterator[tuple[WebServer, str]]:
+    """Serve pages until the block is left; gives the server and its URL.
+
+    Raises
+    ------
+    ConfigError
+        The address or the certificate cannot be used.
+    """
+    context = where.tls()
+    async with asyncio.TaskGroup() as tasks:
+        server = WebServer(live, doors, tasks, stalled_s)
+        runner = web.AppRunner(server.application(), access_log=None, handle_signals=False, shutdown_timeout=2)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, where.host, where.port, ssl_context=context)
+            try:
+                await site.start()
+            except OSError as error:
+                text = error.strerror or str(error)
+                raise ConfigError(f"cannot listen on {where.host}:{where.port}: {text}") from error
+            port = runner.addresses[0][1]
+            host = f"[{where.host}]" if ":" in where.host else where.host
+            yield server, f"{'https' if context else 'http'}://{host}:{port}"
+        finally:
+            await runner.cleanup()

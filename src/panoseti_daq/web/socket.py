@@ -1,0 +1,194 @@
+"""One page's WebSocket: control messages in, walls out as fast as the page paints them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import WSMsgType, web
+
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.web.doors import Doors, Visitor
+from panoseti_daq.web.live import LiveWall
+from panoseti_daq.web.views import ViewChoice, Views, WallView
+
+MAX_MESSAGE_BYTES: Final = 16_384
+"""Of a control message; the page sends some hundred bytes."""
+MAX_MESSAGES_PER_S: Final = 100
+HOSTS_EVERY_S: Final = 5.0
+"""A page that hears nothing for twice this long knows that the server is gone."""
+
+
+@dataclass(slots=True)
+class SocketCounts:
+    """What a server sent, for its metrics."""
+
+    n_walls: int = 0
+    n_bytes: int = 0
+    n_skipped: int = 0
+    n_stalled: int = 0
+    n_refused: int = 0
+
+
+class PageSocket:
+    """Sends walls to one page.
+
+    **Credit**: the next wall goes out when the page says that it painted the last one, so a page that is hidden
+    takes none, and a slow one gets the newest there is then. Holds no wall: it asks its view when it may send.
+
+    Parameters
+    ----------
+    socket
+        The WebSocket, prepared.
+    transport
+        Its connection.
+    visitor
+        Who looks; its modules limit every view.
+    live, views, doors, counts
+        Of the server.
+    stalled_s
+        A page that takes no bytes for this long is dropped.
+    """
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        visitor: Visitor,
+        live: LiveWall,
+        views: Views,
+        doors: Doors,
+        counts: SocketCounts,
+        stalled_s: float = 30.0,
+    ) -> None:
+        self.visitor = visitor
+        self._socket, self._live, self._views, self._doors, self._counts = socket, live, views, doors, counts
+        self._stalled_s, self._transport = stalled_s, transport
+        self._view: WallView | None = None
+        self._sent = 0
+        self._painted = True
+        self._told_hosts = -1
+        self._told_keys: tuple[WallView, int] | None = None
+        self._error = ""
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self) -> None:
+        """Serve the page until it leaves, is dropped, or may stay no longer."""
+        sending = self._loop.create_task(self._send(), name="send to a page")
+        # Reading waits for the page, which may never speak again: the end of sending must end it.
+        sending.add_done_callback(self._end)
+        try:
+            await self._receive()
+        finally:
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await sending
+            if self._view is not None:
+                self._views.leave(self._view, self.wake)
+
+    def _end(self, sending: asyncio.Task[None]) -> None:
+        """Wake the receiver when nothing can be sent any more."""
+        if not sending.cancelled():
+            self._transport.abort()
+
+    def wake(self) -> None:
+        """Look whether there is something to send."""
+        self._wake.set()
+
+    async def _receive(self) -> None:
+        second, n_messages = 0, 0
+        async for message in self._socket:
+            if message.type is not WSMsgType.TEXT:
+                await self._socket.close(code=1003, message=b"only text is understood")
+                return
+            n_messages = n_messages + 1 if second == int(self._loop.time()) else 1
+            second = int(self._loop.time())
+            if n_messages > MAX_MESSAGES_PER_S:
+                await self._socket.close(code=1008, message=b"too many messages")
+                return
+            try:
+                self._obey(message.data)
+            except ConfigError as error:
+                self._error = str(error)
+            self._wake.set()
+
+    def _obey(self, text: str) -> None:
+        """Do what a control message says.
+
+        Raises
+        ------
+        ConfigError
+            It is none.
+        """
+        try:
+            message: Any = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ConfigError("invalid message; allowed: JSON") from None
+        match message:
+            case {"op": "view"}:
+                choice = ViewChoice.read(message, self.visitor.modules)
+                view = self._views.enter(choice, self.wake)
+                if self._view is not None and self._view is not view:
+                    self._views.leave(self._view, self.wake)
+                # What was sent of the view before may never be painted; the credit is for the new one.
+                self._view, self._sent, self._painted = view, 0, True
+            case {"op": "painted"}:
+                self._painted = True
+            case _:
+                raise ConfigError("invalid op; allowed: view, painted")
+
+    async def _send(self) -> None:
+        hosts_at = 0.0
+        while True:
+            self._wake.clear()
+            # Each wall asks: a token that is revoked ends what it opened, and not only what it would open.
+            if not self._doors.still(self.visitor):
+                await self._socket.close(code=4401, message=b"the session is over")
+                return
+            if self._error:
+                error, self._error = self._error, ""
+                await self._out({"op": "error", "text": error})
+            # Before the wall: its tiles name keys by numbers that the page must know.
+            if self._view is not None:
+                await self._tell_keys(self._view)
+            now = self._loop.time()
+            if now - hosts_at >= HOSTS_EVERY_S or self._told_hosts != self._live.host_changes:
+                hosts_at, self._told_hosts = now, self._live.host_changes
+                await self._out({"op": "hosts", "hosts": self._live.describe_hosts()})
+            if self._view is not None and self._painted and self._sent != self._view.sequence:
+                await self._send_wall(self._view)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(hosts_at + HOSTS_EVERY_S):
+                    await self._wake.wait()
+
+    async def _tell_keys(self, view: WallView) -> None:
+        told = (view, self._live.key_changes)
+        if self._told_keys != told:
+            self._told_keys = told
+            keys = [self._live.describe_key(key) for key in view.keys]
+            await self._out({"op": "keys", "keys": keys})
+
+    async def _send_wall(self, view: WallView) -> None:
+        wall = view.wall()
+        self._counts.n_skipped += max(view.sequence - self._sent - 1, 0) if self._sent else 0
+        self._sent, self._painted = view.sequence, False
+        await self._within(self._socket.send_bytes(wall))
+        self._counts.n_walls += 1
+        self._counts.n_bytes += len(wall)
+
+    async def _out(self, message: dict[str, object]) -> None:
+        await self._within(self._socket.send_str(json.dumps(message, separators=(",", ":"))))
+
+    async def _within(self, sending: Any) -> None:
+        """Send, unless the page takes nothing for too long."""
+        try:
+            async with asyncio.timeout(self._stalled_s):
+                await sending
+        except TimeoutError:
+            self._counts.n_stalled += 1
+            raise ConnectionAbortedError("the page takes nothing") from None
