@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
@@ -19,29 +20,28 @@ from panoseti_daq.cli.options import (
     OptionGroup,
     RefreshPeriodOption,
     as_command,
-    finite_option,
     with_options,
 )
 from panoseti_daq.cli.selected import FRAMES
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import print_table
 from panoseti_daq.cli.viewer_options import options_of
+from panoseti_daq.cli.window_options import DESK_OPTIONS, PICTURES, Pictures
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Selection
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
-from panoseti_daq.viewers.events.lines import EventLines
 from panoseti_daq.viewers.host import terminal
 from panoseti_daq.viewers.host.desk import Desk
 from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.show import show
-from panoseti_daq.viewers.host.snapshot import Screenshot
 from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.plugin import InstalledViewer, find_viewer, installed_viewers, make_viewer
 
 _log = logging.getLogger(__name__)
 
 TABS: Final = ("phdist", "rates", "lightcurve")
+TABS_OF_RUNS: Final = ("phdist", "lightcurve")  # rates are those of servers
 
 
 class PlotGroup(TyperGroup):
@@ -105,8 +105,8 @@ def command_of(viewer: InstalledViewer) -> ViewerCommand:
 
 
 def _command(spec: ViewerSpec) -> Any:
-    run = _in_window if spec.surface is Surface.WINDOW else _in_terminal
-    shared = with_options(FRAMES, SERVERS)(functools.partial(run, spec))
+    run, groups = (_in_window, (PICTURES, DESK_OPTIONS)) if spec.surface is Surface.WINDOW else (_in_terminal, ())
+    shared = with_options(FRAMES, SERVERS, *groups)(functools.partial(run, spec))
     taken = inspect.signature(shared).parameters.keys() - {"options"}
     own = OptionGroup("options", tuple(options_of(spec.make, taken)), dict)
     made = as_command(spec.name, with_options(own)(shared), help=spec.help)
@@ -120,58 +120,25 @@ def _check_names(command: Any) -> None:
         raise ViewerError(f"make: every viewer has an option {', '.join(twice)}; call this one otherwise")
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    try:
-        width, height = (int(part) for part in text.split("x"))
-    except ValueError:
-        raise typer.BadParameter(f"--size {text!r} is not WIDTHxHEIGHT, such as 1920x1080") from None
-    if not (100 <= width <= 10_000 and 100 <= height <= 10_000):
-        raise typer.BadParameter(f"--size {text!r} is out of range; allowed: 100 to 10000 pixels")
-    return width, height
-
-
-def _checked_size(text: str | None) -> str | None:
-    _size(text)
-    return text
-
-
 def _in_window(
     spec: ViewerSpec,
     selection: Selection,
     refresh_period: RefreshPeriodOption = 1.0,
     duration: DurationOption = None,
-    snapshot: Annotated[
-        Path | None, typer.Option(help="Write one picture to this PNG file, without a display, and exit.")
-    ] = None,
-    after: Annotated[float, finite_option(min=0, help="Seconds until --snapshot takes the picture.")] = 5.0,
-    every: Annotated[
-        float | None, finite_option(min=0.1, help="Write the picture again every S seconds, until the end.")
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WIDTHxHEIGHT", callback=_checked_size, help="Pixels of the picture.")
-    ] = None,
     tabs: Annotated[
         bool, typer.Option(help="The other viewers as tabs. [default: of view only]", show_default=False)
     ] = True,
-    config: Annotated[
-        Path | None, typer.Option(help="File for what windows remember. [default: the user's settings]")
-    ] = None,
-    replay: Annotated[
-        Path | None, typer.Option(help="Show a recorded run, with a time slider, and no stream.")
-    ] = None,
-    hold_pulses: Annotated[
-        float | None, finite_option(min=0.1, help="Show the largest pulse of the last N seconds, not the newest.")
-    ] = None,
-    sound: Annotated[bool, typer.Option("--sound", help="Beep at a new alarm.")] = False,
-    note: Annotated[bool, typer.Option("--note", help="A note on the desktop at a new alarm.")] = False,
     *,
+    pictures: Pictures,
+    desk: Desk,
     options: dict[str, Any],
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
     log_to_stderr(log_level)
+    if pictures.film is not None and not desk.replay:
+        raise typer.BadParameter("--film needs --replay RUN_DIR")
+    others = TABS_OF_RUNS if desk.replay else TABS
     show(
         [(spec, options)],
         servers.client,
@@ -179,31 +146,18 @@ def _in_window(
         selection=selection,
         refresh_period_s=refresh_period,
         duration_s=duration,
-        snapshot=None if snapshot is None else Screenshot(snapshot, after, every, _size(size)),
-        tabs=_tabs_of(spec) if tabs and snapshot is None and replay is None else (),
-        desk=Desk(
-            remember=snapshot is None,
-            config=config,
-            sound=sound,
-            note=note,
-            replay=replay,
-            events_ns=() if replay is None else _events_in(replay),
-            hold_pulses_s=hold_pulses,
-        ),
+        snapshot=pictures.snapshot,
+        film=pictures.film,
+        tabs=_tabs_of(spec, others) if tabs and not pictures else (),
+        desk=replace(desk, remember=not pictures),
     )
 
 
-def _events_in(run_dir: Path) -> tuple[int, ...]:
-    lines = EventLines(run_dir / "events.jsonl")
-    lines.read()
-    return tuple(round(event.unix_s * 1e9) for event in lines.events)
-
-
-def _tabs_of(spec: ViewerSpec) -> list[ViewerSpec]:
-    """Viewers beside `view`, in its window: those of this package that draw what servers stream."""
+def _tabs_of(spec: ViewerSpec, names: Sequence[str]) -> list[ViewerSpec]:
+    """Viewers beside `view`, in its window: those of this package that draw the same frames."""
     if spec.name != "view":
         return []
-    found = [viewer.spec for name in TABS if (viewer := find_viewer(name)) is not None]
+    found = [viewer.spec for name in names if (viewer := find_viewer(name)) is not None]
     return [spec for spec in found if spec is not None]
 
 

@@ -109,6 +109,14 @@ class BlockViewer(Protocol):
         ...
 
 
+class ReplayedViewer(Protocol):
+    """Method of a viewer that draws what was before, too."""
+
+    def clear(self) -> None:
+        """Forget all frames: those of an earlier time come next."""
+        ...
+
+
 class StatusViewer(Protocol):
     """Method of a viewer whose spec asks for `status`."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.distributions import EXAMPLE_VIEWER, VIEWER_PLUGIN, install, with_path
 from support.patience import PATIENCE_S
+from support.replays import run_of_seconds
 from support.rig import command, serving_process
 
 Finished = subprocess.CompletedProcess[str]
@@ -155,7 +156,7 @@ def test_a_viewer_that_raises_ends_with_its_traceback_and_one_line(server: str, 
 
 
 @pytest.mark.parametrize(
-    ("file", "error"), [("nowhere/a.png", "there is no directory"), ("a.jpg", "allowed: a PNG file")]
+    ("file", "error"), [("nowhere/a.png", "there is no directory"), ("a.jpg", "allowed: NAME.png")]
 )
 def test_a_picture_that_cannot_be_written_is_one_line(server: str, plugins: Path, file: str, error: str) -> None:
     result = run("plot", "flat", "--host", server, "--snapshot", file, "--after", 1, plugins=plugins)
@@ -218,3 +219,28 @@ def test_a_window_ends_although_its_server_hangs(plugins: Path) -> None:
         finally:
             os.kill(server.pid, signal.SIGCONT)
     assert process.returncode == 0
+
+
+def test_a_span_of_a_run_becomes_a_film(tmp_path: Path) -> None:
+    imageio = pytest.importorskip("imageio.v2")
+    film = tmp_path / "night.gif"
+    span = ("--film-from", 1, "--film-to", 3, "--film-speed", 5, "--size", "640x480")
+    result = run("plot", "view", "--replay", run_of_seconds(tmp_path, 6), "--film", film, *span)
+    assert (result.returncode, result.stderr) == (0, "")
+    pictures = imageio.mimread(film, memtest=False)
+    assert 3 <= len(pictures) <= 5
+    assert pictures[0].shape[:2] == (480, 640)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--film", "a.gif"), "--film needs --replay"),
+        (("--film", "a.avi", "--replay", "."), "allowed: NAME.mp4, NAME.gif"),
+        (("--film", "a.gif", "--film-from", 3, "--film-to", 2, "--replay", "."), "allowed: after 3 s"),
+    ],
+)
+def test_a_film_that_cannot_be_made_is_refused(arguments: tuple[object, ...], error: str) -> None:
+    result = run("plot", "view", *arguments)
+    assert result.returncode != 0
+    assert error in " ".join(result.stderr.split())

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from support.frames import block_of
 from support.qt import application, process_events
 from support.received import DETECTED_NS
 from support.received import received as received_at
+from support.replays import run_of_seconds
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
@@ -390,17 +390,7 @@ def test_a_clock_that_differs_from_the_servers_is_said(window: HostWindow, feed:
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     """A run with a frame of module 7 each second for ten seconds."""
-    from panoseti_daq.pff import Header, PffName, encode_frame
-    from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
-
-    directory = tmp_path / "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
-    directory.mkdir()
-    with (directory / PffName(DataProduct.IMG16, 7, 0).format()).open("wb") as file:
-        for i in range(10):
-            second = 1_767_225_600 + i
-            clocks = (((second + TAI_MINUS_UTC_S) % 1024,) * 4, (0,) * 4, (second,) * 4, (0,) * 4)
-            file.write(encode_frame(Header((i,) * 4, *clocks), np.full((32, 32), i), DataProduct.IMG16))
-    return directory
+    return run_of_seconds(tmp_path, 10)
 
 
 def test_a_replay_steps_plays_and_counts_ages_on_its_own_clock(
@@ -423,13 +413,13 @@ def test_a_replay_steps_plays_and_counts_ages_on_its_own_clock(
         assert number() == expected
     assert "REPLAY 2026-01-01 00:00:01.000 UTC" in state_of(window)
     assert "newest frame 0.0 s old" in state_of(window)
-    assert window._past.bar is not None
-    window._past.bar.go_to(window._past.bar.unix_ns + 500_000_000)  # type: ignore[operator]
+    assert window.past.bar is not None
+    window.past.bar.go_to(window.past.bar.unix_ns + 500_000_000)  # type: ignore[operator]
     assert "newest frame 0.5 s old" in state_of(window)
-    window._past.bar._speed.setCurrentText("60x")
+    window.past.bar._speed.setCurrentText("60x")
     press(window, "Return")
     until(lambda: number() == 9)
-    until(lambda: not window._past.bar.is_playing)  # type: ignore[union-attr]
+    until(lambda: not window.past.bar.is_playing)  # type: ignore[union-attr]
     window.close()
 
 
@@ -472,8 +462,28 @@ def test_r_records_a_film_of_what_is_seen(
         monkeypatch.setattr("panoseti_daq.viewers.host.film.importlib.util.find_spec", lambda name: None)
     press(window, "R")
     assert "RECORDING" in state_of(window)
-    until(lambda: window._past._film.n_pictures >= 3)  # type: ignore[union-attr]
+    until(lambda: window.past._film.n_pictures >= 3)  # type: ignore[union-attr]
     press(window, "R")
     [film] = tmp_path.glob("noting_*")
     assert begin in film.read_bytes()[:12]
     assert f"saved {film}" in state_of(window)
+
+
+def test_a_viewer_forgets_what_was_later_when_a_replay_goes_back(application: QApplication, run_dir: Path) -> None:
+    from panoseti_daq.viewers.host.feed import QuietFeed
+    from panoseti_daq.viewers.host.timeline import Recorded
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    class Forgetful(NotingViewer):
+        n_cleared = 0
+
+        def clear(self) -> None:
+            self.n_cleared += 1
+
+    viewer = Forgetful()
+    window = HostWindow("noting", viewer, QuietFeed("run"), 60.0, timeline=Recorded(run_dir))
+    begin_ns, end_ns = window.past.span_ns
+    for at_ns, n_cleared in ((end_ns, 0), (begin_ns, 1), (begin_ns + 1, 1)):
+        window.past.go_to(at_ns)
+        assert viewer.n_cleared == n_cleared
+    window.close()

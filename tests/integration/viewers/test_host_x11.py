@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.patience import PATIENCE_S
+from support.replays import run_of_seconds
 from support.rig import command, serving_process
 
 pytestmark = [
@@ -149,3 +150,17 @@ def test_close_in_the_menu_ends_the_process(window: Window) -> None:
     for key in (*["Down"] * 5, "Return"):  # Close is the last of the window's own
         window.type(key)
     assert window.process.wait(PATIENCE_S) == 0
+
+
+def test_a_run_is_replayed_with_keys_and_mouse(display: dict[str, str], tmp_path: Path) -> None:
+    with shown(display, tmp_path, "--replay", run_of_seconds(tmp_path, 10)) as window:
+        window.press("Right")
+        window.click(300, 45)  # tabs and images, then the run again
+        window.click(300, 400)
+        window.press("s")
+        deadline = time.monotonic() + PATIENCE_S
+        while not list(tmp_path.glob("*.png")):
+            assert time.monotonic() < deadline, "no picture was saved"
+            time.sleep(0.05)
+        window.press("q")
+        assert (window.process.wait(PATIENCE_S), window.errors) == (0, "")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from panoseti_daq.viewers.host.timeline import LargestPulses, Lately, Recorded, Timeline
+from panoseti_daq.viewers.host.pulses import LargestPulses
+from panoseti_daq.viewers.host.timeline import Lately, Recorded, Timeline
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -30,7 +31,7 @@ class Desk:
     note
         Whether a new alarm makes a note on the desktop, where the desktop shows such.
     replay
-        Run directory to replay instead of a stream.
+        Run directories to replay instead of a stream; none for the stream.
     events_ns
         Marks of the replay, UTC ns since 1970.
     hold_pulses_s
@@ -41,7 +42,7 @@ class Desk:
     config: Path | None = None
     sound: bool = False
     note: bool = False
-    replay: Path | None = None
+    replay: tuple[Path, ...] = ()
     events_ns: tuple[int, ...] = ()
     hold_pulses_s: float | None = None
 
@@ -53,8 +54,8 @@ class Desk:
         PffError, ConfigError, OSError
             There is no run to replay.
         """
-        if self.replay is not None:
-            return Recorded(self.replay, self.events_ns)
+        if self.replay:
+            return Recorded(*self.replay, events_ns=self.events_ns)
         return Lately() if lately else None
 
     def pulses(self) -> LargestPulses | None:

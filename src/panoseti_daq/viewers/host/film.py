@@ -25,32 +25,35 @@ class Film:
 
     Parameters
     ----------
-    name
-        Of the viewer, the beginning of the file's name.
+    file
+        To be written, MP4 or GIF by its name.
 
     Attributes
     ----------
     file
-        What is written.
+        The same.
+    n_pictures
+        How many were added.
 
     Raises
     ------
     ViewerError
-        imageio is not installed.
+        imageio is not installed, or for MP4 its ffmpeg.
     OSError
         The file cannot be written.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, file: Path) -> None:
         try:
             imageio: Any = importlib.import_module("imageio.v2")
         except ModuleNotFoundError as error:
             raise ViewerError(
                 "films need imageio, which is not installed: python3 -m pip install 'panoseti-daq[film]'"
             ) from error
-        is_video = importlib.util.find_spec("imageio_ffmpeg") is not None
-        ending = "mp4" if is_video else "gif"
-        self.file = Path(f"{name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{ending}").absolute()
+        is_video = file.suffix != ".gif"
+        if is_video and not has_ffmpeg():
+            raise ViewerError("MP4 needs ffmpeg: python3 -m pip install 'panoseti-daq[film]'; allowed: NAME.gif")
+        self.file = file.absolute()
         more: dict[str, Any] = (
             {"fps": RATE_HZ, "macro_block_size": _EVEN} if is_video else {"duration": 1e3 / RATE_HZ}
         )
@@ -70,6 +73,17 @@ class Film:
     def close(self) -> None:
         """End the film."""
         self._writer.close()
+
+
+def has_ffmpeg() -> bool:
+    """Whether films can be MP4."""
+    return importlib.util.find_spec("imageio_ffmpeg") is not None
+
+
+def film_of(name: str) -> Film:
+    """Begin a film of a viewer in a file of its name and the time; raises as `Film` does."""
+    ending = "mp4" if has_ffmpeg() else "gif"
+    return Film(Path(f"{name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{ending}"))
 
 
 def pixels_of(image: QtGui.QImage) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import Key
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.feed import WindowFeed
-from panoseti_daq.viewers.host.timeline import LargestPulses
+from panoseti_daq.viewers.host.pulses import LargestPulses
 from panoseti_daq.viewers.host.times import clock_text, newest_text
 
 if TYPE_CHECKING:
@@ -60,14 +60,21 @@ class Intake:
 
     def blocks(self) -> list[ReceivedBlock]:
         """Return the blocks that came."""
-        blocks = self._feed.frames.take_blocks()
+        return self.count_blocks(self._feed.frames.take_blocks())
+
+    def count_blocks(self, blocks: list[ReceivedBlock]) -> list[ReceivedBlock]:
+        """Return blocks as they came, having noted them."""
         if blocks:
             self.n_frames += sum(map(len, blocks))
             self._newest_s = self._clock.newest_of(blocks[-1])
+            if self._pulses is not None:
+                self._waiting |= self._pulses.of_blocks(blocks)
         return blocks
 
     def frames(self, came: dict[Key, ReceivedFrame], *, stands: bool) -> dict[Key, ReceivedFrame]:
         """Return the frames to be shown: none while the picture stands, and what waited when it goes on."""
+        if self._pulses is not None:
+            came = self._pulses.apply(came)
         waiting = self._waiting | came
         self._waiting = waiting if stands else {}
         if stands or not waiting:
@@ -75,12 +82,20 @@ class Intake:
         for host, ahead_s in self._clock.differences(waiting.values()).items():
             self.clock_texts.append(clock_text(host, ahead_s))
             _log.warning("%s; ages are by the server's clock", self.clock_texts[-1])
-        return self.count(waiting)
+        return self._count(waiting)
 
-    def count(self, frames: dict[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
-        """Return frames as they are shown: with the largest pulses, if these are held."""
+    def of_past(self, frames: dict[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
+        """Return frames of a time that is shown again: with the largest pulses until then, if these are held."""
         if self._pulses is not None:
-            frames = self._pulses.apply(frames)
+            frames, self._waiting = self._pulses.apply(frames | self._waiting), {}
+        return self._count(frames)
+
+    def forget_pulses(self) -> None:
+        """Hold no pulse of later: the time that is shown went back."""
+        if self._pulses is not None:
+            self._pulses.clear()
+
+    def _count(self, frames: dict[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
         self.n_frames += len(frames)
         taken = [self._clock.taken_s(frame) for frame in frames.values()]
         self._newest_s = max((s for s in taken if not math.isnan(s)), default=self._clock.now_s())

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from PySide6 import QtCore, QtWidgets
 
-from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Key
 from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.viewers.host.film import RATE_HZ, Film
+from panoseti_daq.viewers.host.film import RATE_HZ, Film, film_of
 from panoseti_daq.viewers.host.page import Page
 from panoseti_daq.viewers.host.picture import image_of
 from panoseti_daq.viewers.host.replay import ReplayBar
 from panoseti_daq.viewers.host.timeline import Lately, Timeline
 from panoseti_daq.viewers.host.times import time_text
+
+_LONGEST_NS: Final = 600_000_000_000  # that pulses are counted for when the time is chosen
 
 
 class Past(QtCore.QObject):
@@ -41,6 +44,7 @@ class Past(QtCore.QObject):
         self._clock = clock
         self._lately = timeline if isinstance(timeline, Lately) else None
         self.bar = None if timeline is None else ReplayBar(timeline, is_live=self._lately is not None)
+        self._before_ns = 0
         self._film: Film | None = None
         self._shots = QtCore.QTimer(self)
         if self.bar is not None:
@@ -63,6 +67,16 @@ class Past(QtCore.QObject):
         """What is replayed and when, for a caption; empty for a live stream."""
         return "" if self._timeline is None or self.replayed_ns is None else f"{self.mode}   {self._timeline.name}"
 
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """First and last time that can be shown, UTC ns; zeros without any."""
+        return (0, 0) if self._timeline is None else self._timeline.span_ns
+
+    def go_to(self, unix_ns: int) -> None:
+        """Show a time."""
+        if self.bar is not None:
+            self.bar.go_to(unix_ns)
+
     def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames of the live stream."""
         if self._lately is not None:
@@ -79,6 +93,15 @@ class Past(QtCore.QObject):
             return {}
         return self._timeline.at(self._timeline.span_ns[1] if self.replayed_ns is None else self.replayed_ns)
 
+    def pulses(self) -> tuple[list[ReceivedBlock], bool]:
+        """Pulses since the time that was shown before, and whether it was later: then from the last minutes."""
+        if self._timeline is None or self._lately is not None or self.replayed_ns is None:
+            return [], False
+        before, self._before_ns = self._before_ns, self.replayed_ns
+        if went_back := self.replayed_ns < before:
+            before = 0
+        return self._timeline.pulses(max(before, self.replayed_ns - _LONGEST_NS), self.replayed_ns), went_back
+
     def _move(self) -> None:
         self._set_clock()
         self.moved.emit()
@@ -94,7 +117,7 @@ class Past(QtCore.QObject):
             film.close()
             return f"saved {film.file}, {film.n_pictures} pictures"
         try:
-            film = self._film = Film(page.name)
+            film = self._film = film_of(page.name)
         except (ViewerError, OSError) as error:
             return f"no film: {error}"
         self._shots = QtCore.QTimer(self)

@@ -22,6 +22,8 @@ from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.host import qt
 from panoseti_daq.viewers.host.desk import DESK, Desk
 from panoseti_daq.viewers.host.snapshot import Screenshot, take_later
+from panoseti_daq.viewers.host.span import FilmSpan, film_later
+from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, make_viewer
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from panoseti_daq.client import AioDaqDataClient
     from panoseti_daq.viewers.host.feed import WindowFeed
+    from panoseti_daq.viewers.host.memory import Memory
+    from panoseti_daq.viewers.host.page import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
 _log = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ def show(
     refresh_period_s: float = 1.0,
     duration_s: float | None = None,
     snapshot: Screenshot | None = None,
+    film: FilmSpan | None = None,
     tabs: Sequence[ViewerSpec] = (),
     desk: Desk = DESK,
 ) -> None:
@@ -68,6 +73,8 @@ def show(
         Close the windows after this time, s; None for never.
     snapshot
         Take a picture of the first viewer without a display, instead.
+    film
+        Make a film of a replay with the first viewer without a display, instead.
     tabs
         Viewers in further tabs of each window, on its stream.
     desk
@@ -84,52 +91,82 @@ def show(
     KeyboardInterrupt
         Ctrl-C.
     """
-    app = qt.application(off_screen=snapshot is not None)
+    off_screen = snapshot is not None or film is not None
+    app = qt.application(off_screen=off_screen)
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.viewers.host.feed import Feed, QuietFeed
     from panoseti_daq.viewers.host.page import Page
-    from panoseti_daq.viewers.host.wanted import Wanted
-    from panoseti_daq.viewers.host.window import HostWindow
 
     with _Stop(app) as stop, ExitStack() as feeds:
-        memory = None if snapshot is not None else desk.memory()
+        memory = None if off_screen else desk.memory()
         windows = []
         for spec, options in viewers:
             pages = [(spec, options), *((tab, {}) for tab in tabs if tab.name != spec.name)]
             context = ViewerContext(refresh_period_s, selection)
-            first, *others = [Page.of(one, make_viewer(one, context, given)) for one, given in pages]
-            wanted = Wanted.by_all([one for one, _ in pages], context, tuple(hosts))
-            if snapshot is not None and wanted.status_period_s is None:
-                wanted = replace(wanted, status_period_s=_STATUS_PERIOD_S)  # which run it is of
-            timeline = desk.timeline(lately=first.on_arrival and snapshot is None)
-            if desk.replay is None:
-                feed: WindowFeed = feeds.enter_context(Feed(make_client(), wanted))
-            else:
-                feed = QuietFeed(str(desk.replay))
-            windows.append(
-                HostWindow(
-                    first.name,
-                    first.viewer,
-                    feed,
-                    refresh_period_s,
-                    on_arrival=first.on_arrival,
-                    others=others,
-                    clock=context.clock,
-                    memory=memory,
-                    alert=desk.alert(app),
-                    timeline=timeline,
-                    pulses=desk.pulses(),
-                )
-            )
+            wanted = _wanted([one for one, _ in pages], context, tuple(hosts), desk, snapshot)
+            made = [Page.of(one, make_viewer(one, context, given)) for one, given in pages]
+            feed = _feed(desk, wanted, make_client, feeds)
+            window = _window(made, context, feed, desk, memory, desk.alert(app), lately=not off_screen)
+            windows.append(window)
         if snapshot is not None:
             take_later(windows[0], feed, snapshot)
+        if film is not None:
+            film_later(windows[0], film)
         if duration_s is not None:
             QTimer.singleShot(round(duration_s * 1000), app.quit)
-        _run(windows, stop, on_screen=snapshot is None)
+        _run(windows, stop, on_screen=not off_screen)
     for window in windows:
         if window.error is not None:
             raise window.error
+
+
+def _wanted(
+    specs: Sequence[ViewerSpec],
+    context: ViewerContext,
+    hosts: tuple[str, ...],
+    desk: Desk,
+    snapshot: Screenshot | None,
+) -> Wanted:
+    wanted = Wanted.by_all(specs, context, hosts, every_pulse=desk.hold_pulses_s is not None)
+    if snapshot is not None and wanted.status_period_s is None:
+        return replace(wanted, status_period_s=_STATUS_PERIOD_S)  # which run it is of
+    return wanted
+
+
+def _feed(desk: Desk, wanted: Wanted, make_client: Callable[[], AioDaqDataClient], feeds: ExitStack) -> WindowFeed:
+    from panoseti_daq.viewers.host.feed import Feed, QuietFeed
+
+    if desk.replay:
+        return QuietFeed(", ".join(map(str, desk.replay)))
+    return feeds.enter_context(Feed(make_client(), wanted))
+
+
+def _window(
+    pages: Sequence[Page],
+    context: ViewerContext,
+    feed: WindowFeed,
+    desk: Desk,
+    memory: Memory | None,
+    alert: Callable[[list[str]], None] | None,
+    *,
+    lately: bool,
+) -> HostWindow:
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    first, *others = pages
+    return HostWindow(
+        first.name,
+        first.viewer,
+        feed,
+        context.refresh_period_s,
+        on_arrival=first.on_arrival,
+        others=others,
+        clock=context.clock,
+        memory=memory,
+        alert=alert,
+        timeline=desk.timeline(lately=first.on_arrival and lately),
+        pulses=desk.pulses(),
+    )
 
 
 def _run(windows: Sequence[HostWindow], stop: _Stop, *, on_screen: bool) -> None:

@@ -43,12 +43,15 @@ class Screenshot:
     size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.file.suffix.lower() != ".png":
-            raise ViewerError(f"invalid snapshot: {self.file}; allowed: a PNG file, NAME.png")
-        if not self.file.absolute().parent.is_dir():
-            raise ViewerError(
-                f"{self.file} cannot be written: there is no directory {self.file.absolute().parent}"
-            )
+        require_place(self.file, ".png")
+
+
+def require_place(file: Path, *endings: str) -> None:
+    """Raise `ViewerError` unless a picture or film can be written there."""
+    if file.suffix.lower() not in endings:
+        raise ViewerError(f"invalid file: {file}; allowed: {', '.join(f'NAME{ending}' for ending in endings)}")
+    if not file.absolute().parent.is_dir():
+        raise ViewerError(f"{file} cannot be written: there is no directory {file.absolute().parent}")
 
 
 def caption(feed: WindowFeed, replay: str = "") -> str:
@@ -77,7 +80,7 @@ def take_later(window: HostWindow, feed: WindowFeed, snapshot: Screenshot) -> No
             return
         if window.n_frames:
             try:
-                _write(window, snapshot, caption(feed, window.replay_text))
+                _write(window, snapshot, caption(feed, window.past.text))
             except OSError as error:
                 window.fail(error)
         if snapshot.every_s is None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import bisect
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.client import ReceivedFrame
+from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import Frame, FrameBlock, Key, Kind, open_run
 from panoseti_daq.wire.newest import Delivery
@@ -19,6 +19,7 @@ from panoseti_daq.wire.newest import Delivery
 LIVE_SPAN_S: Final = 300.0
 LIVE_SPACING_S: Final = 0.95  # of live frames of one key: 64 modules with five keys each then take about 100 MB
 _LEAST_GAP_S: Final = 1.0
+_MOST_PULSES: Final = 20_000  # of a file, the newest: more than `phdist` keeps; 10 MB
 _GAP_STEPS: Final = 3  # a longer pause than so many usual steps is a gap
 
 Times = npt.NDArray[np.int64]
@@ -50,14 +51,18 @@ class Timeline(Protocol):
         """Return the time of the next frame of any key (1), or of the one before (-1)."""
         ...
 
+    def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
+        """Return every pulse that was taken between two times, each once, as if it was read at the second."""
+        ...
+
 
 class Recorded:
-    """A run on a disk. Times of a file are read when they are needed; frames are not kept.
+    """Runs on a disk. Times of a file are read when they are needed; frames are not kept.
 
     Parameters
     ----------
-    run_dir
-        As for `open_run`.
+    *run_dirs
+        Each as for `open_run`; where one ends and the next begins there is a mark.
     events_ns
         Further marks, UTC ns.
 
@@ -67,22 +72,24 @@ class Recorded:
         As for `open_run`; also when no frame has a time.
     """
 
-    def __init__(self, run_dir: Path, events_ns: Iterable[int] = ()) -> None:
-        run = open_run(run_dir)
-        self.name = run.name
-        self._host = str(run_dir)
-        self._tracks = [track for one in run.values() if (track := _Track(one.blocks)).begins_ns]
-        if not self._tracks:
-            raise PffError(f"no frame of {run_dir} has a time")
-        self.span_ns = (
-            min(track.begins_ns[0] for track in self._tracks),
-            max(track.end_ns for track in self._tracks),
-        )
-        self._events_ns = list(events_ns)
+    def __init__(self, *run_dirs: Path, events_ns: Iterable[int] = ()) -> None:
+        self._tracks: list[_Track] = []
+        names, begins_ns = [], []
+        for run_dir in run_dirs:
+            run = open_run(run_dir)
+            tracks = [t for one in run.values() if (t := _Track(one.blocks, str(run_dir))).begins_ns]
+            if not tracks:
+                raise PffError(f"no frame of {run_dir} has a time")
+            names.append(run.name)
+            begins_ns.append(min(track.begins_ns[0] for track in tracks))
+            self._tracks += tracks
+        self.name = ", ".join(names)
+        self.span_ns = min(begins_ns), max(track.end_ns for track in self._tracks)
+        self._events_ns = [*events_ns, *sorted(begins_ns)[1:]]
 
     @property
     def marks_ns(self) -> list[int]:
-        """Events, and ends of the gaps that are known by now."""
+        """Events, beginnings of further runs, and ends of the gaps that are known by now."""
         return sorted({*self._events_ns, *(mark for track in self._tracks for mark in track.gaps_ns)})
 
     def at(self, unix_ns: int) -> dict[Key, ReceivedFrame]:
@@ -90,8 +97,13 @@ class Recorded:
         found: dict[Key, ReceivedFrame] = {}
         for track in self._tracks:
             for key, frame in track.at(unix_ns).items():
-                found[key] = as_received(frame, self._host)
+                if key not in found or found[key].time.unix_ns <= frame.time.unix_ns:
+                    found[key] = as_received(frame, track.host)
         return found
+
+    def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
+        """Return every pulse that was taken between two times, as if it was read at the second."""
+        return [block for track in self._tracks for block in track.pulses(after_ns, until_ns)]
 
     def step(self, unix_ns: int, n_frames: int) -> int:
         """Return the time of the next frame of any key (1), or of the one before (-1)."""
@@ -104,7 +116,8 @@ class Recorded:
 class _Track:
     """Blocks of one module and product, in the order of their first frames."""
 
-    def __init__(self, blocks: Iterable[FrameBlock]) -> None:
+    def __init__(self, blocks: Iterable[FrameBlock], host: str) -> None:
+        self.host = host
         timed = [(first, block) for block in blocks if (first := _first_ns(block))]
         timed.sort(key=lambda pair: pair[0])
         self.begins_ns = [first for first, _ in timed]
@@ -141,6 +154,24 @@ class _Track:
                 return int(times[place])
         return None
 
+    def pulses(self, after_ns: int, until_ns: int) -> Iterator[ReceivedBlock]:
+        if not self._blocks or self._blocks[0].product.kind is not Kind.PULSE_HEIGHT:
+            return
+        begin = max(0, bisect.bisect_right(self.begins_ns, after_ns) - 1)
+        for block in self._blocks[begin : bisect.bisect_right(self.begins_ns, until_ns)]:
+            first, end = np.searchsorted(self._times(block), (after_ns, until_ns), side="right").tolist()
+            if part := block[max(first, end - _MOST_PULSES) : end]:
+                yield ReceivedBlock(
+                    part.data,
+                    part.layout,
+                    part.module_id,
+                    part.file,
+                    part.first_frame_number,
+                    detected_unix_ns=until_ns,
+                    host=self.host,
+                    run=part.run,
+                )
+
     def _times(self, block: FrameBlock) -> Times:
         """Times of a block, ascending: frames without a time, or with an earlier one, stand with those before."""
         times: Times = np.maximum.accumulate(block.times[0])
@@ -156,7 +187,7 @@ def _first_ns(block: FrameBlock) -> int:
 
 
 def as_received(frame: Frame, host: str) -> ReceivedFrame:
-    """Return a frame as if a host had sent it just when it was taken."""
+    """Return a frame as a host sent it in a block; one of a disk as if it was sent just when it was taken."""
     return ReceivedFrame(
         frame.product,
         frame.module_id,
@@ -227,33 +258,10 @@ class Lately:
             return min((time for time in times if time > unix_ns), default=self.span_ns[1])
         return max((time for time in times if time < unix_ns), default=self.span_ns[0])
 
+    def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
+        """Return nothing: of the live stream not every pulse is kept."""
+        return []
+
 
 def _unix_ns(frame: ReceivedFrame) -> int:
     return frame.time.unix_ns
-
-
-class LargestPulses:
-    """The largest pulse of each key over the last seconds, in place of the newest.
-
-    Parameters
-    ----------
-    hold_s
-        For how long, s, by the times of the frames.
-    """
-
-    def __init__(self, hold_s: float) -> None:
-        self._hold_ns = round(hold_s * 1e9)
-        self._held: dict[Key, ReceivedFrame] = {}
-
-    def apply(self, frames: Mapping[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
-        """Return frames with the held ones in place of smaller pulses."""
-        shown = dict(frames)
-        for key, frame in frames.items():
-            if frame.product.kind is not Kind.PULSE_HEIGHT:
-                continue
-            held = self._held.get(key)
-            age_ns = 0 if held is None else frame.time.unix_ns - held.time.unix_ns
-            if held is None or not 0 <= age_ns <= self._hold_ns or frame.image.max() >= held.image.max():
-                self._held[key] = frame
-            shown[key] = self._held[key]
-        return shown

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from panoseti_daq.pff import Selection
+from panoseti_daq.pff import DataProduct, Kind, Selection
 from panoseti_daq.pff.selection import EVERYTHING, kinds_of
 
 if TYPE_CHECKING:
@@ -46,8 +46,17 @@ class Wanted:
         return cls.by_all([spec], context, hosts)
 
     @classmethod
-    def by_all(cls, specs: Sequence[ViewerSpec], context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
+    def by_all(
+        cls,
+        specs: Sequence[ViewerSpec],
+        context: ViewerContext,
+        hosts: tuple[str, ...] = (),
+        *,
+        every_pulse: bool = False,
+    ) -> Self:
         """Return what viewers that share one stream ask for; the first says how often frames come.
+
+        With `every_pulse` no pulse that one of them shows is missing, whether it asks for that or not.
 
         Raises
         ------
@@ -56,13 +65,18 @@ class Wanted:
         """
         period_s, first = context.refresh_period_s, specs[0]
         interval_s = period_s if first.update_interval_s is None else first.update_interval_s
+        chosen = {product.kind for product in context.selection.products or DataProduct}
+        pulses = every_pulse and Kind.PULSE_HEIGHT in chosen
 
         def selected(some: Sequence[ViewerSpec]) -> Selection:
             kinds = kinds_of(any(spec.movie for spec in some), any(spec.pulse_height for spec in some))
             return replace(context.selection, kinds=kinds, update_interval_s=interval_s)
 
+        # A tab of which no product was chosen stays empty; the first viewer is refused.
+        specs = [first, *(spec for spec in specs[1:] if chosen & set(kinds_of(spec.movie, spec.pulse_height)))]
         newest = selected([spec for spec in specs if not spec.every_frame] or specs)
         every = [spec for spec in specs if spec.every_frame]
+        every += [replace(spec, movie=False) for spec in specs if pulses and spec.pulse_height]
         status = any(spec.status for spec in specs)
         return cls(hosts, newest, period_s if status else None, selected(every) if every else None)
 

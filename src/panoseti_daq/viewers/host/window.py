@@ -23,7 +23,8 @@ from panoseti_daq.viewers.host.page import Page
 from panoseti_daq.viewers.host.pages import Pages
 from panoseti_daq.viewers.host.past import Past
 from panoseti_daq.viewers.host.picture import png_of
-from panoseti_daq.viewers.host.timeline import LargestPulses, Timeline
+from panoseti_daq.viewers.host.pulses import LargestPulses
+from panoseti_daq.viewers.host.timeline import Timeline
 from panoseti_daq.viewers.plugin import Viewer
 
 SHORTEST_REFRESH_S: Final = 0.02
@@ -77,6 +78,8 @@ class HostWindow(QtWidgets.QMainWindow):
         Why the window closed by itself: what the viewer raised, or the feed; None as long as nothing did.
     is_closed
         Whether it was closed, by whomever.
+    past
+        Its way back in time.
     """
 
     closed = QtCore.Signal()
@@ -107,8 +110,8 @@ class HostWindow(QtWidgets.QMainWindow):
         self._rests_until = 0.0
         self._timers: list[QtCore.QTimer] = []
         self._intake = Intake(feed, self._clock, pulses)
-        self._past = Past(timeline, self._clock, self)
-        self._past.moved.connect(self._show_past)
+        self.past = Past(timeline, self._clock, self)
+        self.past.moved.connect(self._show_past)
         self._pages = Pages([Page(name, viewer, on_arrival), *others])
         self._pages.broke.connect(self._lose)
         self._fill()
@@ -132,7 +135,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._start_timer(refresh_period_s * 1000, self._redraw)
         self._start_timer(_STATE_PERIOD_MS, self._show_state)
         self._take()
-        if self._past.replayed_ns is not None:
+        if self.past.replayed_ns is not None:
             self._show_past()
         self._show_state()
 
@@ -143,8 +146,8 @@ class HostWindow(QtWidgets.QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._pages, 1)
-        if self._past.bar is not None:
-            column.addWidget(self._past.bar)
+        if self.past.bar is not None:
+            column.addWidget(self.past.bar)
         self.setCentralWidget(holder)
 
     @property
@@ -209,10 +212,10 @@ class HostWindow(QtWidgets.QMainWindow):
         if self.is_closed:
             return
         came, blocks = self._feed.frames.take(), self._intake.blocks()
-        self._past.keep(came)  # the history goes on while the picture stands
+        self.past.keep(came)  # the history goes on while the picture stands
         if blocks:
             self._pages.tell("update_blocks", blocks)
-        frames = self._intake.frames(came, stands=self._paused or self._past.replayed_ns is not None)
+        frames = self._intake.frames(came, stands=self._paused or self.past.replayed_ns is not None)
         if not frames:
             return
         self._pages.tell("update", frames)
@@ -224,13 +227,19 @@ class HostWindow(QtWidgets.QMainWindow):
     def _show_past(self) -> None:
         """Show a time of the timeline, or the live stream again."""
         self._take()
-        if frames := self._past.frames():
-            self._pages.tell("update", self._intake.count(frames))
+        blocks, went_back = self.past.pulses()
+        if went_back:
+            self._intake.forget_pulses()
+            self._pages.tell("clear")
+        if self._intake.count_blocks(blocks):
+            self._pages.tell("update_blocks", blocks)
+        if frames := self.past.frames():
+            self._pages.tell("update", self._intake.of_past(frames))
             self._redraw()
         self._show_state()
 
     def _record(self) -> None:
-        self._bar.say(self._past.switch_film(self.page))
+        self._bar.say(self.past.switch_film(self.page))
 
     def _redraw(self) -> None:
         if not self._paused:
@@ -242,9 +251,9 @@ class HostWindow(QtWidgets.QMainWindow):
         self._rests_until = end + _LEAST_REST * (end - begin)
 
     def _show_state(self) -> None:
-        self._past.refresh()
+        self.past.refresh()
         self._pages.tell("update_hosts", self._feed.states)
-        mode = self._past.mode or ("PAUSED" if self._paused else "")
+        mode = self.past.mode or ("PAUSED" if self._paused else "")
         self._bar.show(self._intake.age_text, self._pages.alarms, self._intake.clock_texts, mode=mode)
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")
         if self._feed.error is not None and not self.is_closed:
@@ -270,28 +279,8 @@ class HostWindow(QtWidgets.QMainWindow):
         else:
             self._bar.say(f"saved {file}")
 
-    @property
-    def replay_text(self) -> str:
-        """What is replayed, and where; empty for a live stream."""
-        return self._past.text
-
     def save(self, file: Path, caption: str = "", size: tuple[int, int] | None = None) -> None:
-        """Write what the viewer shows as PNG.
-
-        Parameters
-        ----------
-        file
-            Where.
-        caption
-            Text for a line below it, also in the file's own texts.
-        size
-            Width and height of the picture with its caption, pixels; None for those of the widget.
-
-        Raises
-        ------
-        OSError
-            The file cannot be written.
-        """
+        """Write what the viewer shows to a PNG file, as `png_of` makes it; raises OSError."""
         self._redraw()
         file.write_bytes(png_of(self.page.viewer.widget, caption, size))
 
@@ -302,7 +291,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._feed.frames.on_arrival(None)
         event.accept()
         if not self.is_closed:
-            self._past.close()
+            self.past.close()
             self.is_closed = True
             self._pages.is_open = False
             if self._memory is not None:

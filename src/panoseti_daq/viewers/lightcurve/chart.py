@@ -51,6 +51,10 @@ class LightCurveChart:
         """Take frames."""
         self._light.update(frames)
 
+    def clear(self) -> None:
+        """Forget all frames: a replay went back."""
+        self._light.clear()
+
     def redraw(self) -> None:
         """Draw all panels and the table."""
         keys = self._light.keys

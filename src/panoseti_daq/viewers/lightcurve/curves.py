@@ -67,6 +67,11 @@ class LightCurves:
         for frame in oldest_first(frame for frame in frames.values() if frame.product.kind is Kind.MOVIE):
             self._add(frame)
 
+    def clear(self) -> None:
+        """Forget all points."""
+        self._series.clear()
+        self._offset_s.clear()
+
     def curve(self, key: Key) -> tuple[Floats, Floats]:
         """Times, UTC s, shape (n,), and values, ADC counts, shape (n, 1 + pixels), within the span."""
         series, now_s = self._series[key], self.now_s

@@ -77,6 +77,10 @@ class PulseHeightChart:
         """Take frames, each once."""
         self._pulses.update_blocks(blocks)
 
+    def clear(self) -> None:
+        """Forget all frames: a replay went back."""
+        self._pulses.clear()
+
     def _switch(self) -> None:
         for panel in self.panels:
             panel.left.is_log, panel.bottom.is_log = self._log.isChecked(), self._log_adc.isChecked()

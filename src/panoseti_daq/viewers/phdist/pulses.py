@@ -94,6 +94,12 @@ class PulseHeights:
             for age_s, value, quabo in zip(ages_s.tolist(), values.tolist(), quabos.tolist(), strict=True):
                 series.append(now_s - age_s, value, 1, quabo)
 
+    def clear(self) -> None:
+        """Forget all frames."""
+        self._began = self._clock.now_s()
+        for kept in (self._series, self._counters, self._last):
+            kept.clear()
+
     def window(self, module_id: int, window_s: float, quabo: int | None = None) -> Window:
         """Events of a module, or of one quabo of it, in the last `window_s` seconds."""
         series, now = self._series[module_id], self._clock.now_s()

@@ -13,7 +13,7 @@ from panoseti_daq.viewers.host.snapshot import Screenshot, caption
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.mp4", "a"])
 def test_a_name_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ViewerError, match="allowed: a PNG file"):
+    with pytest.raises(ViewerError, match="allowed: NAME.png"):
         Screenshot(tmp_path / name)
     Screenshot(tmp_path / "a.PNG")
 

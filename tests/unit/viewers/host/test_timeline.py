@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from support.received import DETECTED_NS, by_key, received
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Header, PffName, encode_frame
 from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
-from panoseti_daq.viewers.host.timeline import LIVE_SPAN_S, LargestPulses, Lately, Recorded
+from panoseti_daq.viewers.host.pulses import LargestPulses
+from panoseti_daq.viewers.host.timeline import LIVE_SPAN_S, Lately, Recorded
 
 SECOND = 1_000_000_000
 BEGIN_S = 1_767_225_600
@@ -97,3 +99,39 @@ def test_the_largest_pulse_is_held_for_its_time() -> None:
         [seen] = held.apply(by_key(frame)).values()
         shown.append(int(seen.image.max()))
     assert shown == [10, 90, 90, 90, 40]
+
+
+def test_an_older_large_pulse_gives_way_to_the_next_largest_not_to_the_newest() -> None:
+    held = LargestPulses(5)
+    shown = []
+    for second, value in ((0, 90), (1, 10), (3, 40), (6, 20)):
+        [seen] = held.apply(
+            by_key(received(DataProduct.PH1024, value, unix_ns=DETECTED_NS + second * SECOND))
+        ).values()
+        shown.append(int(seen.image.max()))
+    assert shown == [90, 90, 90, 40]
+
+
+def test_the_largest_of_many_pulses_of_a_block_is_held_per_quabo(run: Recorded) -> None:
+    blocks = run.pulses(0, run.span_ns[1])
+    assert [len(block) for block in blocks] == [5]
+    shown = LargestPulses(5).of_blocks(blocks)
+    assert {key.quabo: int(frame.image.max()) for key, frame in shown.items()} == {0: 4, 1: 1, 2: 2, 3: 3}
+
+
+def test_pulses_of_a_replay_come_once_each(run: Recorded) -> None:
+    times = [BEGIN_S * SECOND + round(s * SECOND) for s in (0, 0.3, 0.4, 0.7, 9)]
+    parts = [run.pulses(begin, end) for begin, end in pairwise(times)]
+    assert [sum(map(len, blocks)) for blocks in parts] == [1, 1, 1, 2]
+
+
+def test_where_one_run_ends_and_the_next_begins_there_is_a_mark(tmp_path: Path) -> None:
+    directories = []
+    for i in range(2):
+        directories.append(tmp_path / f"obs_Test.start_2026-01-01T00:0{i}:00Z.runtype_sci-data.pffd")
+        write(directories[i], DataProduct.IMG16, 1, [60 * i, 60 * i + 1])
+    run = Recorded(*directories)
+    assert [(mark - BEGIN_S * SECOND) / 1e9 for mark in run.marks_ns] == [60]
+    assert (run.span_ns[1] - run.span_ns[0]) / 1e9 == 61
+    assert at(run, 30) == {"1 None": 1}
+    assert at(run, 60.5) == {"1 None": 0}
