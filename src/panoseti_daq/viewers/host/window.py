@@ -247,8 +247,7 @@ class HostWindow(QtWidgets.QMainWindow):
                 self._pages.tell("update_status", host, status)
         begin = time.monotonic()
         self._pages.redraw()
-        end = time.monotonic()
-        self._rests_until = end + _LEAST_REST * (end - begin)
+        self._rests_until = (end := time.monotonic()) + _LEAST_REST * (end - begin)
 
     def _show_state(self) -> None:
         self.past.refresh()
