@@ -280,10 +280,14 @@ def proto(session: nox.Session) -> None:
         *("python", "-m", "grpc_tools.protoc", "-Iproto", "--include_imports"),
         *(f"--descriptor_set_out={binary}", f"--pyi_out={made}", "proto/daq_data.proto"),
     )
+    session.run(  # its imports are in the pool already
+        *("python", "-m", "grpc_tools.protoc", "-Iproto", f"--descriptor_set_out={made}/ublox_control.binpb"),
+        *(f"--pyi_out={made}", "proto/ublox_control.proto"),
+    )
     frozen = ("python", "-m", "support.descriptors", str(binary), "proto/frozen.txt")
     session.run(*frozen, env={"PYTHONPATH": "tests"})
     differs = False
-    for file in sorted(made.glob("daq_data*")):
+    for file in sorted([*made.glob("daq_data*"), *made.glob("ublox_control*")]):
         committed = GENERATED / file.name
         if not committed.exists() or committed.read_bytes() != file.read_bytes():
             differs = True

@@ -8,8 +8,9 @@ from pathlib import Path
 from panoseti_daq.cli.main import LazyGroup
 from panoseti_daq.client.credentials import VARIABLES
 from panoseti_daq.config.environment import variable_of
+from panoseti_daq.config.flat_keys import table_of
 from panoseti_daq.config.keys import SETTINGS, Setting
-from panoseti_daq.config.settings import ServerSettings, table_of
+from panoseti_daq.config.settings import ServerSettings
 
 PAGE = Path(__file__).parent / "settings.md"
 

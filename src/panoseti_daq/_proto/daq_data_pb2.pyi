@@ -244,7 +244,7 @@ class StreamFramesResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., first: _Optional[_Union[Position, _Mapping]] = ..., frames: _Optional[int] = ..., gap: _Optional[str] = ..., detected_unix_ns: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams", "nodes", "sockets", "context")
+    __slots__ = ("hp_io_initialized", "message", "version", "uptime_seconds", "followed", "keys", "streams", "bad_frames", "skipped_bytes", "now_unix_ns", "disks", "stalled", "sent", "dropped", "max_streams", "nodes", "sockets", "context", "receivers")
     HP_IO_INITIALIZED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -263,6 +263,7 @@ class StatusResponse(_message.Message):
     NODES_FIELD_NUMBER: _ClassVar[int]
     SOCKETS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    RECEIVERS_FIELD_NUMBER: _ClassVar[int]
     hp_io_initialized: bool
     message: str
     version: str
@@ -281,7 +282,8 @@ class StatusResponse(_message.Message):
     nodes: _containers.RepeatedCompositeFieldContainer[NodeStatus]
     sockets: _containers.RepeatedCompositeFieldContainer[SocketStatus]
     context: Context
-    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., sockets: _Optional[_Iterable[_Union[SocketStatus, _Mapping]]] = ..., context: _Optional[_Union[Context, _Mapping]] = ...) -> None: ...
+    receivers: _containers.RepeatedCompositeFieldContainer[Receiver]
+    def __init__(self, hp_io_initialized: bool = ..., message: _Optional[str] = ..., version: _Optional[str] = ..., uptime_seconds: _Optional[float] = ..., followed: _Optional[_Union[Followed, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[KeyStatus, _Mapping]]] = ..., streams: _Optional[_Iterable[_Union[StreamStatus, _Mapping]]] = ..., bad_frames: _Optional[int] = ..., skipped_bytes: _Optional[int] = ..., now_unix_ns: _Optional[int] = ..., disks: _Optional[_Iterable[_Union[Disk, _Mapping]]] = ..., stalled: _Optional[str] = ..., sent: _Optional[int] = ..., dropped: _Optional[int] = ..., max_streams: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[NodeStatus, _Mapping]]] = ..., sockets: _Optional[_Iterable[_Union[SocketStatus, _Mapping]]] = ..., context: _Optional[_Union[Context, _Mapping]] = ..., receivers: _Optional[_Iterable[_Union[Receiver, _Mapping]]] = ...) -> None: ...
 
 class SocketStatus(_message.Message):
     __slots__ = ("product", "path", "listening", "reason", "connected", "records", "bad_records", "skipped_bytes", "last_fault", "age_seconds", "connections")
@@ -361,6 +363,44 @@ class InstrumentStatus(_message.Message):
     severity: int
     text: str
     def __init__(self, name: _Optional[str] = ..., age_seconds: _Optional[float] = ..., values: _Optional[_Mapping[str, str]] = ..., old: bool = ..., severity: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Receiver(_message.Message):
+    __slots__ = ("name", "source", "connected", "reason", "age_seconds", "messages", "other_bytes", "dropped", "fix", "satellites", "time_accuracy_ns", "qerr_ps", "utc_valid", "leap_seconds", "leap_second_ahead", "leap_second_in_seconds", "text")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    OTHER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    FIX_FIELD_NUMBER: _ClassVar[int]
+    SATELLITES_FIELD_NUMBER: _ClassVar[int]
+    TIME_ACCURACY_NS_FIELD_NUMBER: _ClassVar[int]
+    QERR_PS_FIELD_NUMBER: _ClassVar[int]
+    UTC_VALID_FIELD_NUMBER: _ClassVar[int]
+    LEAP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LEAP_SECOND_AHEAD_FIELD_NUMBER: _ClassVar[int]
+    LEAP_SECOND_IN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    source: str
+    connected: bool
+    reason: str
+    age_seconds: float
+    messages: int
+    other_bytes: int
+    dropped: int
+    fix: str
+    satellites: int
+    time_accuracy_ns: float
+    qerr_ps: float
+    utc_valid: bool
+    leap_seconds: int
+    leap_second_ahead: int
+    leap_second_in_seconds: float
+    text: str
+    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., connected: bool = ..., reason: _Optional[str] = ..., age_seconds: _Optional[float] = ..., messages: _Optional[int] = ..., other_bytes: _Optional[int] = ..., dropped: _Optional[int] = ..., fix: _Optional[str] = ..., satellites: _Optional[int] = ..., time_accuracy_ns: _Optional[float] = ..., qerr_ps: _Optional[float] = ..., utc_valid: bool = ..., leap_seconds: _Optional[int] = ..., leap_second_ahead: _Optional[int] = ..., leap_second_in_seconds: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ModuleContext(_message.Message):
     __slots__ = ("module_id", "text", "severity", "old")

@@ -25,6 +25,10 @@ COMMANDS: Final = {
     "demo": ("demo:demo", "Show simulated images live, without hardware or network."),
     "stream": ("stream:stream", "Show the newest images of servers, as a live table or as JSON lines."),
     "snapshot": ("snapshot:snapshot", "Save the newest image of every key: as PNG, as NumPy array, or as JSON."),
+    "gnss": (
+        "gnss:gnss",
+        "Show messages of the GNSS receivers of a server, live or as JSON lines.",
+    ),
     "record": ("record:record", "Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."),
     "bridge": ("bridge:bridge", "Publish what servers have on NATS, for other sites and for many readers."),
     "convert": ("convert:convert", "Convert a recorded run to Zarr, or its headers to Parquet."),

@@ -62,6 +62,8 @@ def page(host: str, answer: Answer) -> Iterator[str | Table]:
         yield from _socket_troubles(answer)
     if answer.keys:
         yield _keys(answer)
+    for receiver in answer.receivers:
+        yield f"GNSS {receiver.name}: {receiver.text}"
     if answer.HasField("context"):
         yield from _context(answer.context)
     if answer.streams:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Set
+from collections.abc import AsyncGenerator, Iterable, Set
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from panoseti_daq.client.base import while_open
 from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.gnss import captured
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.newest import NewestFrames
-from panoseti_daq.client.nodes import Hosts, Nodes
+from panoseti_daq.client.nodes import Hosts, Nodes, node_of
 from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
 from panoseti_daq.client.streams import StreamClient
 from panoseti_daq.client.upload import Images, upload
@@ -122,6 +123,28 @@ class AioDaqDataClient(StreamClient):
             announced = announced_keys(await self.get_status(host, timeout_s), selection)
         stream = self.stream_frames(host, selection=replace(selection, update_interval_s=LONG_S))
         return await newest_of(stream, announced, timeout_s)
+
+    async def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> AsyncGenerator[dict[str, Any]]:
+        """Yield the messages of the GNSS receivers of `host`: the newest of each name, then each that comes.
+
+        Parameters
+        ----------
+        host
+            Which server.
+        patterns
+            Regular expressions, from the start of a name such as TIM-TP; empty for all.
+
+        Raises
+        ------
+        HostError
+            The host is unknown or does not answer.
+        RpcError
+            The server refuses, or reads no receiver (UNIMPLEMENTED).
+        """
+        self._life.check()
+        [chosen] = await self._nodes.choose(host)
+        async for message in captured(node_of(self._nodes[chosen], "CaptureUblox"), patterns):
+            yield message
 
     @while_open
     async def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:

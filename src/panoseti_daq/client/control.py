@@ -83,7 +83,9 @@ class ControlClient(ClientBase):
 
         chosen = await self._nodes.choose(hosts)
         return "".join(
-            await asyncio.gather(*(describe(node_of(self._nodes[host]), self._nodes.timeout_s) for host in chosen))
+            await asyncio.gather(
+                *(describe(node_of(self._nodes[host], "reflection"), self._nodes.timeout_s) for host in chosen)
+            )
         )
 
     @while_open

@@ -172,9 +172,9 @@ def open_node(target: Target, credentials: LoadedCredentials) -> AnyNode:
     return NatsNode(target) if target.address.startswith(NATS) else Node.open(target, credentials)
 
 
-def node_of(node: AnyNode) -> Node:
-    """Return a node that gRPC reaches; RpcError for one that is reached otherwise."""
-    return node.only_reads("reflection") if isinstance(node, NatsNode) else node
+def node_of(node: AnyNode, call: str) -> Node:
+    """Return a node that gRPC reaches, for a call; RpcError for one that is reached otherwise."""
+    return node.only_reads(call) if isinstance(node, NatsNode) else node
 
 
 def _names_in(hosts: Hosts) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from panoseti_daq.config.environment import variable_of
-from panoseti_daq.config.settings import FLAT_KEYS, Allowed, Option, ServerSettings, table_of
+from panoseti_daq.config.flat_keys import FLAT_KEYS, table_of
+from panoseti_daq.config.settings import Allowed, Option, ServerSettings
 from panoseti_daq.pff import DataProduct
 
 _SUFFIXES: Final = ("_seconds", "_file")  # which no option has

@@ -17,9 +17,10 @@ from pydantic_core import ErrorDetails
 
 from panoseti_daq.config.environment import TABLE_SEPARATOR, server_variables, variable_of
 from panoseti_daq.config.files import read_object, short
+from panoseti_daq.config.flat_keys import FLAT_KEYS, into_tables
 from panoseti_daq.config.keys import BY_PATH, allowed_keys, allowed_of
 from panoseti_daq.config.packaged import packaged_configs
-from panoseti_daq.config.settings import FLAT_KEYS, ServerSettings, into_tables
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.open_types import OpenDict, OpenMapping
 

@@ -7,13 +7,11 @@ The options of ``serve``, the variables and ``docs/settings.md`` are made from t
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.fields import FieldInfo
 
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.pff.product import MAX_MODULE_ID
@@ -101,7 +99,7 @@ _FileOrNone = Annotated[Path | None, BeforeValidator(_none), Allowed("a path, or
 _Flag = Annotated[bool, Allowed("true or false")]
 
 
-class _Table(BaseModel):
+class SettingTable(BaseModel):
     """Settings of one table; the docstring of a setting is its help."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -110,7 +108,7 @@ class _Table(BaseModel):
     """Prefix of the flat keys, which may stand outside the table, too; None where there are none."""
 
 
-class LimitSettings(_Table):
+class LimitSettings(SettingTable):
     """How many, how often, how long."""
 
     flat = ""
@@ -127,7 +125,7 @@ class LimitSettings(_Table):
     """Time that calls have to end at shutdown, in seconds."""
 
 
-class TlsSettings(_Table):
+class TlsSettings(SettingTable):
     """Certificates; connections are encrypted when there is one."""
 
     flat = "tls_"
@@ -145,7 +143,7 @@ class TlsSettings(_Table):
         return any((self.certificate, self.key, self.client_ca))
 
 
-class MetricsSettings(_Table):
+class MetricsSettings(SettingTable):
     """Where metrics for Prometheus are served, as http://HOST:PORT/metrics."""
 
     flat = "metrics_"
@@ -164,7 +162,7 @@ def _template(text: str) -> str:
     return text
 
 
-class SocketSettings(_Table):
+class SocketSettings(SettingTable):
     """Sockets that Hashpipe connects to, and sends live snapshots; also `[sources.socket]`."""
 
     flat = "socket_"
@@ -182,7 +180,7 @@ class SocketSettings(_Table):
         return bool(self.template)
 
 
-class ContextSettings(_Table):
+class ContextSettings(SettingTable):
     """What stands beside the images: the Redis of the observatory, only read."""
 
     flat = "context_"
@@ -193,7 +191,18 @@ class ContextSettings(_Table):
     """Time between two readings."""
 
 
-class GatewaySettings(_Table):
+class GnssSettings(SettingTable):
+    """GNSS receivers that are read, as they run."""
+
+    flat = "gnss_"
+
+    receivers: Annotated[tuple[str, ...], Allowed("a list of NAME=SOURCE"), Option("--gnss")] = ()
+    """Read this receiver of u-blox: NAME=DEVICE, NAME=tcp://HOST:PORT or NAME=RECORDED_FILE."""
+    baud: Annotated[_Count, Option("--gnss-baud")] = 115200
+    """Speed of serial devices, baud."""
+
+
+class GatewaySettings(SettingTable):
     """Servers whose frames this one hands on, as on a head node; without any it serves its own."""
 
     nodes: Annotated[tuple[str, ...], Allowed("a list of NAME=HOST:PORT or HOST:PORT"), Option("--node")] = ()
@@ -223,7 +232,7 @@ class GatewaySettings(_Table):
         return bool(self.nodes or self.daq_config)
 
 
-class SimulationSettings(_Table):
+class SimulationSettings(SettingTable):
     """What the server's own simulation plays; the predecessor's ``simulate_daq_cfg``."""
 
     movie_type: Annotated[_MovieProduct, Option("--sim-movie-type")] = DataProduct.IMG16
@@ -252,7 +261,7 @@ class SimulationSettings(_Table):
         return tuple(product for product, wanted in chosen if wanted)
 
 
-class ServerSettings(_Table):
+class ServerSettings(SettingTable):
     """What the server may and must do; keys that the predecessor has keep its names."""
 
     flat = ""
@@ -281,6 +290,8 @@ class ServerSettings(_Table):
     """Sockets that Hashpipe connects to."""
     context: ContextSettings = ContextSettings()
     """What stands beside the images."""
+    gnss: GnssSettings = GnssSettings()
+    """GNSS receivers."""
     metrics: MetricsSettings = MetricsSettings()
     """Metrics for Prometheus."""
     init_from_default: _Flag = False
@@ -295,42 +306,3 @@ class ServerSettings(_Table):
         SimulationSettings()
     )
     """What the server's own simulation plays."""
-
-
-def into_tables(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values` with each flat key, such as ``tls_key``, moved into its table.
-
-    Raises
-    ------
-    ValueError
-        A key stands both inside and outside its table.
-    """
-    nested = dict(values)
-    match nested.get("sources"):
-        case {"socket": Mapping() as socket, **others} if not others and "socket" not in nested:
-            del nested["sources"]
-            nested["socket"] = socket
-    for flat, (table, name) in FLAT_KEYS.items():
-        if flat in nested:
-            inside = nested.get(table, {})
-            if not isinstance(inside, Mapping):
-                continue  # another error, which the model reports
-            if name in inside:
-                raise ValueError(f"{flat} and {table}.{name} are the same setting; allowed: one of them")
-            nested[table] = {**inside, name: nested.pop(flat)}
-    return nested
-
-
-def table_of(field: FieldInfo) -> type[_Table] | None:
-    """Return the model of a field that is a table itself; None for another."""
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, _Table) else None
-
-
-FLAT_KEYS: Final = {
-    f"{table.flat}{name}": (key, name)
-    for key, field in ServerSettings.model_fields.items()
-    if (table := table_of(field)) is not None and table.flat is not None
-    for name in table.model_fields
-}
-"""Table and name of each key that may also stand outside its table."""

@@ -25,6 +25,7 @@ from panoseti_daq.config.hp_io import HpIoConfig, read_hp_io
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import DaqError
+from panoseti_daq.gnss.receiver import reading
 from panoseti_daq.service.access.access import Access
 from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
@@ -37,7 +38,8 @@ from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
-from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer
+from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer, guarded
+from panoseti_daq.service.ublox import UBLOX_NAME, UbloxServicer
 
 _log = logging.getLogger(__name__)
 
@@ -132,8 +134,10 @@ async def _start(
     run_health = RunHealth(acquisition, settings)
     beside = Beside(settings.context, acquisition)
     stack.callback(beside.close)
-    report = StatusReport(acquisition, run_health, elsewhere, beside)
-    healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere))
+    receivers = await stack.enter_async_context(reading(settings.gnss.receivers, settings.gnss.baud))
+    report = StatusReport(acquisition, run_health, elsewhere, beside, receivers)
+    ublox = UbloxServicer(receivers) if receivers else None
+    healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere), ublox)
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
     for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere, beside).items():
@@ -177,12 +181,21 @@ async def _acquire(acquisition: Acquisition, settings: ServerSettings, follow: H
         await acquisition.configure(only, force=False)
 
 
-async def _register(server: grpc.aio.Server, servicer: DaqDataServicer) -> health.aio.HealthServicer:
+async def _register(
+    server: grpc.aio.Server, servicer: DaqDataServicer, ublox: UbloxServicer | None
+) -> health.aio.HealthServicer:
     """Add the services and accept calls; return the health service."""
     server.add_generic_rpc_handlers((servicer.rpc_handlers(),))
+    if ublox is not None:
+        server.add_generic_rpc_handlers((ublox.rpc_handlers(guarded),))
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    names = (
+        SERVICE_NAME,
+        health.SERVICE_NAME,
+        reflection.SERVICE_NAME,
+        *([UBLOX_NAME] if ublox is not None else []),
+    )
     for described in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         pb.DESCRIPTOR.pool.AddSerializedFile(described.serialized_pb)  # reflection looks in one pool: ours
     reflection.enable_server_reflection(names, server, pb.DESCRIPTOR.pool)

@@ -71,16 +71,16 @@ class DaqDataServicer:
         stream: Any = grpc.unary_stream_rpc_method_handler
         grpc_upload: Any = grpc.stream_unary_rpc_method_handler
         handlers = {
-            "StreamImages": stream(_guarded(self.stream_images), pb.StreamImagesRequest.FromString),
+            "StreamImages": stream(guarded(self.stream_images), pb.StreamImagesRequest.FromString),
             "InitHpIo": unary(
-                _guarded(self.init_hp_io), pb.InitHpIoRequest.FromString, pb.InitHpIoResponse.SerializeToString
+                guarded(self.init_hp_io), pb.InitHpIoRequest.FromString, pb.InitHpIoResponse.SerializeToString
             ),
-            "Ping": unary(_guarded(self.ping), Empty.FromString, Empty.SerializeToString),
+            "Ping": unary(guarded(self.ping), Empty.FromString, Empty.SerializeToString),
             "UploadImages": grpc_upload(
-                _guarded(self.upload_images), pb.UploadImageRequest.FromString, Empty.SerializeToString
+                guarded(self.upload_images), pb.UploadImageRequest.FromString, Empty.SerializeToString
             ),
-            "StreamFrames": stream(_guarded(self.stream_frames), pb.StreamFramesRequest.FromString),
-            "Status": unary(_guarded(self.status), Empty.FromString, pb.StatusResponse.SerializeToString),
+            "StreamFrames": stream(guarded(self.stream_frames), pb.StreamFramesRequest.FromString),
+            "Status": unary(guarded(self.status), Empty.FromString, pb.StatusResponse.SerializeToString),
         }
         return grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)
 
@@ -246,7 +246,7 @@ async def _refuse(context: Context, code: StatusCode, text: str) -> NoReturn:
     raise AssertionError("abort does not return")
 
 
-def _guarded(method: Callable[[Any, Context], Awaitable[_T]]) -> Callable[[Any, Context], Awaitable[_T]]:
+def guarded(method: Callable[[Any, Context], Awaitable[_T]]) -> Callable[[Any, Context], Awaitable[_T]]:
     """The door of every RPC: a refusal becomes a status, a bug INTERNAL and a traceback in the log."""
 
     async def rpc(request: Any, context: Context) -> _T:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from panoseti_daq.config.files import read_object
+from panoseti_daq.config.flat_keys import FLAT_KEYS
 from panoseti_daq.config.hp_io import read_hp_io
 from panoseti_daq.config.keys import allowed_keys
 from panoseti_daq.config.load import check_values, load_settings
 from panoseti_daq.config.nodes import targets_of
 from panoseti_daq.config.packaged import packaged_config, packaged_configs
-from panoseti_daq.config.settings import FLAT_KEYS, RunProbe, ServerSettings
+from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.choose_source import simulation_of

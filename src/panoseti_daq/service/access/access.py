@@ -23,7 +23,11 @@ from panoseti_daq.service.peers import Context, PeerLog, caller_name
 _log = logging.getLogger(__name__)
 
 _SERVICE: Final = f"/{pb.DESCRIPTOR.services_by_name['DaqData'].full_name}/"
-_READ: Final = {f"{_SERVICE}{name}" for name in ("StreamImages", "StreamFrames", "Status", "Ping")}
+_UBLOX: Final = "/ubloxcontrol.UbloxControl/"
+_READ: Final = {
+    *(f"{_SERVICE}{name}" for name in ("StreamImages", "StreamFrames", "Status", "Ping")),
+    *(f"{_UBLOX}{name}" for name in ("CaptureUblox", "PollMessage")),
+}
 _READ_SERVICES: Final = (f"/{health.SERVICE_NAME}/", f"/{reflection.SERVICE_NAME}/")
 
 _NO_TOKEN: Final = "this server requires a token; the call has none or one that is not accepted"
@@ -77,7 +81,7 @@ class Access(grpc.aio.ServerInterceptor):
             return self._refuse(StatusCode.PERMISSION_DENIED, text, f"{method} of {token.name}")
         caller_name.set(token.name)
         handler = await continuation(handler_call_details)
-        if handler is None or not method.startswith(_SERVICE):
+        if handler is None or not method.startswith((_SERVICE, _UBLOX)):
             return handler
         serializers = handler.request_deserializer, handler.response_serializer
         make: Any

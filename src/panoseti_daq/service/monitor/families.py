@@ -54,3 +54,20 @@ def of_context(context: pb.Context) -> Iterator[Metric]:
         yield gauge(name, text, samples, _PLACE)
     volts = [((*place, str(i)), volt) for place, one in quabos for i, volt in enumerate(one.hv_volts)]
     yield gauge("quabo_hv_volts", "High voltage of the detectors.", volts, (*_PLACE, "detector"))
+
+
+def of_receivers(receivers: Iterable[pb.Receiver]) -> Iterator[Metric]:
+    """Metrics of GNSS receivers."""
+    found = {(one.name,): one for one in receivers}
+    connected = [(name, one.connected) for name, one in found.items()]
+    yield gauge("gnss_connected", "1 while a receiver is read.", connected, ("receiver",))
+    for field, text in (
+        ("age_seconds", "Since its last message."),
+        ("satellites", "Satellites in use."),
+        ("time_accuracy_ns", "Accuracy of its time, ns."),
+        ("qerr_ps", "Quantization error of the next pulse, ps."),
+        ("utc_valid", "1 when its UTC is valid."),
+        ("leap_second_ahead", "+1 or -1 when a leap second is announced."),
+    ):
+        samples = [(name, getattr(one, field)) for name, one in found.items() if one.HasField(field)]
+        yield gauge(f"gnss_{field}", text, samples, ("receiver",))

@@ -19,7 +19,7 @@ from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.service.monitor.families import counter as _counter
 from panoseti_daq.service.monitor.families import gauge as _gauge
-from panoseti_daq.service.monitor.families import of_context
+from panoseti_daq.service.monitor.families import of_context, of_receivers
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +95,8 @@ def families(status: pb.StatusResponse) -> Iterator[Metric]:
     yield from _of_keys(status.keys)
     yield from _of_disks(status.disks)
     yield from _of_streams(status)
+    if status.receivers:
+        yield from of_receivers(status.receivers)
     if status.HasField("context"):
         yield from of_context(status.context)
 

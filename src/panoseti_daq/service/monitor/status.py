@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq._version import __version__
 from panoseti_daq.errors import PffError
+from panoseti_daq.gnss import GnssReceiver
 from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.flags import NAMES
@@ -17,6 +18,7 @@ from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.disks import Disk, Disks
+from panoseti_daq.service.monitor.receivers import receiver_status
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.streams import Following, Stream
 from panoseti_daq.sources.resync import Damage
@@ -37,6 +39,8 @@ class StatusReport:
         Where all frames come from, of a gateway; None when they are here.
     beside
         What stands beside the images; None for nothing.
+    receivers
+        Of GNSS.
     """
 
     def __init__(
@@ -45,7 +49,9 @@ class StatusReport:
         run_health: RunHealth,
         elsewhere: Elsewhere | None = None,
         beside: Beside | None = None,
+        receivers: Sequence[GnssReceiver] = (),
     ) -> None:
+        self._receivers = receivers
         self._beside = beside
         self._acquisition = acquisition
         self._elsewhere = elsewhere
@@ -87,6 +93,7 @@ class StatusReport:
             response.disks.extend(_disk(disk, response.keys) for disk in disks)
             response.bad_frames = hub.n_bad_frames + source.n_bad_frames
             response.skipped_bytes = source.n_skipped_bytes
+        response.receivers.extend(map(receiver_status, self._receivers))
         if self._beside is not None and (surroundings := await self._beside.look()) is not None:
             response.context.CopyFrom(write_context(surroundings))
         if self._elsewhere is not None:
