@@ -144,6 +144,7 @@ def imports(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit and integration tests."""
     install_system(session, DISPLAY_PACKAGES, "tests of windows on a display")
+    install_system(session, {"redis-server": "redis-server"}, "tests of a real Redis")
     session.install("-e", ".[test]")
     session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
