@@ -12,6 +12,7 @@ from typing import Self
 
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import FrameBlock
+from panoseti_daq.sources.sockets import SocketSource
 from panoseti_daq.sources.source import FrameSource, SourceStatus
 
 
@@ -28,7 +29,7 @@ class FilesAndSockets:
         Snapshots.
     """
 
-    def __init__(self, files: FrameSource, sockets: FrameSource) -> None:
+    def __init__(self, files: FrameSource, sockets: SocketSource) -> None:
         self._files, self._sockets = files, sockets
         self._entered = AsyncExitStack()
 
@@ -47,8 +48,9 @@ class FilesAndSockets:
     async def feed(self, hub: Hub) -> None:
         """Hand the frames of both to `hub` until cancelled, or until the files have no more."""
         async with asyncio.TaskGroup() as tasks:
-            snapshots = tasks.create_task(_carry(self._sockets, hub), name="carry snapshots")
-            await _carry(self._files, hub)
+            snapshots = tasks.create_task(self._sockets.feed(hub), name="carry snapshots")
+            async for block in self._files:
+                hub.publish(block)
             snapshots.cancel()
 
     def __aiter__(self) -> AsyncIterator[FrameBlock]:
@@ -69,8 +71,3 @@ class FilesAndSockets:
             modules=tuple(sorted({*files.modules, *sockets.modules})),
             sockets=sockets.sockets,
         )
-
-
-async def _carry(source: FrameSource, hub: Hub) -> None:
-    async for block in source:
-        hub.publish(block)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +20,7 @@ from panoseti_daq.pff import DataProduct, FrameBlock
 from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.sources.records import BadRecordError, Record, RecordReader
 from panoseti_daq.sources.socket_file import SocketFile, check_length, process_of, why_unsafe
-from panoseti_daq.sources.source import ConnectionStatus, SocketStatus, SourceStatus
+from panoseti_daq.sources.source import ConnectionStatus, PublishesBlocks, SocketStatus, SourceStatus
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class SocketSource:
     """Source of the frames that Hashpipe sends to its sockets; a `FrameSource`.
 
     Reads all connections always, whether anybody iterates or not. Holds one frame per key, which a newer one
-    replaces. For one event loop. A path that is lost, or that could not be bound, is looked at every few seconds.
+    replaces; none while it feeds a hub. For one event loop. A path that is lost, or that could not be bound, is
+    looked at every few seconds.
 
     Parameters
     ----------
@@ -75,11 +76,12 @@ class SocketSource:
         self._waiting: _Waiting = {}
         self._arrived = asyncio.Event()
         self._inlets = [
-            _Inlet(product, path_of(template, product), group, frozenset(module_ids), self._waiting, self._arrived)
+            _Inlet(product, path_of(template, product), group, frozenset(module_ids), self._take)
             for product in products
         ]
         self._timer: asyncio.TimerHandle | None = None
         self._is_time_to_look = False
+        self._hub: PublishesBlocks | None = None
 
     async def __aenter__(self) -> Self:
         """Bind and listen.
@@ -119,6 +121,22 @@ class SocketSource:
             self._timer.cancel()
         for inlet in self._inlets:
             inlet.close()
+
+    def _take(self, quabo: int | None, block: FrameBlock) -> None:
+        """Take a block of one frame; the last one of its key that waits is not needed any more."""
+        if self._hub is not None:
+            self._hub.publish(block)
+            return
+        key = block.module_id, block.product, quabo
+        self._waiting.pop(key, None)  # behind those that came before
+        self._waiting[key] = block
+        self._arrived.set()
+
+    async def feed(self, hub: PublishesBlocks) -> None:
+        """Hand each frame to `hub` as soon as it is read, without a task between them, until cancelled."""
+        self._hub = hub
+        async for block in self:  # those that waited before; then it looks after the paths
+            hub.publish(block)
 
     def _set_timer(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._look_interval_s, self._tell_to_look)
@@ -162,8 +180,7 @@ class _Inlet:
         path: Path,
         group: str,
         module_ids: frozenset[int],
-        waiting: _Waiting,
-        arrived: asyncio.Event,
+        take: Callable[[int | None, FrameBlock], None],
     ) -> None:
         self.product, self.path = product, path
         self.module_ids = module_ids
@@ -174,7 +191,7 @@ class _Inlet:
         self.last_record_at: float | None = None
         self.reason = ""
         self._group = group
-        self._waiting, self._arrived = waiting, arrived
+        self._take = take
         self._file: SocketFile | None = None
         self._server: asyncio.Server | None = None
 
@@ -222,16 +239,14 @@ class _Inlet:
             connection.end()
 
     def hand_on(self, record: Record, connection: _Connection) -> None:
-        """Take a record; the last one of its key that waits is not needed any more."""
+        """Hand on a record, if it is of a module that is wanted."""
         self.n_records += 1
         self.last_record_at = connection.last_record_at
         if self.module_ids and record.module_id not in self.module_ids:
             return
         self.modules.add(record.module_id)
         assert connection.reader.layout is not None
-        key = record.module_id, self.product, record.quabo
-        self._waiting.pop(key, None)  # behind those that came before
-        self._waiting[key] = FrameBlock(
+        block = FrameBlock(
             record.frame,
             connection.reader.layout,
             record.module_id,
@@ -240,7 +255,7 @@ class _Inlet:
             connection.number,
             time.time_ns(),
         )
-        self._arrived.set()
+        self._take(record.quabo, block)
 
     def skip(self, connection: _Connection, why: str) -> None:
         """Count what is held of a record that is broken."""

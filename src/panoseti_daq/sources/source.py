@@ -118,6 +118,14 @@ class SourceStatus:
     sockets: tuple[SocketStatus, ...] = ()
 
 
+class PublishesBlocks(Protocol):
+    """What blocks are handed to: the hub."""
+
+    def publish(self, block: FrameBlock) -> None:
+        """Take a block; never wait."""
+        ...
+
+
 class FrameSource(Protocol):
     """A source of frames.
 
