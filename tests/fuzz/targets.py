@@ -30,6 +30,8 @@ from panoseti_daq.pff import DataProduct, Layout, PffName, RunName
 from panoseti_daq.pff.columns import parse_rows
 from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES
 from panoseti_daq.pff.names import module_dir_id, parse_start
+from panoseti_daq.simulator.sockets import format_record
+from panoseti_daq.sources.records import BadRecordError, RecordReader
 from panoseti_daq.sources.snapshot import Snapshot, snapshot_name
 from panoseti_daq.sources.tail import Tail
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage
@@ -235,6 +237,20 @@ def snapshot(data: bytes) -> None:
             block.newest()
 
 
+def records(data: bytes) -> None:
+    """Any bytes, in two pieces, after a good record or not."""
+    product, rest = product_and_rest(data)
+    reader = RecordReader(product)
+    if rest[:1] == b"+":
+        rest = format_record(1, frame_bytes(product), product) + rest[1:]
+    with suppress(BadRecordError):
+        for piece in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
+            for record in reader.feed(piece):
+                assert record.module_id < 256
+                assert len(record.frame) > product.image_size_bytes
+    assert reader.n_held_bytes <= len(rest)
+
+
 TARGETS: Final[dict[str, Target]] = {
     target.__name__: target
     for target in (
@@ -254,5 +270,6 @@ TARGETS: Final[dict[str, Target]] = {
         resume_token,
         tail,
         snapshot,
+        records,
     )
 }

@@ -6,16 +6,19 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from support.hashpipe import Hashpipe, template_in
 from support.rig import Recorder, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.monitor.metrics import serving_metrics
@@ -89,6 +92,28 @@ async def test_room_on_the_disk_is_told(server: tuple[Server, Recorder]) -> None
     found = await scrape(server[0])
     ((_, left_s),) = found["panoseti_daq_disk_left_seconds"].items()  # odd night 62
     assert left_s > 0
+
+
+async def test_sockets_are_counted_by_product(tmp_path: Path) -> None:
+    template = template_in(tmp_path)
+    following = HpIoConfig(sockets_only=True)
+    async with serving(following, metrics_port=0, socket_template=template) as server:
+        with closing(Hashpipe(template)) as hashpipe:
+            hashpipe.send(1)
+            await until(lambda: bool(_hub(server).keys))
+            hashpipe.socket.sendall(b"\xff" * 20)
+            await asyncio.to_thread(hashpipe.is_closed)
+        found = await scrape(server)
+    assert found["panoseti_daq_socket_records_total"] == {
+        ("img8",): 0, ("img16",): 1, ("ph256",): 0, ("ph1024",): 0
+    }  # fmt: skip
+    assert found["panoseti_daq_socket_bad_records_total"]["img16",] == 1
+    assert found["panoseti_daq_socket_skipped_bytes_total"]["img16",] == 20
+    assert found["panoseti_daq_socket_connected_total"]["img16",] == 1
+    assert found["panoseti_daq_socket_listening"]["ph256",] == 1
+    assert found["panoseti_daq_socket_age_seconds"]["img16",] >= 0
+    assert found["panoseti_daq_snapshots_total"]["1", "img16", "all"] == 1
+    assert found["panoseti_daq_frames_total"]["1", "img16", "all"] == 0
 
 
 async def test_streams_are_counted_and_never_named(server: tuple[Server, Recorder]) -> None:

@@ -1,4 +1,4 @@
-"""StreamImages from files on disk to images in a client, in one process."""
+"""StreamImages from files on disk and from sockets to images in a client, in one process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from support.hashpipe import Feed, SocketRecorder
 from support.rig import Recorder, image_of, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -21,13 +22,20 @@ from panoseti_daq.simulator.writer import Buffering
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture(params=["files", "socket"])
+def feed(request: pytest.FixtureRequest, tmp_path: Path) -> Feed:
+    """Files that are followed, and sockets that are read."""
+    return Feed(tmp_path, request.param)
+
+
 ALL_PRODUCTS = pytest.mark.parametrize("product", DataProduct, ids=lambda p: p.token)
 
 
 @ALL_PRODUCTS
-async def test_every_frame_that_is_appended_arrives_with_its_pixels(tmp_path: Path, product: DataProduct) -> None:
-    with recording(tmp_path) as recorder:
-        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+async def test_every_frame_that_is_appended_arrives_with_its_pixels(feed: Feed, product: DataProduct) -> None:
+    with feed.recording() as recorder:
+        async with feed.serving() as server, AioDaqDataClient.connect(server.address) as client:
             recorder.write(product)
             n_seen = 0
             async for image in client.stream_images():
@@ -39,7 +47,7 @@ async def test_every_frame_that_is_appended_arrives_with_its_pixels(tmp_path: Pa
                 assert image["type"] == product.kind.value
                 assert image["shape"] == list(product.shape)
                 assert (image["module_id"], image["bytes_per_pixel"]) == (1, product.bytes_per_pixel)
-                assert f"dp_{product.token}." in image["file"]
+                assert (f"dp_{product.token}." if feed.is_files else f"uds_{product.token}") in image["file"]
                 n_seen += 1
                 if n_seen == 20:
                     break
@@ -77,9 +85,9 @@ async def test_a_new_stream_gets_the_newest_frame_of_every_key_at_once(tmp_path:
     assert keys == {(1, img16, None), (2, img16, None), *((1, ph256, quabo) for quabo in range(4))}
 
 
-async def test_only_the_kinds_and_modules_asked_for_arrive(tmp_path: Path) -> None:
-    with recording(tmp_path, 1) as one, recording(tmp_path, 2) as two:
-        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+async def test_only_the_kinds_and_modules_asked_for_arrive(feed: Feed) -> None:
+    with feed.recording(1) as one, feed.recording(2) as two:
+        async with feed.serving() as server, AioDaqDataClient.connect(server.address) as client:
             for recorder in (one, two):
                 recorder.write(DataProduct.IMG8)
                 recorder.write(DataProduct.PH1024)
@@ -94,9 +102,9 @@ async def test_only_the_kinds_and_modules_asked_for_arrive(tmp_path: Path) -> No
     assert seen == {(2, DataProduct.PH1024)}
 
 
-async def test_frames_of_one_key_are_an_interval_apart_on_average(tmp_path: Path) -> None:
-    with recording(tmp_path) as recorder:
-        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+async def test_frames_of_one_key_are_an_interval_apart_on_average(feed: Feed) -> None:
+    with feed.recording() as recorder:
+        async with feed.serving() as server, AioDaqDataClient.connect(server.address) as client:
             recorder.write(DataProduct.IMG16)
             times = []
             loop = asyncio.get_running_loop()
@@ -113,10 +121,10 @@ async def test_frames_of_one_key_are_an_interval_apart_on_average(tmp_path: Path
 
 
 @ALL_PRODUCTS
-async def test_both_encodings_give_the_same_image(tmp_path: Path, product: DataProduct) -> None:
-    with recording(tmp_path) as recorder:
-        recorder.write(product)
-        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+async def test_both_encodings_give_the_same_image(feed: Feed, product: DataProduct) -> None:
+    with feed.recording() as recorder:
+        async with feed.serving() as server, AioDaqDataClient.connect(server.address) as client:
+            recorder.write(product)
             async for raw in client.stream_frames():
                 break
             async for response in client.stream_images(parse_pano_images=False):
@@ -140,9 +148,9 @@ async def test_a_client_that_does_not_ask_for_more_gets_exactly_the_old_message(
     assert max(response.pano_image.image_array) > 60_000  # -1 travels as 65535
 
 
-async def test_raw_responses_count_frames_and_tell_when_they_were_found(tmp_path: Path) -> None:
-    with recording(tmp_path) as recorder:
-        async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
+async def test_raw_responses_count_frames_and_tell_when_they_were_found(feed: Feed) -> None:
+    with feed.recording() as recorder:
+        async with feed.serving() as server, AioDaqDataClient.connect(server.address) as client:
             recorder.write(DataProduct.IMG16)
             sequences = []
             async for frame in client.stream_frames():
@@ -293,19 +301,19 @@ class _Glutton:
         await self._channel.close(None)
 
 
-async def _feed(recorder: Recorder) -> None:
+async def _feed(recorder: Recorder | SocketRecorder) -> None:
     while True:
         recorder.write(DataProduct.IMG16)
         await asyncio.sleep(0.001)
 
 
-async def test_a_client_that_takes_nothing_is_ended_and_costs_the_others_nothing(tmp_path: Path) -> None:
-    with recording(tmp_path) as recorder:
-        recorder.write(DataProduct.IMG16)
+async def test_a_client_that_takes_nothing_is_ended_and_costs_the_others_nothing(feed: Feed) -> None:
+    with feed.recording() as recorder:
         async with (
-            serving(tmp_path, stalled_client_timeout_seconds=0.3) as server,
+            feed.serving(stalled_client_timeout_seconds=0.3) as server,
             AioDaqDataClient.connect(server.address) as client,
         ):
+            recorder.write(DataProduct.IMG16)
             glutton = _Glutton(server)
             feeding = asyncio.create_task(_feed(recorder))
             n_streams = []

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from interop.peers import CheckImage, Peer
 from interop.table import Table
-from support.rig import run_command, serving_process
+from support.rig import run_command, serving_process, started
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import FrameBlock, PffName
@@ -87,6 +88,20 @@ def test_a_client_of_the_peer_pings_reflects_initialises_and_streams_our_simulat
         table.write(SECTION, "reflect_services", column, _assert_reflected(report["services"], kind))
     for row in ("init_sim", "stream movie", "stream pulse height"):
         table.write(SECTION, row, column)
+
+
+@both_clients
+def test_a_client_of_the_peer_gets_snapshots_of_our_sockets(
+    run_client: RunClient, peer: Peer, kind: str, table: Table
+) -> None:
+    with TemporaryDirectory() as sockets:  # tmp_path is too long for the path of a socket
+        paths = ("--socket-template", f"{sockets}/{{product}}")
+        with serving_process(*paths) as (_, address), started("simulate", "--output", "socket", *paths):
+            report = run_client(kind, address, n_images=20)
+    files = {image["file"]: image for image in report["images"]}
+    assert files.keys() == {"uds_img16", "uds_ph256"}
+    assert files["uds_img16"]["array_shape"] == [32, 32]
+    table.write(SECTION, "snapshots of Hashpipe's sockets", f"{peer.version} {kind}")
 
 
 def _assert_simulated(image: dict[str, Any], product: str, shape: list[int], dtype: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from support.frames import block_of
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.image_feed import ImageFeed
+from panoseti_daq.client.image_feed import ImageFeed, Seen
 from panoseti_daq.pff import DataProduct, Frame, Selection
 from panoseti_daq.wire.image import as_raw, as_struct
 
@@ -49,3 +49,11 @@ def test_only_what_is_selected_is_handed_on(
 def test_a_message_without_a_frame_is_handed_on_to_whoever_reads_it() -> None:
     empty = pb.StreamImagesResponse()
     assert list(ImageFeed(no_call, Selection(products={IMG8})).new_in(empty)) == [empty]
+
+
+def test_numbers_that_begin_again_are_those_of_another_connection_of_hashpipe() -> None:
+    seen = Seen()
+    for file, is_old in (("uds_img16", False), ("a.pff", True)):
+        assert not seen.came_before(file, file, 7)
+        seen.break_off()
+        assert seen.came_before(file, file, 3) is is_old
