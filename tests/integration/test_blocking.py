@@ -362,6 +362,72 @@ def test_ctrl_c_ends_a_call_that_waits_at_once(call: str) -> None:
     assert errors.rstrip().endswith("KeyboardInterrupt")
 
 
+_NEVER_LEFT = """
+    import sys
+    from panoseti_daq import DaqDataClient
+    client = DaqDataClient.connect(sys.argv[1])
+    client.__enter__()
+    images = iter(client.stream_images())
+    print(next(images)["module_id"])
+"""
+_FORKED = """
+    import multiprocessing, sys
+    from panoseti_daq import DaqDataClient
+    from panoseti_daq.errors import ClientStateError
+    def child():
+        for use in (DaqDataClient.connect(sys.argv[1]).__enter__, client.latest, lambda: next(images)):
+            try:
+                use()
+            except ClientStateError as error:
+                print("spawn" in str(error))
+    with DaqDataClient.connect(sys.argv[1]) as client:
+        images = iter(client.stream_images())
+        next(images)
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join()
+"""
+
+
+# odd night 23 and 24
+@pytest.mark.parametrize(
+    ("script", "printed"), [(_NEVER_LEFT, ["224"]), (_FORKED, ["True"] * 3)], ids=["never left", "forked"]
+)
+def test_a_script_ends_however_it_leaves_its_client(script: str, printed: list[str]) -> None:
+    with serving_in_thread(HpIoConfig(simulate=True)) as server:
+        ended = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), server.address],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert (ended.returncode, ended.stdout.split(), "Traceback" in ended.stderr) == (0, printed, False), ended
+
+
+# odd night 56
+def test_ctrl_c_in_the_documented_script_is_no_traceback() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text("utf-8")
+    script = page.split("## Without asyncio")[1].split("```python\n")[1].split("```")[0]
+    script = script.replace("break", "sys.stdout.flush()").replace('"localhost:50123"', "sys.argv[1]")
+    with serving_in_thread(HpIoConfig(simulate=True)) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "import sys\n" + script, server.address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("224 ")
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+            process.communicate()
+    assert (process.returncode, errors) == (0, "")
+
+
 _CALLS: dict[str, Callable[[DaqDataClient, Any], object]] = {
     "stream_images": lambda client, hosts: client.stream_images(hosts),
     "stream_frames": lambda client, hosts: client.stream_frames(hosts),

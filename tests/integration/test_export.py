@@ -14,6 +14,7 @@ from support.rig import RUN, recording, run_command, serving_process
 from support.runs import RUN_NAME, frames_of, write_run
 
 from panoseti_daq.export.behind import LEVEL_DIR
+from panoseti_daq.installation import how_to_get
 from panoseti_daq.pff import DataProduct, open_file
 
 pytestmark = pytest.mark.usefixtures("threads_of_zarr")
@@ -82,12 +83,10 @@ def test_a_command_without_its_extra_says_which_one_to_install(
     command = [sys.executable, "-c", code, *arguments]
     result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr == (
-        f"panoseti-daq: {package} is not installed: python3 -m pip install 'panoseti-daq[{extra}]'\n"
-    )
+    assert result.stderr == (f"panoseti-daq: {package} is not installed: {how_to_get(extra)}\n")
 
 
 def test_opening_a_run_without_its_extra_says_which_one_to_install() -> None:
     code = "import sys; sys.modules['xarray'] = None; from panoseti_daq.export import open_run"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
-    assert "panoseti-daq[xarray]" in result.stderr
+    assert how_to_get("xarray") in result.stderr

@@ -16,7 +16,7 @@ from support.frames import wait_until
 from support.rig import run_command, serving_in_thread
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.client import AioDaqDataClient, RpcError
 from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.wanted import Wanted
 
@@ -101,3 +101,15 @@ def test_our_status_is_one_that_clients_of_0_4_understand() -> None:
         (line,) = run_command("status", "--json", "--host", server.address).stdout.splitlines()
     status = json.loads(line)["status"]
     assert (status["hp_io_initialized"], status["message"]) == (True, status["followed"]["description"])
+
+
+# odd night 55
+@pytest.mark.anyio
+async def test_what_a_server_of_the_predecessor_lacks_is_said() -> None:
+    with foreign(None) as server:
+        async with AioDaqDataClient.connect(server.address) as client:
+            with pytest.raises(RpcError, match="servers of panoseti-grpc have no status and no lossless streams"):
+                await client.get_status(server.address)
+            async with client.stream_blocks() as blocks:
+                with pytest.raises(RpcError, match="record, events and convert need"):
+                    await anext(aiter(blocks))

@@ -30,7 +30,7 @@ from panoseti_daq.client.retry import HostChange, retry_delay_s
 from panoseti_daq.client.stream import ImageStream
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
-from panoseti_daq.pff import DataProduct
+from panoseti_daq.pff import DataProduct, Gap
 from panoseti_daq.service.server import running_server
 from panoseti_daq.wire.image import as_raw, as_struct
 
@@ -252,6 +252,26 @@ async def test_a_gateway_that_stalls_is_found_out_and_the_stream_comes_back(
         await watcher.lost("127.0.0.1")
         proxy.flows.set()
         await watcher.frames_from(["127.0.0.1"])
+
+
+# odd night 75
+async def test_every_frame_comes_over_a_line_that_is_thinner_than_the_patience_for_pings(
+    tmp_path: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "KEEPALIVE_S", 0.4)  # 0.2 s for the answer to a ping
+    recorder.write(DataProduct.IMG16, 1200)  # 3 MB
+    async with serving(tmp_path) as server, proxying(server.address) as proxy:
+        proxy.rate = 2e6
+        async with AioDaqDataClient.connect(f"127.0.0.1:{proxy.port}", timeout=PATIENCE_S) as client:
+            numbers: list[int] = []
+            async with asyncio.timeout(PATIENCE_S):
+                async for block in client.stream_blocks(since="run"):
+                    assert not isinstance(block, Gap)
+                    numbers += block.frame_numbers.tolist()
+                    if len(numbers) >= 1200:
+                        break
+    assert numbers == list(range(1200))
+    assert proxy.n_connected <= 3, "connections broke and were made again"
 
 
 @pytest.mark.parametrize("host", ["unix", "::1", "127.0.0.1", "localhost"])

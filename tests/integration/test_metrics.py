@@ -204,6 +204,14 @@ async def test_the_example_alerts_use_metrics_and_labels_that_there_are(server: 
     assert len({rule["alert"] for rule in rules}) == len(rules)
 
 
+# odd night 44
+async def test_a_module_that_dies_raises_an_alert_for_hours(server: tuple[Server, Recorder]) -> None:
+    (silent,) = (rule["expr"] for rule in alert_rules() if rule["alert"] == "PanosetiDaqModuleSilent")
+    assert "increase(panoseti_daq_frames_total[30m])) == 0" in silent
+    assert "increase(panoseti_daq_frames_total[12h])) > 0" in silent
+    assert "frame_age" not in silent  # which is forgotten with the run
+
+
 async def test_there_is_an_alert_about_everything_that_the_server_should_be_watched_for() -> None:
     expressions = " ".join(rule["expr"] for rule in alert_rules())
     for subject in (

@@ -75,6 +75,14 @@ def test_the_container_is_made_of_files_that_are_there_and_not_ignored() -> None
     assert sorted(copied) == sorted(allowed)
 
 
+# odd night 63
+def test_the_health_check_is_kept_by_podman_and_is_told_of_tls() -> None:
+    text = (EXAMPLE / "Containerfile").read_text()
+    assert "podman build --format docker " in text
+    variables = set(re.findall(r"-e (PANOSETI_DAQ_\w+)=", text))
+    assert variables == {"PANOSETI_DAQ_TLS_CA", "PANOSETI_DAQ_TLS_SERVER_NAME"}
+
+
 @asynccontextmanager
 async def observatory(tmp_path: Path) -> AsyncIterator[tuple[Path, Path]]:
     """Servers with the example's settings but for directories and ports, and the head node's files for them."""

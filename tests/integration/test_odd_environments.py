@@ -12,7 +12,9 @@ import pytest
 from support.patience import PATIENCE_S
 from support.rig import command, recording, run_command, serving_process, started
 
+from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.simulator.scratch import scratch_directory
 
 
 # odd night 22
@@ -108,12 +110,57 @@ def test_a_recording_that_is_stopped_says_what_it_has(tmp_path: Path) -> None:
 
 
 # odd night 39
-def test_a_deleted_working_directory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_working_directory_is_named(tmp_path: Path) -> None:
     (gone := tmp_path / "gone").mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    refused = run_command("serve", "--simulate", "--port", 0)
+    # Not in the directory of this process: imports of others fail there (odd night 58).
+    delete = ["sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', str(gone)]
+    refused = subprocess.run(
+        [*delete, *command("serve", "--simulate", "--port", 0)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
     assert (refused.returncode, refused.stderr) == (
         1,
         "panoseti-daq: the working directory: No such file or directory\n",
     )
+
+
+# odd night 76
+def test_record_goes_on_in_the_directory_of_an_earlier_recording(tmp_path: Path) -> None:
+    with recording(tmp_path / "data") as recorder:
+        recorder.write(DataProduct.IMG16, 3)
+        with serving_process("--data-dir", tmp_path / "data", "--run-probe", "none") as (_, address):
+            options = (tmp_path / "out", "--host", address, "--from-start", "--count")
+            assert run_command("record", *options, 3).returncode == 0
+            recorder.write(DataProduct.IMG16, 4)
+            again = run_command("record", *options, 4)
+    assert (again.returncode, "recorded 4 frames" in again.stderr) == (0, True), again.stderr
+    (source,) = (path for path in (tmp_path / "data").rglob("*img16*"))
+    (copy,) = (path for path in (tmp_path / "out").rglob("*img16*"))
+    assert copy.read_bytes() == source.read_bytes()
+
+
+# odd night 38
+def test_a_replay_that_does_not_fit_is_refused_and_what_a_killed_one_left_is_deleted(tmp_path: Path) -> None:
+    with recording(tmp_path / "data") as recorder:
+        recorder.write(DataProduct.IMG16)
+    with pytest.raises(SourceError, match=r"MB free, .* MB are needed; TMPDIR names another"):
+        with scratch_directory(1 << 60, tmp_path):
+            pass
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    arguments = command("serve", "--replay", next((tmp_path / "data").glob("module_1/*")), "--port", 0)
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("listening on"):
+            assert process.poll() is None
+        (copies,) = tmp_path.glob("panoseti-daq-scratch-*")
+        os.utime(copies, (0, 0))
+        with scratch_directory(0, tmp_path):
+            assert copies.exists()
+        process.kill()
+    os.utime(copies, (0, 0))
+    with scratch_directory(0, tmp_path) as other:
+        assert not copies.exists()
+    assert not other.exists()

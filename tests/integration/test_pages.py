@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,3 +185,16 @@ def test_the_viewer_of_the_page_is_the_example() -> None:
     example = ROOT / "examples" / "brightest_viewer"
     assert (example / "brightest.py").read_text().partition("\n\n")[2] == viewer
     assert (example / "pyproject.toml").read_text() == project
+
+
+# odd night 59
+def test_the_source_distribution_has_what_its_tests_read(tmp_path: Path) -> None:
+    from hatchling.builders.sdist import SdistBuilder
+
+    root = Path(__file__).parents[2]
+    (archive,) = SdistBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(archive) as contents:
+        there = {name.partition("/")[2] for name in contents.getnames()}
+    for name in ("docs/operations.md", "docs/images/view.png", "examples/prometheus/alerts.yml", "noxfile.py"):
+        assert name in there
+    assert "tests/integration/test_pages.py" in there

@@ -25,6 +25,13 @@ def frame_bytes(product: DataProduct, i: int = 0, quabo: int = 0, tv_sec: int = 
     return encode_frame(header, np.full(product.shape, i % 128), product)
 
 
+def wider(frame: bytes, by: int) -> bytes:
+    """The frame with a header that is longer, or shorter, by some bytes."""
+    if by > 0:
+        return frame.replace(b'"pkt_nsec":', b'"pkt_nsec":' + b" " * by, 1)
+    return frame.replace(b'"pkt_num":' + b" " * -by, b'"pkt_num":', 1)
+
+
 @functools.cache
 def layout_of(product: DataProduct) -> Layout:
     """The layout of the headers of `frame_bytes`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -18,6 +19,10 @@ class Proxy:
         Clear it to stall: connections are accepted and stay open, and nothing goes through.
     delay_s
         How long what is carried takes, s.
+    n_connected
+        Connections that were made so far.
+    rate
+        Bytes per second in each direction; infinite for no limit.
     """
 
     def __init__(self, target: str) -> None:
@@ -25,6 +30,8 @@ class Proxy:
         self.flows = asyncio.Event()
         self.flows.set()
         self.delay_s = 0.0
+        self.n_connected = 0
+        self.rate = math.inf
         self._host, _, self._port = target.rpartition(":")
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -41,6 +48,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self.n_connected += 1
         try:
             far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
             try:
@@ -56,7 +64,7 @@ class Proxy:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             await self.flows.wait()
-            await asyncio.sleep(self.delay_s)
+            await asyncio.sleep(self.delay_s + len(data) / self.rate)
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError  # one side left: end both

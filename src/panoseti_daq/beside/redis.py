@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from panoseti_daq.beside.kinds import kind_of
 from panoseti_daq.beside.surroundings import Surroundings, chosen
 from panoseti_daq.errors import ConfigError, MissingExtraError
+from panoseti_daq.installation import how_to_get
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -102,7 +103,7 @@ def _client(url: str, shown: str, interval_s: float) -> Redis:
     try:
         from redis.asyncio import Redis
     except ImportError as error:
-        text = "redis is not installed: python3 -m pip install 'panoseti-daq[redis]'"
+        text = f"redis is not installed: {how_to_get('redis')}"
         raise MissingExtraError(text) from error
     if urlsplit(url).scheme not in SCHEMES:
         raise ConfigError(

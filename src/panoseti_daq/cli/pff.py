@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -72,7 +73,9 @@ def _span(blocks: Sequence[FrameBlock]) -> tuple[int, int, float]:
 def _describe(file: Path, block: FrameBlock) -> list[str]:
     rows, columns = block.product.shape
     size, frame_size = file.stat().st_size, block.layout.frame_size_bytes
-    left_over = size - len(block) * frame_size
+    is_even = isinstance(block.data, mmap.mmap)  # see `open_file`
+    left_over = size - len(block) * frame_size if is_even else 0
+    each = f"{frame_size} bytes" if is_even else "several lengths"
     _, status = block.times
     first_ns, last_ns, rate_hz = _span([block])
     lines = [
@@ -80,7 +83,7 @@ def _describe(file: Path, block: FrameBlock) -> list[str]:
         f"product      {block.product.token}: {rows}x{columns} {block.product.dtype.name}, "
         f"{block.product.kind.value.lower().replace('_', ' ')}",
         f"module       {block.module_id}",
-        f"size         {size} bytes: {len(block)} frames of {frame_size} bytes"
+        f"size         {size} bytes: {len(block)} frames of {each}"
         + (f" and {left_over} bytes of a partial one" if left_over else ""),
     ]
     if first_ns:

@@ -8,7 +8,8 @@ import enum
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -26,7 +27,7 @@ from panoseti_daq.cli.options import (
 )
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
-from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
+from panoseti_daq.client import AioDaqDataClient, BlockStream, ReceivedBlock
 from panoseti_daq.client.record import Recorder
 from panoseti_daq.errors import DaqError
 from panoseti_daq.pff import Gap, Selection
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S: Final = 1.0
 _CONTEXT_EVERY_S: Final = 2.0
+_NOTE_EVERY_S: Final = 1.0
 
 
 class RecordFormat(enum.StrEnum):
@@ -66,7 +68,10 @@ def record(
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
-    """Write every frame that servers see to PFF files, byte for byte, until Ctrl-C."""
+    """Write every frame that servers see to PFF files, byte for byte, until Ctrl-C.
+
+    An OUT_DIR in which frames were recorded before is continued where that ended.
+    """
 
     async def run() -> None:
         async with servers.client() as client:
@@ -75,7 +80,8 @@ def record(
             blocks = client.stream_blocks(
                 servers.hosts,
                 selection=selection,
-                since="run" if from_start else None,
+                since="run" if from_start and recorder.resume_token is None else None,
+                resume=recorder.resume_token,
                 wait_for_ready=True,
                 on_host_change=missing.note,
             )
@@ -146,18 +152,27 @@ def _end_on_sigterm(end: asyncio.Timeout) -> None:
 
 
 async def _write_all(
-    blocks: AsyncIterable[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None, context: _Context
+    blocks: BlockStream[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None, context: _Context
 ) -> None:
-    """Write blocks until they end, or there are `n_frames`."""
-    async with asyncio.TaskGroup() as tasks:
-        progress = tasks.create_task(_show_progress(recorder), name="progress")
-        beside = tasks.create_task(context.run(), name="context")
-        async for block in blocks:
-            await asyncio.to_thread(recorder.write, block)
-            if n_frames is not None and recorder.n_frames >= n_frames:
-                break
-        progress.cancel()
-        beside.cancel()
+    """Write blocks until they end, or there are `n_frames`; note where to continue."""
+    written, noted_at = "", 0.0
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            progress = tasks.create_task(_show_progress(recorder), name="progress")
+            beside = tasks.create_task(context.run(), name="context")
+            async for block in blocks:
+                await asyncio.to_thread(recorder.write, block)
+                written = blocks.resume_token
+                if (now := time.monotonic()) - noted_at > _NOTE_EVERY_S:
+                    noted_at = now
+                    await asyncio.to_thread(recorder.note, written)
+                if n_frames is not None and recorder.n_frames >= n_frames:
+                    break
+            progress.cancel()
+            beside.cancel()
+    finally:
+        if written:
+            recorder.note(written)
 
 
 async def _show_progress(recorder: Recorder) -> None:

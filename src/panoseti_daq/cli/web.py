@@ -21,6 +21,7 @@ from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.config.files import read_bytes
 from panoseti_daq.errors import ConfigError, MissingExtraError
+from panoseti_daq.installation import how_to_get
 from panoseti_daq.pff import Selection
 from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tokens import read_tokens
@@ -64,7 +65,7 @@ def web(
     try:
         from panoseti_daq.web.server import WebAddress
     except ImportError as error:
-        raise MissingExtraError("aiohttp is not installed: python3 -m pip install 'panoseti-daq[web]'") from error
+        raise MissingExtraError(f"aiohttp is not installed: {how_to_get('web')}") from error
     where = WebAddress(listen, port, certificate, key)
     if hosts:
         servers = replace(servers, host=[*(servers.host or ()), *hosts])
@@ -141,7 +142,7 @@ def web_share(
     try:
         from panoseti_daq.web.doors import sign_link
     except ImportError as error:
-        raise MissingExtraError("aiohttp is not installed: python3 -m pip install 'panoseti-daq[web]'") from error
+        raise MissingExtraError(f"aiohttp is not installed: {how_to_get('web')}") from error
     with contextlib.suppress(FileExistsError):
         with open(os.open(share_key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_hex(_KEY_BYTES).encode() + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -16,7 +17,7 @@ from anyio.from_thread import BlockingPortal
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.aio import AioDaqDataClient
 from panoseti_daq.client.base import ClientBase
-from panoseti_daq.client.lifetime import Lifetime
+from panoseti_daq.client.lifetime import Lifetime, check_process, works_here
 from panoseti_daq.client.nodes import Hosts, Nodes
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
@@ -36,8 +37,9 @@ class BlockingStream(Generic[_T]):
     Leaving the loop, also by ``break``, ends the calls, and so does leaving the context. Ends with its client.
     """
 
-    def __init__(self, portal: BlockingPortal, stream: ImageStream[_T]) -> None:
+    def __init__(self, portal: BlockingPortal, loop: asyncio.AbstractEventLoop, stream: ImageStream[_T]) -> None:
         self._portal = portal
+        self._loop = loop
         self._stream = stream
 
     def __iter__(self) -> Iterator[_T]:
@@ -71,7 +73,7 @@ class BlockingStream(Generic[_T]):
 
     def close(self) -> None:
         """End the calls, and with them the loops."""
-        self._soon(self._stream.aclose)
+        self._soon(self._stream.close)
 
     def __del__(self) -> None:
         self.close()  # in the thread of the event loop, where the calls belong
@@ -82,6 +84,7 @@ class BlockingStream(Generic[_T]):
 
     def _next_of(self, images: Iteration[_T] | ImageStream[_T]) -> _T | None:
         """Return the next image, None at the end; the event loop is asked only when none is there."""
+        check_process()
         image = images.take()
         return self._run(_next_or_none, images) if image is None else image
 
@@ -97,8 +100,20 @@ class BlockingStream(Generic[_T]):
             return None
 
     def _soon(self, function: Callable[[], object]) -> None:
+        # Never waits: when Python ends, the thread of the loop stands still already.
         with suppress(RuntimeError):  # the client was left, and the calls ended with it
-            self._portal.start_task_soon(function)
+            self._loop.call_soon_threadsafe(function)
+
+
+def _stop(portal: BlockingPortal) -> None:
+    """End the event loop with all that runs in it, when Python ends."""
+    if works_here():
+        with suppress(RuntimeError):
+            portal.call(portal.stop, True)
+
+
+async def _running_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
 
 
 async def _open(stream: ImageStream[Any]) -> None:
@@ -131,7 +146,7 @@ def streaming(
 
     @wraps(method)
     def call(client: DaqDataClient, /, *args: _P.args, **kwargs: _P.kwargs) -> BlockingStream[_T]:
-        stream = BlockingStream(client._running(), client._own(method)(*args, **kwargs))
+        stream = BlockingStream(client._running(), client._loop, client._own(method)(*args, **kwargs))
         stream.open()
         return stream
 
@@ -156,6 +171,7 @@ class DaqDataClient(ClientBase):
 
     _STATEMENT = "with"
     _ASYNC_CLIENT: ClassVar[type[AioDaqDataClient]] = AioDaqDataClient
+    _loop: asyncio.AbstractEventLoop  # while it is open
 
     def _share(self, nodes: Nodes, life: Lifetime) -> None:
         super()._share(nodes, life)
@@ -165,8 +181,13 @@ class DaqDataClient(ClientBase):
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
+        check_process()
         with ExitStack() as exits:
             portal = exits.enter_context(PORTALS)
+            self._loop = portal.call(_running_loop)
+            stop = partial(_stop, portal)
+            atexit.register(stop)  # of a script that ends without leaving the client
+            exits.callback(atexit.unregister, stop)
             entered: AbstractContextManager[Any] = portal.wrap_async_context_manager(self._client)
             exits.enter_context(entered)
             self._portal = portal
@@ -176,7 +197,8 @@ class DaqDataClient(ClientBase):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._exits.close()
+        if works_here():
+            self._exits.close()
 
     def _running(self) -> BlockingPortal:
         self._life.check()

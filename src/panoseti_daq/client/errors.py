@@ -17,6 +17,11 @@ _WHY_NOT: Final = {
     "Socket closed": ": it closes the connection; does it require TLS, or a certificate of ours?",
 }
 _BROKEN_WRITE: Final = "execute_batch"  # grpc.aio: Failed "execute_batch": ...
+_NO_METHOD: Final = "Method not found!"  # gRPC's, for a call that a server does not have
+_OLDER: Final = (
+    "the server lacks this call: servers of panoseti-grpc have no status and no lossless streams, which record,"
+    " events and convert need; its newest images can be had"
+)
 
 
 class RpcError(DaqError, AioRpcError):
@@ -31,12 +36,13 @@ class RpcError(DaqError, AioRpcError):
     """
 
     def __init__(self, host: str, error: AioRpcError) -> None:
+        is_older = error.code() is grpc.StatusCode.UNIMPLEMENTED and error.details() == _NO_METHOD
         AioRpcError.__init__(
             self,
             error.code(),
             error.initial_metadata(),
             error.trailing_metadata(),
-            error.details(),
+            _OLDER if is_older else error.details(),
             error.debug_error_string(),
         )
         self.host = host

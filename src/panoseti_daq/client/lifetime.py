@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum, auto
+from typing import Final
 
 from panoseti_daq.errors import ClientStateError
+
+_FORKED: Final = (
+    "this process was forked after a client was open, and gRPC does not outlive that: start processes with"
+    " multiprocessing.get_context('spawn')"
+)
 
 
 class ClientState(Enum):
@@ -16,6 +23,32 @@ class ClientState(Enum):
     NEW = auto()  # made: it knows its hosts, and has neither channels nor tasks
     OPEN = auto()  # entered: it has a channel per host, and a task group that its streams run in
     CLOSED = auto()  # left, or entering failed: streams, calls, tasks and channels have ended, for good
+
+
+class _Process:
+    """Whether clients were opened in this process, and whether it was forked after that."""
+
+    def __init__(self) -> None:
+        self.had_clients = False
+        self.is_broken = False
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        self.is_broken = self.had_clients
+
+
+_PROCESS: Final = _Process()
+
+
+def works_here() -> bool:
+    """Whether clients work in this process: not in one that was forked after a client was open."""
+    return not _PROCESS.is_broken
+
+
+def check_process() -> None:
+    """Raise ClientStateError in a process that was forked after a client was open."""
+    if not works_here():
+        raise ClientStateError(_FORKED)
 
 
 class Lifetime:
@@ -43,11 +76,13 @@ class Lifetime:
         Raises
         ------
         ClientStateError
-            It was entered before.
+            It was entered before, or this process was forked after a client was open.
         """
+        check_process()
         if self.state is not ClientState.NEW:
             raise self.error()
         self.state = ClientState.OPEN
+        _PROCESS.had_clients = True
 
     def close(self) -> None:
         """Take note that the client is left, and end its calls; may be called again."""
@@ -56,7 +91,8 @@ class Lifetime:
             call.reschedule(asyncio.get_running_loop().time())
 
     def check(self) -> None:
-        """Raise ClientStateError unless the client is open."""
+        """Raise ClientStateError unless the client is open, in this process."""
+        check_process()
         if self.state is not ClientState.OPEN:
             raise self.error()
 

@@ -19,6 +19,7 @@ from grpc.aio import AioRpcError
 
 from panoseti_daq.config.nodes import NATS
 from panoseti_daq.errors import ConfigError, DaqError, MissingExtraError
+from panoseti_daq.installation import how_to_get
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -107,7 +108,7 @@ async def connect(address: NatsAddress, name: str) -> Client:
     try:
         import nats
     except ImportError as error:
-        raise MissingExtraError("nats-py is not installed: python3 -m pip install 'panoseti-daq[nats]'") from error
+        raise MissingExtraError(f"nats-py is not installed: {how_to_get('nats')}") from error
     said: list[Exception] = []
 
     async def note(error: Exception) -> None:

@@ -39,15 +39,17 @@ _OPTIONS: Final = (
 # Left to itself gRPC opens a window of megabytes: a slow consumer would get frames from a thousand ago, because
 # the server drops the old ones only when its writes wait. Where every frame is wanted, that window is right.
 _FRESH: Final = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65536))
+# The answer to a ping comes behind megabytes of frames, which take a minute over a thin line.
+_BULK_PATIENCE: Final = 12
 
 
-def _keepalive() -> tuple[tuple[str, int], ...]:
+def _keepalive(patience: int = 1) -> tuple[tuple[str, int], ...]:
     return (
         # A stalled gateway is silent; only pings detect it.
         ("grpc.keepalive_time_ms", int(KEEPALIVE_S * 1000)),
-        ("grpc.keepalive_timeout_ms", int(KEEPALIVE_S * 500)),
+        ("grpc.keepalive_timeout_ms", int(KEEPALIVE_S * 500) * patience),
         # Without it gRPC waits 60 s for the answer, whatever keepalive_timeout_ms says.
-        ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_S * 500)),
+        ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_S * 500) * patience),
         ("grpc.http2.max_pings_without_data", 0),
     )
 
@@ -67,7 +69,7 @@ class Node:
     @classmethod
     def open(cls, target: Target, credentials: LoadedCredentials) -> Self:
         """Make the channels; no connection is made before the first call."""
-        fresh, bulk = (*_OPTIONS, *_FRESH, *_keepalive()), (*_OPTIONS, *_keepalive())
+        fresh, bulk = (*_OPTIONS, *_FRESH, *_keepalive()), (*_OPTIONS, *_keepalive(_BULK_PATIENCE))
         return cls(
             target,
             credentials.open(target.address, fresh),

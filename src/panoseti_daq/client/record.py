@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct, Gap
@@ -18,15 +20,34 @@ from panoseti_daq.wire.blocks import ReceivedBlock
 _log = logging.getLogger(__name__)
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.-]")
+RESUME_FILE: Final = "resume.json"  # in the directory of a recording: where to continue
 GAPS_FILE: Final = "gaps.jsonl"  # in the run directory: a line for each gap
+
+
+@dataclass(slots=True)
+class _RecordFile:
+    """A file that is written.
+
+    Attributes
+    ----------
+    shift
+        Frame number of the source less the place in this file, of the frames that follow.
+    end
+        Frame number after the last frame that was there when it was opened.
+    """
+
+    path: Path
+    file: FileIO
+    shift: int = 0
+    end: int = 0
 
 
 class Recorder:
     """Writes blocks to ``OUT_DIR/module_N/RUN/FILE``, byte for byte as they stand in the source.
 
     A file has its name from the beginning and grows by whole frames, so it can be read at any time and after a
-    kill. Recording continues in a file that ends where the next block begins. Keeps one file open per host, module
-    and product until `close`; for one thread.
+    kill. Recording continues in a file that ends where the next block begins; frames that it has are left out.
+    Keeps one file open per host, module and product until `close`; for one thread.
 
     A module belongs to the host that sends it first; what another host sends of it is written to
     ``OUT_DIR/from_HOST/module_N/...``, with a warning.
@@ -44,6 +65,8 @@ class Recorder:
     ----------
     n_frames, n_bytes, n_files, n_gaps
         Counts of what was written, and of gaps.
+    resume_token
+        Where an earlier recording into `out_dir` ended; None when there was none.
     """
 
     def __init__(
@@ -56,13 +79,17 @@ class Recorder:
         self.n_frames = self.n_bytes = self.n_files = self.n_gaps = 0
         self._min_free_bytes = min_free_bytes
         self._on_written = on_written
-        self._open: dict[tuple[str, int, str], tuple[Path, BinaryIO]] = {}
+        self.resume_token: str | None = None
+        self._open: dict[tuple[str, int, str], _RecordFile] = {}
+        self._shifts: dict[str, int] = {}  # by file
+        self._gapped: set[tuple[str, int, str]] = set()  # whose next frame comes after a gap
         self._host_of: dict[int, str] = {}  # by module
         self._apart: set[tuple[str, int]] = set()  # hosts and modules that are written apart
         try:
             out_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SourceError(f"cannot record to {out_dir}: {error.strerror}") from error
+        self._read_note()
 
     @property
     def free_bytes(self) -> int:
@@ -91,39 +118,93 @@ class Recorder:
                 f"recording stopped: {self.out_dir} has {self.free_bytes / 1e9:.2f} GB left,"
                 f" and {self._min_free_bytes / 1e9:.2f} GB are to stay free"
             )
-        (path, file), data = self._file(block), memoryview(block.data)
+        open_file, frame_size = self._file(block), block.layout.frame_size_bytes
+        file, n_there = open_file.file, self._n_there(open_file, block)
+        data = memoryview(block.data)[n_there * frame_size :]
+        n_bytes = len(data)
         try:
             while data:  # a disk that is nearly full takes a part, and only then says why it takes no more
                 data = data[file.write(data) :]
         finally:
-            frame_size = block.layout.frame_size_bytes
-            n_frames, n_torn_bytes = divmod(len(block.data) - len(data), frame_size)
+            n_frames, n_torn_bytes = divmod(n_bytes - len(data), frame_size)
             if n_torn_bytes:
                 file.truncate(os.fstat(file.fileno()).st_size - n_torn_bytes)
             self.n_frames += n_frames
             self.n_bytes += n_frames * frame_size
         if self._on_written is not None:
-            self._on_written(path, block.product, n_frames)
+            self._on_written(open_file.path, block.product, n_frames)
 
-    def _file(self, block: ReceivedBlock) -> tuple[Path, BinaryIO]:
+    def _file(self, block: ReceivedBlock) -> _RecordFile:
         key = block.host, block.module_id, block.product.token
         path = self._run_dir(block.host, block.module_id, block.run) / block.file
-        present, file = self._open.get(key, (None, None))
-        if file is None or present != path:
-            if file is not None:
-                file.close()
+        present = self._open.get(key)
+        if present is None or present.path != path:
+            if present is not None:
+                present.file.close()
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "ab", buffering=0, opener=_no_link)
-            self._open[key] = path, file
+            file = open(path, "a+b", buffering=0, opener=_no_link)
+            present = self._open[key] = _RecordFile(path, file)
             self.n_files += 1
-            size = os.fstat(file.fileno()).st_size
-            begins_at = block.first_frame_number * block.layout.frame_size_bytes
-            if size not in (0, begins_at):
+            frame_size = block.layout.frame_size_bytes
+            n_there = _cut_to_whole_frames(file, frame_size)
+            present.shift = self._shifts.get(self._name_of(path), 0) if n_there else block.first_frame_number
+            present.end = present.shift + n_there
+            if n_there and block.first_frame_number > present.end and key not in self._gapped:
                 raise SourceError(f"{path} is there already and does not end at frame {block.first_frame_number}")
-        return path, file
+            self._note_shift(present, block)
+        elif key in self._gapped:
+            self._note_shift(present, block)
+        self._gapped.discard(key)
+        return present
+
+    def _note_shift(self, open_file: _RecordFile, block: ReceivedBlock) -> None:
+        """Take note by how much the frame numbers in a file differ from those of the source, which has more."""
+        if block.first_frame_number >= open_file.end:
+            n_there = os.fstat(open_file.file.fileno()).st_size // block.layout.frame_size_bytes
+            open_file.shift = block.first_frame_number - n_there
+        if open_file.shift:
+            self._shifts[self._name_of(open_file.path)] = open_file.shift
+
+    def _n_there(self, open_file: _RecordFile, block: ReceivedBlock) -> int:
+        """Return how many frames of a block an earlier recording wrote: since its last note it was killed."""
+        n_there = min(len(block), open_file.end - block.first_frame_number)
+        if n_there <= 0:
+            return 0
+        n_bytes = n_there * block.layout.frame_size_bytes
+        begin = (block.first_frame_number - open_file.shift) * block.layout.frame_size_bytes
+        same = begin >= 0 and os.pread(open_file.file.fileno(), n_bytes, begin) == bytes(block.data[:n_bytes])
+        if not same:
+            raise SourceError(f"{open_file.path} is there already and holds other frames")
+        return n_there
+
+    def _name_of(self, path: Path) -> str:
+        return str(path.relative_to(self.out_dir))
+
+    def note(self, resume_token: str) -> None:
+        """Write down where to continue, after the blocks that were written."""
+        content = json.dumps({"resume": resume_token, "shifts": self._shifts})
+        new = self.out_dir / f"{RESUME_FILE}.new"
+        try:
+            with open(new, "w", opener=_no_link) as file:
+                file.write(content)
+            new.replace(self.out_dir / RESUME_FILE)
+        except OSError as error:
+            raise SourceError(f"cannot record to {self.out_dir}: {error.strerror}") from error
+
+    def _read_note(self) -> None:
+        file = self.out_dir / RESUME_FILE
+        try:
+            noted = json.loads(file.read_bytes())
+            self.resume_token = str(noted["resume"])
+            self._shifts = {str(name): int(shift) for name, shift in noted["shifts"].items()}
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise SourceError(f"{file} does not say where to continue: {error}; record elsewhere") from error
 
     def _write_gap(self, gap: Gap) -> None:
         self.n_gaps += 1
+        self._gapped.add((gap.host, gap.first.module_id, gap.first.product.token))
         run_dir = self._run_dir(gap.host, gap.first.module_id, gap.first.run)
         run_dir.mkdir(parents=True, exist_ok=True)
         line = {
@@ -148,11 +229,19 @@ class Recorder:
 
     def close(self) -> None:
         """Close the files."""
-        for _, file in self._open.values():
-            file.close()
+        for open_file in self._open.values():
+            open_file.file.close()
         self._open.clear()
 
 
 def _no_link(path: str, flags: int) -> int:
     """Open a file that is no symbolic link: recording writes nothing outside of its directory."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def _cut_to_whole_frames(file: FileIO, frame_size_bytes: int) -> int:
+    """Cut off the part of a frame that a killed recording left; return the number of frames."""
+    n_frames, n_torn_bytes = divmod(size := os.fstat(file.fileno()).st_size, frame_size_bytes)
+    if n_torn_bytes and os.pread(file.fileno(), 1, size - n_torn_bytes) == b"{":  # else lengths differ
+        file.truncate(size - n_torn_bytes)
+    return n_frames

@@ -125,13 +125,17 @@ class ImageStream(Generic[_T]):
         """Return the next image if it is there, without waiting; from any thread."""
         return None if self._opened is None else self._opened.take()
 
-    async def aclose(self) -> None:
-        """End the calls, and with them the loops."""
+    def close(self) -> None:
+        """End the calls, and with them the loops; in the event loop of the client."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
         for iteration in self._given:
             iteration.close()
+
+    async def aclose(self) -> None:
+        """End the calls, and with them the loops."""
+        self.close()
 
     async def __aenter__(self) -> Self:
         return await self
@@ -139,7 +143,7 @@ class ImageStream(Generic[_T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.aclose()
+        self.close()
 
 
 class BlockStream(ImageStream[_T]):

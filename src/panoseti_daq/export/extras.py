@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Final
 
 from panoseti_daq.errors import MissingExtraError
+from panoseti_daq.installation import how_to_get
 
 PACKAGES: Final = {"zarr": ("numcodecs",), "xarray": ("xarray",), "parquet": ("pyarrow",)}
 """What is imported, by extra."""
@@ -23,6 +24,4 @@ def require(extra: str) -> None:
         try:
             import_module(package)
         except ImportError as error:
-            raise MissingExtraError(
-                f"{package} is not installed: python3 -m pip install 'panoseti-daq[{extra}]'"
-            ) from error
+            raise MissingExtraError(f"{package} is not installed: {how_to_get(extra)}") from error

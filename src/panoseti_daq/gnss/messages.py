@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from panoseti_daq.errors import ConfigError, MissingExtraError
+from panoseti_daq.installation import how_to_get
 
 _SYNC: Final = b"\xb5\x62"
 _MAX_PAYLOAD_BYTES: Final = 8192  # of a length that is larger, the two bytes before are no beginning
@@ -124,7 +125,7 @@ def require_pyubx2() -> Any:
     try:
         import pyubx2
     except ImportError as error:
-        text = "pyubx2 is not installed: python3 -m pip install 'panoseti-daq[gnss]'"
+        text = f"pyubx2 is not installed: {how_to_get('gnss')}"
         raise MissingExtraError(text) from error
     return pyubx2
 

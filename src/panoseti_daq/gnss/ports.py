@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from panoseti_daq.errors import ConfigError, MissingExtraError
 from panoseti_daq.gnss.messages import UbxSplitter, decoded
+from panoseti_daq.installation import how_to_get
 
 READ_S: Final = 0.2  # a read gives up after this time, so that a thread can end
 _CHUNK_BYTES: Final = 4096
@@ -74,7 +75,7 @@ class SerialPort:
         try:
             import serial
         except ImportError as error:
-            text = "pyserial is not installed: python3 -m pip install 'panoseti-daq[gnss]'"
+            text = f"pyserial is not installed: {how_to_get('gnss')}"
             raise MissingExtraError(text) from error
         self._serial: Any = serial.Serial(path, baud, timeout=READ_S, write_timeout=2.0)
 

@@ -10,14 +10,17 @@ from panoseti_daq.pff.block import FrameBlock
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES, Layout
 from panoseti_daq.pff.names import FILE_SUFFIX, PffName
 from panoseti_daq.pff.product import DataProduct
+from panoseti_daq.pff.step import in_step
 
 
 def open_file(path: str | Path) -> FrameBlock:
     """Open a recorded file as arrays.
 
     The file is memory-mapped: nothing is read before it is needed, and the mapping lives as long as the
-    block or an array made from it. A partial frame at the end is left out. When the file is truncated meanwhile,
-    access to what is gone ends the process (SIGBUS): copy a file first that somebody may still cut.
+    block or an array made from it. A partial frame at the end is left out. Of a file whose frames have several
+    lengths (a number that needed more columns, a cut frame) a copy is made in memory, with frames of one length.
+    When the file is truncated meanwhile, access to what is gone ends the process (SIGBUS): copy a file first that
+    somebody may still cut.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def open_file(path: str | Path) -> FrameBlock:
     with path.open("rb") as file:
         layout = _layout_of(path, file.read(MAX_HEADER_BYTES), name.product)
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return FrameBlock(data, layout, name.module_id, path.name)
+    return FrameBlock(*in_step(data, layout), name.module_id, path.name)
 
 
 def _layout_of(path: Path, head: bytes, product: DataProduct) -> Layout:

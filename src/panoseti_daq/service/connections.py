@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
+MAX_METADATA_BYTES: Final = 16 << 10  # a token has 50 bytes, the path of a gateway some hundred
 OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
     # Pings detect a client that vanished, and clients may ping us.
     ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),  # else 60 s, whatever keepalive_timeout_ms says
+    # Frames that wait before a ping take a minute over a thin line.
+    ("grpc.keepalive_timeout_ms", 60_000),
+    ("grpc.http2.ping_timeout_ms", 60_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
     # Connections have no maximum age: it would end streams.
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA_BYTES),  # refused, before it is all read
 )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from panoseti_daq.pff import FrameBlock
+from panoseti_daq.pff.archive import run_files
 from panoseti_daq.simulator.schedule import Simulation
+from panoseti_daq.simulator.scratch import scratch_directory
 from panoseti_daq.simulator.simulator import Simulator
 from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.source import SourceStatus
@@ -56,13 +57,16 @@ class SimulatedSource:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="simulate")
 
     async def __aenter__(self) -> Self:
-        self._directory = Path(tempfile.mkdtemp(prefix="panoseti-daq-", dir=self._scratch_dir))
+        n_bytes = sum(path.stat().st_size for path in run_files(self._replay)) if self._replay else 0
+        scratch = ExitStack()
+        self._directory = scratch.enter_context(scratch_directory(n_bytes, self._scratch_dir))
+        self._scratch = scratch
         try:
             self._simulator = Simulator(self._directory, self._simulation, replay=self._replay, speed=self._speed)
             self._source = RunSource(self._directory, module_ids=self._module_ids)
             await self._source.__aenter__()
         except BaseException:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            scratch.close()
             self._thread.shutdown(wait=False)
             raise
         loop = asyncio.get_running_loop()
@@ -84,7 +88,7 @@ class SimulatedSource:
             await asyncio.wait([self._writing])
         finally:
             self._thread.shutdown(wait=False)
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._scratch.close()
 
     async def __aiter__(self) -> AsyncIterator[FrameBlock]:
         async for block in self._source:

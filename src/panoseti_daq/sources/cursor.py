@@ -160,7 +160,9 @@ class Cursor:
             self._next_frame = block.first_frame_number
             first = self._position()
             self._next_frame += len(block)
-            yield Stretch(first, block)
+            ready = [Stretch(first, block)]
+            del block  # a client that waits keeps nothing in memory
+            yield ready.pop()
             if time.monotonic() - self._looked_at > self._look_ahead_every_s:
                 yield from self._look_ahead()
 
@@ -202,6 +204,11 @@ class Cursor:
         if self._tail is not None:
             self._tail.close()
             self._tail = None
+
+    def end(self) -> None:
+        """Close the file and let go of everything; nothing is read any more."""
+        self.close()
+        self._items = iter(())  # refers to the cursor
 
 
 def position_in_run(

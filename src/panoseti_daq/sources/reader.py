@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from weakref import WeakSet
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import Begin, DataProduct, Gap, Key, ModuleProduct, Position, Selection, Stretch
@@ -23,9 +24,15 @@ from panoseti_daq.sources.runs import active_runs, module_dirs
 _log = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 4 << 20  # read at once for one client
+ALL_BATCHES_BYTES: Final = 64 << 20  # for all clients together
 
 Item = Stretch | Gap | Position
 """Frames, a gap, or the position where a cursor begins."""
+
+
+def batch_bytes(n_readers: int) -> int:
+    """Return how much is read at once for each of some clients."""
+    return min(BATCH_BYTES, ALL_BATCHES_BYTES // max(n_readers, 1))
 
 
 class FrameReader:
@@ -71,10 +78,11 @@ class FrameReader:
         self._ready: dict[ModuleProduct, None] = {}  # may have more; first in, first out
         self._begun: list[Position] = []  # sent once, so that a client that returns can name its position
         self._lock = threading.Lock()
+        _open_readers.add(self)
         self._closed = False
 
     def read(self, grown: Grown | None) -> list[Item]:
-        """Return what comes next, up to `BATCH_BYTES`, from each cursor in turn.
+        """Return what comes next, up to `batch_bytes`, from each cursor in turn.
 
         Parameters
         ----------
@@ -94,8 +102,8 @@ class FrameReader:
         self._ready |= dict.fromkeys(key for key in keys if key in self._cursors)
         items: list[Item] = [*self._begun]
         self._begun.clear()
-        n_bytes = 0
-        while self._ready and n_bytes < BATCH_BYTES:
+        n_bytes, enough = 0, batch_bytes(len(_open_readers))
+        while self._ready and n_bytes < enough:
             key = next(iter(self._ready))
             del self._ready[key]
             try:
@@ -161,8 +169,13 @@ class FrameReader:
         """Close all files; a later `read` finds nothing."""
         with self._lock:
             self._closed = True
+            _open_readers.discard(self)
             for cursor in self._cursors.values():
-                cursor.close()
+                cursor.end()
+            self._cursors.clear()
+
+
+_open_readers: Final[WeakSet[FrameReader]] = WeakSet()
 
 
 def _cursor(module_dir: Path, at: Position) -> Cursor:

@@ -13,6 +13,7 @@ from typing import Final
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import FrameBlock, Layout, PffName
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
+from panoseti_daq.pff.step import MOST_NARROWER, n_in_step, standard_layout
 from panoseti_daq.sources import resync
 from panoseti_daq.sources.regular import Signature, open_regular, signature, signature_of
 
@@ -21,7 +22,6 @@ _log = logging.getLogger(__name__)
 MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory during a long catch-up
 AFTER_DAMAGE_BYTES: Final = 1 << 16  # the next damage may be near, and what follows it is read again
 COMPARE_AFTER_S: Final = 1.0
-_MOST_NARROWER: Final = 256  # bytes that a header may lack to the one before it
 
 
 class Tail:
@@ -131,7 +131,7 @@ class Tail:
             frame_size, offset, number = layout.frame_size_bytes, self._offset, self._number
             data = self._whole_frames(self._fd, frame_size, size, max_block_bytes)
             if not data:
-                own = self._own_layout(self._fd, offset) if size - offset > frame_size - _MOST_NARROWER else None
+                own = self._own_layout(self._fd, offset) if size - offset > frame_size - MOST_NARROWER else None
                 if own is None or own.frame_size_bytes > size - offset:
                     return
                 self._take_layout(self._fd, offset, own)
@@ -141,7 +141,10 @@ class Tail:
                 self.grew_at = time.monotonic()
                 data = data[: n_frames * frame_size]
                 place = self.path.name, number, self.generation
-                yield FrameBlock(data, layout, self.name.module_id, *place, time.time_ns(), self.path.parent.name)
+                run, now_ns = self.path.parent.name, time.time_ns()
+                ready = [FrameBlock(data, layout, self.name.module_id, *place, now_ns, run)]
+                del data  # nothing stays in memory while the reader waits
+                yield ready.pop()
 
     def _whole_frames(self, fd: int, frame_size: int, size: int, max_block_bytes: int) -> bytes:
         """Bytes from the cursor on, as many as whole frames would have."""
@@ -153,7 +156,7 @@ class Tail:
     def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
         """Move the cursor over `data`, which stand at it; number of frames at their begin, whether to read on."""
         frame_size, begin = layout.frame_size_bytes, self._offset
-        n_frames = resync.n_in_step(data, layout)
+        n_frames = n_in_step(data, layout)
         end = n_frames * frame_size
         is_torn = n_frames > 0 and data.find(self._mark, end - frame_size + 1, end) >= 0
         if end == len(data) and not is_torn:
@@ -188,8 +191,8 @@ class Tail:
 
     def _own_layout(self, fd: int, at: int) -> Layout | None:
         """Return the layout of a header at offset `at` whose numbers have other widths; None if there is none."""
-        own = resync.standard_layout(fd, at, self.name.product)
-        return own if own is not self._layout else None
+        own = standard_layout(os.pread(fd, MAX_HEADER_BYTES, at), self.name.product)
+        return None if own is self._layout else own
 
     def _take_layout(self, fd: int, at: int, layout: Layout) -> None:
         """Read with `layout`, which the header at offset `at` has."""

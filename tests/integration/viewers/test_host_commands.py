@@ -17,6 +17,8 @@ from support.patience import PATIENCE_S
 from support.replays import run_of_seconds
 from support.rig import command, serving_process
 
+from panoseti_daq.installation import how_to_get
+
 Finished = subprocess.CompletedProcess[str]
 
 
@@ -109,7 +111,7 @@ def test_without_qt_one_line_says_which_command_installs_it(module: str) -> None
     line = [sys.executable, "-c", code, "plot", "view", "--snapshot", "a.png"]
     result = subprocess.run(line, capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert "python3 -m pip install 'panoseti-daq[gui]'" in one_line(result)
+    assert how_to_get("gui") in one_line(result)
     assert f"{module} is not installed" in one_line(result)
 
 
@@ -137,6 +139,14 @@ def test_a_viewer_of_another_package_draws_a_picture_without_a_display(
     from PySide6.QtGui import QImage
 
     assert QImage(str(file)).pixelColor(10, 10).name() == "#0000ff"
+
+
+# odd night 30
+def test_qt_may_be_asked_for_its_messages(server: str, plugins: Path, tmp_path: Path) -> None:
+    options = ("--snapshot", tmp_path / "a.png", "--after", 0.2)
+    result = run("plot", "flat", "--host", server, *options, plugins=plugins, QT_DEBUG_PLUGINS="1")
+    assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
+    assert "qt.core" in result.stderr
 
 
 def test_the_example_draws_a_picture(server: str, plugins: Path, tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.frames import block_of, each_product
 
 from panoseti_daq.client import ReceivedBlock
-from panoseti_daq.client.record import GAPS_FILE, Recorder
+from panoseti_daq.client.record import GAPS_FILE, RESUME_FILE, Recorder
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct, Gap, Position
 
@@ -52,6 +53,43 @@ def test_a_file_that_is_there_is_continued_at_its_end_only(recorder: Recorder) -
     recorder.close()
     with pytest.raises(SourceError, match="is there already and does not end at frame 9"):
         recorder.write(received(9, 1))
+
+
+# odd night 76
+def test_a_recording_goes_on_where_a_killed_one_ended(recorder: Recorder) -> None:
+    path = recorder.out_dir / "module_7" / RUN / received(0, 1).file
+    recorder.write(received(5, 3))
+    recorder.note("the token")
+    recorder.close()
+    with path.open("ab") as file:
+        file.write(bytes(received(8, 2).data)[:-7])  # what came after the note, and the last frame is torn
+    with closing(Recorder(recorder.out_dir)) as second:
+        assert second.resume_token == "the token"
+        second.write(received(8, 4))
+        assert (path.read_bytes(), second.n_frames) == (bytes(received(5, 7).data), 3)
+        second.write(Gap(Position(7, IMG16, RUN, path.name, 12), 8, "damaged frames were skipped", "daq1"))
+        second.write(received(20, 1))
+        second.note("another")
+    with closing(Recorder(recorder.out_dir)) as third:
+        third.write(received(20, 2))
+    assert path.read_bytes() == bytes(received(5, 7).data) + bytes(received(20, 2).data)
+
+
+# odd night 76
+def test_a_file_of_other_frames_is_not_continued(recorder: Recorder) -> None:
+    recorder.write(received(0, 3))
+    recorder.close()
+    other = replace(received(0, 4), data=bytes(received(50, 4).data))
+    with pytest.raises(SourceError, match="is there already and holds other frames"):
+        recorder.write(other)
+
+
+# odd night 76
+@pytest.mark.parametrize("content", ["", "[]", '{"resume": "x"}', "[" * 10_000])
+def test_a_note_that_cannot_be_read_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / RESUME_FILE).write_text(content)
+    with pytest.raises(SourceError, match=f"{RESUME_FILE} does not say where to continue"):
+        Recorder(tmp_path)
 
 
 def test_a_gap_is_a_line_beside_the_files(recorder: Recorder) -> None:

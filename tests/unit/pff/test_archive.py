@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.frames import wider
 
 from panoseti_daq.errors import HeaderError, PffError
 from panoseti_daq.pff import DataProduct, Header, PffName, encode_frame, open_file
@@ -145,3 +146,37 @@ def test_housekeeping_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "hk.pff").write_text("{}")
     with pytest.raises(PffError, match="housekeeping"):
         open_file(tmp_path / "hk.pff")
+
+
+# odd night 10
+@each_product
+@pytest.mark.parametrize(("odd", "by"), [(50, 4), (99, 4), (99, -1), (0, 2), (51, -1)])
+def test_frames_after_one_of_another_length_are_as_they_were_written(
+    product: DataProduct, odd: int, by: int, tmp_path: Path
+) -> None:
+    parts = [frame_of(product, i) for i in range(100)]
+    parts[odd] = wider(parts[odd], by)
+    block = open_file(write(tmp_path, PffName(product, 1), b"".join(parts)))
+    assert block.columns["pkt_num"][:, 0].tolist() == list(range(100))
+    assert block.images[:, -1, -1].tolist() == list(range(100))
+    assert [frame.header.pkt_num[0] for frame in block] == list(range(100))
+
+
+# odd night 10
+@each_product
+def test_headers_of_varying_width_are_all_read(product: DataProduct, tmp_path: Path) -> None:
+    parts = [wider(frame_of(product, i), i % 4) for i in range(40)]
+    block = open_file(write(tmp_path, PffName(product, 1), b"".join(parts)))
+    assert block.columns["pkt_num"][:, 0].tolist() == list(range(40))
+    assert block.images[:, 0, 0].tolist() == list(range(40))
+
+
+# odd night 10
+@each_product
+@pytest.mark.parametrize("n_bytes", [1, 100, -1])
+def test_a_cut_frame_in_a_file_is_one_bad_frame(product: DataProduct, n_bytes: int, tmp_path: Path) -> None:
+    parts = [frame_of(product, i) for i in range(20)]
+    parts[7] = parts[7][:n_bytes]
+    block = open_file(write(tmp_path, PffName(product, 1), b"".join(parts)))
+    kept = [i for i in range(20) if i != 7]
+    assert (block.columns["pkt_num"][block.valid, 0].tolist(), block.n_bad <= 1) == (kept, True)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import tracemalloc
+import weakref
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.frames import append, frame_bytes
+from support.frames import append, frame_bytes, wider
 from support.run_files import FRAME, IMG16, PH256, RUN, file_of, frames, look
 
-from panoseti_daq.pff import DataProduct, Gap, PffName, Position, Stretch
+from panoseti_daq.pff import Begin, DataProduct, Gap, PffName, Position, Selection, Stretch
 from panoseti_daq.sources.cursor import Cursor, position_in_run
 from panoseti_daq.sources.files import RunFiles
+from panoseti_daq.sources.reader import ALL_BATCHES_BYTES, BATCH_BYTES, FrameReader, batch_bytes
 from panoseti_daq.sources.tail import Tail
-
-
-def wider(frame: bytes, by: int) -> bytes:
-    """The frame with a header that is longer, or shorter, by some bytes."""
-    if by > 0:
-        return frame.replace(b'"pkt_nsec":', b'"pkt_nsec":' + b" " * by, 1)
-    return frame.replace(b'"pkt_num":' + b" " * -by, b'"pkt_num":', 1)
 
 
 def written(path: Path, parts: list[bytes], *, one_by_one: bool) -> list[int | str]:
@@ -144,3 +141,38 @@ def test_gap_says_nothing_of_what_another_file_holds(tmp_path: Path) -> None:
 def test_tail_numbers_frames_in_order(path: Path, tail: Tail) -> None:
     append(path, frames(0) + wider(frames(1), 3) + frames(2))
     assert [frame.frame_number for block in tail.read() for frame in block] == [0, 1, 2]
+
+
+# odd night 70
+def test_a_cursor_that_waits_keeps_no_frames_in_memory(tmp_path: Path) -> None:
+    append(file_of(tmp_path), FRAME * 1000)
+    with closing(Cursor(tmp_path / "module_1", 1, IMG16)) as cursor:
+        gc.collect()
+        tracemalloc.start()
+        try:
+            assert isinstance(cursor.read(), Stretch)  # and nobody keeps it
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert kept < 100_000
+
+
+# odd night 70
+def test_all_clients_together_read_a_bounded_amount_at_once() -> None:
+    assert batch_bytes(1) == batch_bytes(16) == BATCH_BYTES
+    assert all(n * batch_bytes(n) <= ALL_BATCHES_BYTES for n in range(16, 1000))
+
+
+# odd night 70
+def test_a_reader_that_is_closed_is_gone_without_the_garbage_collector(tmp_path: Path) -> None:
+    append(file_of(tmp_path), FRAME * 1000)
+    gc.collect()
+    gc.disable()
+    try:
+        reader = FrameReader(tmp_path, Selection(), Begin(0))
+        assert any(isinstance(item, Stretch) for item in reader.read(None))
+        (cursor,) = (weakref.ref(cursor) for cursor in reader._cursors.values() if cursor._product is IMG16)
+        reader.close()
+        assert cursor() is None
+    finally:
+        gc.enable()

@@ -15,7 +15,7 @@ from support.run_files import FRAME, IMG16, frames
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, PffName
-from panoseti_daq.sources.resync import n_in_step
+from panoseti_daq.pff.step import n_in_step
 from panoseti_daq.sources.tail import Tail
 
 FRAME_SIZE = len(FRAME)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PySide6 import QtGui
 
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.installation import how_to_get
 
 RATE_HZ: Final = 10.0
 _EVEN: Final = 2  # width and height of a video are multiples of this
@@ -47,12 +48,10 @@ class Film:
         try:
             imageio: Any = importlib.import_module("imageio.v2")
         except ModuleNotFoundError as error:
-            raise ViewerError(
-                "films need imageio, which is not installed: python3 -m pip install 'panoseti-daq[film]'"
-            ) from error
+            raise ViewerError(f"films need imageio, which is not installed: {how_to_get('film')}") from error
         is_video = file.suffix != ".gif"
         if is_video and not has_ffmpeg():
-            raise ViewerError("MP4 needs ffmpeg: python3 -m pip install 'panoseti-daq[film]'; allowed: NAME.gif")
+            raise ViewerError(f"MP4 needs ffmpeg: {how_to_get('film')}; allowed: NAME.gif")
         self.file = file.absolute()
         more: dict[str, Any] = (
             {"fps": RATE_HZ, "macro_block_size": _EVEN} if is_video else {"duration": 1e3 / RATE_HZ}

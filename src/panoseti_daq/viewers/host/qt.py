@@ -5,6 +5,7 @@ Importing this imports no Qt; calling it does.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
@@ -13,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.installation import how_to_get
 from panoseti_daq.viewers.host.theme import BACKGROUND, DIM, FOREGROUND, PANEL
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 WITHOUT_A_DISPLAY: Final = "`panoseti-daq plot term` draws in a terminal, --snapshot FILE.png into a file"
+_ASKS_FOR_MESSAGES: Final = ("QT_DEBUG_PLUGINS", "QT_LOGGING_RULES", "QT_LOGGING_CONF")  # of Qt, as they are
 _LEAST_FONT_PT: Final = 10.0  # read from a chair's distance, in the dark
 _SYSTEM_LIBRARIES: Final = (
     "libegl1 libgl1 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1"
@@ -41,7 +44,7 @@ def require_qt() -> None:
         importlib.import_module("pyqtgraph")
     except ModuleNotFoundError as error:
         raise ViewerError(
-            f"windows need Qt, and {error.name} is not installed: python3 -m pip install 'panoseti-daq[gui]';"
+            f"windows need Qt, and {error.name} is not installed: {how_to_get('gui')};"
             " `panoseti-daq plot term` draws without it"
         ) from error
     except ImportError as error:
@@ -122,7 +125,9 @@ class _Messages:
         from PySide6.QtCore import qInstallMessageHandler
         from PySide6.QtWidgets import QApplication
 
-        qInstallMessageHandler(self._take)
+        if not any(os.environ.get(name) for name in _ASKS_FOR_MESSAGES):
+            qInstallMessageHandler(self._take)
+            atexit.register(qInstallMessageHandler, None)  # Qt still writes when there is no Python any more
         try:
             return QApplication(sys.argv[:1])
         finally:

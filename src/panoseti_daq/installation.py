@@ -1,0 +1,37 @@
+"""Origin of this installation, and how it gets an extra from there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+PACKAGE: Final = "panoseti-daq"
+
+
+def how_to_get(extra: str) -> str:
+    """Return the command that adds an extra to this installation, from where it came (PEP 610)."""
+    pip = f"{shlex.quote(sys.executable)} -m pip install"
+    origin = _origin()
+    url = str(origin.get("url", ""))
+    if url.startswith("file://"):
+        path = unquote(urlsplit(url).path)
+        is_editable = "dir_info" in origin and origin["dir_info"].get("editable")
+        return f"{pip} {'-e ' if is_editable else ''}{shlex.quote(f'{path}[{extra}]')}"
+    if "vcs_info" in origin:
+        url = f"{origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
+    source = f" @ {url}" if url else ""
+    return f"{pip} {shlex.quote(f'{PACKAGE}[{extra}]{source}')}"
+
+
+def _origin() -> dict[str, dict[str, str]]:
+    """Return what the installer wrote of the origin; empty for a package index, or when there is none."""
+    try:
+        text = distribution(PACKAGE).read_text("direct_url.json")
+    except PackageNotFoundError:
+        return {}
+    origin: dict[str, dict[str, str]] = json.loads(text) if text else {}
+    return origin

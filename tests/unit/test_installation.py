@@ -1,0 +1,36 @@
+"""How an installation gets an extra."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from panoseti_daq import installation
+
+
+# odd night 60
+@pytest.mark.parametrize(
+    ("origin", "what"),
+    [
+        (None, "'panoseti-daq[gui]'"),
+        ({"url": "file:///src/daq", "dir_info": {"editable": True}}, "-e '/src/daq[gui]'"),
+        ({"url": "file:///src/my%20daq", "dir_info": {}}, "'/src/my daq[gui]'"),
+        ({"url": "file:///a/daq.whl", "archive_info": {}}, "'/a/daq.whl[gui]'"),
+        (
+            {"url": "https://example.org/daq.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
+            "'panoseti-daq[gui] @ git+https://example.org/daq.git@c0ffee'",
+        ),
+    ],
+)
+def test_an_extra_comes_from_where_the_package_came(
+    origin: dict[str, Any] | None, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Installed:
+        def read_text(self, name: str) -> str | None:
+            return json.dumps(origin) if origin and name == "direct_url.json" else None
+
+    monkeypatch.setattr(installation, "distribution", lambda _: Installed())
+    assert installation.how_to_get("gui") == f"{sys.executable} -m pip install {what}"
