@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -29,9 +28,11 @@ def how_to_get(extra: str) -> str:
 
 def _origin() -> dict[str, dict[str, str]]:
     """Return what the installer wrote of the origin; empty for a package index, or when there is none."""
+    from importlib import metadata  # takes longer than all of this, and is rarely needed
+
     try:
-        text = distribution(PACKAGE).read_text("direct_url.json")
-    except PackageNotFoundError:
+        text = metadata.distribution(PACKAGE).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
         return {}
     origin: dict[str, dict[str, str]] = json.loads(text) if text else {}
     return origin

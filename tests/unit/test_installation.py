@@ -32,5 +32,5 @@ def test_an_extra_comes_from_where_the_package_came(
         def read_text(self, name: str) -> str | None:
             return json.dumps(origin) if origin and name == "direct_url.json" else None
 
-    monkeypatch.setattr(installation, "distribution", lambda _: Installed())
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: Installed())
     assert installation.how_to_get("gui") == f"{sys.executable} -m pip install {what}"
