@@ -140,9 +140,8 @@ class Tail:
             if n_frames:
                 self.grew_at = time.monotonic()
                 data = data[: n_frames * frame_size]
-                place = self.path.name, number, self.generation
-                run, now_ns = self.path.parent.name, time.time_ns()
-                ready = [FrameBlock(data, layout, self.name.module_id, *place, now_ns, run)]
+                rest = self.path.name, number, self.generation, time.time_ns(), self.path.parent.name
+                ready = [FrameBlock(data, layout, self.name.module_id, *rest)]
                 del data  # nothing stays in memory while the reader waits
                 yield ready.pop()
 
