@@ -101,7 +101,7 @@ class _ScriptPlot:
         if self.jupyter_notebook:
             picture = Picture(
                 self._viewer,
-                update_interval_s=context.refresh_period_s,
+                refresh_period_s=context.refresh_period_s,
                 module_ids=context.module_ids,
                 **self._options,
             )
