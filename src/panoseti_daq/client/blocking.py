@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial, wraps
@@ -120,7 +120,7 @@ async def _open(stream: ImageStream[Any]) -> None:
     await stream
 
 
-async def _next_or_none(images: Iteration[_T] | ImageStream[_T]) -> _T | None:
+async def _next_or_none(images: AsyncIterator[_T]) -> _T | None:
     try:
         return await images.__anext__()
     except StopAsyncIteration:  # cannot cross into a Future
@@ -235,6 +235,16 @@ class DaqDataClient(ClientBase):
     stream_images = streaming(AioDaqDataClient.stream_images)
     stream_frames = streaming(AioDaqDataClient.stream_frames)
     stream_blocks = streaming(AioDaqDataClient.stream_blocks)
+    stream_responses = streaming(AioDaqDataClient.stream_responses)
+
+    def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield the messages of the GNSS receivers of `host`; see `AioDaqDataClient.capture_gnss`."""
+        messages = self._client.capture_gnss(host, patterns)
+        try:
+            while (message := self._wait_for(_next_or_none, messages)) is not None:
+                yield message
+        finally:
+            self._wait_for(messages.aclose)
 
     def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:
         """Send frames to the servers of `hosts`; see `AioDaqDataClient.upload_images`.
