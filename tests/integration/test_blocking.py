@@ -379,7 +379,7 @@ _FORKED = """
             try:
                 use()
             except ClientStateError as error:
-                print("spawn" in str(error))
+                print("spawn" in str(error), flush=True)  # gRPC may end the child hard
     with DaqDataClient.connect(sys.argv[1]) as client:
         images = iter(client.stream_images())
         next(images)
