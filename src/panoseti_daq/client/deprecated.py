@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from panoseti_daq.errors import ConfigError
-
-_PACKAGE: Final = __name__.partition(".")[0]
+from panoseti_daq.former import warn
 
 _METHODS: Final[dict[object, str]] = {"newest": "stream_frames", "all": "stream_blocks"}
 
@@ -35,31 +32,3 @@ def also_by_mode(method: Callable[Concatenate[_Client, _P], _T]) -> Callable[Con
         return meant(*args, **kwargs)
 
     return call
-
-
-def also_named(**names: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Let a function take arguments by their former names, too: ``new="old"``. Types know the new names only."""
-    new_of = {old: new for new, old in names.items()}
-
-    def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
-        @wraps(function)
-        def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-            for old in new_of.keys() & kwargs.keys():
-                new = new_of[old]
-                if new in kwargs:
-                    raise ConfigError(f"invalid {old}: it is the former name of {new}; allowed: one of them")
-                warn(f"{function.__name__}({old}=...) is deprecated; use {new}")
-                kwargs[new] = kwargs.pop(old)
-            return function(*args, **kwargs)
-
-        return call
-
-    return decorate
-
-
-def warn(message: str) -> None:
-    """Warn of a deprecated form, at the line of the caller outside of this package."""
-    depth = 1
-    while sys._getframe(depth).f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
-        depth += 1
-    warnings.warn(message, DeprecationWarning, stacklevel=depth + 1)

@@ -11,7 +11,7 @@ from weakref import WeakSet
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import Progress, Since, begin_of
 from panoseti_daq.client.control import ControlClient
-from panoseti_daq.client.deprecated import FORMER_NAMES, also_by_mode, also_named
+from panoseti_daq.client.deprecated import FORMER_NAMES, also_by_mode
 from panoseti_daq.client.images import ImageDict, ReceivedFrame
 from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.lifetime import Lifetime
@@ -21,6 +21,7 @@ from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks
 from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.errors import ClientStateError
+from panoseti_daq.former import also_named
 from panoseti_daq.pff import Gap, Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
 from panoseti_daq.wire.requests import frames_request

@@ -9,12 +9,14 @@ from operator import index
 from typing import Any, Final, Self
 
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.former import with_former
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff.frame import Key
 from panoseti_daq.pff.product import MAX_MODULE_ID, DataProduct, Kind
 from panoseti_daq.pff.quabos import N_QUABOS
 
 
+@with_former(module_ids="modules", update_interval_s="interval_s")
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Selection of frames, and their least interval.

@@ -26,6 +26,7 @@ from typing import Any
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.client.images import frame_of_dict
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.former import with_former
 from panoseti_daq.pff import Frame, Selection
 from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.plugin import (
@@ -41,6 +42,7 @@ Image = Mapping[str, Any] | Frame
 """What shows something: a dict of ``stream_images``, a frame of ``stream_frames`` or of a file."""
 
 
+@with_former(refresh_period_s="interval_s")
 class Picture:
     """An installed viewer that is drawn when somebody looks: as the value of a cell, or by `show` and `save`.
 

@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from panoseti_daq.errors import DaqError, ViewerError
+from panoseti_daq.former import with_former
 from panoseti_daq.pff import Key, Selection
 from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import describe, entries_of, package_of
@@ -125,6 +126,7 @@ class StatusViewer(Protocol):
         ...
 
 
+@with_former(update_interval_s="interval_s")
 @dataclass(frozen=True, slots=True)
 class ViewerSpec:
     """A viewer before it draws: what the command line and the host window need to know. Imports no Qt.

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from panoseti_daq.client import AioDaqDataClient
-from panoseti_daq.client.deprecated import also_named
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.former import also_named
 
 
 @also_named(width="w", height="h")
