@@ -54,6 +54,18 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def one_loop() -> AsyncIterator[None]:
+    """One event loop for all: gRPC tells the end of a cancelled call a moment later, and to no closed loop."""
+    yield
+    await asyncio.sleep(0.5)
+
+
 @pytest.fixture(params=["gRPC", "NATS", "a gateway over NATS"])
 async def client(there: Night, request: pytest.FixtureRequest) -> AsyncIterator[AioDaqDataClient]:
     async with AioDaqDataClient.connect(there.addresses[request.param]) as connected:
