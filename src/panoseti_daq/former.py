@@ -46,7 +46,7 @@ def with_former(**names: str) -> Callable[[type[_T]], type[_T]]:
         setattr(made, "__init__", also_named(**names)(made.__init__))  # noqa: B010 - types know it as it was
         for new, old in names.items():
             if new in getattr(made, "__slots__", ()):
-                setattr(made, old, property(partial(_former, old, new)))
+                setattr(made, old, property(partial(_former, old, new), doc=f"Former name of {new}."))
         return made
 
     return decorate
