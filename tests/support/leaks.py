@@ -43,6 +43,15 @@ def _content(path: Path) -> str:
         return ""
 
 
+def _unless_closed(loop: asyncio.AbstractEventLoop) -> Any:
+    """`call_soon_threadsafe` for gRPC, which tells the end of a cancelled call to a loop that may be closed.
+
+    The error would be one of the next test, in whose loop gRPC polls.
+    """
+    call_soon_threadsafe = loop.call_soon_threadsafe
+    return lambda *call, **context: None if loop.is_closed() else call_soon_threadsafe(*call, **context)
+
+
 class Watched:
     """Loops that end and hubs that are made, from entering to leaving.
 
@@ -70,6 +79,7 @@ class Watched:
             left = {task: _name_of(task) for task in asyncio.all_tasks(loop) if not _is_of_pytest(task)}
             self.tasks += [f"{task.get_name()}: {name}" for task, name in left.items() if name not in _OF_GRPC]
             cancel_all_tasks(loop)
+            setattr(loop, "call_soon_threadsafe", _unless_closed(loop))  # noqa: B010 - types know it as a method
 
         def note_hub(hub: Hub, *arguments: Any, **options: Any) -> None:
             make_hub(hub, *arguments, **options)
