@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -401,6 +402,7 @@ def test_a_script_ends_however_it_leaves_its_client(script: str, printed: list[s
             text=True,
             timeout=PATIENCE_S,
             check=False,
+            env=os.environ | {"GRPC_ENABLE_FORK_SUPPORT": "0"},  # else gRPC itself may end the child
         )
     assert (ended.returncode, ended.stdout.split(), "Traceback" in ended.stderr) == (0, printed, False), ended
 

@@ -86,8 +86,14 @@ async def _run(publisher: Bridge, servers: Servers) -> None:
     loop = asyncio.get_running_loop()
     async with servers.client() as client, asyncio.TaskGroup() as tasks:
         publishing = tasks.create_task(publisher.run(client, begun), name="bridge")
+
+        def stop() -> None:
+            if not publishing.done():
+                publisher.stop()
+                loop.call_later(1.0, stop)
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, publishing.cancel)
+            loop.add_signal_handler(number, stop)
     counts = publisher.counts
     gaps = f", {counts.n_gaps} gaps" if counts.n_gaps else ""
     typer.echo(f"published {counts.n_newest} newest frames, {counts.n_frames} of all frames{gaps}", err=True)

@@ -95,6 +95,12 @@ class Bridge:
     retention: Retention = field(default_factory=Retention)
     counts: BridgeCounts = field(default_factory=BridgeCounts)
     _id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _keeping: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """End `run`; may be called again, as nats-py takes a cancellation for itself while it connects."""
+        for task in self._keeping:
+            task.cancel()
 
     async def run(self, client: AioDaqDataClient, on_begin: Callable[[], None]) -> None:
         """Publish until cancelled.
@@ -120,7 +126,6 @@ class Bridge:
             parts["all frames"] = lambda nats: self._all(client, nats)
         errors: list[NatsError] = []
         async with asyncio.TaskGroup() as tasks:
-            keeping: list[asyncio.Task[None]] = []
 
             async def keep(what: str, part: Callable[[Client], Awaitable[None]]) -> None:
                 if what != "states":
@@ -131,10 +136,9 @@ class Bridge:
                     await self._keep(what, part)
                 except NatsError as error:  # for good
                     errors.append(error)
-                    for task in keeping:
-                        task.cancel()
+                    self.stop()
 
-            keeping += [tasks.create_task(keep(what, part), name=what) for what, part in parts.items()]
+            self._keeping += [tasks.create_task(keep(what, part), name=what) for what, part in parts.items()]
         if errors:
             raise errors[0]
 
