@@ -1,12 +1,16 @@
-"""Origin of this installation, and how it gets an extra from there."""
+"""Origin of this installation, how it gets an extra from there, and the error when it has not got it."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from panoseti_daq.errors import MissingExtraError
 
 PACKAGE: Final = "panoseti-daq"
 
@@ -24,6 +28,28 @@ def how_to_get(extra: str) -> str:
         url = f"{origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
     source = f" @ {url}" if url else ""
     return f"{pip} {shlex.quote(f'{PACKAGE}[{extra}]{source}')}"
+
+
+@contextmanager
+def needing(package: str, extra: str) -> Iterator[None]:
+    """Import a package of an extra within this block.
+
+    Parameters
+    ----------
+    package
+        Its name at the package index.
+    extra
+        The extra that brings it.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed; the message says how to get it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"{package} is not installed: {how_to_get(extra)}") from error
 
 
 def _origin() -> dict[str, dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from panoseti_daq import installation
+from panoseti_daq.errors import MissingExtraError
 
 
 # odd night 60
@@ -34,3 +36,13 @@ def test_an_extra_comes_from_where_the_package_came(
 
     monkeypatch.setattr("importlib.metadata.distribution", lambda _: Installed())
     assert installation.how_to_get("gui") == f"{sys.executable} -m pip install {what}"
+
+
+def test_a_package_that_is_not_there_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "telescope", None)
+    with (
+        pytest.raises(MissingExtraError, match="py-telescope is not installed: .*sky") as raised,
+        installation.needing("py-telescope", "sky"),
+    ):
+        importlib.import_module("telescope")
+    assert isinstance(raised.value.__cause__, ImportError)

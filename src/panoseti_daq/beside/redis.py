@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from panoseti_daq.beside.kinds import kind_of
 from panoseti_daq.beside.surroundings import Surroundings, chosen
-from panoseti_daq.errors import ConfigError, MissingExtraError
-from panoseti_daq.installation import how_to_get
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.installation import needing
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -100,11 +100,8 @@ class RedisReader:
 
 
 def _client(url: str, shown: str, interval_s: float) -> Redis:
-    try:
+    with needing("redis", "redis"):
         from redis.asyncio import Redis
-    except ImportError as error:
-        text = f"redis is not installed: {how_to_get('redis')}"
-        raise MissingExtraError(text) from error
     if urlsplit(url).scheme not in SCHEMES:
         raise ConfigError(
             f"invalid context: {shown}; allowed: redis://HOST:PORT, rediss://HOST:PORT, unix:///PATH"

@@ -20,11 +20,12 @@ from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, finite_opti
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.config.files import read_bytes
-from panoseti_daq.errors import ConfigError, MissingExtraError
-from panoseti_daq.installation import how_to_get
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.installation import needing
 from panoseti_daq.pff import Selection
 from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tokens import read_tokens
+from panoseti_daq.web.doors import Doors, sign_link
 
 if TYPE_CHECKING:
     from panoseti_daq.web.server import WebAddress
@@ -62,10 +63,8 @@ def web(
 ) -> None:
     """Show the images of running servers in browsers, until Ctrl-C."""
     log_to_stderr(log_level)
-    try:
+    with needing("aiohttp", "web"):
         from panoseti_daq.web.server import WebAddress
-    except ImportError as error:
-        raise MissingExtraError(f"aiohttp is not installed: {how_to_get('web')}") from error
     where = WebAddress(listen, port, certificate, key)
     if hosts:
         servers = replace(servers, host=[*(servers.host or ()), *hosts])
@@ -99,7 +98,6 @@ class _Serving:
 
     async def run(self) -> None:
         """Serve until SIGTERM or Ctrl-C."""
-        from panoseti_daq.web.doors import Doors
         from panoseti_daq.web.live import LiveWall
         from panoseti_daq.web.server import web_server
 
@@ -139,10 +137,6 @@ def web_share(
 ) -> None:
     """Print a link to the page of web, for some modules and some time."""
     log_to_stderr(log_level)
-    try:
-        from panoseti_daq.web.doors import sign_link
-    except ImportError as error:
-        raise MissingExtraError(f"aiohttp is not installed: {how_to_get('web')}") from error
     with contextlib.suppress(FileExistsError):
         with open(os.open(share_key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_hex(_KEY_BYTES).encode() + b"\n")

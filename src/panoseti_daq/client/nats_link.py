@@ -18,8 +18,8 @@ import grpc
 from grpc.aio import AioRpcError
 
 from panoseti_daq.config.nodes import NATS
-from panoseti_daq.errors import ConfigError, DaqError, MissingExtraError
-from panoseti_daq.installation import how_to_get
+from panoseti_daq.errors import ConfigError, DaqError
+from panoseti_daq.installation import needing
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -105,10 +105,8 @@ async def connect(address: NatsAddress, name: str) -> Client:
     NatsError
         There is no such server, or it refuses.
     """
-    try:
+    with needing("nats-py", "nats"):
         import nats
-    except ImportError as error:
-        raise MissingExtraError(f"nats-py is not installed: {how_to_get('nats')}") from error
     said: list[Exception] = []
 
     async def note(error: Exception) -> None:

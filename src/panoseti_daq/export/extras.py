@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
-from panoseti_daq.errors import MissingExtraError
-from panoseti_daq.installation import how_to_get
+from panoseti_daq.installation import needing
 
 PACKAGES: Final = {"zarr": ("numcodecs",), "xarray": ("xarray",), "parquet": ("pyarrow",)}
 """What is imported, by extra."""
@@ -21,7 +20,5 @@ def require(extra: str) -> None:
         One is not; the message says which extra to install.
     """
     for package in PACKAGES[extra]:
-        try:
+        with needing(package, extra):
             import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(f"{package} is not installed: {how_to_get(extra)}") from error

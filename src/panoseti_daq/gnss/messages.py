@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from panoseti_daq.errors import ConfigError, MissingExtraError
-from panoseti_daq.installation import how_to_get
+from panoseti_daq.errors import ConfigError
+from panoseti_daq.installation import needing
 
 _SYNC: Final = b"\xb5\x62"
 _MAX_PAYLOAD_BYTES: Final = 8192  # of a length that is larger, the two bytes before are no beginning
@@ -122,11 +122,8 @@ def require_pyubx2() -> Any:
     MissingExtraError
         It is not installed.
     """
-    try:
+    with needing("pyubx2", "gnss"):
         import pyubx2
-    except ImportError as error:
-        text = f"pyubx2 is not installed: {how_to_get('gnss')}"
-        raise MissingExtraError(text) from error
     return pyubx2
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from panoseti_daq.errors import ConfigError, MissingExtraError
+from panoseti_daq.errors import ConfigError
 from panoseti_daq.gnss.messages import UbxSplitter, decoded
-from panoseti_daq.installation import how_to_get
+from panoseti_daq.installation import needing
 
 READ_S: Final = 0.2  # a read gives up after this time, so that a thread can end
 _CHUNK_BYTES: Final = 4096
@@ -72,11 +72,8 @@ class SerialPort:
     answers = True
 
     def __init__(self, path: str, baud: int) -> None:
-        try:
+        with needing("pyserial", "gnss"):
             import serial
-        except ImportError as error:
-            text = f"pyserial is not installed: {how_to_get('gnss')}"
-            raise MissingExtraError(text) from error
         self._serial: Any = serial.Serial(path, baud, timeout=READ_S, write_timeout=2.0)
 
     def read(self) -> bytes:
