@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from panoseti_daq.cli.live import LiveTable
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import DurationOption, LogLevelOption
+from panoseti_daq.cli.times import for_duration
 from panoseti_daq.client import AioDaqDataClient, Credentials
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.config.hp_io import HpIoConfig
@@ -74,12 +74,8 @@ def _in_terminal(address: str, duration_s: float | None) -> None:
 def _as_table(address: str, duration_s: float | None) -> None:
     async def run() -> None:
         async with AioDaqDataClient.connect(address, credentials=Credentials()) as client:
-            try:
-                async with asyncio.timeout(duration_s):
-                    frames = client.stream_frames(update_interval_seconds=_TABLE_INTERVAL_S)
-                    await LiveTable("simulated images").show(aiter(frames))
-            except TimeoutError:
-                pass
+            frames = client.stream_frames(update_interval_seconds=_TABLE_INTERVAL_S)
+            await for_duration(LiveTable("simulated images").show(aiter(frames)), duration_s)
 
     with PORTALS as portal:  # the loop of the server
         shown = portal.start_task_soon(run)

@@ -17,6 +17,7 @@ from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import print_table
+from panoseti_daq.cli.times import for_duration
 from panoseti_daq.events.candidate import Tense
 from panoseti_daq.events.live import LiveSearch, LiveSettings
 from panoseti_daq.events.scan import scan as scan_files
@@ -98,10 +99,8 @@ def live(
     async def run() -> None:
         search = LiveSearch(settings)
         try:
-            async with servers.client() as client, asyncio.timeout(duration):
-                await search_beside_sinks(search, client, list(servers.hosts), sinks)
-        except TimeoutError:
-            pass
+            async with servers.client() as client:
+                await for_duration(search_beside_sinks(search, client, list(servers.hosts), sinks), duration)
         finally:
             search.close()
             print_reports(search.status.reports)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json as json_text
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from panoseti_daq.cli.live import take
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import DurationOption, LogLevelOption, with_options
 from panoseti_daq.cli.screen import Content, Pager, on_screen
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import PlainConsole
-from panoseti_daq.cli.times import iso_utc
+from panoseti_daq.cli.times import for_duration, iso_utc
 from panoseti_daq.printable import printable
 
 _SHOWN_FIELDS = 8
@@ -40,30 +42,22 @@ def gnss(
         async with servers.client() as client:
             messages = client.capture_gnss(servers.names(client)[0], patterns or ())
             async with contextlib.aclosing(messages):
-                await (_table(messages, count) if _on_terminal(json) else _lines(messages, count))
+                show = _table if _on_terminal(json) else _lines
+                await show(take(messages, count))
 
-    async def run_for_duration() -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(duration):
-                await run()
-
-    asyncio.run(run_for_duration())
+    asyncio.run(for_duration(run(), duration))
 
 
 def _on_terminal(json: bool) -> bool:
     return not json and PlainConsole().is_terminal
 
 
-async def _lines(messages: Any, count: int | None) -> None:
-    n = 0
+async def _lines(messages: AsyncIterator[dict[str, Any]]) -> None:
     async for message in messages:
         typer.echo(json_text.dumps({**message, "payload": message["payload"].hex()}))
-        n += 1
-        if n == count:
-            return
 
 
-async def _table(messages: Any, count: int | None) -> None:
+async def _table(messages: AsyncIterator[dict[str, Any]]) -> None:
     rows: dict[tuple[str, str], dict[str, Any]] = {}
 
     def content(columns: int) -> Content:
@@ -73,10 +67,6 @@ async def _table(messages: Any, count: int | None) -> None:
             table.add_row(printable(receiver), name, iso_utc(message["unix_ns"])[11:19], printable(fields))
         return Content(table)
 
-    n = 0
     async with on_screen(Pager(content), PlainConsole()):
         async for message in messages:
             rows[message["receiver"], message["name"]] = message
-            n += 1
-            if n == count:
-                return

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import typer
 from rich.table import Table
@@ -23,6 +23,7 @@ from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.times import age_text, clock_text
 
 _log = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
 
 _DROP_FIRST: Final = ("UTC", "min", "number", "drops", "frames", "mean", "max")
 _RATE_OVER_S: Final = 3.0
@@ -152,11 +153,11 @@ def _age(frame: ReceivedFrame) -> str:
     return f"{age_s:.3f}" if abs(age_s) < _LONG_S else age_text(age_s)
 
 
-async def take(frames: AsyncIterable[ReceivedFrame], count: int | None) -> AsyncIterator[ReceivedFrame]:
-    """The first `count` frames; all when it is None."""
+async def take(items: AsyncIterable[_Item], count: int | None) -> AsyncIterator[_Item]:
+    """The first `count` frames or messages; all when it is None."""
     n_left = math.inf if count is None else count
-    async for frame in frames:
-        yield frame
+    async for item in items:
+        yield item
         n_left -= 1
         if n_left <= 0:
             break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json as json_text
 from collections.abc import MutableSequence, Sequence
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from panoseti_daq.cli.screen import Content, Pager, on_screen
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.status_page import DROP_FIRST, Answer, fit, page
 from panoseti_daq.cli.tables import PlainConsole, print_table
+from panoseti_daq.cli.times import for_duration
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, HostError
@@ -53,12 +53,7 @@ def status(
                     return
                 await asyncio.sleep(refresh_period)
 
-    async def run_for_duration() -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(duration):
-                await run()
-
-    asyncio.run(run_for_duration())
+    asyncio.run(for_duration(run(), duration))
 
 
 def _check(answers: list[tuple[str, Answer]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import replace
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from panoseti_daq.cli.options import (
 )
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Missing, Servers
+from panoseti_daq.cli.times import for_duration
 from panoseti_daq.client import HostChange
 from panoseti_daq.pff import Selection
 
@@ -56,11 +56,8 @@ def stream(
                 wait_for_ready=True,
                 on_host_change=note,
             )
-            counted = take(frames, count)
             show = print_json if json else table.show
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(duration):
-                    await show(counted)
+            await for_duration(show(take(frames, count)), duration)
             missing.check()
 
     log_to_stderr(log_level)
