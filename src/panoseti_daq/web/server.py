@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.monitor.families import counter, gauge, page_of
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.web.doors import COOKIE, SESSION_S, Doors, Visitor
 from panoseti_daq.web.live import LiveWall
@@ -36,6 +38,7 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_gauge, _counter = partial(gauge, prefix="panoseti_web_"), partial(counter, prefix="panoseti_web_")
 _OPEN: Final = ("/healthz", "/session")
 """Paths that need no session, beside the files of the page."""
 
@@ -213,18 +216,23 @@ class WebServer:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         counts, live = self.counts, self.live
-        lines = [
-            f"panoseti_web_sockets {len(self._sockets)}",
-            f"panoseti_web_views {len(self.views)}",
-            f"panoseti_web_frames_total {live.n_frames}",
-            f"panoseti_web_walls_total {counts.n_walls}",
-            f"panoseti_web_bytes_total {counts.n_bytes}",
-            f"panoseti_web_skipped_walls_total {counts.n_skipped}",
-            f"panoseti_web_stalled_sockets_total {counts.n_stalled}",
-            f"panoseti_web_refused_total {counts.n_refused}",
+        totals = (
+            ("frames", "Frames that arrived.", live.n_frames),
+            ("walls", "Walls sent.", counts.n_walls),
+            ("bytes", "Bytes of these walls.", counts.n_bytes),
+            ("skipped_walls", "Walls that slow pages did not get.", counts.n_skipped),
+            ("stalled_sockets", "Pages dropped because they took no bytes.", counts.n_stalled),
+            ("refused", "Requests refused.", counts.n_refused),
+        )
+        up = [((host,), line.connected) for host, line in live.hosts.items()]
+        metrics = [
+            _gauge("sockets", "Open pages.", [((), len(self._sockets))]),
+            _gauge("views", "Different views that they look at.", [((), len(self.views))]),
+            *(_counter(name, text, [((), n)]) for name, text, n in totals),
+            _gauge("host_up", "1 while a host streams.", up, ("host",)),
         ]
-        lines += [f'panoseti_web_host_up{{host="{h}"}} {int(line.connected)}' for h, line in live.hosts.items()]
-        return web.Response(text="\n".join(lines) + "\n")
+        body, content_type = await asyncio.to_thread(page_of, metrics, request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(self.live.status(self._modules(request)))

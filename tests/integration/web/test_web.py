@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from support.received import frame_of
 from support.rig import image_of, recording, serving, started, until
 
@@ -19,7 +20,7 @@ from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct, Selection
 from panoseti_daq.service.access.tokens import AllowedToken, Role, make_token
 from panoseti_daq.web.doors import MAX_SOCKETS_PER_ADDRESS, Doors, sign_link
-from panoseti_daq.web.live import LiveWall
+from panoseti_daq.web.live import HostLine, LiveWall
 from panoseti_daq.web.server import WebAddress, WebServer, web_server
 from panoseti_daq.wire.wall import WallTile, decode_wall
 
@@ -257,6 +258,14 @@ async def test_pictures_have_a_tag_and_an_age(site: Site) -> None:
     assert (await site.get("/module/8/img16.png"))[0] == 404
     assert (await site.get("/wall.png"))[0] == 200
     assert b"panoseti_web_frames_total 1" in (await site.get("/metrics"))[1]
+
+
+async def test_a_host_of_any_name_leaves_the_metrics_readable(site: Site) -> None:
+    host = 'unix:///a"b\\c\n'
+    site.live.hosts[host] = HostLine(connected=True)
+    found = text_string_to_metric_families((await site.get("/metrics"))[1].decode())
+    up = [sample for family in found for sample in family.samples if sample.name == "panoseti_web_host_up"]
+    assert [(sample.labels, sample.value) for sample in up] == [({"host": host}, 1)]
 
 
 async def test_tokens_and_links_open_what_they_name_and_nothing_else() -> None:

@@ -1,11 +1,14 @@
-"""Families of metrics for Prometheus, and those of what stands beside the images."""
+"""Families of metrics for Prometheus, their page, and those of what stands beside the images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.wire.context import read_context
@@ -14,20 +17,40 @@ PREFIX: Final = "panoseti_daq_"
 _Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
-def gauge(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = ()) -> Metric:
+def gauge(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = (), prefix: str = PREFIX) -> Metric:
     """Return a gauge with these samples, each the values of its labels and a number."""
-    family = GaugeMetricFamily(PREFIX + name, text, labels=labels)
+    family = GaugeMetricFamily(prefix + name, text, labels=labels)
     for values, value in samples:
         family.add_metric(values, float(value))
     return family
 
 
-def counter(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = ()) -> Metric:
+def counter(name: str, text: str, samples: _Samples, labels: tuple[str, ...] = (), prefix: str = PREFIX) -> Metric:
     """Return a counter, likewise."""
-    family = CounterMetricFamily(PREFIX + name, text, labels=labels)
+    family = CounterMetricFamily(prefix + name, text, labels=labels)
     for values, value in samples:
         family.add_metric(values, float(value))
     return family
+
+
+class _Found(Collector):
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def page_of(metrics: Iterable[Metric], accept: str = "") -> tuple[bytes, str]:
+    """Return body and content type of an answer with these metrics and those of this process.
+
+    Takes milliseconds when there are many: call it in a thread.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Found(metrics))
+    ProcessCollector(registry=registry)
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
 
 
 _PLACE: Final = ("module", "quabo")

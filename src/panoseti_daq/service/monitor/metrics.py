@@ -9,17 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
-from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import Metric
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.service.monitor.families import counter as _counter
 from panoseti_daq.service.monitor.families import gauge as _gauge
-from panoseti_daq.service.monitor.families import of_context, of_receivers
+from panoseti_daq.service.monitor.families import of_context, of_receivers, page_of
 
 _log = logging.getLogger(__name__)
 
@@ -158,21 +155,9 @@ def _labels(key: pb.KeyStatus) -> tuple[str, str, str]:
     return str(key.module_id), key.product, str(key.quabo) if key.HasField("quabo") else "all"
 
 
-class _Snapshot(Collector):
-    def __init__(self, status: pb.StatusResponse) -> None:
-        self._status = status
-
-    def collect(self) -> Iterator[Metric]:
-        return families(self._status)
-
-
 def page(status: pb.StatusResponse, accept: str = "") -> tuple[bytes, str]:
-    """Body and content type of an answer; takes milliseconds when there are many modules: call it in a thread."""
-    registry = CollectorRegistry()
-    registry.register(_Snapshot(status))
-    ProcessCollector(registry=registry)
-    encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    """Return body and content type of an answer; see `page_of`."""
+    return page_of(families(status), accept)
 
 
 @asynccontextmanager
