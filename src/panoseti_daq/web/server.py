@@ -24,7 +24,7 @@ from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.web.doors import COOKIE, SESSION_S, Doors, Visitor
 from panoseti_daq.web.live import LiveWall
 from panoseti_daq.web.pictures import module_png, wall_png
-from panoseti_daq.web.socket import PageSocket, SocketCounts
+from panoseti_daq.web.socket import MAX_MESSAGE_BYTES, PageSocket, SocketCounts
 from panoseti_daq.web.views import Views
 
 _log = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ class WebServer:
         except ConfigError as error:
             return self._refuse(429, str(error))
         socket = web.WebSocketResponse(
-            protocols=(PROTOCOL,), heartbeat=30, max_msg_size=16_384, compress=False, timeout=2
+            protocols=(PROTOCOL,), heartbeat=30, max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=2
         )
         try:
             await socket.prepare(request)

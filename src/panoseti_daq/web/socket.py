@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.web.doors import Doors, Visitor
 from panoseti_daq.web.live import LiveWall
-from panoseti_daq.web.views import ViewChoice, Views, WallView
+from panoseti_daq.web.views import ViewChoice, Views, WallView, text_of
 
 MAX_MESSAGE_BYTES: Final = 16_384
 """Of a control message; the page sends some hundred bytes."""
@@ -71,7 +71,8 @@ class PageSocket:
         self._sent = 0
         self._painted = True
         self._told_hosts = -1
-        self._told_keys: tuple[WallView, int] | None = None
+        self._hosts_at = 0.0
+        self._told_keys = ""
         self._error = ""
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -142,36 +143,36 @@ class PageSocket:
                 raise ConfigError("invalid op; allowed: view, painted")
 
     async def _send(self) -> None:
-        hosts_at = 0.0
         while True:
             self._wake.clear()
             # Each wall asks: a token that is revoked ends what it opened, and not only what it would open.
             if not self._doors.still(self.visitor):
                 await self._socket.close(code=4401, message=b"the session is over")
                 return
-            if self._error:
-                error, self._error = self._error, ""
-                await self._out({"op": "error", "text": error})
-            # Before the wall: its tiles name keys by numbers that the page must know.
-            if self._view is not None:
-                await self._tell_keys(self._view)
-            now = self._loop.time()
-            if now - hosts_at >= HOSTS_EVERY_S or self._told_hosts != self._live.host_changes:
-                hosts_at, self._told_hosts = now, self._live.host_changes
-                await self._out({"op": "hosts", "hosts": self._live.describe_hosts()})
-            if self._view is not None and self._painted and self._sent != self._view.sequence:
+            # One thing a turn: while it goes out, the page may ask for another view, and keys may come.
+            if text := self._text():
+                await self._within(self._socket.send_str(text))
+            elif self._view is not None and self._painted and self._sent != self._view.sequence:
                 await self._send_wall(self._view)
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(hosts_at + HOSTS_EVERY_S):
-                    await self._wake.wait()
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._hosts_at + HOSTS_EVERY_S):
+                        await self._wake.wait()
 
-    async def _tell_keys(self, view: WallView) -> None:
-        told = (view, self._live.key_changes)
-        if self._told_keys != told:
-            self._told_keys = told
-            keys = [self._live.describe_key(key) for key in view.keys]
-            await self._out({"op": "keys", "keys": keys})
+    def _text(self) -> str:
+        """Return what the page must be told before the next wall; empty for nothing."""
+        if self._error:
+            error, self._error = self._error, ""
+            return text_of(op="error", text=error)
+        now = self._loop.time()
+        if now - self._hosts_at >= HOSTS_EVERY_S or self._told_hosts != self._live.host_changes:
+            self._hosts_at, self._told_hosts = now, self._live.host_changes
+            return text_of(op="hosts", hosts=self._live.describe_hosts())
+        # The tiles of a wall name keys by numbers that the page must know.
+        if self._view is not None and (keys := self._view.keys_text()) != self._told_keys:
+            self._told_keys = keys
+            return keys
+        return ""
 
     async def _send_wall(self, view: WallView) -> None:
         wall = view.wall()
@@ -180,9 +181,6 @@ class PageSocket:
         await self._within(self._socket.send_bytes(wall))
         self._counts.n_walls += 1
         self._counts.n_bytes += len(wall)
-
-    async def _out(self, message: dict[str, object]) -> None:
-        await self._within(self._socket.send_str(json.dumps(message, separators=(",", ":"))))
 
     async def _within(self, sending: Any) -> None:
         """Send, unless the page takes nothing for too long."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
+from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Key, Selection
 from panoseti_daq.web.live import LiveWall
@@ -64,15 +66,20 @@ class ViewChoice:
         return cls(Selection.of("movie" in kinds, "pulse_height" in kinds, modules), depth, rate_hz)
 
 
+def text_of(**message: object) -> str:
+    """Return a message to pages as JSON."""
+    return json.dumps(message, separators=(",", ":"))
+
+
 class WallView:
-    """Walls of one choice; made when a socket takes one, and at most once a tick.
+    """Walls of one choice, and what their keys are; made when a socket takes them, once for all sockets.
 
     Attributes
     ----------
     sequence
         Number of the newest wall that may be taken; 0 before there is one.
-    n_sockets
-        Sockets that look at it; see `Views.enter`.
+    listeners
+        Called when there is something to take; see `Views.enter`.
     """
 
     def __init__(self, live: LiveWall, choice: ViewChoice, clock: Callable[[], float] = time.monotonic) -> None:
@@ -85,7 +92,10 @@ class WallView:
         self._made = b""
         self._made_at = float("-inf")
         self._made_for = 0
-        self._n_frames = 0
+        self._frames: list[ReceivedFrame] = []
+        self._host_changes = live.host_changes
+        self._keys_text = ""
+        self._keys_made_for = -1
 
     @property
     def keys(self) -> list[Key]:
@@ -93,12 +103,14 @@ class WallView:
         return [key for key in self._live.frames if key in self.choice.selection and key in self._live.numbers]
 
     def tick(self) -> None:
-        """Wake the sockets if a frame arrived since the last tick."""
-        if self._live.n_frames != self._n_frames:
-            self._n_frames = self._live.n_frames
-            self.sequence += 1
+        """Wake the sockets if a frame of the choice arrived since the last tick, or a host came or was lost."""
+        frames, host_changes = [self._live.frames[key] for key in self.keys], self._live.host_changes
+        is_new = frames != self._frames
+        self.sequence += is_new
+        if is_new or host_changes != self._host_changes:
             for listener in list(self.listeners):
                 listener()
+        self._frames, self._host_changes = frames, host_changes
 
     def wall(self) -> bytes:
         """Return the newest wall, with ages of at most one tick ago."""
@@ -110,6 +122,13 @@ class WallView:
             self._made = encode_wall(WallHead(self.sequence, time.time_ns() // 1000), tiles)
             self._made_at, self._made_for = now, self.sequence
         return self._made
+
+    def keys_text(self) -> str:
+        """Return the message that says what the numbers of keys in walls stand for."""
+        if self._keys_made_for != self._live.key_changes:
+            self._keys_made_for = self._live.key_changes
+            self._keys_text = text_of(op="keys", keys=[self._live.describe_key(key) for key in self.keys])
+        return self._keys_text
 
     async def run(self) -> None:
         """Tick at the rate of the choice, until cancelled."""
@@ -141,7 +160,7 @@ class Views:
         return len(self._open)
 
     def enter(self, choice: ViewChoice, listener: Callable[[], object]) -> WallView:
-        """Return the view of a choice; `listener` is called when it has a new wall.
+        """Return the view of a choice; `listener` is called when it has a new wall, or hosts changed.
 
         Raises
         ------
@@ -153,7 +172,6 @@ class Views:
             if len(self._open) >= MAX_VIEWS:
                 raise ConfigError(f"{MAX_VIEWS} different views are open; choose one that others look at")
             view = WallView(self._live, choice)
-            view.tick()  # so that the first page does not wait for a tick
             task = self._tasks.create_task(view.run(), name=f"view {choice}")
             self._open[choice] = view, task
         view, _ = self._open[choice]

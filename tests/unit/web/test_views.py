@@ -50,6 +50,20 @@ def test_a_wall_is_made_once_and_again_for_new_frames(stage: Stage) -> None:
     assert (head.sequence, tile.frame_number, int(tile.image[0, 0])) == (2, 2, 2)
 
 
+def test_frames_of_others_make_no_wall_and_a_lost_host_is_told(stage: Stage) -> None:
+    view, woken = stage.view(modules=[8]), []
+    view.listeners[lambda: woken.append(view.sequence)] = None
+    stage.live.add(frame_of(1, module_id=8))
+    view.tick()
+    stage.live.add(frame_of(1, module_id=7))
+    view.tick()
+    stage.live.host_changes += 1
+    view.tick()
+    view.tick()
+    assert woken == [1, 1]
+    assert view.sequence == 1
+
+
 def test_who_takes_a_wall_late_gets_ages_of_now(stage: Stage) -> None:
     view = stage.view(hz=10)
     stage.live.add(frame_of(1, detected_ns=0))
