@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from pathlib import Path
-from struct import pack
 from typing import Annotated, Final
 
 import numpy as np
@@ -19,6 +17,7 @@ from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.client import ReceivedFrame, image_dict, to_json
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import Key, Selection
+from panoseti_daq.viewers.images.png import png
 
 _MAGNIFIED: Final = 16  # screen pixels of a PNG for each pixel of an image
 
@@ -58,22 +57,16 @@ def snapshot(
         quabo = "" if key.quabo is None else f"_q{key.quabo}"
         path = out_dir / f"module_{key.module_id}.{key.product.token}{quabo}"
         if png:
-            path.with_name(f"{path.name}.png").write_bytes(_png(frame.image))
+            path.with_name(f"{path.name}.png").write_bytes(_gray(frame.image))
         if npy:
             np.save(path.with_name(f"{path.name}.npy"), frame.image)
         if json:
             typer.echo(to_json(image_dict(frame)))
 
 
-def _png(image: npt.NDArray[np.generic]) -> bytes:
-    """Return a gray PNG (RFC 2083), black for the least value and white for the largest."""
+def _gray(image: npt.NDArray[np.generic]) -> bytes:
+    """Return a gray PNG, black for the least value and white for the largest."""
     values = image.astype(np.float64)
     values -= values.min()
     gray = np.rint(values * (255 / max(values.max(), 1))).astype(np.uint8)
-    large = gray.repeat(_MAGNIFIED, axis=0).repeat(_MAGNIFIED, axis=1)
-    rows = np.pad(large, ((0, 0), (1, 0)))  # each row begins with its filter, 0
-    head = pack(">IIBBBBB", large.shape[1], large.shape[0], 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        pack(">I", len(data)) + name + data + pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    )
+    return png(gray.repeat(_MAGNIFIED, axis=0).repeat(_MAGNIFIED, axis=1))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import struct
-import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,15 +12,17 @@ import numpy.typing as npt
 
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.pff.product import ImageArray
-from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
-from panoseti_daq.viewers.images.colors import NOTHING, ColorMap, color_table
+from panoseti_daq.pff.quabos import MODULE_SIZE
+from panoseti_daq.viewers.images.colors import ColorMap, rgba_table
+from panoseti_daq.viewers.images.levels import NO_DATA, Levels, color_indices
+from panoseti_daq.viewers.images.png import png
+from panoseti_daq.viewers.images.quadrants import assemble
 from panoseti_daq.web.live import LiveWall
 
 STALE_S: Final = 30.0
 """Images older than this are crossed out."""
 _SCALE: Final = 4  # screen pixels along a side of a pixel
 _GAP: Final = 4
-_BLACK: Final = (NOTHING >> 16, NOTHING >> 8 & 255, NOTHING & 255)
 _RED: Final = (255, 60, 60)
 _Rgb = npt.NDArray[np.uint8]
 
@@ -66,25 +66,15 @@ def _picture(live: LiveWall, tiles: list[list[Key]], n_columns: int = 1) -> Wall
     if not ages:
         return WallPicture(tag, None, None)
     images = [
-        ([(key.quabo, live.frames[key].image) for key in keys], any(ages[key] > STALE_S for key in keys))
+        ({key.quabo: live.frames[key].image for key in keys}, any(ages[key] > STALE_S for key in keys))
         for keys in tiles
     ]
-    return WallPicture(tag, oldest, lambda: _png(_compose([_draw(*one) for one in images], n_columns)))
+    return WallPicture(tag, oldest, lambda: png(_compose([_draw(*one) for one in images], n_columns)))
 
 
-def _draw(parts: list[tuple[int | None, ImageArray]], stale: bool) -> _Rgb:
+def _draw(images: Mapping[int | None, ImageArray], stale: bool) -> _Rgb:
     """Return the pixels of one tile, shape (128, 128, 3)."""
-    image = np.full((MODULE_SIZE, MODULE_SIZE), np.nan)
-    for quabo, pixels in parts:
-        image[... if quabo is None else quadrant(quabo)] = pixels
-    rgb = np.empty((*image.shape, 3), np.uint8)
-    rgb[:] = _BLACK
-    known = ~np.isnan(image)
-    if known.any():
-        low, high = np.quantile(image[known], (0.01, 0.99))
-        levels = np.clip((image[known] - low) / max(high - low, 1.0), 0, 1)
-        table = color_table(ColorMap.PLASMA)
-        rgb[known] = table[(levels * (len(table) - 1)).astype(np.intp)]
+    rgb = rgba_table(ColorMap.PLASMA)[_colors(images), :3]
     # Whole screen pixels: smoothing would invent values between those that were measured.
     large = rgb.repeat(_SCALE, 0).repeat(_SCALE, 1)
     if stale:
@@ -96,6 +86,17 @@ def _draw(parts: list[tuple[int | None, ImageArray]], stale: bool) -> _Rgb:
     return large
 
 
+def _colors(images: Mapping[int | None, ImageArray]) -> npt.NDArray[np.uint8]:
+    """Return the index of the color of each pixel of a module, from its image or from those of its quabos."""
+    if not images:
+        return np.full((MODULE_SIZE, MODULE_SIZE), NO_DATA, np.uint8)
+    image, valid = images.get(None), None
+    if image is None:
+        image, valid = assemble({quabo: pixels for quabo, pixels in images.items() if quabo is not None})
+    low, high = np.quantile(image if valid is None else image[valid], (0.01, 0.99))
+    return color_indices(image, Levels(low, high), valid)
+
+
 def _compose(tiles: list[_Rgb], n_columns: int) -> _Rgb:
     step = MODULE_SIZE * _SCALE + _GAP
     n_rows = -(-len(tiles) // n_columns)
@@ -104,20 +105,3 @@ def _compose(tiles: list[_Rgb], n_columns: int) -> _Rgb:
         y, x = i // n_columns * step, i % n_columns * step
         canvas[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
     return canvas
-
-
-def _png(rgb: _Rgb) -> bytes:
-    """Return an image of shape (rows, columns, 3) as a PNG file (RFC 2083)."""
-    rows, columns, _ = rgb.shape
-    lines = np.zeros((rows, 1 + columns * 3), np.uint8)  # each begins with its filter, 0
-    lines[:, 1:] = rgb.reshape(rows, -1)
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(lines.tobytes(), 1)),
-        (b"IEND", b""),
-    )
-    framed = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)

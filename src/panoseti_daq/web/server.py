@@ -23,7 +23,7 @@ from panoseti_daq.service.monitor.families import counter, gauge, page_of
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.web.doors import COOKIE, SESSION_S, Doors, Visitor
 from panoseti_daq.web.live import LiveWall
-from panoseti_daq.web.pictures import module_png, wall_png
+from panoseti_daq.web.pictures import WallPicture, module_png, wall_png
 from panoseti_daq.web.socket import MAX_MESSAGE_BYTES, PageSocket, SocketCounts
 from panoseti_daq.web.views import Views
 
@@ -238,16 +238,17 @@ class WebServer:
         return web.json_response(self.live.status(self._modules(request)))
 
     async def _wall_png(self, request: web.Request) -> web.Response:
-        return await self._picture(request, *wall_png(self.live, self._modules(request)))
+        return await self._picture(request, wall_png(self.live, self._modules(request)))
 
     async def _module_png(self, request: web.Request) -> web.Response:
         module, modules = int(request.match_info["module"]), self._modules(request)
         if modules and module not in modules:
             raise web.HTTPNotFound
-        return await self._picture(request, *module_png(self.live, module, request.match_info["product"]))
+        return await self._picture(request, module_png(self.live, module, request.match_info["product"]))
 
-    async def _picture(self, request: web.Request, tag: str, age_s: float | None, draw: Any) -> web.Response:
+    async def _picture(self, request: web.Request, picture: WallPicture) -> web.Response:
         """Answer with a picture, unless the asker has it."""
+        tag, age_s, draw = picture
         headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=1"}
         if age_s is not None:
             headers["X-Frame-Age"] = f"{age_s:.3f}"
