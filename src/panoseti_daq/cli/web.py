@@ -20,6 +20,7 @@ from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, finite_opti
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.config.files import read_bytes
+from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.installation import needing
 from panoseti_daq.pff import Selection
@@ -70,7 +71,7 @@ def web(
         servers = replace(servers, host=[*(servers.host or ()), *hosts])
     if share_key_file is not None and allowed_tokens_file is None:
         raise typer.BadParameter("--share-key-file has no effect without --allowed-tokens-file")
-    if not where.is_loopback and allowed_tokens_file is None:
+    if not is_local(listen) and allowed_tokens_file is None:
         typer.echo("warning: everybody who reaches this address can look; see --allowed-tokens-file", err=True)
     names = [*(name or ()), socket.gethostname(), socket.getfqdn()]
     limited = replace(selection, update_interval_s=max(selection.update_interval_s, _LEAST_INTERVAL_S))

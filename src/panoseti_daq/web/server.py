@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
 import json
 import logging
 import ssl
@@ -70,13 +68,6 @@ class WebAddress:
         except OSError as error:  # SSLError is one
             raise ConfigError(f"invalid certificate or key: {self.certificate}: {error}") from error
         return context
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this computer can connect."""
-        with contextlib.suppress(ValueError):
-            return ipaddress.ip_address(self.host).is_loopback
-        return self.host == "localhost"
 
 
 class WebServer:
