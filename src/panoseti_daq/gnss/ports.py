@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -104,7 +103,7 @@ class RecordedPort:
         """See `PortOf`."""
         return next(self._messages)
 
-    def _play(self) -> Iterator[bytes]:
+    def _play(self) -> Generator[bytes]:
         while True:
             tow_ms: int | None = None
             n_messages = 0
@@ -128,8 +127,7 @@ class RecordedPort:
 
     def close(self) -> None:
         """See `PortOf`."""
-        with contextlib.suppress(ValueError):
-            self._messages.close()  # type: ignore[attr-defined]
+        self._messages.close()
 
 
 def open_port(source: str, baud: int, stop: threading.Event) -> PortOf:

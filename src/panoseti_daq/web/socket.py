@@ -64,7 +64,7 @@ class PageSocket:
         counts: SocketCounts,
         stalled_s: float = 30.0,
     ) -> None:
-        self.visitor = visitor
+        self._visitor = visitor
         self._socket, self._live, self._views, self._doors, self._counts = socket, live, views, doors, counts
         self._stalled_s, self._transport = stalled_s, transport
         self._view: WallView | None = None
@@ -131,7 +131,7 @@ class PageSocket:
             raise ConfigError("invalid message; allowed: JSON") from None
         match message:
             case {"op": "view"}:
-                choice = ViewChoice.read(message, self.visitor.modules)
+                choice = ViewChoice.read(message, self._visitor.modules)
                 view = self._views.enter(choice, self.wake)
                 if self._view is not None and self._view is not view:
                     self._views.leave(self._view, self.wake)
@@ -146,7 +146,7 @@ class PageSocket:
         while True:
             self._wake.clear()
             # Each wall asks: a token that is revoked ends what it opened, and not only what it would open.
-            if not self._doors.still(self.visitor):
+            if not self._doors.still(self._visitor):
                 await self._socket.close(code=4401, message=b"the session is over")
                 return
             # One thing a turn: while it goes out, the page may ask for another view, and keys may come.

@@ -1,4 +1,4 @@
-r"""Wall: the newest images of all keys in one binary message, for browsers and for NATS.
+r"""Wall: the newest images of all keys in one binary message, for browsers.
 
 Little-endian, and every tile begins at a multiple of 8, so that a browser makes a typed array of the pixels
 without a copy::
@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -104,16 +104,7 @@ def scaled(tile: WallTile) -> WallTile:
     ordered = np.partition(pixels, (n_cut, pixels.size - 1 - n_cut), axis=None)
     low, high = int(ordered[n_cut]), int(ordered[pixels.size - 1 - n_cut])
     levels = (np.clip(pixels, low, high).astype(np.float32) - low) * (255 / max(high - low, 1))
-    return WallTile(
-        tile.key,
-        (levels + 0.5).astype(np.uint8),
-        tile.unix_ns,
-        tile.time_status,
-        tile.quality,
-        tile.frame_number,
-        tile.age_ms,
-        (low, high),
-    )
+    return replace(tile, image=(levels + 0.5).astype(np.uint8), scale=(low, high))
 
 
 def encode_wall(head: WallHead, tiles: Sequence[WallTile]) -> bytes:
