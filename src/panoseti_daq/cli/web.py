@@ -11,7 +11,7 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -75,56 +75,43 @@ def web(
         typer.echo("warning: everybody who reaches this address can look; see --allowed-tokens-file", err=True)
     names = [*(name or ()), socket.gethostname(), socket.getfqdn()]
     limited = replace(selection, update_interval_s=max(selection.update_interval_s, _LEAST_INTERVAL_S))
-    serving = _Serving(where, servers, limited, names, allowed_tokens_file, share_key_file, stalled_timeout)
-    asyncio.run(serving.run())
+    doors, files = _doors(names, allowed_tokens_file, share_key_file)
+    asyncio.run(_serve(where, servers, limited, doors, files, stalled_timeout))
 
 
-class _Serving:
-    """One run of the command."""
+def _doors(names: list[str], tokens_file: Path | None, key_file: Path | None) -> tuple[Doors, list[Reloaded[Any]]]:
+    """Return who may look, and the files that say so, which are to be kept up to date."""
+    tokens = tokens_file and Reloaded("tokens", [tokens_file], lambda: read_tokens(tokens_file))
+    key = key_file and Reloaded("share key", [key_file], lambda: _read_key(key_file))
+    doors = Doors((lambda: tokens.content) if tokens else None, (lambda: key.content) if key else None, names)
+    return doors, [file for file in (tokens, key) if file]
 
-    def __init__(
-        self,
-        where: WebAddress,
-        servers: Servers,
-        selection: Selection,
-        names: list[str],
-        tokens_file: Path | None,
-        key_file: Path | None,
-        stalled_s: float,
-    ) -> None:
-        self._where, self._servers, self._selection = where, servers, selection
-        self._names, self._stalled_s = names, stalled_s
-        self._tokens = tokens_file and Reloaded("tokens", [tokens_file], lambda: read_tokens(tokens_file))
-        self._key = key_file and Reloaded("share key", [key_file], lambda: _read_key(key_file))
 
-    async def run(self) -> None:
-        """Serve until SIGTERM or Ctrl-C."""
-        from panoseti_daq.web.live import LiveWall
-        from panoseti_daq.web.server import web_server
+async def _serve(
+    where: WebAddress,
+    servers: Servers,
+    selection: Selection,
+    doors: Doors,
+    files: list[Reloaded[Any]],
+    stalled_s: float,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    from panoseti_daq.web.live import LiveWall
+    from panoseti_daq.web.server import web_server
 
-        tokens, key = self._tokens, self._key
-        doors = Doors(
-            (lambda: tokens.content) if tokens else None, (lambda: key.content) if key else None, self._names
-        )
-        live, stop = LiveWall(), asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        async with (
-            self._servers.client() as client,
-            web_server(live, doors, self._where, self._stalled_s) as (_, url),
-        ):
-            typer.echo(f"serving {url}", err=True)
-            async with asyncio.TaskGroup() as tasks:
-                beside = [
-                    tasks.create_task(
-                        live.follow(client, self._servers.names(client), self._selection), name="follow hosts"
-                    ),
-                    tasks.create_task(
-                        keep_up_to_date([one for one in (tokens, key) if one]), name="reload tokens and key"
-                    ),
-                ]
-                await stop.wait()
-                for task in beside:
-                    task.cancel()
+    live, stop = LiveWall(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with servers.client() as client, web_server(live, doors, where, stalled_s) as (_, url):
+        typer.echo(f"serving {url}", err=True)
+        async with asyncio.TaskGroup() as tasks:
+            following = live.follow(client, servers.names(client), selection)
+            beside = [
+                tasks.create_task(following, name="follow hosts"),
+                tasks.create_task(keep_up_to_date(files), name="reload tokens and key"),
+            ]
+            await stop.wait()
+            for task in beside:
+                task.cancel()
 
 
 def web_share(
