@@ -43,9 +43,11 @@ Frame = tuple[int, int, str]  # module, number, file
 
 
 @contextmanager
-def process(*command: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(*command: str, cwd: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process, and where it says that it listens."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=cwd
+    ) as started:
         assert started.stderr is not None
         drain = threading.Thread(target=started.stderr.read)
         try:

@@ -166,11 +166,12 @@ def measure(name: str, python: str) -> tuple[list[float], float, float]:
             command = [sys.executable, "-m", "benchmarks.sockets", "floor", str(scratch)]
         elif python:
             stack.enter_context(hashpipe(scratch))  # without such a process the peer does not begin
-            command = [python, "-E", str(PEER_SCRIPT), str(scratch)]
+            command = [str(Path(python).absolute()), "-E", str(PEER_SCRIPT), str(scratch)]
         else:
             serve = ("serve", "--port=0", "--log-level=error", "--socket-template", template)
             command = [sys.executable, "-m", "panoseti_daq", *serve]
-        server, address = stack.enter_context(process(*command))
+        cwd = scratch if python else None  # the peer writes its log where it runs
+        server, address = stack.enter_context(process(*command, cwd=cwd))
         if python:
             data_dir = scratch / "data"
             (data_dir / "module_1").mkdir(parents=True)
