@@ -12,7 +12,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.events.sinks.jsonl import read_lines, write_atomically
 from panoseti_daq.open_types import OpenDict, OpenMapping
@@ -65,7 +65,7 @@ class WebhookSettings:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"invalid webhook: {self.url}; allowed: https://HOST/..., http:// to this machine")
-        if parts.scheme == "http" and not self.allow_http and not _is_here(parts.hostname):
+        if parts.scheme == "http" and not self.allow_http and not is_local(parts.hostname):
             raise ConfigError(
                 f"invalid webhook: {self.url}; allowed: https://, or http:// with --webhook-allow-http"
             )
@@ -84,13 +84,6 @@ class WebhookSettings:
             raise ConfigError(
                 f"invalid webhook secret; allowed: {_SECRET_PREFIX} and base 64, or any text"
             ) from None
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
