@@ -103,6 +103,15 @@ def test_where_a_quabo_sent_nothing_that_is_told() -> None:
     assert hover(view, Kind.PULSE_HEIGHT, 31, 31).endswith("(Q2): nothing yet")
 
 
+def test_of_a_time_before_the_first_image_under_the_mouse_that_is_told() -> None:
+    view = shown(frame_of(1))
+    hover(view, Kind.MOVIE, 3, 20)
+    view.board.clock.replay(NOW_S - 60)
+    show(view, frame_of(1, module_id=8, unix_s=NOW_S - 60))
+
+    assert view.info_text.endswith("(Q1): nothing yet")
+
+
 def test_less_the_pedestal_both_values_are_told() -> None:
     view = shown(frame_of(50), pedestal=PedestalMode.MEDIAN)
 

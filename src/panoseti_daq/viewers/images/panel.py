@@ -224,9 +224,8 @@ class Panel:
 
     def stamp_at(self, row: int, column: int) -> tuple[Stamp, int, int] | None:
         """The frame that a stored pixel comes from, and its row and column there; None where there is none."""
-        if not self.product.one_quabo:
-            return self.stamps[None], row, column
-        quabo = quabos.quabo_at(row, column)
-        if quabo not in self.stamps:
-            return None
-        return self.stamps[quabo], row % quabos.QUABO_SIZE, column % quabos.QUABO_SIZE
+        stamp = self.stamps.get(None)
+        if stamp is not None:
+            return stamp, row, column
+        stamp = self.stamps.get(quabos.quabo_at(row, column))
+        return None if stamp is None else (stamp, row % quabos.QUABO_SIZE, column % quabos.QUABO_SIZE)

@@ -257,6 +257,7 @@ def test_a_replay_that_steps_back_shows_only_what_was_there() -> None:
     later = board.panels[8, Kind.MOVIE]
     assert not later.stamps
     assert (later.indices == NO_DATA).all()
+    assert later.stamp_at(3, 20) is None
     assert board.panels[7, Kind.MOVIE].raw[0, 0] == 4
 
 
