@@ -310,6 +310,18 @@ def test_the_ends_of_the_levels_are_dragged() -> None:
     assert view.board.panels[7, Kind.PULSE_HEIGHT].levels != (10, 60)
 
 
+def test_histograms_follow_the_stream_again_after_a_replay() -> None:
+    view = shown(frame_of(one(0, 0)))
+    clock, histogram = view.board.clock, view.bars.bar(DataProduct.IMG16).plot
+    clock.replay(NOW_S - 60)
+    show(view, frame_of(one(0, 0), unix_s=NOW_S - 60))
+    replayed = histogram.getData()[1]
+    clock.replay(None)
+    show(view, frame_of(np.arange(1024).reshape(32, 32)))
+
+    assert not np.array_equal(histogram.getData()[1], replayed)
+
+
 def test_a_region_says_mean_sum_and_width_and_gets_a_light_curve() -> None:
     view = shown(frame_of(10))
     press(view, "I")

@@ -49,7 +49,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
         self._bars: dict[DataProduct, Any] = {}
         self._titles: dict[DataProduct, str] = {}
         self._colormap: ColorMap | None = None
-        self._next_s = -np.inf
+        self._drawn_s = -np.inf
         self._is_setting = False
         self._is_lying = True
         self.lie(False)
@@ -85,9 +85,10 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
             for bar in self._bars.values():
                 bar.gradient.setColorMap(colormap)
                 bar.gradient.showTicks(False)
-        is_due = board.clock.now_s() >= self._next_s
+        now_s = board.clock.now_s()
+        is_due = abs(now_s - self._drawn_s) >= _PERIOD_S  # a replay begins, steps back and ends
         if is_due:
-            self._next_s = board.clock.now_s() + _PERIOD_S
+            self._drawn_s = now_s
         for product, bar in self._bars.items():
             self._show(product, bar, with_pixels=is_due)
 
@@ -95,7 +96,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
         self.clear()
         self._bars.clear()
         self._titles.clear()
-        self._colormap, self._next_s = None, -np.inf
+        self._colormap, self._drawn_s = None, -np.inf
         for product in products:
             bar = pg.HistogramLUTItem(
                 orientation="horizontal" if self._is_lying else "vertical",
