@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -209,7 +210,7 @@ class Lately:
     name = "the last 5 minutes"
 
     def __init__(self) -> None:
-        self._frames: dict[Key, deque[ReceivedFrame]] = {}
+        self._frames: dict[Key, deque[tuple[int, ReceivedFrame]]] = {}  # with their times, UTC ns
 
     def add(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames, unless the last of their key was taken just before."""
@@ -217,16 +218,16 @@ class Lately:
             if not (unix_ns := frame.time.unix_ns):
                 continue
             kept = self._frames.setdefault(key, deque())
-            if kept and not unix_ns - kept[-1].time.unix_ns >= LIVE_SPACING_S * 1e9:
+            if kept and not unix_ns - kept[-1][0] >= LIVE_SPACING_S * 1e9:
                 continue
-            kept.append(frame)
-            while unix_ns - kept[0].time.unix_ns > LIVE_SPAN_S * 1e9:
+            kept.append((unix_ns, frame))
+            while unix_ns - kept[0][0] > LIVE_SPAN_S * 1e9:
                 kept.popleft()
 
     @property
     def span_ns(self) -> tuple[int, int]:
         """Time of the first and of the last frame; zeros when there is none."""
-        ends = [(kept[0].time.unix_ns, kept[-1].time.unix_ns) for kept in self._frames.values()]
+        ends = [(kept[0][0], kept[-1][0]) for kept in self._frames.values()]
         return min((begin for begin, _ in ends), default=0), max((end for _, end in ends), default=0)
 
     @property
@@ -236,7 +237,7 @@ class Lately:
         for key, kept in self._frames.items():
             if key.product.kind is not Kind.MOVIE:
                 continue
-            times = np.array([frame.time.unix_ns for frame in kept])
+            times = np.array([unix_ns for unix_ns, _ in kept])
             steps = np.diff(times)
             if len(steps):
                 least_ns = max(_GAP_STEPS * LIVE_SPACING_S * 1e9, _GAP_STEPS * float(np.median(steps)))
@@ -247,13 +248,13 @@ class Lately:
         """Return the newest frame of each key that was taken until then."""
         found = {}
         for key, kept in self._frames.items():
-            if (n := bisect.bisect_right(kept, unix_ns, key=_unix_ns)) > 0:
-                found[key] = kept[n - 1]
+            if (n := bisect.bisect_right(kept, unix_ns, key=itemgetter(0))) > 0:
+                found[key] = kept[n - 1][1]
         return found
 
     def step(self, unix_ns: int, n_frames: int) -> int:
         """Return the time of the next frame of any key (1), or of the one before (-1)."""
-        times = [frame.time.unix_ns for kept in self._frames.values() for frame in kept]
+        times = [unix_ns for kept in self._frames.values() for unix_ns, _ in kept]
         if n_frames > 0:
             return min((time for time in times if time > unix_ns), default=self.span_ns[1])
         return max((time for time in times if time < unix_ns), default=self.span_ns[0])
@@ -261,7 +262,3 @@ class Lately:
     def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
         """Return nothing: of the live stream not every pulse is kept."""
         return []
-
-
-def _unix_ns(frame: ReceivedFrame) -> int:
-    return frame.time.unix_ns
