@@ -125,6 +125,7 @@ class _Track:
         self._blocks = [block for _, block in timed]
         self.end_ns = max((int(block[-1].time.unix_ns) for block in self._blocks[-1:]), default=0)
         self.gaps_ns: set[int] = set()
+        self._known: dict[FrameBlock, Times] = {}
         # Pulses come when they come; only a movie has gaps.
         self._is_steady = bool(timed) and timed[0][1].product.kind is Kind.MOVIE
         for before, first in zip(self._blocks, self.begins_ns[1:], strict=False):
@@ -175,7 +176,10 @@ class _Track:
 
     def _times(self, block: FrameBlock) -> Times:
         """Times of a block, ascending: frames without a time, or with an earlier one, stand with those before."""
+        if (known := self._known.get(block)) is not None:
+            return known
         times: Times = np.maximum.accumulate(block.times[0])
+        self._known[block] = times
         steps = np.diff(times)
         if len(steps) and self._is_steady:
             least_ns = max(_LEAST_GAP_S * 1e9, _GAP_STEPS * float(np.median(steps)))
