@@ -37,6 +37,11 @@ class Cell(NamedTuple):
     text: Box
     whole: Box
 
+    @property
+    def is_beside(self) -> bool:
+        """Whether the caption stands beside the image, not above it."""
+        return self.text.x > self.image.x
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

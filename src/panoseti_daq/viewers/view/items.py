@@ -44,7 +44,7 @@ class Caption(QGraphicsItem):
         """What it says."""
         return "\n".join(" ".join(span.text for span in line) for line in self._lines)
 
-    def place(self, box: Box, letters_px: float, align: Qt.AlignmentFlag | None) -> None:
+    def place(self, box: Box, letters_px: float, *, hangs: bool) -> None:
         """Stand on the lower edge of a box, or hang from its upper one; letters of a height, px."""
         self.prepareGeometryChange()
         self._pieces = None
@@ -52,7 +52,6 @@ class Caption(QGraphicsItem):
         for font in (self._font, self._bold):
             font.setPixelSize(max(6, round(letters_px)))
         self._bold.setBold(True)
-        hangs = align is Qt.AlignmentFlag.AlignTop
         self.setPos(box.x, box.y if hangs else box.y + box.height)
         height = box.height if hangs else LINES * self._line_px
         self._rect = QRectF(0, 0 if hangs else -height, box.width, height)

@@ -5,6 +5,7 @@ The view box is a map of the whole wall: the wheel zooms, dragging pans, a doubl
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Iterable
 from typing import Any, Final
@@ -24,7 +25,7 @@ from panoseti_daq.viewers.images.colors import rgba_table
 from panoseti_daq.viewers.images.layout import Cell, Plan, pixel_at, plan
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.titles import KIND_NAMES, Span, Tone
+from panoseti_daq.viewers.images.titles import KIND_NAMES, Line, Span, Tone
 from panoseti_daq.viewers.view.items import Caption, Cover, Sheet
 
 Place = tuple[int, Kind]
@@ -123,9 +124,8 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         self.fit(self._large)
 
     def _place(self, spot: Spot, cell: Cell) -> None:
-        image, text = cell.image, cell.text
-        is_beside = text.x > image.x
-        spot.caption.place(text, self.plan.letters_px, Qt.AlignmentFlag.AlignTop if is_beside else None)
+        image = cell.image
+        spot.caption.place(cell.text, self.plan.letters_px, hangs=cell.is_beside)
         spot.cover.setPos(image.x, image.y)
         spot.cover.setScale(image.width / MODULE_SIZE)
         spot.image.setRect(QRectF(*image))
@@ -160,7 +160,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
 
     def tell(self) -> None:
         """Set the texts and covers that differ from what is drawn."""
-        now_s, names = self._board.clock.now_s(), self._board.settings.names
+        now_s = self._board.clock.now_s()
         for place, spot in self._spots.items():
             panel = self._board.panels.get(place)
             if panel is None or not panel.stamps:
@@ -168,26 +168,25 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
                 spot.caption.show_lines(((name,), (Span(f"no {KIND_NAMES[place[1]]} yet", Tone.OLD),)))
                 spot.cover.show_sheet(Sheet())
                 continue
-            cell = self._cells[place]
-            is_beside = cell.text.x > cell.image.x
-            is_narrow = not is_beside and cell.text.width < _HEAD_LETTERS * self.plan.letters_px
-            lines = panel.captions(now_s, names.get(place[0], ""), short=is_narrow)
-            lost = self.lost.get(place[0])
-            if lost:
-                lines = lines[0], (Span(lost, Tone.BAD), *lines[1])
-            around = self.beside.get(place[0]) if place[1] is self._first_kind(place[0]) else None
-            if is_beside:
-                n_letters = int(cell.text.width / (_LETTER_WIDTH * self.plan.letters_px))
-                pieces = textwrap.wrap(around.text, max(n_letters, 8)) if around else []
-                spans = [*lines[0], *lines[1], *(Span(text, around.tone) for text in pieces if around)]
-                spot.caption.show_lines(tuple((span,) for span in spans))
-            else:
-                spot.caption.show_lines((((*lines[0], around), lines[1])) if around and not is_narrow else lines)
+            spot.caption.show_lines(self._lines(place, panel, now_s))
             spot.cover.show_sheet(self._sheet(place, panel, now_s))
 
-    def _first_kind(self, module_id: int) -> Kind | None:
-        """The kind whose image stands first."""
-        return next((kind for kind in self._board.kinds if (module_id, kind) in self._spots), None)
+    def _lines(self, place: Place, panel: Panel, now_s: float) -> tuple[Line, ...]:
+        module_id, kind = place
+        cell = self._cells[place]
+        is_narrow = not cell.is_beside and cell.text.width < _HEAD_LETTERS * self.plan.letters_px
+        name = self._board.settings.names.get(module_id, "")
+        head, state = panel.captions(now_s, name, short=is_narrow)
+        if lost := self.lost.get(module_id):
+            state = Span(lost, Tone.BAD), *state
+        is_first = kind is self.plan.cells[0].kind  # of the images of its module
+        around = self.beside.get(module_id) if is_first else None
+        if not cell.is_beside:
+            return ((*head, around) if around and not is_narrow else head), state
+        n_letters = int(cell.text.width / (_LETTER_WIDTH * self.plan.letters_px))
+        pieces = textwrap.wrap(around.text, max(n_letters, 8)) if around else []
+        spans = [*head, *state, *(Span(text, around.tone) for text in pieces if around)]
+        return tuple((span,) for span in spans)
 
     def _sheet(self, place: Place, panel: Panel, now_s: float) -> Sheet:
         settings = self._board.settings
@@ -198,7 +197,8 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         veils = tuple((_seen_box(orientation, quabo), age_text(age_s)) for quabo, age_s in silent.items())
         marks = tuple(orientation.seen(row, column) for at, row, column in self.chosen if at == place)
         mask = self._board.masks.of(place[0])
-        masked = () if mask is None else tuple(orientation.seen(*map(int, at)) for at in np.argwhere(mask))
+        seen = [] if mask is None else np.argwhere(orientation.shown(mask)).tolist()
+        masked = tuple((row, column) for row, column in seen)
         frame = Tone.BAD if place[0] in self.lost else _DOUBTS.get(panel.status)
         return Sheet(veils, marks, masked, frame, settings.boundaries)
 
@@ -257,6 +257,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         return "\n".join([*lines, *([around.text] if around else [])])
 
 
+@functools.cache
 def _seen_box(orientation: Orientation, quabo: int | None) -> tuple[int, int, int, int]:
     """Column, row, width and height of a quabo as seen; of the whole image for None."""
     if quabo is None:
