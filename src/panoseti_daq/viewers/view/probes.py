@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 from panoseti_daq.pff.quabos import MODULE_SIZE
 from panoseti_daq.viewers.images import regions
 from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.view.curve import Curve, CurvePlot, save_curves
 from panoseti_daq.viewers.view.wall import Place, Wall, WallPixel
 
@@ -22,8 +22,8 @@ _REGION: Final = "region"
 _REGION_PART: Final = 0.25  # of an image, that a new region is wide
 
 
-class RegionShape(enum.Enum):
-    """Shape of the region."""
+class RegionShape(Choice):
+    """Shape of the region, which a key changes."""
 
     NONE = "none"
     RECTANGLE = "rectangle"
@@ -77,9 +77,7 @@ class Probes:
 
     def next_region(self, place: Place | None) -> None:
         """Show a region of the next shape on a place."""
-        shapes = list(RegionShape)
-        shape = shapes[(shapes.index(self._shape) + 1) % len(shapes)]
-        place = self._place or place
+        shape, place = self._shape.next, self._place or place
         self.close_region()
         if shape is RegionShape.NONE or place is None:
             return
@@ -149,7 +147,7 @@ class Probes:
         form = regions.rectangle if self._shape is RegionShape.RECTANGLE else regions.ellipse
         seen = form(at.x(), at.y(), size.x(), size.y())
         stored = self._board.settings.orientation_of(self._place[0]).stored_mask(seen)
-        self.curves[_REGION] = Curve(f"mean of the {self._shape.value}", stored)
+        self.curves[_REGION] = Curve(f"mean of the {self._shape}", stored)
         self._label.setPos(at.x(), at.y())
         self._say_region()
         self._show()
