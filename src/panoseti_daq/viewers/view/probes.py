@@ -72,7 +72,7 @@ class Probes:
             known = self._board.histories[key].curve(own)
             until = [point for point in known if point[0] <= found[0].unix_s]  # what came since is not drawn yet
             self.curves[pixel] = Curve(f"{key} row {row} column {column}", mask, until)
-        self._wall.chosen = {one for one in self.curves if one != _REGION}
+        self._mark()
         self._show()
 
     def next_region(self, place: Place | None) -> None:
@@ -110,7 +110,7 @@ class Probes:
     def close(self) -> None:
         """Take all away."""
         self.curves.clear()
-        self._wall.chosen = set()
+        self._mark()
         self.close_region()
         self._show()
 
@@ -175,4 +175,7 @@ class Probes:
                 height = self._splitter.height()
                 self._splitter.setSizes([height - height // _CURVE_PART, height // _CURVE_PART])
             self.plot.draw(self.curves, self.curves)
+
+    def _mark(self) -> None:
+        self._wall.chosen = {one for one in self.curves if one != _REGION}
         self._wall.tell()
