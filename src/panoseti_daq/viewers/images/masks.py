@@ -14,8 +14,8 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff.quabos import MODULE_SIZE
 
 LEAST_IMAGES: Final = 8  # fewer say nothing about a pixel
+MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 _HOT_SIGMAS: Final = 8.0  # of the spread over the pixels; stars of a telescope move on, hot pixels do not
-_MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 
 Mask = npt.NDArray[np.bool_]
 
@@ -109,6 +109,6 @@ def odd_pixels(images: npt.NDArray[Any]) -> Mask:
     padded = np.pad(typical, 2, mode="reflect")
     around = np.median(np.lib.stride_tricks.sliding_window_view(padded, (5, 5)), axis=(2, 3))
     above = typical - around
-    sigma = max(float(np.median(np.abs(above - np.median(above)))) * _MAD_TO_SIGMA, 0.5)
+    sigma = max(float(np.median(np.abs(above - np.median(above)))) * MAD_TO_SIGMA, 0.5)
     found: Mask = dead | (above > _HOT_SIGMAS * sigma)
     return found

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff.quabos import MODULE_SIZE
-from panoseti_daq.viewers.images.masks import Mask
+from panoseti_daq.viewers.images.masks import MAD_TO_SIGMA, Mask
 
 _FWHM_OF_SIGMA: Final = 2 * math.sqrt(2 * math.log(2))  # of a normal distribution
 
@@ -53,7 +53,7 @@ def numbers(image: npt.NDArray[Any], region: Mask) -> Numbers | None:
 
 def _fwhm(image: npt.NDArray[Any], region: Mask, values: npt.NDArray[np.float64]) -> float:
     background = np.median(values)
-    noise = np.median(np.abs(values - background)) * 1.4826
+    noise = np.median(np.abs(values - background)) * MAD_TO_SIGMA
     weights = np.where(region, image - background, 0).astype(np.float64)
     weights[weights < 3 * noise] = 0  # what scatters above the background far away would widen any source
     total = weights.sum()

@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
+from panoseti_daq.viewers.charts.panels import utc_axis
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.history import LENGTH_S
 from panoseti_daq.viewers.images.panel import Panel
@@ -72,8 +73,7 @@ class CurvePlot:
     """
 
     def __init__(self) -> None:
-        axis = pg.DateAxisItem(orientation="bottom", utcOffset=0)
-        self.widget: Any = pg.PlotWidget(axisItems={"bottom": axis}, background=theme.BACKGROUND)
+        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()}, background=theme.BACKGROUND)
         self.widget.setLabel("left", "ADC")
         self.widget.setLabel("bottom", "UTC")
         self.widget.getAxis("left").enableAutoSIPrefix(False)
