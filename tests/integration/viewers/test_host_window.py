@@ -469,6 +469,15 @@ def test_r_records_a_film_of_what_is_seen(
     assert f"saved {film}" in state_of(window)
 
 
+@pytest.mark.parametrize("name", ["night.gif", "night.GIF"])
+def test_a_gif_needs_no_ffmpeg(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from panoseti_daq.viewers.host.film import Film
+
+    pytest.importorskip("imageio")
+    monkeypatch.setattr("panoseti_daq.viewers.host.film.importlib.util.find_spec", lambda name: None)
+    Film(tmp_path / name).close()
+
+
 def test_a_viewer_forgets_what_was_later_when_a_replay_goes_back(application: QApplication, run_dir: Path) -> None:
     from panoseti_daq.viewers.host.feed import QuietFeed
     from panoseti_daq.viewers.host.timeline import Recorded

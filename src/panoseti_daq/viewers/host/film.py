@@ -49,7 +49,7 @@ class Film:
             imageio: Any = importlib.import_module("imageio.v2")
         except ModuleNotFoundError as error:
             raise ViewerError(f"films need imageio, which is not installed: {how_to_get('film')}") from error
-        is_video = file.suffix != ".gif"
+        is_video = file.suffix.lower() != ".gif"
         if is_video and not has_ffmpeg():
             raise ViewerError(f"MP4 needs ffmpeg: {how_to_get('film')}; allowed: NAME.gif")
         self.file = file.absolute()
