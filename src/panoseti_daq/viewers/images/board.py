@@ -223,9 +223,9 @@ class Board:
         return self.settings.levels is LevelsMode.ROLLING
 
     def _wanted(self, product: DataProduct) -> Levels:
-        panels = [p for p in self._shown if p.product is product and p.measured.size]
         if self.settings.levels is LevelsMode.FIXED and product.kind in self.settings.fixed:
             return self.settings.fixed[product.kind]
+        panels = [panel for panel in self.panels_of(product) if panel.measured.size]
         if self.settings.levels is LevelsMode.FRAME and panels:
             each = [frame_levels(panel.measured) for panel in panels]
             return Levels(min(one.low for one in each), max(one.high for one in each))
