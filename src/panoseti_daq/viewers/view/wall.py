@@ -155,7 +155,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
             spot = self._spots.get((panel.module_id, panel.kind))
             if spot is not None:
                 seen = settings.orientation_of(panel.module_id).shown(panel.indices)
-                spot.image.setImage(table[seen], autoLevels=False)
+                spot.image.setImage(table.take(seen, axis=0), autoLevels=False)
         self.tell()
 
     def tell(self) -> None:
