@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,21 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from interop.peers import VERSIONS, CheckImage, CheckSimulated, Peer, installed
+from interop.peers import VERSIONS, CheckImage, CheckSimulated, Peer, installed, listening
 from interop.table import Table
 
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName, open_file
 
-SCRIPT = Path(__file__).parent / "peer_scripts" / "server_on_any_port.py"
 FRAMES_PER_FILE = (
     100  # of the simulation of 0.1.1.1, which copies the recorded night (daq_data_server_config.json)
 )
 SOURCE_MODULES = {DataProduct.IMG16: 1, DataProduct.PH256: 3}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
@@ -111,27 +103,17 @@ def assert_is_recorded(lick_files: dict[str, FrameBlock]) -> CheckImage:
 
 
 @pytest.fixture
-def peer_server(peer: Peer, peer_directory: Path) -> Iterator[str]:
-    """Address of the peer's server; what it writes goes to the directory of the test."""
-    with (
-        tempfile.TemporaryDirectory() as sockets,  # tmp_path is too long for the path of a socket
-        (peer_directory / "server.log").open("w") as log,
-        subprocess.Popen(
-            [peer.python, "-E", str(SCRIPT), sockets],
-            cwd=peer_directory,
-            stdout=log,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        assert process.stderr is not None
-        try:
-            found = next(filter(None, (re.match(r"listening on (\S+)", line) for line in process.stderr)), None)
-            assert found, "the peer's server did not start"
-            yield found[1]
-        finally:
-            process.kill()
-            process.communicate()
+def sockets() -> Iterator[Path]:
+    """A directory for sockets, whose paths are short: those in tmp_path would be too long."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def peer_server(peer: Peer, peer_directory: Path, sockets: Path) -> Iterator[str]:
+    """Address of the peer's server."""
+    with listening(peer, "server_on_any_port.py", peer_directory, sockets) as address:
+        yield address
 
 
 @pytest.fixture

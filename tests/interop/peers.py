@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 VERSIONS: Final = ("0.1.1.1", "0.3.5", "0.4.21")
+SCRIPTS: Final = Path(__file__).parent / "peer_scripts"
 
 CheckImage = Callable[[Mapping[str, Any], str, int], None]
 CheckSimulated = Callable[[Mapping[str, Any]], None]
@@ -54,3 +57,24 @@ def installed(version: str) -> Peer:
     found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     (package,) = (p for p in Path(found.stdout.strip()).glob("**/daq_data") if (p / "client.py").exists())
     return Peer(version, python, package)
+
+
+@contextmanager
+def listening(peer: Peer, script: str, directory: Path, *arguments: object) -> Iterator[str]:
+    """One of our scripts of the peer, run in a directory until the block is left; gives its address.
+
+    What it writes goes to the directory, as does its output, but for the line with the address.
+    """
+    command = [peer.python, "-E", str(SCRIPTS / script), *map(str, arguments)]
+    with (
+        (directory / script).with_suffix(".log").open("w") as log,
+        subprocess.Popen(command, cwd=directory, stdout=log, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        assert process.stderr is not None
+        try:
+            found = next(filter(None, (re.match(r"listening on (\S+)", line) for line in process.stderr)), None)
+            assert found, f"the peer's {script} did not start"
+            yield found[1]
+        finally:
+            process.kill()
+            process.communicate()

@@ -9,14 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from google.protobuf.json_format import MessageToDict
-from interop.peers import CheckImage, Peer
+from interop.peers import SCRIPTS, CheckImage, Peer
 from interop.table import Table
 from support.rig import run_command, serving_process, started
 
@@ -27,7 +26,6 @@ from panoseti_daq.wire.image import as_struct
 pytestmark = pytest.mark.timeout(120)
 
 SECTION = "Clients of the peer with our server"
-SCRIPTS = Path(__file__).parent / "peer_scripts"
 both_clients = pytest.mark.parametrize("kind", ["sync", "async"])
 
 RunClient = Callable[..., dict[str, Any]]
@@ -92,12 +90,11 @@ def test_a_client_of_the_peer_pings_reflects_initialises_and_streams_our_simulat
 
 @both_clients
 def test_a_client_of_the_peer_gets_snapshots_of_our_sockets(
-    run_client: RunClient, peer: Peer, kind: str, table: Table
+    run_client: RunClient, peer: Peer, kind: str, sockets: Path, table: Table
 ) -> None:
-    with TemporaryDirectory() as sockets:  # tmp_path is too long for the path of a socket
-        paths = ("--socket-template", f"{sockets}/{{product}}")
-        with serving_process(*paths) as (_, address), started("simulate", "--output", "socket", *paths):
-            report = run_client(kind, address, n_images=20)
+    paths = ("--socket-template", sockets / "{product}")
+    with serving_process(*paths) as (_, address), started("simulate", "--output", "socket", *paths):
+        report = run_client(kind, address, n_images=20)
     files = {image["file"]: image for image in report["images"]}
     assert files.keys() == {"uds_img16", "uds_ph256"}
     assert files["uds_img16"]["array_shape"] == [32, 32]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from interop.peers import Peer
+from interop.peers import Peer, listening
 from interop.table import Table
 from support.rig import serving_process
 
@@ -18,7 +16,6 @@ from panoseti_daq.client.predecessor import predecessor
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 SECTION = "Gateway of the peer in front of our server"
-SCRIPT = Path(__file__).parent / "peer_scripts" / "gateway.py"
 
 
 @pytest.fixture
@@ -30,19 +27,8 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def gateway(newest_peer: Peer, server: str, tmp_path: Path) -> Iterator[str]:
     """Address of the gateway of a server of ours."""
-    command = [newest_peer.python, "-E", str(SCRIPT), server.rpartition(":")[2], str(tmp_path)]
-    with (
-        (tmp_path / "gateway.log").open("w") as log,
-        subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=subprocess.PIPE, text=True) as process,
-    ):
-        assert process.stderr is not None
-        try:
-            found = next(filter(None, (re.match(r"listening on (\S+)", line) for line in process.stderr)), None)
-            assert found, "the gateway did not start"
-            yield found[1]
-        finally:
-            process.kill()
-            process.communicate()
+    with listening(newest_peer, "gateway.py", tmp_path, server.rpartition(":")[2], tmp_path) as address:
+        yield address
 
 
 async def test_status_init_and_frames_of_our_server_pass_through(

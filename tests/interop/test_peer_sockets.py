@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from interop.conftest import SCRIPT
-from interop.peers import Peer
+from interop.peers import Peer, listening
 from interop.table import Table
 from support.hashpipe import Hashpipe
 
@@ -28,38 +25,17 @@ ROW = "snapshots of Hashpipe's sockets, as simulated by us"
 
 
 @pytest.fixture
-def sockets() -> Iterator[Path]:
-    """A directory whose path is short enough for sockets."""
-    with tempfile.TemporaryDirectory() as directory:
-        yield Path(directory)
-
-
-@pytest.fixture
 def server(peer: Peer, peer_directory: Path, sockets: Path) -> Iterator[str]:
     """Address of the peer's server beside a process named hashpipe, without which it follows nothing."""
     if peer.is_0_1:
         pytest.skip("it has no sockets")
     program = sockets / "hashpipe"
     shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
-    with (
-        subprocess.Popen([str(program), "1000"]) as hashpipe,
-        (peer_directory / "server.log").open("w") as log,
-        subprocess.Popen(
-            [peer.python, "-E", str(SCRIPT), str(sockets)],
-            cwd=peer_directory,
-            stdout=log,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        assert process.stderr is not None
+    with subprocess.Popen([str(program), "1000"]) as hashpipe:
         try:
-            found = next(filter(None, (re.match(r"listening on (\S+)", line) for line in process.stderr)), None)
-            assert found, "the peer's server did not start"
-            yield found[1]
+            with listening(peer, "server_on_any_port.py", peer_directory, sockets) as address:
+                yield address
         finally:
-            process.kill()
-            process.communicate()
             hashpipe.kill()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from interop.peers import Peer
+from interop.peers import SCRIPTS, Peer
 from interop.table import Table
 from support.descriptors import changed, described
 
@@ -16,11 +16,9 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 
 pytestmark = pytest.mark.timeout(60)
 
-SCRIPT = Path(__file__).parent / "peer_scripts" / "descriptor.py"
-
 
 def wire_of(peer: Peer, directory: Path) -> list[str]:
-    command = [peer.python, "-E", str(SCRIPT)]
+    command = [peer.python, "-E", str(SCRIPTS / "descriptor.py")]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=True)
     return described(FileDescriptorProto.FromString(bytes.fromhex(done.stdout.splitlines()[-1])))
 
