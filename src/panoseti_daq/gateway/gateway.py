@@ -230,6 +230,7 @@ class Gateway(NoSource):
         to_node.CopyFrom(request)
         if not to_node.data_dir and not to_node.simulate_daq:
             to_node.data_dir = member.node.target.data_dir
+        await member.stream.until_ended()
         try:
             answer = await self._calls(member.node, came_through).init_hp_io(to_node, INIT_S)
         except RpcError as error:

@@ -67,6 +67,7 @@ class SharedStream:
         self._is_reachable = False
         self._changed = asyncio.Event()
         self._again = asyncio.Event()
+        self._settled = asyncio.Event()  # the demand changed, or the call ended
         self._came = False  # a message, since the last break
         self._seen = Seen()
         self._reading: _Reading | None = None
@@ -75,6 +76,16 @@ class SharedStream:
         """Stream `demand` from now on; None for nothing."""
         self._demand = demand
         self._changed.set()
+        self._settled.set()
+
+    async def until_ended(self) -> None:
+        """Wait until no call is open, unless one is wanted.
+
+        Both go through one connection, so the node learns of the end before it gets a call that is made now.
+        """
+        while self._demand is None and self._reading is not None:
+            self._settled.clear()
+            await self._settled.wait()
 
     def reach(self, is_reachable: bool) -> None:
         """Take note of whether the node can be called now."""
@@ -153,6 +164,7 @@ class SharedStream:
             self._reading.end()
         self._reading = None
         self.is_open = False
+        self._settled.set()
 
     async def _read(self, reading: _Reading) -> None:
         await reading.call.wait_for_connection()  # the node has subscribed us; the predecessor: its first message
