@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
-from panoseti_daq.config.settings import ServerSettings, SettingTable
+from panoseti_daq.config.settings import ServerSettings
+from panoseti_daq.config.values import SettingTable
 
 
 def into_tables(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 
 from panoseti_daq.config.environment import variable_of
 from panoseti_daq.config.flat_keys import FLAT_KEYS, table_of
-from panoseti_daq.config.settings import Allowed, Option, ServerSettings
+from panoseti_daq.config.settings import ServerSettings
+from panoseti_daq.config.values import Allowed, Option
 from panoseti_daq.pff import DataProduct
 
 _SUFFIXES: Final = ("_seconds", "_file")  # which no option has

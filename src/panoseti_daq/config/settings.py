@@ -7,14 +7,29 @@ The options of ``serve``, the variables and ``docs/settings.md`` are made from t
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from panoseti_daq.pff import DataProduct, Kind
-from panoseti_daq.pff.product import MAX_MODULE_ID
+from panoseti_daq.config.values import (
+    Allowed,
+    Count,
+    FileOrNone,
+    Flag,
+    GraceSeconds,
+    ModuleIds,
+    MovieProduct,
+    Option,
+    PortOrNone,
+    Products,
+    PulseHeightProduct,
+    Seconds,
+    SecondsOrNone,
+    SettingTable,
+    SocketTemplate,
+)
+from panoseti_daq.pff import DataProduct
 
 
 class RunProbe(enum.StrEnum):
@@ -30,98 +45,20 @@ class RunProbe(enum.StrEnum):
     """Always."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """Values that a setting may have, for errors and the documentation."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """Name of the option of ``serve``, where it is not that of the key, its former name, and another as good."""
-
-    name: str = ""
-    former: str = ""
-    also: str = ""
-
-
-def _product(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return DataProduct.from_token(value)
-    except ValueError:
-        raise ValueError("not a data product") from None
-
-
-def _none(value: Any) -> Any:
-    """None for ``none``: TOML and variables have no null."""
-    return None if value == "none" else value
-
-
-def _of_kind(kind: Kind) -> AfterValidator:
-    def check(product: DataProduct) -> DataProduct:
-        if product.kind is not kind:
-            raise ValueError(f"not of the kind {kind.value}")
-        return product
-
-    return AfterValidator(check)
-
-
-def _tokens(*kinds: Kind) -> str:
-    return ", ".join(p.token for p in DataProduct if p.kind in kinds)
-
-
-_Product = Annotated[DataProduct, BeforeValidator(_product)]
-_MovieProduct = Annotated[_Product, _of_kind(Kind.MOVIE), Allowed(_tokens(Kind.MOVIE))]
-_PulseHeightProduct = Annotated[_Product, _of_kind(Kind.PULSE_HEIGHT), Allowed(_tokens(Kind.PULSE_HEIGHT))]
-MAX_COUNT: Final = 1_000_000  # gRPC counts in 32 bits, with what other calls add
-_Products = Annotated[
-    tuple[_Product, ...], Field(min_length=1), Allowed(f"a list of one or more of {_tokens(*Kind)}")
-]
-_ModuleIds = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=MAX_MODULE_ID)], ...],
-    Field(min_length=1),
-    Allowed(f"a list of one or more integers, 0 to {MAX_MODULE_ID}"),
-]
-_Count = Annotated[int, Field(ge=1, le=MAX_COUNT), Allowed(f"an integer, 1 to {MAX_COUNT}")]
-_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), Allowed("a number of seconds above 0")]
-_SecondsOrNone = Annotated[
-    float | None,
-    Field(gt=0, allow_inf_nan=False),
-    BeforeValidator(_none),
-    Allowed("a number of seconds above 0, or none"),
-]
-_GraceSeconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Allowed("a number of seconds, 0 or more")]
-_PortOrNone = Annotated[int | None, Field(ge=0, le=65535), BeforeValidator(_none), Allowed("a TCP port, or none")]
-_FileOrNone = Annotated[Path | None, BeforeValidator(_none), Allowed("a path, or none")]
-_Flag = Annotated[bool, Allowed("true or false")]
-
-
-class SettingTable(BaseModel):
-    """Settings of one table; the docstring of a setting is its help."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    flat: ClassVar[str | None] = None
-    """Prefix of the flat keys, which may stand outside the table, too; None where there are none."""
-
-
 class LimitSettings(SettingTable):
     """How many, how often, how long."""
 
     flat = ""
 
-    max_concurrent_rpcs: Annotated[_Count, Option(former="--max-streams")] = 100
+    max_concurrent_rpcs: Annotated[Count, Option(former="--max-streams")] = 100
     """Streams at the same time."""
-    min_hp_io_update_interval_seconds: _Seconds = 0.001
+    min_hp_io_update_interval_seconds: Seconds = 0.001
     """Shortest update interval that InitHpIo accepts."""
-    stalled_client_timeout_seconds: _Seconds = 60.0
+    stalled_client_timeout_seconds: Seconds = 60.0
     """End a client that takes nothing for this time."""
-    quiet_stream_timeout_seconds: _SecondsOrNone = None
+    quiet_stream_timeout_seconds: SecondsOrNone = None
     """End a stream without a frame for this time."""
-    shutdown_grace_period: _GraceSeconds = 5.0
+    shutdown_grace_period: GraceSeconds = 5.0
     """Time that calls have to end at shutdown, in seconds."""
 
 
@@ -130,11 +67,11 @@ class TlsSettings(SettingTable):
 
     flat = "tls_"
 
-    certificate: _FileOrNone = None
+    certificate: FileOrNone = None
     """Encrypt connections: PEM file of this server's certificate and its chain."""
-    key: _FileOrNone = None
+    key: FileOrNone = None
     """PEM file of the certificate's private key."""
-    client_ca: _FileOrNone = None
+    client_ca: FileOrNone = None
     """Accept only clients with a certificate that one in this PEM file signed."""
 
     @property
@@ -148,18 +85,10 @@ class MetricsSettings(SettingTable):
 
     flat = "metrics_"
 
-    port: _PortOrNone = None
+    port: PortOrNone = None
     """Serve metrics for Prometheus at this port; 0 for any that is free."""
     host: Annotated[str, Field(min_length=1), Allowed("an address")] = "127.0.0.1"
     """Address of the metrics."""
-
-
-def _template(text: str) -> str:
-    if text and not any(place in text for place in ("{product}", "{dp_name}")):
-        raise ValueError("the same path for all data products")
-    if text and not text.startswith("/"):
-        raise ValueError("not absolute")
-    return text
 
 
 class SocketSettings(SettingTable):
@@ -167,9 +96,7 @@ class SocketSettings(SettingTable):
 
     flat = "socket_"
 
-    template: Annotated[str, AfterValidator(_template), Allowed("an absolute path with {product}, or nothing")] = (
-        ""
-    )
+    template: SocketTemplate = ""
     """Listen for Hashpipe's snapshots at this path: {product} stands for img8, img16, ph256 or ph1024."""
     group: Annotated[str, Allowed("the name of a group")] = ""
     """Group whose members may connect to these sockets; without one, only the server's user."""
@@ -187,7 +114,7 @@ class ContextSettings(SettingTable):
 
     url: Annotated[str, Allowed("redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"), Option("--context")] = ""
     """Read housekeeping, mount and weather from this Redis: redis://HOST:PORT."""
-    interval_seconds: _Seconds = 2.0
+    interval_seconds: Seconds = 2.0
     """Time between two readings."""
 
 
@@ -198,7 +125,7 @@ class GnssSettings(SettingTable):
 
     receivers: Annotated[tuple[str, ...], Allowed("a list of NAME=SOURCE"), Option("--gnss")] = ()
     """Read this receiver of u-blox: NAME=DEVICE, NAME=tcp://HOST:PORT or NAME=RECORDED_FILE."""
-    baud: Annotated[_Count, Option("--gnss-baud")] = 115200
+    baud: Annotated[Count, Option("--gnss-baud")] = 115200
     """Speed of serial devices, baud."""
 
 
@@ -207,21 +134,21 @@ class GatewaySettings(SettingTable):
 
     nodes: Annotated[tuple[str, ...], Allowed("a list of NAME=HOST:PORT or HOST:PORT"), Option("--node")] = ()
     """Hand on the frames of this DAQ node: NAME=HOST:PORT."""
-    daq_config: Annotated[_FileOrNone, Option("--daq-config")] = None
+    daq_config: Annotated[FileOrNone, Option("--daq-config")] = None
     """Hand on the frames of the nodes of this daq_config.json, which is read again when it changes."""
-    network_config: Annotated[_FileOrNone, Option("--network-config", also="--net-config")] = None
+    network_config: Annotated[FileOrNone, Option("--network-config", also="--net-config")] = None
     """The network_config.json that belongs to it, for nodes behind forwarded ports."""
     prefer: Annotated[str, Allowed("the name of a node"), Option("--prefer")] = ""
     """The node that a module comes from when several have it; the first that had it otherwise."""
-    token_file: Annotated[_FileOrNone, Option("--node-token-file")] = None
+    token_file: Annotated[FileOrNone, Option("--node-token-file")] = None
     """File with the token that nodes are shown; one with the role control only if init may go through."""
-    tls: Annotated[_Flag, Option("--node-tls")] = False
+    tls: Annotated[Flag, Option("--node-tls")] = False
     """Encrypt connections to nodes; implied by the authorities, the certificate and the name."""
-    tls_ca: Annotated[_FileOrNone, Option("--node-tls-ca")] = None
+    tls_ca: Annotated[FileOrNone, Option("--node-tls-ca")] = None
     """PEM file with the authorities of the nodes' certificates; none for the public ones."""
-    tls_certificate: Annotated[_FileOrNone, Option("--node-tls-certificate")] = None
+    tls_certificate: Annotated[FileOrNone, Option("--node-tls-certificate")] = None
     """PEM file with the certificate that nodes are shown."""
-    tls_key: Annotated[_FileOrNone, Option("--node-tls-key")] = None
+    tls_key: Annotated[FileOrNone, Option("--node-tls-key")] = None
     """PEM file of its private key."""
     tls_server_name: Annotated[str, Allowed("a host name"), Option("--node-tls-server-name")] = ""
     """Name in the nodes' certificates, if not the one by which they are reached."""
@@ -235,17 +162,17 @@ class GatewaySettings(SettingTable):
 class SimulationSettings(SettingTable):
     """What the server's own simulation plays; the predecessor's ``simulate_daq_cfg``."""
 
-    movie_type: Annotated[_MovieProduct, Option("--sim-movie-type")] = DataProduct.IMG16
+    movie_type: Annotated[MovieProduct, Option("--sim-movie-type")] = DataProduct.IMG16
     """Data product of simulated movie images."""
-    ph_type: Annotated[_PulseHeightProduct, Option("--sim-ph-type")] = DataProduct.PH256
+    ph_type: Annotated[PulseHeightProduct, Option("--sim-ph-type")] = DataProduct.PH256
     """Data product of simulated pulse-height images."""
-    do_movie: Annotated[_Flag, Option("--sim-do-movie", former="--sim-movie")] = True
+    do_movie: Annotated[Flag, Option("--sim-do-movie", former="--sim-movie")] = True
     """Simulate movie images."""
-    do_ph: Annotated[_Flag, Option("--sim-do-ph", former="--sim-ph")] = True
+    do_ph: Annotated[Flag, Option("--sim-do-ph", former="--sim-ph")] = True
     """Simulate pulse-height images."""
-    frames_per_pff: Annotated[_Count, Option("--sim-frames-per-pff", former="--sim-frames-per-file")] = 1000
+    frames_per_pff: Annotated[Count, Option("--sim-frames-per-pff", former="--sim-frames-per-file")] = 1000
     """Frames per file of the simulation."""
-    sim_module_ids: Annotated[_ModuleIds, Option("--sim-module-id")] = (224,)
+    sim_module_ids: Annotated[ModuleIds, Option("--sim-module-id")] = (224,)
     """Simulated modules."""
 
     @model_validator(mode="after")
@@ -270,17 +197,17 @@ class ServerSettings(SettingTable):
     """How an active run is recognized."""
     limits: LimitSettings = LimitSettings()
     """How many, how often, how long."""
-    valid_data_products: _Products = tuple(DataProduct)
+    valid_data_products: Products = tuple(DataProduct)
     """Data products to follow."""
     data_roots: Annotated[tuple[Path, ...], Allowed("a list of directories")] = ()
     """InitHpIo may follow only these directories and what is below them; none allows any."""
-    polling_interval_seconds: _SecondsOrNone = None
+    polling_interval_seconds: SecondsOrNone = None
     """Check the files at this interval instead of using inotify."""
-    stalled_run_seconds: _SecondsOrNone = 600.0
+    stalled_run_seconds: SecondsOrNone = 600.0
     """Report a run as stalled when it is active and no frame arrived for this time, or for three known bursts."""
-    accept_uploads: _Flag = False
+    accept_uploads: Flag = False
     """Accept frames that clients push with UploadImages."""
-    allowed_tokens_file: _FileOrNone = None
+    allowed_tokens_file: FileOrNone = None
     """Answer only calls with a token of this file; panoseti-daq token makes its lines."""
     tls: TlsSettings = TlsSettings()
     """Certificates; connections are encrypted when there is one."""
@@ -294,7 +221,7 @@ class ServerSettings(SettingTable):
     """GNSS receivers."""
     metrics: MetricsSettings = MetricsSettings()
     """Metrics for Prometheus."""
-    init_from_default: _Flag = False
+    init_from_default: Flag = False
     """Follow what default_hp_io_config_file says as soon as the server starts."""
     default_hp_io_config_file: Annotated[
         Path,

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from panoseti_daq.config.values import SOCKET_PLACEHOLDERS
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock
 from panoseti_daq.sources.inlet import Inlet
@@ -23,14 +24,13 @@ from panoseti_daq.sources.source import PublishesBlocks, SourceStatus
 _log = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S: Final = 5.0  # a look is one lstat per data product
-_PLACEHOLDERS: Final = ("{product}", "{dp_name}")
 
 _Waiting = dict[tuple[int, DataProduct, int | None], FrameBlock]
 
 
 def path_of(template: str, product: DataProduct) -> Path:
     """Return the path of the socket of a data product; the predecessor's ``{dp_name}`` is its name, too."""
-    for placeholder in _PLACEHOLDERS:
+    for placeholder in SOCKET_PLACEHOLDERS:
         template = template.replace(placeholder, product.token)
     return Path(template)
 
