@@ -44,6 +44,15 @@ async def take(source: SocketSource, n: int) -> list[FrameBlock]:
     return blocks
 
 
+async def comes_through(source: SocketSource, template: str, i: int = 0) -> FrameBlock:
+    """Send frame `i` through a connection of its own, and take it from the source."""
+    with closing(Hashpipe(template)) as hashpipe:
+        hashpipe.send(i)
+        [block] = await take(source, 1)
+    assert block[0].header.pkt_num[0] == i
+    return block
+
+
 async def until_counted(source: SocketSource, product: DataProduct = IMG16, **counts: object) -> SocketStatus:
     """Wait until the counts of a socket have these values."""
     while True:
@@ -97,11 +106,8 @@ def test_connections_come_and_go_without_a_word(tmp_path: Path, caplog: pytest.L
         template = template_in(tmp_path)
         async with SocketSource(template) as source:
             for i in range(5):
-                with closing(Hashpipe(template)) as hashpipe:
-                    hashpipe.send(i)
-                    [block] = await take(source, 1)
-                    assert block.first_frame_number == 0
-                    assert block[0].header.pkt_num[0] == i
+                block = await comes_through(source, template, i)
+                assert block.first_frame_number == 0
             found = await until_counted(source, n_connections=5, connections=())
             assert (found.n_records, found.n_bad, found.reason) == (5, 0, "")
 
@@ -130,10 +136,7 @@ def test_what_is_no_record_is_counted_and_ends_its_connection(tmp_path: Path, wh
             found = await until_counted(source, n_bad=1, connections=())
             assert (found.n_records, found.n_skipped_bytes) == (1, 100)
             assert found.last_fault.startswith("connection 1: ")
-            with closing(Hashpipe(template)) as hashpipe:
-                hashpipe.send(8)
-                [block] = await take(source, 1)
-                assert block[0].header.pkt_num[0] == 8
+            await comes_through(source, template, 8)
 
     run(main())
 
@@ -213,9 +216,7 @@ def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with SocketSource(template) as source:
-            with closing(Hashpipe(template)) as hashpipe:
-                hashpipe.send()
-                await take(source, 1)
+            await comes_through(source, template)
 
     run(main())
 
@@ -255,10 +256,7 @@ def test_a_path_that_was_removed_is_bound_again_and_its_connections_stay(tmp_pat
                     await asyncio.sleep(0.002)
                 hashpipe.send(1)
                 await taking
-                with closing(Hashpipe(template)) as second:
-                    second.send(2)
-                    [block] = await take(source, 1)
-                    assert block[0].header.pkt_num[0] == 2
+                await comes_through(source, template, 2)
 
     run(main())
 
@@ -293,9 +291,7 @@ def test_a_source_takes_over_from_the_one_before_it(tmp_path: Path) -> None:
         first = await SocketSource(template, [IMG16]).__aenter__()
         async with SocketSource(template, [IMG16]) as second:
             await first.__aexit__(None, None, None)
-            with closing(Hashpipe(template)) as hashpipe:
-                hashpipe.send()
-                await take(second, 1)
+            await comes_through(second, template)
 
     run(main())
 
