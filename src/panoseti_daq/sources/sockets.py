@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -77,8 +78,7 @@ class SocketSource:
             Inlet(product, path_of(template, product), group, frozenset(module_ids), self._take)
             for product in products
         ]
-        self._timer: asyncio.TimerHandle | None = None
-        self._is_time_to_look = False
+        self._look_at = 0.0  # loop time
         self._hub: PublishesBlocks | None = None
 
     async def __aenter__(self) -> Self:
@@ -105,7 +105,7 @@ class SocketSource:
         except BaseException:
             self._close()
             raise
-        self._set_timer()
+        self._look_at = asyncio.get_running_loop().time() + self._look_interval_s
         return self
 
     async def __aexit__(
@@ -115,8 +115,6 @@ class SocketSource:
         await asyncio.sleep(0)  # transports close in the next round of the loop
 
     def _close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         for inlet in self._inlets:
             inlet.close()
 
@@ -136,24 +134,19 @@ class SocketSource:
         async for block in self:  # those that waited before; then it looks after the paths
             hub.publish(block)
 
-    def _set_timer(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._look_interval_s, self._tell_to_look)
-
-    def _tell_to_look(self) -> None:
-        self._is_time_to_look = True
-        self._arrived.set()
-
     async def __aiter__(self) -> AsyncIterator[FrameBlock]:
+        loop = asyncio.get_running_loop()
         while True:
-            await self._arrived.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._look_at):
+                    await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
                 yield self._waiting.pop(next(iter(self._waiting)))
-            if self._is_time_to_look:
-                self._is_time_to_look = False
+            if loop.time() >= self._look_at:
                 for inlet in self._inlets:
                     await inlet.look()
-                self._set_timer()
+                self._look_at = loop.time() + self._look_interval_s
 
     @property
     def directory(self) -> None:
