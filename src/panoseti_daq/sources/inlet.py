@@ -95,8 +95,6 @@ class Inlet:
         await self.listen()
 
     def _stop_listening(self) -> None:
-        if self._file is not None:
-            self._file.remove()
         if self._server is not None:
             self._server.close()
         if self._file is not None:

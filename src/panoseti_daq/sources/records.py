@@ -83,7 +83,7 @@ class RecordReader:
         begin = 0
         try:
             while (end := self._end_of_record(data, begin)) is not None:
-                record = self._read(data[begin:end])
+                record = self._read(data[begin + 1], data[begin + _MODULE_BYTES : end])
                 begin = end
                 yield record
         finally:
@@ -115,8 +115,8 @@ class RecordReader:
             raise BadRecordError(f"not a header of {self._product.token}: {head[: layout.header_size_bytes]!r}")
         return layout
 
-    def _read(self, data: bytes) -> Record:
-        layout, frame = self.layout, data[_MODULE_BYTES:]
+    def _read(self, module_id: int, frame: bytes) -> Record:
+        layout = self.layout
         assert layout is not None
         if not frame.startswith(END_OF_HEADER, layout.header_size_bytes):
             raise BadRecordError(f"a header of another length than {layout.header_size_bytes} bytes")
@@ -126,4 +126,4 @@ class RecordReader:
             raise BadRecordError(str(error)) from None
         if header.quabo_num is not None and header.quabo_num >= N_QUABOS:
             raise BadRecordError(f"quabo {header.quabo_num}; there are 0 to {N_QUABOS - 1}")
-        return Record(data[1], header.quabo_num, frame)
+        return Record(module_id, header.quabo_num, frame)

@@ -66,14 +66,10 @@ class SocketFile:
         """Whether the path still leads to it."""
         return _identity(self.path) == self._identity
 
-    def remove(self) -> None:
-        """Remove the path if it still leads to this socket."""
+    def close(self) -> None:
+        """Stop to listen, and remove the path if it still leads to this socket."""
         if self._identity is not None and self.is_there:
             self.path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Stop to listen, and remove the path."""
-        self.remove()
         self.socket.close()
 
 
