@@ -117,14 +117,14 @@ class Faults:
         assert layout is not None
         if product.one_quabo and layout.parse(frame[: layout.header_size_bytes]).quabo_num in self.missing_quabos:
             return b""
-        if _is_turn(i, self.lost_frame_every):
+        if is_turn(i, self.lost_frame_every):
             return b""
-        if self.zero_quadrants or _is_turn(i, self.time_back_every):
-            frame = self._wrong(frame, layout, 2 if _is_turn(i, self.time_back_every) else 0)
-        frame = self._otherwise(frame, layout, is_zero=_is_turn(i, self.zero_frame_every))
-        if _is_turn(i, self.cut_header_every):
+        if self.zero_quadrants or is_turn(i, self.time_back_every):
+            frame = self._wrong(frame, layout, 2 if is_turn(i, self.time_back_every) else 0)
+        frame = self._otherwise(frame, layout, is_zero=is_turn(i, self.zero_frame_every))
+        if is_turn(i, self.cut_header_every):
             frame = frame[: layout.header_size_bytes // 2] + frame[layout.image_offset_bytes :]
-        if _is_turn(i, self.garbage_every):
+        if is_turn(i, self.garbage_every):
             frame = np.random.default_rng(i).bytes(self.garbage_bytes) + frame
         return frame
 
@@ -168,7 +168,8 @@ def _taken_apart(frame: bytes, layout: Layout) -> tuple[Header, OpenArray]:
     return layout.parse(frame[: layout.header_size_bytes]), image
 
 
-def _is_turn(i: int, every: int) -> bool:
+def is_turn(i: int, every: int) -> bool:
+    """Whether it is the turn of the `i`-th when every N-th is; never for 0."""
     return bool(every) and i % every == 0
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from panoseti_daq.pff import DataProduct, Header, Layout
 from panoseti_daq.pff.layout import END_OF_HEADER, format_header
+from panoseti_daq.simulator.faults import is_turn
 
 INTERVAL_S: Final = 0.1  # SSINT
 IDLE_S: Final = 15.0  # without a record a connection is closed
@@ -48,13 +49,13 @@ class SocketFaults:
 
     def sent(self, record: bytes, i: int) -> bytes:
         """Return what is sent instead of the `i`-th record, from 1."""
-        if _is_turn(i, self.wrong_length_every):
+        if is_turn(i, self.wrong_length_every):
             record = record.replace(b"}", b" }", 1)
-        if _is_turn(i, self.garbage_prefix_every):
+        if is_turn(i, self.garbage_prefix_every):
             record = b"\xff" * 64 + record
-        if _is_turn(i, self.stall_every):
+        if is_turn(i, self.stall_every):
             record = record[: len(record) // 2]
-        return record[:-100] if _is_turn(i, self.short_every) else record
+        return record[:-100] if is_turn(i, self.short_every) else record
 
 
 NO_SOCKET_FAULTS: Final = SocketFaults()
@@ -142,12 +143,12 @@ class SocketWriter:
         record = format_record(module_id, frame, product)
         self._n_of_product[product] += 1
         i = self._n_of_product[product]
-        if self._send(now_s, product, self._faults.sent(record, i), is_last=_is_turn(i, self._faults.stall_every)):
+        if self._send(now_s, product, self._faults.sent(record, i), is_last=is_turn(i, self._faults.stall_every)):
             self._last_s[key] = now_s
             self.n_sent += 1
         else:
             self.n_dropped += 1
-        if _is_turn(i, self._faults.reconnect_every):
+        if is_turn(i, self._faults.reconnect_every):
             self._close(product)
 
     def _send(self, now_s: float, product: DataProduct, record: bytes, *, is_last: bool) -> bool:
@@ -211,7 +212,3 @@ class _Line:
         poll = select.poll()
         poll.register(self.socket, 0)
         return any(events & _LOST for _, events in poll.poll(0))
-
-
-def _is_turn(i: int, every: int) -> bool:
-    return bool(every) and i % every == 0
