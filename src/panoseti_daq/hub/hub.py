@@ -112,9 +112,8 @@ class Hub:
             state = self._count(key, frame, len(rows), block.layout.frame_size_bytes, is_over=is_over)
             if flawed := _flawed(flags, rows):
                 state.judge(flawed)
-            if not is_over and (key in self._uploaded or _is_newer(frame, state.newest)):
-                self._uploaded.discard(key)
-                self._offer(key, frame, state)
+            if not is_over:
+                self._offer_if_newer(key, frame, state)
 
     def _publish_snapshots(self, block: FrameBlock) -> None:
         """Offer frames of Hashpipe's sockets, which are no part of what is recorded: nothing else counts them.
@@ -124,9 +123,7 @@ class Hub:
         for key, frame in block.newest(block.quality).items():
             state = self._state(key, frame, block.layout.frame_size_bytes)
             state.snapshots.add(len(block.rows[key]), self._loop.time())
-            if key in self._uploaded or _is_newer(frame, state.newest):
-                self._uploaded.discard(key)
-                self._offer(key, frame, state)
+            self._offer_if_newer(key, frame, state)
 
     def _is_over(self, block: FrameBlock) -> bool:
         """Whether a block is of a run that another one replaced; when it replaces one, what was shown is void."""
@@ -188,6 +185,11 @@ class Hub:
             self.keys[key] = state
             self._routes[key] = [s for s in self._subscriptions if key in s.selection]
         return state
+
+    def _offer_if_newer(self, key: Key, frame: Frame, state: KeyState) -> None:
+        if key in self._uploaded or _is_newer(frame, state.newest):
+            self._uploaded.discard(key)
+            self._offer(key, frame, state)
 
     def _offer(self, key: Key, frame: Frame, state: KeyState) -> None:
         state.newest = frame
