@@ -51,9 +51,8 @@ class Pace:
         self._clock = clock
         self._begun = 0.0
         self._s_per_frame = 0.0  # 0 while the line is not what limits the stream
-        self._waited_at: float | None = (
-            None  # the last time that a message waited; None if others were not full since
-        )
+        # The last time that a message waited; None if others were not full since.
+        self._waited_at: float | None = None
         self._n_since = 0  # frames since then
 
     def begin(self) -> None:
@@ -76,7 +75,8 @@ class Pace:
             self.n_most = min(self._n_allowed, 2 * n_frames)
         if not is_full:
             self._waited_at = None
-        self.pause_s = n_frames * self._s_per_frame if n_frames * self._s_per_frame > _NO_PAUSE_S else 0.0
+        pause_s = n_frames * self._s_per_frame
+        self.pause_s = pause_s if pause_s > _NO_PAUSE_S else 0.0
 
     def _spread(self, s_per_frame: float) -> None:
         self.n_most = min(self._n_allowed, max(1, int(SLOW_S / 2 / s_per_frame)))
