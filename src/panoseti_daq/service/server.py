@@ -185,17 +185,13 @@ async def _register(
     server: grpc.aio.Server, servicer: DaqDataServicer, ublox: UbloxServicer | None
 ) -> health.aio.HealthServicer:
     """Add the services and accept calls; return the health service."""
+    names = [SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME]
     server.add_generic_rpc_handlers((servicer.rpc_handlers(),))
     if ublox is not None:
         server.add_generic_rpc_handlers((ublox.rpc_handlers(guarded),))
+        names.append(UBLOX_NAME)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    names = (
-        SERVICE_NAME,
-        health.SERVICE_NAME,
-        reflection.SERVICE_NAME,
-        *([UBLOX_NAME] if ublox is not None else []),
-    )
     for described in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         pb.DESCRIPTOR.pool.AddSerializedFile(described.serialized_pb)  # reflection looks in one pool: ours
     reflection.enable_server_reflection(names, server, pb.DESCRIPTOR.pool)

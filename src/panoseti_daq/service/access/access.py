@@ -14,6 +14,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.service.access.reload import Reloaded
 from panoseti_daq.service.access.tokens import AllowedToken, Role, find, read_tokens
 from panoseti_daq.service.call_scope import CallScope
@@ -23,7 +24,7 @@ from panoseti_daq.service.peers import Context, PeerLog, caller_name
 _log = logging.getLogger(__name__)
 
 _SERVICE: Final = f"/{pb.DESCRIPTOR.services_by_name['DaqData'].full_name}/"
-_UBLOX: Final = "/ubloxcontrol.UbloxControl/"
+_UBLOX: Final = f"/{ub.DESCRIPTOR.services_by_name['UbloxControl'].full_name}/"
 _READ: Final = {
     *(f"{_SERVICE}{name}" for name in ("StreamImages", "StreamFrames", "Status", "Ping")),
     *(f"{_UBLOX}{name}" for name in ("CaptureUblox", "PollMessage")),
