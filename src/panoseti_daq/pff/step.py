@@ -126,13 +126,16 @@ def _seems_even(data: mmap.mmap, layout: Layout) -> bool:
 def _parts(data: mmap.mmap, first: Layout) -> list[_Part]:
     """Find the frames of a file, with the numbers that the server gives them (SPEC 1.3)."""
     parts: list[_Part] = []
-    layout, at, row, searched = first, 0, 0, 0
+    layout, at, row, searched, n_bytes = first, 0, 0, 0, 0
     while at < len(data):
-        n = n_in_step(data[at : at + max(_CHUNK_BYTES, layout.frame_size_bytes)], layout)
+        n_bytes = max(n_bytes, layout.frame_size_bytes)
+        n = n_in_step(data[at : at + n_bytes], layout)
         if n:
             parts.append(_Part(row, n, at, layout))
             row, at = row + n, at + n * layout.frame_size_bytes
+            n_bytes = min(4 * n_bytes, _CHUNK_BYTES)
             continue
+        n_bytes = 0  # in a version without widths every frame has its own length
         own = standard_layout(data[at : at + MAX_HEADER_BYTES], first.product)
         if own is not None and own is not layout and _has_fields_of(first, own):
             layout = own
@@ -184,7 +187,7 @@ def _widest(layouts: Collection[Layout], first: Layout) -> Layout:
 
 def _columns_in(wide: Layout, layout: Layout) -> npt.NDArray[np.intp]:
     """Return the column of `wide` for each column of a frame of `layout`; numbers are flush right."""
-    columns = np.arange(layout.frame_size_bytes)
-    for (begin, end), (_, wide_end) in zip(layout.slots, wide.slots, strict=True):
-        columns[begin:] = np.arange(begin, layout.frame_size_bytes) + wide_end - end
+    begins = [0, *(begin for begin, _ in layout.slots), layout.frame_size_bytes]
+    shifts = [0, *(there - here for (_, here), (_, there) in zip(layout.slots, wide.slots, strict=True))]
+    columns: npt.NDArray[np.intp] = np.arange(layout.frame_size_bytes) + np.repeat(shifts, np.diff(begins))
     return columns
