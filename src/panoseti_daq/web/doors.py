@@ -146,8 +146,8 @@ class Doors:
         if visitor is None:
             self._failures[address] += 1
             return None
-        self._drop_expired()
-        # The oldest goes, so that somebody with a link cannot keep others out by opening sessions.
+        # The oldest goes, so that somebody with a link cannot keep others out by opening sessions. Those that are
+        # over are not looked for, which takes 13 ms when there are so many.
         if len(self._sessions) >= MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         session = secrets.token_urlsafe(_KEY_BYTES)
@@ -197,9 +197,6 @@ class Doors:
         if self._tokens is None or (token := find(secret, self._tokens())) is None:
             return None
         return Visitor(token.name, frozenset(), self._now() + SESSION_S, token.digest)
-
-    def _drop_expired(self) -> None:
-        self._sessions = {session: who for session, who in self._sessions.items() if self.still(who)}
 
 
 def _is_address(name: str) -> bool:
