@@ -59,8 +59,9 @@ class GnssSource:
 class GnssReceiver:
     """Reads one receiver as long as the ``async with`` block; for one event loop.
 
-    Holds the newest message of each name. A subscriber has a queue of `QUEUE_SIZE` messages; when it is full, what
-    comes is dropped and counted. A port that is lost is opened again, after 0.2 s at first and 5 s at last.
+    Holds the newest message of each name. A subscriber has a queue, of `QUEUE_SIZE` messages for each receiver;
+    when it is full, what comes is dropped and counted. A port that is lost is opened again, after 0.2 s at first
+    and 5 s at last.
 
     Parameters
     ----------
@@ -102,12 +103,11 @@ class GnssReceiver:
         await asyncio.to_thread(self._thread.join)
 
     @contextmanager
-    def subscribed(self) -> Iterator[Queue]:
-        """Give a queue of the messages to come."""
-        queue: Queue = asyncio.Queue(QUEUE_SIZE)
+    def subscribed(self, queue: Queue) -> Iterator[None]:
+        """Put the messages to come into a queue, which may be that of several receivers."""
         self._queues.add(queue)
         try:
-            yield queue
+            yield
         finally:
             self._queues.discard(queue)
 
@@ -129,7 +129,8 @@ class GnssReceiver:
         port = self._port
         if port is None or not port.answers:
             raise OSError(self.reason or "a recording answers nothing")
-        with self.subscribed() as queue:
+        queue: Queue = asyncio.Queue(QUEUE_SIZE)
+        with self.subscribed(queue):
             await asyncio.to_thread(port.write, data)
             async with asyncio.timeout(timeout_s):
                 while (message := await queue.get()).name != name:

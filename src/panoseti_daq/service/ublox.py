@@ -15,6 +15,8 @@ from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.gnss import GnssReceiver, UbxMessage
 from panoseti_daq.gnss.messages import poll
+from panoseti_daq.gnss.receiver import QUEUE_SIZE, Queue
+from panoseti_daq.service.acquisition import SHUTTING_DOWN
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.peers import Context
 
@@ -54,29 +56,27 @@ class UbloxServicer:
             patterns = [re.compile(pattern) for pattern in request.patterns]
         except re.error as error:
             raise Refused(StatusCode.INVALID_ARGUMENT, f"invalid pattern: {error}") from error
+        queue: Queue = asyncio.Queue(QUEUE_SIZE * len(self._receivers))
         with ExitStack() as stack:
-            queues = [stack.enter_context(receiver.subscribed()) for receiver in self._receivers]
+            for receiver in self._receivers:
+                stack.enter_context(receiver.subscribed(queue))
             messages = [message for receiver in self._receivers for message in list(receiver.newest.values())]
             await context.send_initial_metadata(())
             ending = asyncio.create_task(self._receivers[0].ended.wait(), name="end of GNSS")
-            waiting = {asyncio.create_task(queue.get(), name="next GNSS message"): queue for queue in queues}
+            coming = asyncio.create_task(queue.get(), name="next GNSS message")
             try:
                 while True:
                     for message in messages:
                         if not patterns or any(pattern.match(message.name) for pattern in patterns):
                             await context.write(_response(message))
-                    done, _ = await asyncio.wait([ending, *waiting], return_when=asyncio.FIRST_COMPLETED)
-                    if ending in done:
-                        raise Refused(StatusCode.CANCELLED, "the server is shutting down")
-                    messages = []
-                    for task, queue in list(waiting.items()):
-                        if task.done():
-                            messages.append(task.result())
-                            del waiting[task]
-                            waiting[asyncio.create_task(queue.get(), name="next GNSS message")] = queue
+                    await asyncio.wait([ending, coming], return_when=asyncio.FIRST_COMPLETED)
+                    if ending.done():
+                        raise Refused(StatusCode.CANCELLED, SHUTTING_DOWN)
+                    messages = [coming.result()]
+                    coming = asyncio.create_task(queue.get(), name="next GNSS message")
             finally:
-                for one in (ending, *waiting):
-                    one.cancel()
+                ending.cancel()
+                coming.cancel()
 
     async def poll(self, request: ub.PollRequest, context: Context) -> ub.PollResponse:
         """Ask the first receiver that can be asked, and return its answers by name."""
