@@ -9,27 +9,22 @@ import counts
 PATHS: Final = counts.sources()
 N_LINES: Final = counts.n_lines(PATHS)
 
-LONGER_FILES: Final = {
-    "config/settings.py": 340,  # declares every setting, and nothing else
-}
 LONGER_FUNCTIONS: Final = {
     # The signature and help of a command are declared where it is.
     "cli/bridge.py bridge": 54,
     "cli/record.py record": 47,
     "cli/simulate.py simulate": 49,
-    "fanout/bridge.py run": 41,
     "fanout/streams.py configs_of": 45,
-    "viewers/host/show.py show": 96,
-    "viewers/view/__init__.py make": 55,
+    "viewers/host/show.py show": 78,
 }
-MOST_ANY_PER_1000_LINES: Final = 8.5
-MOST_BROAD_EXCEPTS_PER_1000_LINES: Final = 0.3
-LEAST_COMMENTS_PER_1000_LINES: Final = 17.5  # the goal is 20
+MOST_ANY_PER_1000_LINES: Final = 8.1
+MOST_BROAD_EXCEPTS_PER_1000_LINES: Final = 0.24
+LEAST_COMMENTS_PER_1000_LINES: Final = 18.7  # the goal is 20
 
 
 def test_files_are_short() -> None:
     sizes = {str(path.relative_to(counts.PACKAGE)): counts.n_lines([path]) for path in PATHS}
-    too_long = {file: n for file, n in sizes.items() if n > LONGER_FILES.get(file, counts.MAX_FILE_LINES)}
+    too_long = {file: n for file, n in sizes.items() if n > counts.MAX_FILE_LINES}
     assert too_long == {}, "divide them"
 
 
