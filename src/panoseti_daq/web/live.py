@@ -37,7 +37,7 @@ class LiveWall:
     frames
         Newest frame of each key.
     numbers
-        Number of each key in walls; never used for another one.
+        Number of each key in walls, in order; never used for another one.
     hosts
         State of each host.
     n_frames

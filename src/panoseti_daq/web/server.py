@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
@@ -24,8 +23,6 @@ from panoseti_daq.web.live import LiveWall
 from panoseti_daq.web.pictures import WallPicture, module_png, wall_png
 from panoseti_daq.web.socket import MAX_MESSAGE_BYTES, PageSocket, SocketCounts
 from panoseti_daq.web.views import Views
-
-_log = logging.getLogger(__name__)
 
 PROTOCOL: Final = "panoseti.v1"
 _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -100,7 +100,7 @@ class WallView:
     @property
     def keys(self) -> list[Key]:
         """Keys of the choice that have a frame, by number."""
-        return [key for key in self._live.frames if key in self.choice.selection and key in self._live.numbers]
+        return [key for key in self._live.numbers if key in self.choice.selection]
 
     def tick(self) -> None:
         """Wake the sockets if a frame of the choice arrived since the last tick, or a host came or was lost."""
