@@ -7,8 +7,9 @@ import pytest
 from support.frames import wider
 
 from panoseti_daq.errors import HeaderError, PffError
-from panoseti_daq.pff import DataProduct, Header, PffName, encode_frame, open_file
+from panoseti_daq.pff import DataProduct, Header, Layout, PffName, encode_frame, open_file, step
 from panoseti_daq.pff.archive import run_files
+from panoseti_daq.pff.step import n_in_step
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
 
@@ -169,6 +170,22 @@ def test_headers_of_varying_width_are_all_read(product: DataProduct, tmp_path: P
     block = open_file(write(tmp_path, PffName(product, 1), b"".join(parts)))
     assert block.columns["pkt_num"][:, 0].tolist() == list(range(40))
     assert block.images[:, 0, 0].tolist() == list(range(40))
+
+
+def test_a_file_of_many_lengths_is_not_compared_from_each_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [wider(frame_of(DataProduct.IMG16, i), i % 2) for i in range(200)]
+    path, n_bytes = write(tmp_path, PffName(DataProduct.IMG16, 1), b"".join(parts)), 0
+
+    def counted(data: bytes, layout: Layout) -> int:
+        nonlocal n_bytes
+        n_bytes += len(data)
+        return n_in_step(data, layout)
+
+    monkeypatch.setattr(step, "n_in_step", counted)
+    assert len(open_file(path)) == 200
+    assert n_bytes < 10 * path.stat().st_size
 
 
 # odd night 10
