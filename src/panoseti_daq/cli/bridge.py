@@ -84,8 +84,8 @@ async def _run(publisher: Bridge, servers: Servers) -> None:
         typer.echo(f"publishing site {publisher.site.name} on {publisher.address.name}", err=True)
 
     loop = asyncio.get_running_loop()
-    async with servers.client() as client, asyncio.TaskGroup() as tasks:
-        publishing = tasks.create_task(publisher.run(client, begun), name="bridge")
+    async with servers.client() as client:
+        publishing = asyncio.create_task(publisher.run(client, begun), name="bridge")
 
         def stop() -> None:
             if not publishing.done():
@@ -94,6 +94,7 @@ async def _run(publisher: Bridge, servers: Servers) -> None:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
+        await publishing
     counts = publisher.counts
     gaps = f", {counts.n_gaps} gaps" if counts.n_gaps else ""
     typer.echo(f"published {counts.n_newest} newest frames, {counts.n_frames} of all frames{gaps}", err=True)

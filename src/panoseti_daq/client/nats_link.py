@@ -30,6 +30,7 @@ ANSWER_S: Final = 5.0  # for what a server does at once
 _KEEP_CONSUMER_S: Final = 60.0  # then the server forgets a consumer that asks for nothing
 MAX_BYTES: Final = 256 * 2**20  # of answers that wait to be taken
 NO_STREAM: Final = "stream not found"  # as the server says it
+_NO_MESSAGE: Final = "no message found"
 _DEFAULT_PORT: Final = 4222
 _NS: Final = 1_000_000_000
 
@@ -160,6 +161,38 @@ async def ask(nc: Client, subject: str, request: object) -> dict[str, Any]:
     return content
 
 
+async def kept_message(nc: Client, stream: str, **which: object) -> dict[str, Any] | None:
+    """Return one message of a stream, as the interface of JetStream gives it; None when there is none."""
+    try:
+        answer = await ask(nc, f"STREAM.MSG.GET.{stream}", which)
+    except NatsError as error:
+        if _NO_MESSAGE in str(error):
+            return None
+        raise
+    message: dict[str, Any] = answer["message"]
+    return message
+
+
+async def send(nc: Client, subject: str, data: bytes, reply: str = "") -> None:
+    """Publish a message.
+
+    Raises
+    ------
+    NatsError
+        The server is gone.
+    """
+    import nats.errors
+
+    try:
+        await nc.publish(subject, data, reply)
+    except (nats.errors.Error, OSError) as error:
+        raise _gone(error) from error
+
+
+def _gone(error: Exception) -> NatsError:
+    return NatsError(f"the NATS server is gone: {error or type(error).__name__}")
+
+
 def unix_ns_of(text: str) -> int:
     """Return the UTC ns since 1970 of a time of the server, ``2026-01-01T00:00:00.123456789Z``."""
     seconds, _, rest = text.removesuffix("Z").partition(".")
@@ -239,7 +272,7 @@ class Puller:
 
         messages: list[Msg] = []
         try:
-            await self._nc.publish(self._subject, json.dumps(request).encode(), self._inbox)
+            await send(self._nc, self._subject, json.dumps(request).encode(), self._inbox)
             while len(messages) < n:
                 message = await self._subscription.next_msg(timeout_s)
                 status = (message.headers or {}).get("Status")
@@ -251,7 +284,7 @@ class Puller:
                     what = (message.headers or {}).get("Description", status)
                     raise NatsError(f"the NATS server ended the stream: {what}")
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise NatsError(f"the NATS server is gone: {error or type(error).__name__}") from error
+            raise _gone(error) from error
         return messages
 
     async def close(self) -> None:

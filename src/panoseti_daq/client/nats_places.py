@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import next_position
-from panoseti_daq.client.nats_link import NatsError, Puller, ask
+from panoseti_daq.client.nats_link import NatsError, Puller, ask, kept_message
 from panoseti_daq.pff import Begin, Position, Selection
 from panoseti_daq.sources.places import FilePlace
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 LOST: Final = "no longer kept on NATS"
-_NO_MESSAGE: Final = "no message found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,9 @@ class _Kept:
 
 async def _get(client: Client, stream: str, **which: Any) -> _Kept | None:
     """Return one message of a stream, None when there is none."""
-    try:
-        answer = await ask(client, f"STREAM.MSG.GET.{stream}", which)
-    except NatsError as error:
-        if _NO_MESSAGE in str(error):
-            return None
-        raise
-    kept = answer["message"]
+    kept = await kept_message(client, stream, **which)
+    if kept is None:
+        return None
     lines = b64decode(kept.get("hdrs", "")).decode().splitlines()[1:]
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return _Kept(int(kept["seq"]), BlockMessage.parse(b64decode(kept.get("data", ""))), headers)

@@ -18,7 +18,7 @@ from google.protobuf.json_format import MessageToJson
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError
-from panoseti_daq.client.nats_link import NatsAddress, NatsError, ask, connect, unix_ns_of
+from panoseti_daq.client.nats_link import NatsAddress, NatsError, connect, kept_message, send, unix_ns_of
 from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.errors import HostError
 from panoseti_daq.fanout.lossless import publish_all, resume_token
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-STATUS_EVERY_S: Final = 1.0
-HOLD_EVERY_S: Final = 1.0
+_Part = Callable[["Client"], Awaitable[None]]
+
+STATES_EVERY_S: Final = 1.0
+STATUS_TIMEOUT_S: Final = 2.0  # a node that hangs must not make this bridge look gone
 HELD_S: Final = 6.0  # a bridge that says nothing for so long is gone
 
 
@@ -118,31 +120,23 @@ class Bridge:
             The server refuses for good: no JetStream, wrong password, other limits, another bridge.
         """
         held = asyncio.Event()
-        parts: dict[str, Callable[[Client], Awaitable[None]]] = {
-            "states": lambda nats: self._states(client, nats, held),
-            "newest frames": lambda nats: self._newest(client, nats),
-        }
-        if self.lossless:
-            parts["all frames"] = lambda nats: self._all(client, nats)
-        errors: list[NatsError] = []
-        async with asyncio.TaskGroup() as tasks:
 
-            async def keep(what: str, part: Callable[[Client], Awaitable[None]]) -> None:
-                if what != "states":
-                    await held.wait()
-                if what == "newest frames":
-                    on_begin()
-                try:
-                    await self._keep(what, part)
-                except NatsError as error:  # for good
-                    errors.append(error)
-                    self.stop()
+        async def publish() -> None:
+            await held.wait()
+            on_begin()
+            parts: dict[str, _Part] = {"newest frames": lambda nats: self._newest(client, nats)}
+            if self.lossless:
+                parts["all frames"] = lambda nats: self._all(client, nats)
+            self._keeping += [tasks.create_task(self._keep(what, part), name=what) for what, part in parts.items()]
 
-            self._keeping += [tasks.create_task(keep(what, part), name=what) for what, part in parts.items()]
-        if errors:
-            raise errors[0]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                states = self._keep("states", lambda nats: self._states(client, nats, held))
+                self._keeping += [tasks.create_task(states, name="states"), tasks.create_task(publish())]
+        except ExceptionGroup as errors:  # what fails for good ends all
+            raise errors.exceptions[0] from None
 
-    async def _keep(self, what: str, part: Callable[[Client], Awaitable[None]]) -> None:
+    async def _keep(self, what: str, part: _Part) -> None:
         """Run a part, again and again, until it fails for good."""
         n_failures, told = 0, ""
         while True:
@@ -171,7 +165,7 @@ class Bridge:
         async with stream:
             async for response in stream:
                 response.delivery.ClearField("sequence")
-                await _send(nats, self.site.image(key_of(response.pano_image)), response.SerializeToString())
+                await send(nats, self.site.image(key_of(response.pano_image)), response.SerializeToString())
                 self.counts.n_newest += 1
 
     async def _all(self, client: AioDaqDataClient, nats: Client) -> None:
@@ -186,29 +180,25 @@ class Bridge:
         try:
             async with blocks:
                 await publish_all(nats, self.site, blocks, self.counts.note)
-        except RpcError as error:  # as the predecessor's servers, which have only the newest frames
+        except (HostError, RpcError) as error:  # as the predecessor's servers, which have only the newest frames
             raise NatsError(str(error)) from error
 
     async def _states(self, client: AioDaqDataClient, nats: Client, held: asyncio.Event) -> None:
         await make_streams(nats, self.site, self.retention)
-        last_status = -STATUS_EVERY_S
         while True:
             await self._hold(nats)
             held.set()
-            if time.monotonic() >= last_status + STATUS_EVERY_S:
-                last_status = time.monotonic()
-                for host in client.hosts:
-                    await self._publish_status(client, nats, host)
-            await asyncio.sleep(HOLD_EVERY_S)
+            await asyncio.gather(*(self._publish_status(client, nats, host) for host in client.hosts))
+            await asyncio.sleep(STATES_EVERY_S)
 
     async def _publish_status(self, client: AioDaqDataClient, nats: Client, host: str) -> None:
         try:
-            status = await client.get_status(host)
+            status = await client.get_status(host, STATUS_TIMEOUT_S)
         except (HostError, RpcError) as error:
             _log.debug("no status of %s: %s", host, error)  # the streams say that it is lost
             return
         text = MessageToJson(status, preserving_proto_field_name=True)
-        await _send(nats, f"$KV.{STATUS_BUCKET}.{self.site.status_of(host)}", text.encode())
+        await send(nats, f"$KV.{STATUS_BUCKET}.{self.site.status_of(host)}", text.encode())
 
     async def _hold(self, nats: Client) -> None:
         """Say that this bridge publishes the site.
@@ -219,15 +209,10 @@ class Bridge:
             Another one does.
         """
         subject = f"$KV.{STATUS_BUCKET}.{self.site.bridge}"
-        try:
-            answer = await ask(nats, f"STREAM.MSG.GET.KV_{STATUS_BUCKET}", {"last_by_subj": subject})
-        except NatsError as error:
-            if "no message found" not in str(error):
-                raise
-        else:
-            self._check(answer["message"])
+        if message := await kept_message(nats, f"KV_{STATUS_BUCKET}", last_by_subj=subject):
+            self._check(message)
         holder = {"id": self._id, "host": socket.gethostname(), "pid": os.getpid()}
-        await _send(nats, subject, json.dumps(holder).encode())
+        await send(nats, subject, json.dumps(holder).encode())
 
     def _check(self, message: dict[str, Any]) -> None:
         try:
@@ -243,12 +228,3 @@ class Bridge:
                 " stop it, or give this one another --site",
                 is_final=True,
             )
-
-
-async def _send(nats: Client, subject: str, data: bytes) -> None:
-    import nats.errors as errors
-
-    try:
-        await nats.publish(subject, data)
-    except (errors.Error, OSError) as error:
-        raise NatsError(f"the NATS server is gone: {error or type(error).__name__}") from error

@@ -8,17 +8,15 @@ session; the next one reads the last message of each subject and continues behin
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterable, Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.blocks import next_position
-from panoseti_daq.client.nats_link import ANSWER_S, NatsError
+from panoseti_daq.client.blocks import Progress
+from panoseti_daq.client.nats_link import ANSWER_S, NatsError, send
 from panoseti_daq.client.nats_places import last_of
-from panoseti_daq.pff import Gap, Kind
-from panoseti_daq.wire.blocks import BlockMessage, ReceivedBlock
-from panoseti_daq.wire.position import position_message
+from panoseti_daq.pff import Gap, Kind, Position, Stretch
+from panoseti_daq.wire.blocks import BlockMessage, ReceivedBlock, write_item
 from panoseti_daq.wire.subjects import Site
 
 if TYPE_CHECKING:
@@ -34,21 +32,12 @@ N_IN_FLIGHT: Final = 16  # more only wait
 def messages_of(item: ReceivedBlock | Gap) -> Iterator[BlockMessage]:
     """Yield the messages of what a lossless stream gives."""
     if isinstance(item, Gap):
-        head = pb.StreamFramesResponse(first=position_message(item.first), gap=item.reason)
-        head.frames = item.n_frames or 0
-        yield BlockMessage(head)
+        yield write_item(item, 0)
         return
     for begin in range(0, len(item), MAX_FRAMES):
         part = item[begin : begin + MAX_FRAMES]
-        first = pb.Position(
-            module_id=part.module_id,
-            product=part.product.token,
-            run=part.run,
-            file=part.file,
-            frame_number=part.first_frame_number,
-        )
-        head = pb.StreamFramesResponse(first=first, frames=len(part), detected_unix_ns=part.detected_unix_ns)
-        yield BlockMessage(head, memoryview(part.data))
+        first = Position(part.module_id, part.product, part.run, part.file, part.first_frame_number)
+        yield write_item(Stretch(first, part), 0)
 
 
 def id_of(head: pb.StreamFramesResponse) -> str:
@@ -110,13 +99,11 @@ class Chain:
 
 async def resume_token(client: Client, site: Site) -> str | None:
     """Return the token with which a lossless stream continues behind what is published; None for nothing yet."""
-    positions: dict[str, list[list[str | int]]] = {}
+    progress = Progress()
     for kind in Kind:
         for message, headers in await last_of(client, site.frames(kind)):
-            at = next_position(message.head)
-            of_host = positions.setdefault(headers.get(HOST, ""), [])
-            of_host.append([at.module_id, at.product, at.run, at.file, at.frame_number])
-    return json.dumps(positions) if positions else None
+            progress.note(message.head, headers.get(HOST, ""))
+    return progress.token if progress.streams else None
 
 
 async def publish_all(
@@ -150,7 +137,7 @@ async def publish_all(
                 for message in messages_of(item):
                     await chains[first.product.kind].publish(subject, message, item.host)
                     if message.head.gap:
-                        await client.publish(site.gap(first.module_id, first.product), message.serialize())
+                        await send(client, site.gap(first.module_id, first.product), message.serialize())
                     note(message.head)
     except ExceptionGroup as errors:  # a message that was not taken ends all, at once
         raise errors.exceptions[0] from None
