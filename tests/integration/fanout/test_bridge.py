@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.nats import LIMITS, SITE, NatsServer, bridging, nats_serving
+from support.nats import LIMITS, SITE, NatsServer, bridging, nats_server_binary, nats_serving
 from support.patience import PATIENCE_S
 from support.rig import recording, run_command, serving_process
 
 from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.fanout.conf import USERS
 from panoseti_daq.pff import DataProduct, Gap
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +95,21 @@ async def test_readers_at_a_leaf_get_every_frame_when_either_server_was_away(tmp
         recorder.write(DataProduct.IMG16, 100)
         leaf.start()
         assert await read_all(leaf.url(""), 500) == b"".join(recorder.frames[DataProduct.IMG16])
+
+
+@pytest.mark.parametrize("mirror", [(), ("--mirror", SITE.name)], ids=["site", "elsewhere"])
+def test_the_printed_configuration_is_one_with_passwords_of_the_environment(
+    tmp_path: Path, mirror: tuple[str, ...]
+) -> None:
+    printed = run_command("bridge", "--example-nats-conf", "--site", SITE.name, *mirror).stdout
+    conf = tmp_path / "nats.conf"
+    conf.write_text(printed)
+    environment = {f"NATS_{user.upper()}_PASSWORD": user for user in USERS}
+    checked = subprocess.run(
+        [nats_server_binary(), "-t", "-c", conf], env=environment, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "$NATS" not in "".join(line for line in printed.splitlines() if '"' in line)  # no variables in strings
 
 
 @pytest.fixture(scope="module")
