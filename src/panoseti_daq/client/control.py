@@ -115,8 +115,7 @@ class ControlClient(ClientBase):
         RpcError
             The server has no Status, as those of panoseti-grpc (UNIMPLEMENTED).
         """
-        [host] = await self._nodes.choose(host)
-        status = await self._nodes[host].status(timeout)
+        status = await self.get_status(host, timeout)
         if not status.HasField("context"):
             return Surroundings(host, "the server reads no context: serve --context redis://HOST:PORT")
         return read_context(status.context)
