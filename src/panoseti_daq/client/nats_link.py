@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -204,11 +205,6 @@ class Puller:
     """A consumer of one stream, which gives what is asked of it.
 
     Made by `open`; `close` forgets it. For one task.
-
-    Attributes
-    ----------
-    offset_ns
-        Clock of the server less that of this machine.
     """
 
     def __init__(self, nc: Client, stream: str, consumer: str, inbox: str, subscription: Any) -> None:
@@ -216,20 +212,16 @@ class Puller:
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = inbox
         self._subscription = subscription
-        self.offset_ns = 0
+        self._offset_ns = 0  # clock of the server less ours
 
     @classmethod
-    async def open(
-        cls, nc: Client, stream: str, subject: str, now_unix_ns: Callable[[], int], **how: Any
-    ) -> Puller:
+    async def open(cls, nc: Client, stream: str, subject: str, **how: Any) -> Puller:
         """Make a consumer of `stream`.
 
         Parameters
         ----------
         nc, stream, subject
             Of which subjects of which stream.
-        now_unix_ns
-            Clock of this machine.
         **how
             ``deliver_policy`` and what belongs to it.
 
@@ -245,12 +237,12 @@ class Puller:
             "mem_storage": True,
             **how,
         }
-        before = now_unix_ns()
+        before = time.time_ns()
         answer = await ask(nc, f"CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": config})
         inbox = nc.new_inbox()
         subscription = await nc.subscribe(inbox, pending_bytes_limit=MAX_BYTES)
         puller = cls(nc, stream, str(answer["name"]), inbox, subscription)
-        puller.offset_ns = unix_ns_of(answer["created"]) - (before + now_unix_ns()) // 2
+        puller._offset_ns = unix_ns_of(answer["created"]) - (before + time.time_ns()) // 2
         return puller
 
     async def pull(self, n: int, wait_s: float) -> list[Msg]:
@@ -286,6 +278,11 @@ class Puller:
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise _gone(error) from error
         return messages
+
+    def kept_ns(self, message: Msg) -> int:
+        """Return how long the server has kept a message, ns."""
+        stored = message.metadata.timestamp
+        return max(0, time.time_ns() + self._offset_ns - round(stored.timestamp() * _NS))
 
     async def close(self) -> None:
         """Forget the consumer; the server does so by itself."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
 
 import grpc
 from google.protobuf import json_format
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 N_IMAGES: Final = 128  # pulled at a time: a wall of 64 modules with both kinds
 N_BLOCKS: Final = 8  # pulled at a time, half a megabyte each
 WAIT_S: Final = 2.0  # for the next message; then the server is asked again, which shows that it is there
+
+_T = TypeVar("_T")
 
 
 class NatsNode:
@@ -101,9 +102,9 @@ class NatsNode:
 
     async def status(self, timeout_s: float) -> pb.StatusResponse:
         """Return the status of the DAQ nodes of the site as the bridge saw it last, merged."""
-        client, site = await as_call(self._connection())
         try:
             async with asyncio.timeout(timeout_s):
+                client, site = await as_call(self._connection())
                 return await as_call(_status_of(client, site))
         except AioRpcError as error:
             raise RpcError(self.target.host, error) from error
@@ -128,34 +129,26 @@ class NatsNode:
         self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None
     ) -> NatsCall[pb.StreamImagesResponse]:
         """Begin to stream the newest frames."""
-
-        async def begin() -> AsyncGenerator[pb.StreamImagesResponse]:
-            selection = selected_images(request)
-            client, site = await self._connection()
-            subject = site.images_in(selection)
-            puller = await Puller.open(
-                client, site.latest, subject, time.time_ns, deliver_policy="last_per_subject"
-            )
-            return _newest(puller, selection)
-
-        return NatsCall(begin, self._leave, timeout_s)
+        return self._newest(request, lambda response: response, timeout_s)
 
     def stream_image_messages(self, request: pb.StreamImagesRequest) -> NatsCall[bytes]:
         """Begin to stream the newest frames as messages, for a gateway."""
-        images = self.stream_images(request, wait_for_ready=False, timeout_s=None)
+        return self._newest(request, lambda response: response.SerializeToString(), None)
 
-        async def begin() -> AsyncGenerator[bytes]:
-            await images.wait_for_connection()
-            return serialized()
+    def _newest(
+        self,
+        request: pb.StreamImagesRequest,
+        give: Callable[[pb.StreamImagesResponse], _T],
+        timeout_s: float | None,
+    ) -> NatsCall[_T]:
+        async def begin() -> AsyncGenerator[_T]:
+            selection = selected_images(request)
+            client, site = await self._connection()
+            subject = site.images_in(selection)
+            puller = await Puller.open(client, site.latest, subject, deliver_policy="last_per_subject")
+            return _newest(puller, selection, give)
 
-        async def serialized() -> AsyncGenerator[bytes]:
-            try:
-                async for image in images:
-                    yield image.SerializeToString()
-            finally:
-                images.cancel()
-
-        return NatsCall(begin, self._leave)
+        return NatsCall(begin, self._leave, timeout_s)
 
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> NatsCall[BlockMessage]:
         """Begin to stream all frames."""
@@ -192,13 +185,13 @@ async def _look_for(client: Client, site: Site, where: str) -> None:
 async def _status_of(client: Client, site: Site) -> pb.StatusResponse:
     stream = f"KV_{STATUS_BUCKET}"
     subject = f"$KV.{STATUS_BUCKET}.{site.status_of('*')}"
-    puller = await Puller.open(client, stream, subject, time.time_ns, deliver_policy="last_per_subject")
+    puller = await Puller.open(client, stream, subject, deliver_policy="last_per_subject")
     status = pb.StatusResponse()
     try:
         for message in await puller.pull(256, 0.0):
             if message.data:
                 of_node = json_format.Parse(message.data, pb.StatusResponse(), ignore_unknown_fields=True)
-                of_node.now_unix_ns += _kept_ns(message, puller.offset_ns)
+                of_node.now_unix_ns += puller.kept_ns(message)
                 status.MergeFrom(of_node)
     except json_format.ParseError as error:
         raise NatsError(f"the status in {STATUS_BUCKET} is not ours: {error}") from error
@@ -209,7 +202,9 @@ async def _status_of(client: Client, site: Site) -> pb.StatusResponse:
     return status
 
 
-async def _newest(puller: Puller, selection: Selection) -> AsyncGenerator[pb.StreamImagesResponse]:
+async def _newest(
+    puller: Puller, selection: Selection, give: Callable[[pb.StreamImagesResponse], _T]
+) -> AsyncGenerator[_T]:
     """Yield what is newest, no more often than wanted; what is not asked for is replaced at the server."""
     loop = asyncio.get_running_loop()
     sequence = 0
@@ -219,24 +214,18 @@ async def _newest(puller: Puller, selection: Selection) -> AsyncGenerator[pb.Str
             for message in await puller.pull(N_IMAGES, WAIT_S):
                 response = pb.StreamImagesResponse.FromString(message.data)
                 if is_selected(response.pano_image, selection):
-                    _add_age(response.delivery, message, puller.offset_ns)
+                    _add_age(response.delivery, puller.kept_ns(message))
                     response.delivery.sequence, sequence = sequence, sequence + 1
-                    yield response
+                    yield give(response)
             if (left_s := begin + selection.update_interval_s - loop.time()) > 0:
                 await asyncio.sleep(left_s)
     finally:
         await puller.close()
 
 
-def _add_age(delivery: pb.Delivery, message: Msg, offset_ns: int) -> None:
+def _add_age(delivery: pb.Delivery, kept_ns: int) -> None:
     """Count the time that a frame was kept at the server to that in queues."""
-    delivery.queued_us = min(delivery.queued_us + _kept_ns(message, offset_ns) // 1000, 2**32 - 1)
-
-
-def _kept_ns(message: Msg, offset_ns: int) -> int:
-    """Return how long the server has kept a message."""
-    stored = message.metadata.timestamp
-    return max(0, time.time_ns() + offset_ns - round(stored.timestamp() * 1e9))
+    delivery.queued_us = min(delivery.queued_us + kept_ns // 1000, 2**32 - 1)
 
 
 async def _all(

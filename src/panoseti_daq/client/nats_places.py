@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ class Places:
                 heads.append(BlockMessage(pb.StreamFramesResponse(first=start.position)))
                 heads += [start.gap] if start.gap else []
             how = {"deliver_policy": "by_start_sequence", "opt_start_seq": first}
-            pullers.append(await Puller.open(self._client, stream, pattern, time.time_ns, **how))
+            pullers.append(await Puller.open(self._client, stream, pattern, **how))
         return heads, pullers
 
     async def _start(self, stream: str, subject: str, first: int, after_all: int) -> _Start:
