@@ -160,7 +160,7 @@ ReadColumn = Callable[[HeaderTable], OpenArray]
 
 def _times(headers: HeaderTable) -> npt.NDArray[np.datetime64]:
     times = headers.unix_ns.astype("M8[ns]")
-    times[headers.time_status == TimeStatus.NO_TIME] = np.datetime64("NaT")
+    times[headers.time_status == TimeStatus.NO_TIME] = np.datetime64("NaT", "ns")
     return times
 
 
