@@ -21,6 +21,7 @@ from grpc.aio import AioRpcError
 from panoseti_daq.config.nodes import NATS
 from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.installation import needing
+from panoseti_daq.open_types import OpenDict
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -138,7 +139,7 @@ def _no_connection(address: NatsAddress, errors: Iterable[Exception]) -> NatsErr
     return NatsError(f"no NATS server at {address.name}: {texts[0] if texts else 'it does not answer'}")
 
 
-async def ask(nc: Client, subject: str, request: object) -> dict[str, Any]:
+async def ask(nc: Client, subject: str, request: object) -> OpenDict:
     """Return the answer of the interface of JetStream, ``$JS.API``.
 
     Raises
@@ -156,13 +157,13 @@ async def ask(nc: Client, subject: str, request: object) -> dict[str, Any]:
         if "permissions violation" in str(nc.last_error).lower():
             raise NatsError(f"the NATS server does not allow this user {subject}", is_final=True) from None
         raise NatsError(f"the NATS server does not answer: {error}") from error
-    content: dict[str, Any] = json.loads(answer.data)
+    content: OpenDict = json.loads(answer.data)
     if "error" in content:
         raise NatsError(f"the NATS server says: {content['error'].get('description', content['error'])}")
     return content
 
 
-async def kept_message(nc: Client, stream: str, **which: object) -> dict[str, Any] | None:
+async def kept_message(nc: Client, stream: str, **which: object) -> OpenDict | None:
     """Return one message of a stream, as the interface of JetStream gives it; None when there is none."""
     try:
         answer = await ask(nc, f"STREAM.MSG.GET.{stream}", which)
@@ -170,7 +171,7 @@ async def kept_message(nc: Client, stream: str, **which: object) -> dict[str, An
         if _NO_MESSAGE in str(error):
             return None
         raise
-    message: dict[str, Any] = answer["message"]
+    message: OpenDict = answer["message"]
     return message
 
 

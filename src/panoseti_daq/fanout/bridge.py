@@ -12,7 +12,7 @@ import uuid
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.json_format import MessageToJson
 
@@ -23,6 +23,7 @@ from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.errors import HostError
 from panoseti_daq.fanout.lossless import publish_all, resume_token
 from panoseti_daq.fanout.streams import Retention, make_streams
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.image import key_of
 from panoseti_daq.wire.subjects import STATUS_BUCKET, Site
@@ -214,7 +215,7 @@ class Bridge:
         holder = {"id": self._id, "host": socket.gethostname(), "pid": os.getpid()}
         await send(nats, subject, json.dumps(holder).encode())
 
-    def _check(self, message: dict[str, Any]) -> None:
+    def _check(self, message: OpenDict) -> None:
         try:
             holder = json.loads(b64decode(message["data"]))
             other, host, pid = str(holder["id"]), str(holder["host"]), int(holder["pid"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from panoseti_daq.client.nats_link import NO_STREAM, NatsAddress, NatsError, ask, connect
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Kind
 from panoseti_daq.wire.subjects import STATUS_BUCKET, Site
 
@@ -40,7 +41,7 @@ class Retention:
     latest_mb: float = 64.0
 
 
-def configs_of(site: Site, retention: Retention, mirror: str = "") -> list[dict[str, Any]]:
+def configs_of(site: Site, retention: Retention, mirror: str = "") -> list[OpenDict]:
     """Return the configurations of the streams of a site, and of the bucket of states.
 
     Parameters
@@ -87,7 +88,7 @@ def configs_of(site: Site, retention: Retention, mirror: str = "") -> list[dict[
     return [_mirror_of(config, mirror) for config in configs] if mirror else configs
 
 
-def _mirror_of(config: dict[str, Any], domain: str) -> dict[str, Any]:
+def _mirror_of(config: OpenDict, domain: str) -> OpenDict:
     """Return the configuration of a copy, which follows the stream of the same name whatever is restarted."""
     source = {"name": config["name"], "external": {"api": f"$JS.{domain}.API", "deliver": ""}}
     own = {key: value for key, value in config.items() if key not in ("subjects", "duplicate_window")}
@@ -121,7 +122,7 @@ async def make_streams(client: Client, site: Site, retention: Retention, mirror:
                 )
 
 
-async def _make(client: Client, name: str, config: dict[str, Any]) -> None:
+async def _make(client: Client, name: str, config: OpenDict) -> None:
     try:
         await ask(client, f"STREAM.CREATE.{name}", config)
     except NatsError as error:
