@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -17,11 +16,12 @@ from panoseti_daq.errors import ConfigError
 from panoseti_daq.events.engine import Engine
 from panoseti_daq.events.sinks.webhook import WebhookSettings
 from panoseti_daq.events.trigger import TriggerSpec, find_trigger
+from panoseti_daq.open_types import OpenDict, OpenMapping
 
 SECRET_VARIABLE: Final = "PANOSETI_DAQ_WEBHOOK_SECRET"
 _DEFAULT: Final = ("coincidence", "pulse")
 
-Chosen = tuple[tuple[TriggerSpec, Mapping[str, Any]], ...]
+Chosen = tuple[tuple[TriggerSpec, OpenMapping], ...]
 """Each trigger that runs and its options."""
 
 
@@ -51,7 +51,7 @@ def choose_triggers(
     ConfigError, TriggerError
         The file or an option cannot be used, or there is no such trigger.
     """
-    values: dict[str, dict[str, Any]] = {name: {} for name in trigger or _DEFAULT}
+    values: dict[str, OpenDict] = {name: {} for name in trigger or _DEFAULT}
     for name, table in (_read_toml(options) if options else {}).items():
         if name in values:
             values[name] |= table
@@ -86,7 +86,7 @@ def _assignment(text: str) -> tuple[str, str, Any]:
         return name, option, value
 
 
-def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
+def _read_toml(path: Path) -> dict[str, OpenDict]:
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json as json_text
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -18,6 +18,7 @@ from panoseti_daq.cli.screen import Content, Pager, on_screen
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.cli.tables import PlainConsole
 from panoseti_daq.cli.times import for_duration, iso_utc
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.printable import printable
 
 _SHOWN_FIELDS = 8
@@ -52,13 +53,13 @@ def _on_terminal(json: bool) -> bool:
     return not json and PlainConsole().is_terminal
 
 
-async def _lines(messages: AsyncIterator[dict[str, Any]]) -> None:
+async def _lines(messages: AsyncIterator[OpenDict]) -> None:
     async for message in messages:
         typer.echo(json_text.dumps({**message, "payload": message["payload"].hex()}))
 
 
-async def _table(messages: AsyncIterator[dict[str, Any]]) -> None:
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+async def _table(messages: AsyncIterator[OpenDict]) -> None:
+    rows: dict[tuple[str, str], OpenDict] = {}
 
     def content(columns: int) -> Content:
         table = Table("receiver", "message", "UTC", "fields", box=None, pad_edge=False)

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import typer
 from rich.table import Table
@@ -18,6 +18,7 @@ from panoseti_daq.cli.screen import Content, Pager, on_screen
 from panoseti_daq.cli.tables import PlainConsole, fitted
 from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.client import HostChange, ReceivedFrame, image_dict
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Key, TimeStatus
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.times import age_text, clock_text
@@ -32,7 +33,7 @@ _LONG_S: Final = 1000.0  # ages from which milliseconds matter to nobody
 
 def json_line(frame: ReceivedFrame) -> str:
     """Everything about a frame but its pixels, and their min, max and mean, as one line of JSON."""
-    image: dict[str, Any] = dict(image_dict(frame, iso_utc))
+    image: OpenDict = dict(image_dict(frame, iso_utc))
     pixels = image.pop("image_array")
     header = image["header"]
     for name in ("wr_unix_timestamp", "pkt_unix_timestamp"):

@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from panoseti_daq.cli.logs import LogFormat, LogLevel
+from panoseti_daq.open_types import OpenMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class OptionGroup:
         return cls(argument, tuple(inspect.signature(make, eval_str=True).parameters.values()), make)
 
     @classmethod
-    def of_fields(cls, argument: str, kind: type[Any], options: Mapping[str, Any]) -> Self:
+    def of_fields(cls, argument: str, kind: type[Any], options: OpenMapping) -> Self:
         """Group of fields of a dataclass, which have their types and defaults.
 
         Parameters

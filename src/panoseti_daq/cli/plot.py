@@ -28,6 +28,7 @@ from panoseti_daq.cli.tables import print_table
 from panoseti_daq.cli.viewer_options import options_of
 from panoseti_daq.cli.window_options import DESK_OPTIONS, PICTURES, Pictures
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Selection
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
@@ -131,7 +132,7 @@ def _in_window(
     *,
     pictures: Pictures,
     desk: Desk,
-    options: dict[str, Any],
+    options: OpenDict,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
@@ -167,7 +168,7 @@ def _in_terminal(
     refresh_period: RefreshPeriodOption = 0.2,
     duration: DurationOption = None,
     *,
-    options: dict[str, Any],
+    options: OpenDict,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.ERROR,
 ) -> None:

@@ -28,6 +28,7 @@ from panoseti_daq.config.keys import BY_PATH, SETTINGS, Setting
 from panoseti_daq.config.load import KeyPath, check_values, load_settings
 from panoseti_daq.config.settings import GatewaySettings, ServerSettings
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.service.server import serve as serve_until_signal
 
 SWITCH_INTERVAL_S: Final = 0.001  # wait of the reading thread while the event loop computes; by default 5 ms
@@ -97,9 +98,9 @@ def _parameter(name: str, setting: Setting) -> Any:
     return option_parameter(name, kind, declared, *others, *former)
 
 
-def nested(**values: Any) -> dict[str, Any]:
+def nested(**values: Any) -> OpenDict:
     """Return the options that were given, by table and key."""
-    given: dict[str, Any] = {}
+    given: OpenDict = {}
     for name, value in values.items():
         *tables, key = SETTING_OF[name].path
         if value is not None and value != []:
@@ -124,7 +125,7 @@ def serve(
     ] = None,
     *,
     follow: Follow,
-    options: dict[str, Any],
+    options: OpenDict,
     log_level: LogLevelOption = LogLevel.INFO,
     log_format: LogFormatOption = LogFormat.TEXT,
 ) -> None:
@@ -159,7 +160,7 @@ async def _run(settings: ServerSettings, host: str, port: int, follow: HpIoConfi
     )
 
 
-def _settings(file: Path | None, options: dict[str, Any]) -> ServerSettings:
+def _settings(file: Path | None, options: OpenDict) -> ServerSettings:
     """Settings of all sources; a bad option is a usage error, any other a ConfigError."""
     try:
         check_values(options, "", spell=_option)

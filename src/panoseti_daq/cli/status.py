@@ -21,6 +21,7 @@ from panoseti_daq.cli.times import for_duration
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, HostError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.printable import printable
 
 
@@ -116,7 +117,7 @@ async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_
             await asyncio.sleep(refresh_period_s)
 
 
-def as_dict(message: Message) -> dict[str, Any]:
+def as_dict(message: Message) -> OpenDict:
     """Every field of a message by its name: enums by theirs, numbers as numbers, None for what is absent."""
     return {field.name: _value(message, field) for field in message.DESCRIPTOR.fields}
 

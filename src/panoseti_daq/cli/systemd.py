@@ -19,6 +19,7 @@ from panoseti_daq.config.environment import server_variables, variable_of
 from panoseti_daq.config.keys import SETTINGS
 from panoseti_daq.config.load import is_packaged, load_settings
 from panoseti_daq.config.settings import RunProbe, ServerSettings
+from panoseti_daq.open_types import OpenDict
 
 NAME: Final = "panoseti-daq"
 _RUNTIME: Final = Path("/run", NAME)  # RuntimeDirectory
@@ -74,7 +75,7 @@ def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
     command = as_command("serve", serve)
     parsed = command.make_context("systemd-unit", list(given))
     arguments: list[str] = []
-    values: dict[str, Any] = {}
+    values: OpenDict = {}
     for parameter in command.params:
         name = parameter.name or ""
         source = parsed.get_parameter_source(name)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.open_types import OpenDict
 
 
 def options_of(make: Callable[..., Any], taken: Iterable[str]) -> list[inspect.Parameter]:
@@ -42,7 +43,7 @@ def options_of(make: Callable[..., Any], taken: Iterable[str]) -> list[inspect.P
     return [parameter.replace(annotation=_for_typer(annotations[parameter.name])) for parameter in own]
 
 
-def _evaluated(make: Callable[..., Any], annotations: dict[str, Any]) -> dict[str, Any]:
+def _evaluated(make: Callable[..., Any], annotations: OpenDict) -> OpenDict:
     """Annotations that may be text, because of ``from __future__ import annotations``."""
     while isinstance(make, functools.partial):
         make = make.func

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Set
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from panoseti_daq.client.base import while_open
 from panoseti_daq.client.errors import RpcError
@@ -19,6 +19,7 @@ from panoseti_daq.client.nodes import Hosts, Nodes, node_of
 from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
 from panoseti_daq.client.streams import StreamClient
 from panoseti_daq.client.upload import Images, upload
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Key, Selection
 
 
@@ -124,7 +125,7 @@ class AioDaqDataClient(StreamClient):
         stream = self.stream_frames(host, selection=replace(selection, update_interval_s=LONG_S))
         return await newest_of(stream, announced, timeout_s)
 
-    async def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> AsyncGenerator[dict[str, Any]]:
+    async def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> AsyncGenerator[OpenDict]:
         """Yield the messages of the GNSS receivers of `host`: the newest of each name, then each that comes.
 
         Parameters

@@ -23,6 +23,7 @@ from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
 from panoseti_daq.client.upload import Images
 from panoseti_daq.errors import ClientStateError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Frame
 
 _P = ParamSpec("_P")
@@ -237,7 +238,7 @@ class DaqDataClient(ClientBase):
     stream_blocks = streaming(AioDaqDataClient.stream_blocks)
     stream_responses = streaming(AioDaqDataClient.stream_responses)
 
-    def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
+    def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> Iterator[OpenDict]:
         """Yield the messages of the GNSS receivers of `host`; see `AioDaqDataClient.capture_gnss`."""
         messages = self._client.capture_gnss(host, patterns)
         try:

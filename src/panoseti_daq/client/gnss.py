@@ -11,11 +11,12 @@ from grpc.aio import AioRpcError
 from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.client.errors import RpcError, as_lost
 from panoseti_daq.client.node import Node
+from panoseti_daq.open_types import OpenDict
 
 _SERVICE = "/" + ub.DESCRIPTOR.services_by_name["UbloxControl"].full_name
 
 
-async def captured(node: Node, patterns: Iterable[str]) -> AsyncGenerator[dict[str, Any]]:
+async def captured(node: Node, patterns: Iterable[str]) -> AsyncGenerator[OpenDict]:
     """Yield messages as dicts: receiver, name, unix_ns, fields, payload.
 
     Raises

@@ -13,7 +13,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.open_types import OpenDict, OpenMapping
 from panoseti_daq.pff import DataProduct, Frame, Header, TimeStatus
 from panoseti_daq.pff.flags import NAMES, names_of, quality_of
-from panoseti_daq.pff.product import ImageArray
+from panoseti_daq.pff.product import ImageArray, OpenArray
 from panoseti_daq.wire.newest import Delivery, ReceivedFrame, received_frame
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def frame_of_dict(image: OpenMapping) -> ReceivedFrame:
     )
 
 
-def _product_of(kind: str, array: np.ndarray[Any, Any], bytes_per_pixel: int | None) -> DataProduct:
+def _product_of(kind: str, array: OpenArray, bytes_per_pixel: int | None) -> DataProduct:
     size_bytes = bytes_per_pixel or array.itemsize
     for product in DataProduct:
         if (product.kind.value, product.shape, product.bytes_per_pixel) == (kind, array.shape, size_bytes):

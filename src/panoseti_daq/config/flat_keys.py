@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from pydantic.fields import FieldInfo
 
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.config.values import SettingTable
+from panoseti_daq.open_types import OpenDict, OpenMapping
 
 
-def into_tables(values: Mapping[str, Any]) -> dict[str, Any]:
+def into_tables(values: OpenMapping) -> OpenDict:
     """Return `values` with each flat key, such as ``tls_key``, moved into its table.
 
     Raises

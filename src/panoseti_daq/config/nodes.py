@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from panoseti_daq.config.files import ConfigSource, content_of
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict, OpenMapping
 
 _log = logging.getLogger(__name__)
 
@@ -169,13 +170,13 @@ def _routes(network_config: ConfigSource) -> dict[str, tuple[str, str]]:
     return routes
 
 
-def _object(value: Any, name: str) -> Mapping[str, Any]:
+def _object(value: Any, name: str) -> OpenMapping:
     if not isinstance(value or {}, Mapping):
         raise ConfigError(f"{name} is not an object")
     return value or {}
 
 
-def _address(host: str, entry: Mapping[str, Any], name: str) -> str:
+def _address(host: str, entry: OpenMapping, name: str) -> str:
     """GRPC target of `host`, with the ``grpc_port`` of `entry` unless `host` has a port."""
     port = entry.get("grpc_port")
     if not port:
@@ -186,7 +187,7 @@ def _address(host: str, entry: Mapping[str, Any], name: str) -> str:
         raise ConfigError(f"{name}: grpc_port {port!r} of {host!r} is invalid: {error}") from error
 
 
-def _nodes(source: ConfigSource, name: str) -> list[dict[str, Any]]:
+def _nodes(source: ConfigSource, name: str) -> list[OpenDict]:
     config = content_of(source, name)
     nodes = config.get("daq_nodes")
     if not isinstance(nodes, list) or not nodes:

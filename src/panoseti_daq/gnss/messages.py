@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.installation import needing
+from panoseti_daq.open_types import OpenMapping
 
 _SYNC: Final = b"\xb5\x62"
 _MAX_PAYLOAD_BYTES: Final = 8192  # of a length that is larger, the two bytes before are no beginning
@@ -34,7 +35,7 @@ class UbxMessage:
     """
 
     name: str
-    fields: Mapping[str, Any]
+    fields: OpenMapping
     data: bytes
     unix_ns: int
     receiver: str = ""

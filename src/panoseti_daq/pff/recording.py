@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Final, TypeVar, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +20,14 @@ from panoseti_daq.pff.archive import open_file, run_files
 from panoseti_daq.pff.block import FrameBlock
 from panoseti_daq.pff.frame import Frame
 from panoseti_daq.pff.names import PffName
-from panoseti_daq.pff.product import DataProduct, ImageStack, ModuleProduct
+from panoseti_daq.pff.product import DataProduct, ImageStack, ModuleProduct, OpenArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger(__name__)
 
-_Array = TypeVar("_Array", bound=np.ndarray[Any, Any])
+_Array = TypeVar("_Array", bound=OpenArray)
 
 _UNKNOWN_START: Final = datetime.min.replace(tzinfo=UTC)
 

@@ -7,10 +7,11 @@ import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Key, Selection
 from panoseti_daq.web.live import LiveWall
 from panoseti_daq.wire.wall import WallHead, encode_wall, scaled
@@ -31,7 +32,7 @@ class ViewChoice:
     rate_hz: float = 10.0
 
     @classmethod
-    def read(cls, message: dict[str, Any], scope: Collection[int]) -> ViewChoice:
+    def read(cls, message: OpenDict, scope: Collection[int]) -> ViewChoice:
         """Return the choice of a control message, within the modules of a link.
 
         Parameters

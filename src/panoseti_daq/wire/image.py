@@ -10,6 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, Frame, Header, Key, Kind, Quality, Selection, TimeStatus
 from panoseti_daq.pff.flags import quality_of
 from panoseti_daq.pff.header import QUABO_FIELDS
@@ -170,7 +171,7 @@ def quabo_of(image: pb.PanoImage) -> float | None:
     return fields["quabo_num"].number_value if "quabo_num" in fields else None
 
 
-def _as_dict(struct: Struct) -> dict[str, Any]:
+def _as_dict(struct: Struct) -> OpenDict:
     """A Struct as Python values; numbers, which it holds as float64, become whole where they are."""
     return {name: _as_value(value) for name, value in struct.fields.items()}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.gnss import GnssReceiver
+from panoseti_daq.open_types import OpenDict
 
 _FIXES: Final = {0: "no fix", 1: "dead reckoning", 2: "2D", 3: "3D", 4: "GNSS and dead reckoning", 5: "time only"}
 TAI_GPS_S: Final = 19  # TAI - GPS, for ever
@@ -35,7 +36,7 @@ def receiver_status(receiver: GnssReceiver) -> pb.Receiver:
     return row
 
 
-def _time(row: pb.Receiver, fields: dict[str, Any]) -> None:
+def _time(row: pb.Receiver, fields: OpenDict) -> None:
     if utc := fields.get("NAV-TIMEUTC"):
         row.time_accuracy_ns = utc["tAcc"]
         row.utc_valid = bool(utc["validUTC"])
