@@ -7,7 +7,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -75,7 +75,7 @@ def engine_of(triggers: Chosen) -> Engine:
     return Engine([(spec, spec.make_with(values)) for spec, values in triggers])
 
 
-def _assignment(text: str) -> tuple[str, str, Any]:
+def _assignment(text: str) -> tuple[str, str, object]:
     where, equals, value = text.partition("=")
     name, dot, option = where.partition(".")
     if not (equals and dot and name and option):

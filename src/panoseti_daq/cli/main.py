@@ -51,7 +51,7 @@ COMMANDS: Final = {
 class LazyGroup(TyperGroup):
     """Commands; the module of one is imported when the command is run, and not for the list of all."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         """Return the names."""
         return list(COMMANDS)
 

@@ -48,7 +48,7 @@ TABS_OF_RUNS: Final = ("phdist", "lightcurve")  # rates are those of servers
 class PlotGroup(TyperGroup):
     """The viewers that are installed; each is loaded when its command is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         """Names of the viewers that can be loaded."""
         loaded = (command_of(viewer) for viewer in installed_viewers())
         return [found.name for found in loaded if found.command is not None]

@@ -122,8 +122,8 @@ def as_dict(message: Message) -> OpenDict:
     return {field.name: _value(message, field) for field in message.DESCRIPTOR.fields}
 
 
-def _value(message: Message, field: Any) -> Any:
-    def plain(item: Any) -> Any:
+def _value(message: Message, field: Any) -> object:
+    def plain(item: Any) -> object:
         if field.message_type is not None:
             return as_dict(item)
         return item if field.enum_type is None else field.enum_type.values_by_number[item].name

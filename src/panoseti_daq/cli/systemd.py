@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -93,7 +93,7 @@ def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
     return arguments, [*_installation(), *_paths_in(values.values()), *_paths_of(settings)], settings
 
 
-def _absolute(value: Any) -> Any:
+def _absolute(value: object) -> object:
     """`value` with absolute paths; the name of a packaged file stays."""
     if isinstance(value, list | tuple):
         return [_absolute(one) for one in value]
@@ -105,7 +105,7 @@ def _paths_of(settings: ServerSettings) -> Iterator[Path]:
     return (path for path in _paths_in(setting.of(settings) for setting in SETTINGS) if path.is_absolute())
 
 
-def _paths_in(values: Iterable[Any]) -> Iterator[Path]:
+def _paths_in(values: Iterable[object]) -> Iterator[Path]:
     for value in values:
         yield from (
             one for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, Path)

@@ -11,7 +11,7 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -24,7 +24,7 @@ from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.installation import needing
 from panoseti_daq.pff import Selection
-from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
+from panoseti_daq.service.access.reload import AnyReloaded, Reloaded, keep_up_to_date
 from panoseti_daq.service.access.tokens import read_tokens
 from panoseti_daq.web.doors import Doors, sign_link
 
@@ -79,7 +79,7 @@ def web(
     asyncio.run(_serve(where, servers, limited, doors, files, stalled_timeout))
 
 
-def _doors(names: list[str], tokens_file: Path | None, key_file: Path | None) -> tuple[Doors, list[Reloaded[Any]]]:
+def _doors(names: list[str], tokens_file: Path | None, key_file: Path | None) -> tuple[Doors, list[AnyReloaded]]:
     """Return who may look, and the files that say so, which are to be kept up to date."""
     tokens = tokens_file and Reloaded("tokens", [tokens_file], lambda: read_tokens(tokens_file))
     key = key_file and Reloaded("share key", [key_file], lambda: _read_key(key_file))
@@ -92,7 +92,7 @@ async def _serve(
     servers: Servers,
     selection: Selection,
     doors: Doors,
-    files: list[Reloaded[Any]],
+    files: list[AnyReloaded],
     stalled_s: float,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""

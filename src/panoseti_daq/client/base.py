@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import wraps
-from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
+from typing import ClassVar, Concatenate, Never, ParamSpec, Self, TypeVar
 
 from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.lifetime import Lifetime
@@ -143,7 +143,7 @@ _Client = TypeVar("_Client", bound=ClientBase)
 
 def while_open(
     method: Callable[Concatenate[_Client, _P], Awaitable[_T]],
-) -> Callable[Concatenate[_Client, _P], Coroutine[Any, Any, _T]]:
+) -> Callable[Concatenate[_Client, _P], Coroutine[object, Never, _T]]:
     """Make a method raise ClientStateError when its client is not open, or is left before it has ended."""
 
     @wraps(method)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial, wraps
 from itertools import chain
 from types import TracebackType
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal
 
@@ -117,7 +117,7 @@ async def _running_loop() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
 
 
-async def _open(stream: ImageStream[Any]) -> None:
+async def _open(stream: ImageStream[_T]) -> None:
     await stream
 
 
@@ -189,7 +189,7 @@ class DaqDataClient(ClientBase):
             stop = partial(_stop, portal)
             atexit.register(stop)  # of a script that ends without leaving the client
             exits.callback(atexit.unregister, stop)
-            entered: AbstractContextManager[Any] = portal.wrap_async_context_manager(self._client)
+            entered: AbstractContextManager[object] = portal.wrap_async_context_manager(self._client)
             exits.enter_context(entered)
             self._portal = portal
             self._exits = exits.pop_all()
@@ -257,7 +257,7 @@ class DaqDataClient(ClientBase):
             return
         self._wait_for(self._client.validate_daq_hosts, hosts)
         images: asyncio.Queue[pb.PanoImage | Frame | None] = asyncio.Queue(1)
-        calls: list[Future[Any]] = [self._start(self._client.upload_images, hosts, _taken_from(images))]
+        calls: list[Future[object]] = [self._start(self._client.upload_images, hosts, _taken_from(images))]
         try:
             for image in chain(image_iterator, [None]):
                 calls[1:] = [self._start(images.put, image)]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import grpc
 
@@ -71,7 +71,7 @@ class Credentials:
             raise ConfigError("tls_certificate and tls_key belong together; one of them is missing")
 
     @classmethod
-    def from_environment(cls, **beats: Any) -> Self:
+    def from_environment(cls, **beats: str | Path | bool | None) -> Self:
         """Credentials of the variables ``PANOSETI_DAQ_TOKEN`` and so on; clients without credentials use these.
 
         Parameters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
-from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from grpc.aio import AioRpcError
@@ -24,7 +23,7 @@ async def captured(node: Node, patterns: Iterable[str]) -> AsyncGenerator[OpenDi
     RpcError
         The server refuses, or has no receiver (UNIMPLEMENTED).
     """
-    method: Any = node.channel.unary_stream(
+    method = node.channel.unary_stream(
         f"{_SERVICE}/CaptureUblox",
         request_serializer=ub.CaptureUbloxRequest.SerializeToString,
         response_deserializer=ub.CaptureUbloxResponse.FromString,

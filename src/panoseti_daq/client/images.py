@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, cast
 
 import numpy as np
 
@@ -125,7 +126,7 @@ class ImageDict(TypedDict):
     quality: tuple[str, ...]
 
 
-def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None) -> ImageDict:
+def image_dict(frame: Frame, make_timestamp: Callable[[int], object] | None = None) -> ImageDict:
     """The documented dict of a frame.
 
     Parameters
@@ -161,13 +162,13 @@ def image_dict(frame: Frame, make_timestamp: Callable[[int], Any] | None = None)
     }
 
 
-def _pandas_timestamp(unix_ns: int) -> Any:
+def _pandas_timestamp(unix_ns: int) -> object:
     import pandas as pd
 
     return pd.Timestamp(unix_ns) if unix_ns else pd.NaT
 
 
-def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> Any:
+def _header_dict(frame: Frame, make_timestamp: Callable[[int], object]) -> HeaderDict:
     fields = _with_floats(frame.header)
     quabo, time = frame.header.time_quabo, frame.time
     host_us = 0 if quabo is None else frame.header.tv_sec[quabo] * 1_000_000 + frame.header.tv_usec[quabo]
@@ -176,7 +177,7 @@ def _header_dict(frame: Frame, make_timestamp: Callable[[int], Any]) -> Any:
     fields["pkt_unix_timestamp"] = Decimal(host_us).scaleb(-6) if known else Decimal("NaN")
     fields["pandas_unix_timestamp"] = make_timestamp(time.unix_ns)
     fields["time_status"] = time.status.name
-    return fields
+    return cast(HeaderDict, fields)
 
 
 def _with_floats(header: Header) -> OpenDict:
@@ -222,9 +223,10 @@ def to_json(image: ImageDict) -> str:
     return json.dumps(image, default=_plain)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Decimal):
         return str(value) if value.is_finite() else None
-    return value.isoformat() if value == value else None  # NaT is not equal to itself
+    # NaT, which is a datetime, too, is not equal to itself.
+    return value.isoformat() if isinstance(value, datetime) and value == value else None

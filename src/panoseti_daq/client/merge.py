@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.errors import RpcError
@@ -135,3 +135,7 @@ class MergedStream(Generic[_Response]):
         self._inbox.clear()
         for reader in self._readers:
             reader.cancel()
+
+
+AnyMerged = MergedStream[Any]
+"""Of responses of any kind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Generic, NoReturn, Self, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -33,7 +33,7 @@ class NatsCall(Generic[_T]):
     def __init__(
         self,
         begin: Callable[[], Awaitable[AsyncGenerator[_T]]],
-        leave: Callable[[AsyncGenerator[Any]], None],
+        leave: Callable[[AsyncGenerator[object]], None],
         timeout_s: float | None = None,
     ) -> None:
         self._begin = begin

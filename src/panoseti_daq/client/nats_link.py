@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import grpc
 from grpc.aio import AioRpcError
+from nats.aio.subscription import Subscription
 
 from panoseti_daq.config.nodes import NATS
 from panoseti_daq.errors import ConfigError, DaqError
@@ -208,7 +209,7 @@ class Puller:
     Made by `open`; `close` forgets it. For one task.
     """
 
-    def __init__(self, nc: Client, stream: str, consumer: str, inbox: str, subscription: Any) -> None:
+    def __init__(self, nc: Client, stream: str, consumer: str, inbox: str, subscription: Subscription) -> None:
         self._nc = nc
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._inbox = inbox

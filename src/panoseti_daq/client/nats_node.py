@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
 
 import grpc
 from google.protobuf import json_format
@@ -70,7 +70,7 @@ class NatsNode:
         """Return the node: NATS takes no metadata."""
         return self
 
-    def _leave(self, messages: AsyncGenerator[Any]) -> None:
+    def _leave(self, messages: AsyncGenerator[object]) -> None:
         """Give back what a stream holds at the server."""
         task = asyncio.create_task(messages.aclose(), name=f"leave a stream of {self.target.host}")
         self._leaving.add(task)

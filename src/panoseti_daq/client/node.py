@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self, TypeVar
 
@@ -64,7 +64,7 @@ class Node:
     target: Target
     channel: grpc.aio.Channel
     bulk_channel: grpc.aio.Channel
-    metadata: Any = field(default=None, repr=False)
+    metadata: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, target: Target, credentials: LoadedCredentials) -> Self:
@@ -106,16 +106,16 @@ class Node:
     ) -> ImageCall:
         """Begin to stream."""
         stream = self._stream("StreamImages", pb.StreamImagesResponse.FromString)
-        call: ImageCall = stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata)
-        return call
+        return stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata)
 
     def stream_image_messages(self, request: pb.StreamImagesRequest) -> MessageCall:
         """Begin to stream messages that are not read, for a gateway."""
-        call: MessageCall = self._stream("StreamImages", None)(request, metadata=self.metadata)
-        return call
+        return self._stream("StreamImages", None)(request, metadata=self.metadata)
 
-    def _stream(self, name: str, read: Callable[[bytes], Message] | None) -> Any:
-        stream: Any = self.channel.unary_stream  # its type does not know None
+    def _stream(self, name: str, read: Callable[[bytes], Message] | None) -> Callable[..., StreamCall[Any]]:
+        stream: Callable[..., Callable[..., StreamCall[Any]]] = (
+            self.channel.unary_stream
+        )  # its type does not know None
         return stream(
             f"{SERVICE}/{name}",
             request_serializer=lambda request: request.SerializeToString(),
@@ -125,13 +125,13 @@ class Node:
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
         """Begin to stream all frames."""
         keep_freed_memory()
-        stream: Any = self.bulk_channel.unary_stream(
+        unary_stream: Callable[..., Callable[..., BlockCall]] = self.bulk_channel.unary_stream
+        stream = unary_stream(
             f"{SERVICE}/StreamFrames",
             request_serializer=pb.StreamFramesRequest.SerializeToString,
             response_deserializer=BlockMessage.parse,
         )
-        call: BlockCall = stream(request, wait_for_ready=wait_for_ready, metadata=self.metadata)
-        return call
+        return stream(request, wait_for_ready=wait_for_ready, metadata=self.metadata)
 
     async def close(self) -> None:
         """Close the channels."""
@@ -139,7 +139,8 @@ class Node:
 
     async def upload_images(self, images: AsyncIterator[pb.UploadImageRequest]) -> None:
         """Send frames until `images` ends."""
-        upload: Any = self.channel.stream_unary(
+        stream_unary: Callable[..., Callable[..., Awaitable[Empty]]] = self.channel.stream_unary
+        upload = stream_unary(
             f"{SERVICE}/UploadImages",
             request_serializer=pb.UploadImageRequest.SerializeToString,
             response_deserializer=Empty.FromString,

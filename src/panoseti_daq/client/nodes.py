@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Generator, Iterable, Mapping
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import grpc
 from grpc.aio import AioRpcError
@@ -31,7 +31,7 @@ Hosts = str | Collection[str] | None
 class HostSet(set[str]):
     """A set of hosts that may also be awaited: published examples do both."""
 
-    def __await__(self) -> Generator[Any, None, Self]:
+    def __await__(self) -> Generator[object, None, Self]:
         return self
         yield
 

@@ -9,11 +9,14 @@ from weakref import WeakSet
 
 from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.latest import Arrival
-from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.client.merge import AnyMerged
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import ModuleProduct
 
 _T = TypeVar("_T")
+
+_Begin = Callable[[], Awaitable[AnyMerged]]
+_Convert = Callable[[Arrival[Any]], _T]
 
 
 class Iteration(Generic[_T]):
@@ -21,18 +24,18 @@ class Iteration(Generic[_T]):
 
     def __init__(
         self,
-        begin: Callable[[], Awaitable[MergedStream[Any]]],
-        convert: Callable[[Arrival[Any]], _T],
+        begin: _Begin,
+        convert: _Convert[_T],
     ) -> None:
         self._begin = begin
         self._convert = convert
-        self._merged: MergedStream[Any] | None = None
+        self._merged: AnyMerged | None = None
         self._refused: tuple[str, PffError] | None = None  # a host whose last message is not what it should be
 
     def __aiter__(self) -> Self:
         return self
 
-    async def begin(self) -> MergedStream[Any]:
+    async def begin(self) -> AnyMerged:
         """Open the calls, once."""
         if self._merged is None:
             self._merged = await self._begin()
@@ -94,15 +97,15 @@ class ImageStream(Generic[_T]):
 
     def __init__(
         self,
-        begin: Callable[[], Awaitable[MergedStream[Any]]],
-        convert: Callable[[Arrival[Any]], _T],
+        begin: _Begin,
+        convert: _Convert[_T],
     ) -> None:
         self._begin = begin
         self._convert = convert
         self._opened: Iteration[_T] | None = None
         self._given: WeakSet[Iteration[_T]] = WeakSet()  # to loops
 
-    def __await__(self) -> Generator[Any, None, Self]:
+    def __await__(self) -> Generator[object, None, Self]:
         return self._open().__await__()
 
     async def _open(self) -> Self:
@@ -159,8 +162,8 @@ class BlockStream(ImageStream[_T]):
 
     def __init__(
         self,
-        begin: Callable[[], Awaitable[MergedStream[Any]]],
-        convert: Callable[[Arrival[Any]], _T],
+        begin: _Begin,
+        convert: _Convert[_T],
         progress: Progress,
     ) -> None:
         super().__init__(begin, convert)

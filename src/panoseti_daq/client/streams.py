@@ -15,7 +15,7 @@ from panoseti_daq.client.deprecated import FORMER_NAMES, also_by_mode
 from panoseti_daq.client.images import ImageDict, ReceivedFrame
 from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.lifetime import Lifetime
-from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.client.merge import AnyMerged
 from panoseti_daq.client.nodes import AnyNode, Hosts, Nodes
 from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks, open_images
 from panoseti_daq.client.retry import Asking, OnHostChange
@@ -28,7 +28,7 @@ from panoseti_daq.wire.requests import frames_request
 
 _T = TypeVar("_T")
 
-_Open = Callable[[asyncio.TaskGroup, Mapping[str, AnyNode]], MergedStream[Any]]
+_Open = Callable[[asyncio.TaskGroup, Mapping[str, AnyNode]], AnyMerged]
 
 
 class StreamClient(ControlClient):
@@ -39,7 +39,7 @@ class StreamClient(ControlClient):
 
     def _share(self, nodes: Nodes, life: Lifetime) -> None:
         super()._share(nodes, life)
-        self._merged: WeakSet[MergedStream[Any]] = WeakSet()
+        self._merged: WeakSet[AnyMerged] = WeakSet()
 
     @overload
     def stream_images(
@@ -217,7 +217,7 @@ class StreamClient(ControlClient):
 
     async def _begin(
         self, hosts: Hosts, asking: Asking, open_them: _Open, needs_pandas: bool = False
-    ) -> MergedStream[Any]:
+    ) -> AnyMerged:
         self._life.check()
         try:
             async with self._life.call():

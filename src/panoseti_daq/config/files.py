@@ -6,7 +6,7 @@ import codecs
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.open_types import OpenDict, OpenMapping
@@ -109,7 +109,7 @@ def content_of(source: ConfigSource | None, key: str) -> OpenMapping:
     return read_object(path, key)
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Return `value` as errors quote it."""
     text = repr(str(value) if isinstance(value, Path) else value)
     return text if len(text) <= 80 else f"{text[:77]}..."

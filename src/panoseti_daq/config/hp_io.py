@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq.config.files import ConfigSource, content_of, read_object, short
 from panoseti_daq.config.packaged import packaged_config
@@ -161,7 +161,7 @@ def _check_keys(content: OpenMapping) -> None:
             raise ConfigError(f"{key}: {short(content[key])} is under an unknown key; allowed: {allowed}")
 
 
-def _module_ids(value: Any) -> tuple[int, ...]:
+def _module_ids(value: object) -> tuple[int, ...]:
     if value is None:
         return ()
     if not isinstance(value, Collection) or isinstance(value, str | bytes | Mapping):
@@ -172,7 +172,7 @@ def _module_ids(value: Any) -> tuple[int, ...]:
     return tuple(map(int, value))
 
 
-def _path(value: Any) -> str:
+def _path(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or _HALF_CHARACTER.search(value):
@@ -197,5 +197,5 @@ def _flag(content: OpenMapping, key: str) -> bool:
     return value
 
 
-def _wrong_type(key: str, value: Any, allowed: str) -> ConfigError:
+def _wrong_type(key: str, value: object, allowed: str) -> ConfigError:
     return ConfigError(f"{key}: {short(value)} is of the wrong type; allowed: {allowed}")

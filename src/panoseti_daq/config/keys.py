@@ -96,9 +96,10 @@ class Setting:
         """Default as a user would write it."""
         return _written(self.field.default)
 
-    def of(self, settings: ServerSettings) -> Any:
+    def of(self, settings: ServerSettings) -> object:
         """Return its value."""
-        return operator.attrgetter(".".join(self.path))(settings)
+        value: object = operator.attrgetter(".".join(self.path))(settings)
+        return value
 
 
 def allowed_of(field: FieldInfo) -> str:
@@ -123,7 +124,7 @@ def _plain(annotation: Any) -> Any:
     return str if issubclass(kind, enum.Enum) else kind
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_written, value)) or "none"
     if isinstance(value, bool) or value is None:

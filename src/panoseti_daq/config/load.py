@@ -178,7 +178,7 @@ def _from_environment() -> OpenDict:
     return values
 
 
-def _decoded(path: tuple[str, ...], text: str) -> Any:
+def _decoded(path: tuple[str, ...], text: str) -> object:
     """Value of a variable: a table is JSON, a list JSON or its parts with commas between them, others text."""
     setting = BY_PATH.get(FLAT_KEYS.get(path[0], path) if len(path) == 1 else path)
     is_table = len(path) == 1 and path[0] in ServerSettings.model_fields and setting is None

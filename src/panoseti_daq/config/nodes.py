@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from panoseti_daq.config.files import ConfigSource, content_of
 from panoseti_daq.errors import ConfigError
@@ -170,10 +170,11 @@ def _routes(network_config: ConfigSource) -> dict[str, tuple[str, str]]:
     return routes
 
 
-def _object(value: Any, name: str) -> OpenMapping:
-    if not isinstance(value or {}, Mapping):
+def _object(value: object, name: str) -> OpenMapping:
+    content = value or {}
+    if not isinstance(content, Mapping):
         raise ConfigError(f"{name} is not an object")
-    return value or {}
+    return content
 
 
 def _address(host: str, entry: OpenMapping, name: str) -> str:

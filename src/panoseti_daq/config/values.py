@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -31,7 +31,7 @@ class Option:
     also: str = ""
 
 
-def _product(value: Any) -> Any:
+def _product(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
@@ -40,7 +40,7 @@ def _product(value: Any) -> Any:
         raise ValueError("not a data product") from None
 
 
-def _none(value: Any) -> Any:
+def _none(value: object) -> object:
     """None for ``none``: TOML and variables have no null."""
     return None if value == "none" else value
 

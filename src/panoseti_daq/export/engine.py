@@ -42,7 +42,7 @@ class PffBackend(BackendEntrypoint):
     description = "Recorded files of the PANOSETI telescopes (PFF)"
     open_dataset_parameters = ("filename_or_obj", "drop_variables")
 
-    def guess_can_open(self, filename_or_obj: Any) -> bool:
+    def guess_can_open(self, filename_or_obj: object) -> bool:
         """Whether the name is that of a PFF file."""
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False

@@ -54,7 +54,7 @@ class LazyTimeIndex(xr.Index):
         part = self._time.isel(indexers)
         return type(self)(part) if part.dims == self._time.dims else None
 
-    def sel(self, labels: dict[Any, Any], *args: Any, **options: Any) -> IndexSelResult:
+    def sel(self, labels: dict[Any, Any], *args: object, **options: object) -> IndexSelResult:
         """Find times."""
         return self.built.sel(labels, *args, **options)
 
@@ -68,7 +68,7 @@ class LazyTimeIndex(xr.Index):
         """Return the index of the times of both."""
         return self.built.join(other.built, how)
 
-    def reindex_like(self, other: Self | PandasIndex) -> dict[Hashable, Any]:
+    def reindex_like(self, other: Self | PandasIndex) -> dict[Hashable, object]:
         """Find the times of another index, or of the one that `join` made."""
         return self.built.reindex_like(other.built if isinstance(other, LazyTimeIndex) else other)
 

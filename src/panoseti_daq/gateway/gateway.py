@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from typing import Final
 from weakref import WeakSet
 
 from grpc import StatusCode
@@ -28,7 +28,7 @@ from panoseti_daq.gateway.status import add_status
 from panoseti_daq.gateway.targets import credentials_of, files_of, nodes_of
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import Frame
-from panoseti_daq.service.access.reload import Reloaded
+from panoseti_daq.service.access.reload import AnyReloaded, Reloaded
 from panoseti_daq.service.elsewhere import Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import NoSource, SourceStatus
@@ -83,7 +83,7 @@ class Gateway(NoSource):
     ) -> None:
         self._credentials: LoadedCredentials = credentials_of(settings).load()
         self._files = Reloaded("nodes", files_of(settings), lambda: nodes_of(settings), self._renew)
-        self.reloaded: list[Reloaded[Any]] = [self._files] if files_of(settings) else []
+        self.reloaded: list[AnyReloaded] = [self._files] if files_of(settings) else []
         self._credentials.warn_of_plain({name: at.address for name, at in self._files.content.items()})
         self._linger_s, self._look_interval_s = linger_s, look_interval_s
         self._path = Path()

@@ -128,7 +128,7 @@ def require_pyubx2() -> Any:
     return pyubx2
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> int | float | str:
     if isinstance(value, bytes):
         return value.hex()
     return value if isinstance(value, int | float | str | bool) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff.timing import FrameTime, TimeStatus, resolve
@@ -84,7 +84,7 @@ class Header(NamedTuple):
         return not all(self.tv_sec)
 
 
-def _whole(value: Any) -> int:
+def _whole(value: object) -> int:
     if not isinstance(value, int | float) or not abs(value) < 2**63 or value != int(value):
         raise ValueError(f"{value!r} is not a whole number of 64 bits")
     return int(value)

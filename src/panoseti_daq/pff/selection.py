@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from operator import index
-from typing import Any, Final, Self
+from typing import Final, Self, SupportsIndex
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.former import with_former
@@ -145,7 +145,7 @@ def kinds_of(movie: bool, pulse_height: bool) -> Collection[Kind]:
     return frozenset((Kind.MOVIE,) * bool(movie) + (Kind.PULSE_HEIGHT,) * bool(pulse_height))
 
 
-def _numbers(key: str, values: Collection[Any], highest: int) -> frozenset[int]:
+def _numbers(key: str, values: Collection[SupportsIndex], highest: int) -> frozenset[int]:
     try:
         numbers = frozenset(map(index, values))
     except TypeError:
@@ -156,7 +156,7 @@ def _numbers(key: str, values: Collection[Any], highest: int) -> frozenset[int]:
     return numbers
 
 
-def _products(values: Collection[Any]) -> frozenset[DataProduct]:
+def _products(values: Collection[DataProduct | str]) -> frozenset[DataProduct]:
     try:
         return frozenset(v if isinstance(v, DataProduct) else DataProduct.from_token(v) for v in values)
     except (TypeError, ValueError):
@@ -164,9 +164,9 @@ def _products(values: Collection[Any]) -> frozenset[DataProduct]:
         raise ConfigError(f"invalid products: {values!r}; allowed: {allowed}") from None
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: object) -> float:
     try:
-        seconds = float(value)
+        seconds = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         seconds = math.nan
     if math.isnan(seconds):

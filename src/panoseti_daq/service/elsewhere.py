@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.hub import Hub
-from panoseti_daq.service.access.reload import Reloaded
+from panoseti_daq.service.access.reload import AnyReloaded
 from panoseti_daq.sources.source import FrameSource
 
-Metadata = tuple[tuple[str, Any], ...]
+Metadata = tuple[tuple[str, str | bytes], ...]
 """Metadata of a call, by key; a key may come more than once."""
 
 
@@ -33,7 +33,7 @@ class Elsewhere(FrameSource, FeedsHub, Protocol):
         Files that name the nodes, and are read again when they change.
     """
 
-    reloaded: list[Reloaded[Any]]
+    reloaded: list[AnyReloaded]
 
     def admit(self, metadata: Metadata) -> AbstractContextManager[None]:
         """Admit a call while the block runs.

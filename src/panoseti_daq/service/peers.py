@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 import urllib.parse
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+MakeHandler: TypeAlias = "Callable[..., Handler]"
+"""What makes handlers; the types of gRPC know only those of blocking servers."""
+Behaviour = Callable[[Any, Context], Awaitable[Any]]
+"""What answers a call; its request and response are of the method."""
 
 caller_name: Final[ContextVar[str]] = ContextVar("caller_name", default="")
 """Return the name of the token of the present call; empty when the server requires none."""

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -27,7 +27,7 @@ from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import DaqError
 from panoseti_daq.gnss.receiver import reading
 from panoseti_daq.service.access.access import Access
-from panoseti_daq.service.access.reload import Reloaded, keep_up_to_date
+from panoseti_daq.service.access.reload import AnyReloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
 from panoseti_daq.service.choose_source import source_of
@@ -152,7 +152,7 @@ async def _start(
 
 def _secure(
     settings: ServerSettings, host: str, port: int, limits: ConnectionLimits
-) -> tuple[grpc.aio.Server, str, list[Reloaded[Any]]]:
+) -> tuple[grpc.aio.Server, str, list[AnyReloaded]]:
     """Make the gRPC server; return it, where it listens, and what of it is in files that may be replaced."""
     files = settings.tls
     tls = TlsFiles(files.certificate, files.key, files.client_ca) if files.is_used else None
@@ -166,7 +166,7 @@ def _secure(
     address = bind(server, host, port, tls)
     if not is_local(host) and (danger := _danger(tls, access)):
         _log.warning("listening on %s %s", address, danger)
-    reloaded: list[Reloaded[Any]] = [tls.configuration] if tls else []
+    reloaded: list[AnyReloaded] = [tls.configuration] if tls else []
     return server, address, [*reloaded, access.tokens] if access else reloaded
 
 
@@ -204,7 +204,7 @@ async def _register(
 def _watching(
     acquisition: Acquisition,
     run_health: RunHealth,
-    reloaded: list[Reloaded[Any]],
+    reloaded: list[AnyReloaded],
     healthy: health.aio.HealthServicer,
     elsewhere: Elsewhere | None,
     beside: Beside,

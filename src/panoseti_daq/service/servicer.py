@@ -7,7 +7,7 @@ import itertools
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, aclosing, nullcontext
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -26,7 +26,7 @@ from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.pace import Pace
-from panoseti_daq.service.peers import Context, PeerLog
+from panoseti_daq.service.peers import Context, MakeHandler, PeerLog
 from panoseti_daq.service.streams import Stream
 from panoseti_daq.sources.reader import FrameReader
 from panoseti_daq.wire.blocks import write_item
@@ -43,6 +43,7 @@ RESCAN_INTERVAL_S: Final = 5.0  # a stream of all frames looks at the directorie
 _MAX_DETAILS: Final = 500  # characters; they travel in a header, and may repeat what a client sent
 
 _T = TypeVar("_T")
+_Request = TypeVar("_Request")
 _V = TypeVar("_V")
 
 
@@ -67,9 +68,9 @@ class DaqDataServicer:
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
         """Handlers to register; StreamImages writes bytes, so its responses have no serializer."""
         # Their types know only the blocking servicers.
-        unary: Any = grpc.unary_unary_rpc_method_handler
-        stream: Any = grpc.unary_stream_rpc_method_handler
-        grpc_upload: Any = grpc.stream_unary_rpc_method_handler
+        unary: MakeHandler = grpc.unary_unary_rpc_method_handler
+        stream: MakeHandler = grpc.unary_stream_rpc_method_handler
+        grpc_upload: MakeHandler = grpc.stream_unary_rpc_method_handler
         handlers = {
             "StreamImages": stream(guarded(self.stream_images), pb.StreamImagesRequest.FromString),
             "InitHpIo": unary(
@@ -246,10 +247,10 @@ async def _refuse(context: Context, code: StatusCode, text: str) -> NoReturn:
     raise AssertionError("abort does not return")
 
 
-def guarded(method: Callable[[Any, Context], Awaitable[_T]]) -> Callable[[Any, Context], Awaitable[_T]]:
+def guarded(method: Callable[[_Request, Context], Awaitable[_T]]) -> Callable[[_Request, Context], Awaitable[_T]]:
     """The door of every RPC: a refusal becomes a status, a bug INTERNAL and a traceback in the log."""
 
-    async def rpc(request: Any, context: Context) -> _T:
+    async def rpc(request: _Request, context: Context) -> _T:
         try:
             return await method(request, context)
         except Refused as refused:

@@ -18,7 +18,7 @@ from panoseti_daq.gnss.messages import poll
 from panoseti_daq.gnss.receiver import QUEUE_SIZE, Queue
 from panoseti_daq.service.acquisition import SHUTTING_DOWN
 from panoseti_daq.service.hp_io import Refused
-from panoseti_daq.service.peers import Context
+from panoseti_daq.service.peers import Context, MakeHandler
 
 UBLOX_NAME: Final = ub.DESCRIPTOR.services_by_name["UbloxControl"].full_name
 _ANSWER_WITHIN_S: Final = 2.0
@@ -38,8 +38,8 @@ class UbloxServicer:
 
     def rpc_handlers(self, guarded: Callable[[Any], Any]) -> grpc.GenericRpcHandler:
         """Handlers to register, each behind `guarded`."""
-        unary: Any = grpc.unary_unary_rpc_method_handler
-        stream: Any = grpc.unary_stream_rpc_method_handler
+        unary: MakeHandler = grpc.unary_unary_rpc_method_handler
+        stream: MakeHandler = grpc.unary_stream_rpc_method_handler
         serialized = (ub.CaptureUbloxRequest.FromString, ub.CaptureUbloxResponse.SerializeToString)
         handlers = {
             "CaptureUblox": stream(guarded(self.capture), *serialized),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -182,7 +183,7 @@ class PageSocket:
         self._counts.n_walls += 1
         self._counts.n_bytes += len(wall)
 
-    async def _within(self, sending: Any) -> None:
+    async def _within(self, sending: Awaitable[None]) -> None:
         """Send, unless the page takes nothing for too long."""
         try:
             async with asyncio.timeout(self._stalled_s):

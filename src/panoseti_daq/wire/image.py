@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
@@ -176,7 +176,7 @@ def _as_dict(struct: Struct) -> OpenDict:
     return {name: _as_value(value) for name, value in struct.fields.items()}
 
 
-def _as_value(value: Any) -> Any:
+def _as_value(value: Value) -> object:
     match value.WhichOneof("kind"):
         case "struct_value":
             return _as_dict(value.struct_value)

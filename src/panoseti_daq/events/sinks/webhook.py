@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from panoseti_daq.config.nodes import is_local
@@ -212,7 +212,7 @@ class Webhook:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A signed message goes where it was addressed to and nowhere else."""
 
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+    def redirect_request(self, *args: object, **kwargs: object) -> None:
         return None
 
 

@@ -19,7 +19,7 @@ from panoseti_daq.service.access.reload import Reloaded
 from panoseti_daq.service.access.tokens import AllowedToken, Role, find, read_tokens
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.hp_io import Refused
-from panoseti_daq.service.peers import Context, PeerLog, caller_name
+from panoseti_daq.service.peers import Behaviour, Context, Handler, MakeHandler, PeerLog, caller_name
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Access(grpc.aio.ServerInterceptor):
         if handler is None or not method.startswith((_SERVICE, _UBLOX)):
             return handler
         serializers = handler.request_deserializer, handler.response_serializer
-        make: Any
+        make: MakeHandler
         if handler.unary_unary:
             make, behaviour = grpc.unary_unary_rpc_method_handler, handler.unary_unary
         elif handler.unary_stream:
@@ -100,16 +100,16 @@ class Access(grpc.aio.ServerInterceptor):
             )
         return make(self._checked(behaviour, token, method), *serializers)
 
-    def _checked(self, behaviour: Callable[[Any, Any], Awaitable[Any]], token: AllowedToken, method: str) -> Any:
-        async def call(request: Any, context: Context) -> Any:
+    def _checked(self, behaviour: Behaviour, token: AllowedToken, method: str) -> Behaviour:
+        async def call(request: object, context: Context) -> object:
             if not _allows(self.tokens.content, token, method):  # revoked since the headers came
                 await context.abort(StatusCode.UNAUTHENTICATED, _NO_LONGER)
             return await behaviour(request, context)
 
         return call
 
-    def _endable(self, behaviour: Callable[[Any, Any], Awaitable[Any]], token: AllowedToken, method: str) -> Any:
-        async def call(request: Any, context: Context) -> Any:
+    def _endable(self, behaviour: Behaviour, token: AllowedToken, method: str) -> Behaviour:
+        async def call(request: object, context: Context) -> object:
             scope = CallScope()
             self._open[scope] = token, method
             try:
@@ -123,15 +123,15 @@ class Access(grpc.aio.ServerInterceptor):
 
         return call
 
-    def _refuse(self, code: StatusCode, text: str, what: str) -> Any:
-        async def refuse(requests: Any, context: Context) -> None:
+    def _refuse(self, code: StatusCode, text: str, what: str) -> Handler:
+        async def refuse(requests: object, context: Context) -> None:
             self._n_refused += 1
             if self._n_refused.bit_count() == 1:  # the 1st, 2nd, 4th, 8th: a client that retries fills no disk
                 log = PeerLog(_log, context)
                 log.warning("refused %s (%s); refused so far: %d", what, code.name, self._n_refused)
             await context.abort(code, text)
 
-        make: Any = grpc.stream_stream_rpc_method_handler  # answers before anything of the request is read
+        make: MakeHandler = grpc.stream_stream_rpc_method_handler  # answers before anything of the request is read
         return make(refuse)
 
     def _revoke(self, allowed: Iterable[AllowedToken]) -> None:

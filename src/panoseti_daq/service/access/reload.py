@@ -86,7 +86,11 @@ class Reloaded(Generic[_T]):
         self._changed(self.content)
 
 
-async def keep_up_to_date(reloaded: Sequence[Reloaded[Any]], interval_s: float = LOOK_INTERVAL_S) -> None:
+AnyReloaded = Reloaded[Any]
+"""Files of any content."""
+
+
+async def keep_up_to_date(reloaded: Sequence[AnyReloaded], interval_s: float = LOOK_INTERVAL_S) -> None:
     """Look at the files every `interval_s` until cancelled; return when there are none."""
     while reloaded:
         await asyncio.sleep(interval_s)

@@ -69,7 +69,7 @@ class TlsFiles:
         self._taken = content
         return content
 
-    def _load(self) -> Any:
+    def _load(self) -> grpc.ServerCertificateConfiguration:
         certificate = read_bytes(self._certificate, _ALLOWED, "tls_certificate")
         key = read_bytes(self._key, _ALLOWED, "tls_key")
         client_ca = read_bytes(self._client_ca, _ALLOWED, "tls_client_ca") if self._client_ca else None
