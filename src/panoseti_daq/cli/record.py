@@ -72,28 +72,38 @@ def record(
 
     An OUT_DIR in which frames were recorded before is continued where that ended.
     """
-
-    async def run() -> None:
-        async with servers.client() as client:
-            await servers.first_answer(client, wait)
-            missing = Missing(servers.names(client))
-            blocks = client.stream_blocks(
-                servers.hosts,
-                selection=selection,
-                since="run" if from_start and recorder.resume_token is None else None,
-                resume=recorder.resume_token,
-                wait_for_ready=True,
-                on_host_change=missing.note,
-            )
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(duration) as end:
-                    _end_on_sigterm(end)
-                    await _write_all(blocks, recorder, count, _Context(client, servers.names(client), out_dir))
-            missing.check()
-
     log_to_stderr(log_level)
     with _recording(out_dir, round(min_free_gb * 1e9), output_format) as recorder:
-        asyncio.run(run())
+        asyncio.run(_record(servers, selection, recorder, wait, duration, count, from_start=from_start))
+
+
+async def _record(
+    servers: Servers,
+    selection: Selection,
+    recorder: Recorder,
+    wait_s: float,
+    duration_s: float | None,
+    n_frames: int | None,
+    *,
+    from_start: bool,
+) -> None:
+    async with servers.client() as client:
+        await servers.first_answer(client, wait_s)
+        hosts = servers.names(client)
+        missing = Missing(hosts)
+        blocks = client.stream_blocks(
+            servers.hosts,
+            selection=selection,
+            since="run" if from_start and recorder.resume_token is None else None,
+            resume=recorder.resume_token,
+            wait_for_ready=True,
+            on_host_change=missing.note,
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(duration_s) as end:
+                _end_on_sigterm(end)
+                await _write_all(blocks, recorder, n_frames, _Context(client, hosts, recorder.out_dir))
+        missing.check()
 
 
 @contextlib.contextmanager

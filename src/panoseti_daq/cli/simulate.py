@@ -113,6 +113,21 @@ def simulate(
 ) -> None:
     """Write simulated or recorded frames the way Hashpipe does, until Ctrl-C."""
     log_to_stderr(log_level)
+    _make(data_dir, simulation)
+    if inject is not None:
+        if replay is not None:
+            raise typer.BadParameter("--inject is for simulated frames, not for those of --replay")
+        simulation = dataclasses.replace(simulation, injections=Injections.read(inject))
+    where, speed = data_dir or Path(), speed or math.inf
+    _run(
+        Simulator(where, simulation, replay=replay, speed=speed, faults=faults, socket_faults=socket_faults),
+        duration,
+        clean=clean,
+    )
+
+
+def _make(data_dir: Path | None, simulation: Simulation) -> None:
+    """Make the data directory, which there is unless frames go to sockets only."""
     if (data_dir is None) is not (simulation.output is Output.SOCKETS):
         raise typer.BadParameter("DATA_DIR is needed, but with --output socket there is none")
     if data_dir is not None:
@@ -120,28 +135,15 @@ def simulate(
             data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SourceError(f"cannot write to {data_dir}: {error.strerror}") from error
-    if inject is not None:
-        if replay is not None:
-            raise typer.BadParameter("--inject is for simulated frames, not for those of --replay")
-        simulation = dataclasses.replace(simulation, injections=Injections.read(inject))
-    simulator = Simulator(
-        data_dir or Path(),
-        simulation,
-        replay=replay,
-        speed=speed or math.inf,
-        faults=faults,
-        socket_faults=socket_faults,
-    )
-    modules = ", ".join(map(str, simulator.module_ids))
-    if simulator.writes_files:
-        typer.echo(f"writing run {simulator.run_name} of modules {modules} to {data_dir}", err=True)
-    if simulation.socket_template:
-        typer.echo(f"sending snapshots of modules {modules} to {simulation.socket_template}", err=True)
-    _run(simulator, duration, clean=clean)
 
 
 def _run(simulator: Simulator, duration_s: float | None, *, clean: bool) -> None:
     """Run until the duration or a signal; an interrupted one ends with KeyboardInterrupt."""
+    modules = ", ".join(map(str, simulator.module_ids))
+    if simulator.writes_files:
+        typer.echo(f"writing run {simulator.run_name} of modules {modules} to {simulator.data_dir}", err=True)
+    if template := simulator.simulation.socket_template:
+        typer.echo(f"sending snapshots of modules {modules} to {template}", err=True)
     interrupted = False
 
     def stop(number: int, frame: object) -> None:

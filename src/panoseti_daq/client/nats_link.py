@@ -17,7 +17,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import grpc
 from grpc.aio import AioRpcError
-from nats.aio.subscription import Subscription
 
 from panoseti_daq.config.nodes import NATS
 from panoseti_daq.errors import ConfigError, DaqError
@@ -27,6 +26,7 @@ from panoseti_daq.open_types import OpenDict
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 5.0  # for what a server does at once
