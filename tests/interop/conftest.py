@@ -19,6 +19,7 @@ from panoseti_daq.pff import DataProduct, FrameBlock, PffName, open_file
 FRAMES_PER_FILE = (
     100  # of the simulation of 0.1.1.1, which copies the recorded night (daq_data_server_config.json)
 )
+TABLE = pytest.StashKey[Table]()
 SOURCE_MODULES = {DataProduct.IMG16: 1, DataProduct.PH256: 3}
 
 
@@ -47,11 +48,28 @@ def newest_peer() -> Peer:
 
 
 @pytest.fixture(scope="session")
-def table() -> Iterator[Table]:
+def table(request: pytest.FixtureRequest) -> Table:
     """What works with which: tests write here what they have seen; docs/compatibility.md is made of it."""
-    table = Table()
-    yield table
-    if path := os.environ.get("COMPATIBILITY_TABLE"):
+    return request.config.stash[TABLE]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a table, in each process that runs tests, and in the one that has them run."""
+    config.stash[TABLE] = Table()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the cells that another process has filled in, when it ends."""
+    node.config.stash[TABLE].add(getattr(node, "workeroutput", {}).get("table", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the table to the process that had the tests run; that one writes it."""
+    table = session.config.stash[TABLE]
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["table"] = table.cells
+    elif path := os.environ.get("COMPATIBILITY_TABLE"):
         Path(path).write_text(table.as_markdown(), "utf-8")
 
 

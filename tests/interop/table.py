@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Final
 
 INTRODUCTION: Final = """\
@@ -13,23 +12,40 @@ cell that says "no" is a test as well: it asserts the limit.
 """
 
 
+Cells = dict[str, dict[str, dict[str, str]]]
+"""Cells by section, row and column."""
+
+
 class Table:
-    """Sections of rows; a test writes a cell when all that it asserts has been true."""
+    """Sections of rows; a test writes a cell when all that it asserts has been true.
+
+    Attributes
+    ----------
+    cells
+        What was written; plain, so that processes can hand it to each other.
+    """
 
     def __init__(self) -> None:
-        self._sections: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+        self.cells: Cells = {}
 
     def write(self, section: str, row: str, column: str, cell: str = "yes") -> None:
         """Fill in one cell."""
-        self._sections[section][row][column] = cell
+        self.cells.setdefault(section, {}).setdefault(row, {})[column] = cell
+
+    def add(self, cells: Cells) -> None:
+        """Fill in what another table has."""
+        for section, rows in cells.items():
+            for row, columns in rows.items():
+                for column, cell in columns.items():
+                    self.write(section, row, column, cell)
 
     def as_markdown(self) -> str:
         """Everything, in an order that does not depend on that of the tests."""
-        return "\n".join([INTRODUCTION, *map(self._section, sorted(self._sections))])
+        return "\n".join([INTRODUCTION, *map(self._section, sorted(self.cells))])
 
     def _section(self, name: str) -> str:
-        rows = self._sections[name]
-        columns = sorted({column for cells in rows.values() for column in cells})
+        rows = sorted(self.cells[name].items())
+        columns = sorted({column for _, cells in rows for column in cells})
         lines = [f"## {name}", "", f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
-        lines += [f"| {row} | {' | '.join(cells.get(c, '') for c in columns)} |" for row, cells in rows.items()]
+        lines += [f"| {row} | {' | '.join(cells.get(c, '') for c in columns)} |" for row, cells in rows]
         return "\n".join([*lines, ""])
