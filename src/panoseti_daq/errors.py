@@ -70,4 +70,4 @@ class MissingExtraError(DaqError):
 
 
 class TriggerError(DaqError):
-    """A trigger that is not installed, or that cannot be loaded or made; names those there are."""
+    """A trigger that is not installed, or that cannot be loaded or made; names the installed ones."""

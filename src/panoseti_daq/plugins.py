@@ -11,7 +11,7 @@ OURS: Final = "panoseti-daq"
 
 
 def entries_of(group: str) -> list[tuple[EntryPoint, str]]:
-    """Every entry point, the built-in ones first, and which package had its name before; empty for none."""
+    """Return every entry point, the built-in ones first, and which package had its name before; empty for none."""
     entries = sorted(
         entry_points(group=group), key=lambda entry: (package_of(entry)[0] != OURS, entry.name, package_of(entry))
     )
@@ -25,11 +25,11 @@ def entries_of(group: str) -> list[tuple[EntryPoint, str]]:
 
 
 def package_of(entry: EntryPoint) -> tuple[str, str]:
-    """Name and version of the distribution that brings an entry point."""
+    """Return the name and version of the distribution that brings an entry point."""
     return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "")
 
 
 def describe(error: BaseException) -> str:
-    """One line about what a plugin raised."""
+    """Return one line about what a plugin raised."""
     text = " ".join(str(error).split())
     return text if isinstance(error, DaqError) else f"{type(error).__name__}: {text}"

@@ -17,7 +17,7 @@ LONGER_FUNCTIONS: Final = {
 }
 MOST_ANY_PER_1000_LINES: Final = 5.3  # the goal is 5
 MOST_BROAD_EXCEPTS_PER_1000_LINES: Final = 0.24
-LEAST_COMMENTS_PER_1000_LINES: Final = 18.7  # the goal is 20
+LEAST_COMMENTS_PER_1000_LINES: Final = 19.2  # the goal is 20
 
 
 def test_files_are_short() -> None:

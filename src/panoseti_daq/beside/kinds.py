@@ -9,7 +9,7 @@ from typing import Final
 
 
 class InstrumentKind(enum.StrEnum):
-    """Kind of an instrument, told by the name of its hash."""
+    """Kind of an instrument, from the name of its hash."""
 
     QUABO = "quabo"
     WHITE_RABBIT = "white rabbit"

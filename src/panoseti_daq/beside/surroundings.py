@@ -83,7 +83,7 @@ class Surroundings:
         return {module_id: _line(of_module) for module_id, of_module in sorted(quabos.items())}
 
     def to_pandas(self) -> pd.DataFrame:
-        """All numbers as a table: one row per instrument, indexed by name."""
+        """Return all numbers as a table: one row per instrument, indexed by name."""
         import pandas as pd
 
         rows = {

@@ -32,7 +32,7 @@ class Severity(enum.IntEnum):
 
 
 def is_offline(values: _Values) -> bool:
-    """Whether the values of a mount say that it is offline."""
+    """Return whether the values of a mount say that it is offline."""
     return values.get("status", "").upper() == "OFFLINE"
 
 

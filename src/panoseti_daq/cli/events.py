@@ -92,7 +92,7 @@ def live(
     duration: Annotated[float | None, typer.Option(min=0, help="End after N seconds.")] = None,
     log_level: LogLevelOption = LogLevel.WARNING,
 ) -> None:
-    """Find events in the frames that servers see, until Ctrl-C; begun again, it goes on where it was."""
+    """Find events in the frames that servers see, until Ctrl-C; started again, it continues there."""
     log_to_stderr(log_level)
     settings = LiveSettings(out, triggers, from_start, tuple(module_id or ()), silent_after, tense=tense)
 

@@ -155,7 +155,7 @@ def _age(frame: ReceivedFrame) -> str:
 
 
 async def take(items: AsyncIterable[_Item], count: int | None) -> AsyncIterator[_Item]:
-    """The first `count` frames or messages; all when it is None."""
+    """Return the first `count` frames or messages; all when it is None."""
     n_left = math.inf if count is None else count
     async for item in items:
         yield item

@@ -188,9 +188,9 @@ class LimitRepeats(logging.Handler):
             if n_times := place.n_held_back:
                 last = place.record
                 text = f"{last.getMessage()} ... repeated {n_times} {'time' if n_times == 1 else 'times'}"
-                told = logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, (), None)
-                told.repeated = n_times
-                self._to.handle(told)
+                summary = logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, (), None)
+                summary.repeated = n_times
+                self._to.handle(summary)
 
     def flush(self) -> None:
         """Flush the handler."""

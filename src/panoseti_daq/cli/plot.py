@@ -49,7 +49,7 @@ class PlotGroup(TyperGroup):
     """The viewers that are installed; each is loaded when its command is asked for."""
 
     def list_commands(self, ctx: object) -> list[str]:
-        """Names of the viewers that can be loaded."""
+        """Return the names of the viewers that can be loaded."""
         loaded = (command_of(viewer) for viewer in installed_viewers())
         return [found.name for found in loaded if found.command is not None]
 
@@ -95,7 +95,7 @@ class ViewerCommand(NamedTuple):
 
 
 def command_of(viewer: InstalledViewer) -> ViewerCommand:
-    """A command with the options that all viewers have, and those of this one."""
+    """Return a command with the options that all viewers have, and those of this one."""
     if viewer.spec is None:
         return ViewerCommand(viewer.name, None, viewer.error)
     try:

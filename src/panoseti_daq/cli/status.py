@@ -118,7 +118,7 @@ async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_
 
 
 def as_dict(message: Message) -> OpenDict:
-    """Every field of a message by its name: enums by theirs, numbers as numbers, None for what is absent."""
+    """Return the fields of a message by name: enums by theirs, numbers as numbers, None if absent."""
     return {field.name: _value(message, field) for field in message.DESCRIPTOR.fields}
 
 

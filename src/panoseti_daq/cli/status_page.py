@@ -42,7 +42,7 @@ def fit(part: str | Table, columns: int) -> str | Table:
 
 
 def page(host: str, answer: Answer) -> Iterator[str | Table]:
-    """Lines and tables about a server."""
+    """Return the lines and tables about a server."""
     if foreign := predecessor(answer):
         yield f"{host}: {foreign}"
         return
@@ -155,6 +155,7 @@ def _context(context: pb.Context) -> Iterator[str]:
     for line in context.modules:
         yield f"  module {line.module_id}: {line.text}"
     for one in context.instruments:
+        # Those of quabos stand in the lines of their modules.
         if not one.name.startswith("QUABO_"):
             age = f"{age_text(one.age_seconds)} ago" if one.HasField("age_seconds") else "no time"
             yield f"  {one.name}: {'OLD, ' if one.old else ''}{age}: {one.text}"
@@ -168,6 +169,7 @@ def _flaws(answer: pb.StatusResponse) -> Iterator[str]:
 
 
 def _keys(answer: pb.StatusResponse) -> Table:
+    # Columns that say nothing take no room: only a gateway has hosts, only sockets have snapshots.
     hosts = any(key.host for key in answer.keys)
     snapshots = any(key.snapshots for key in answer.keys)
     table = Table(*(("node",) if hosts else ()), "module", "product", box=None, pad_edge=False)

@@ -173,7 +173,7 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """One word of a command line (systemd.service(5), "COMMAND LINES")."""
+    """Return one word of a command line (systemd.service(5), "COMMAND LINES")."""
     escaped = _escaped(argument).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     is_plain = escaped and not set(escaped) & set(" \"'\\;")
     return escaped if is_plain else f'"{escaped}"'

@@ -43,7 +43,7 @@ def begin_of(since: Since) -> Begin:
 
 
 def next_position(response: pb.StreamFramesResponse) -> pb.Position:
-    """The frame after those of a response."""
+    """Return the frame after those of a response."""
     first = response.first
     return pb.Position(
         module_id=first.module_id,
@@ -121,7 +121,7 @@ class Progress:
 
     @property
     def streams(self) -> set[ModuleProduct]:
-        """Modules and products of which a place is known: all that the servers have, once they have told."""
+        """Modules and products whose position is known: all that the servers have, once they have listed them."""
         return {
             (module_id, DataProduct.from_token(token))
             for positions in (*self._positions.values(), self._of_others)

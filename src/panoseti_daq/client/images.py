@@ -127,7 +127,7 @@ class ImageDict(TypedDict):
 
 
 def image_dict(frame: Frame, make_timestamp: Callable[[int], object] | None = None) -> ImageDict:
-    """The documented dict of a frame.
+    """Return the documented dict of a frame.
 
     Parameters
     ----------

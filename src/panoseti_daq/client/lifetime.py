@@ -41,7 +41,7 @@ _PROCESS: Final = _Process()
 
 
 def works_here() -> bool:
-    """Whether clients work in this process: not in one that was forked after a client was open."""
+    """Return whether clients work in this process, which is not the case in a fork of one with an open client."""
     return not _PROCESS.is_broken
 
 

@@ -93,7 +93,7 @@ class NatsNode:
             refuse(grpc.StatusCode.UNAVAILABLE, f"no NATS server at {self._address.name}")
 
     async def why_not(self, timeout_s: float) -> str:
-        """Why it does not answer."""
+        """Return why it does not answer."""
         try:
             await self.ping(timeout_s)
         except AioRpcError as error:

@@ -123,7 +123,7 @@ class Places:
         return await self._from(found, wanted, await after(first))
 
     def _is_past(self, wanted: Position | None, run: str) -> Callable[[BlockMessage], bool]:
-        """Return what tells whether all frames of a message come before what is wanted."""
+        """Return a test of whether all frames of a message come before what is wanted."""
         if wanted is not None:
             place = FilePlace.of(wanted.run, wanted.file), wanted.frame_number
             return lambda message: _end(message) <= place

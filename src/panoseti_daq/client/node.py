@@ -86,7 +86,7 @@ class Node:
         await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)
 
     async def why_not(self, timeout_s: float) -> str:
-        """Why the server does not answer, as far as it is a matter of TLS; empty otherwise."""
+        """Return why the server does not answer if TLS is the reason; empty otherwise."""
         try:
             await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, metadata=self.metadata)
         except AioRpcError as error:

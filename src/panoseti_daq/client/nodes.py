@@ -88,7 +88,7 @@ class Nodes:
         return host if host in self.targets else self._by_address.get(host, host)
 
     async def ping(self, host: str, timeout_s: float) -> bool:
-        """Whether `host` is known and answers within `timeout_s`, be it that it refuses us."""
+        """Return whether `host` is known and answers within `timeout_s`, even with a refusal."""
         node = self._open.get(self.name_of(host))
         if node is None:
             return False
@@ -102,7 +102,7 @@ class Nodes:
         return True
 
     async def answers(self, host: str) -> bool:
-        """Whether `host` answers now; remembered in `valid`."""
+        """Return whether `host` answers now; remembered in `valid`."""
         host = self.name_of(host)
         answers = await self.ping(host, self.timeout_s)
         (self.valid.add if answers else self.valid.discard)(host)

@@ -176,5 +176,5 @@ class BlockStream(ImageStream[_T]):
 
     @property
     def streams(self) -> set[ModuleProduct]:
-        """Modules and products that the servers have, as far as they have told; they do before the first block."""
+        """Modules and products that the servers have listed, which they do before the first block."""
         return self._progress.streams

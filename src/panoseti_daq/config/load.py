@@ -89,7 +89,7 @@ def check_values(
     spell: Callable[[KeyPath], str] | None = None,
     strict: bool = False,
 ) -> ServerSettings:
-    """Return values as settings.
+    """Return the values as settings.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _dotted(key: KeyPath) -> str:
 
 
 def _from_environment() -> OpenDict:
-    """Values of the variables, by key, not yet checked; also those that are no setting, to be refused."""
+    """Return the values of the variables by key, unchecked, including those that are no setting."""
     values: OpenDict = {}
     for variable, text in server_variables().items():
         path: tuple[str, ...] = (variable,)
@@ -179,7 +179,7 @@ def _from_environment() -> OpenDict:
 
 
 def _decoded(path: tuple[str, ...], text: str) -> object:
-    """Value of a variable: a table is JSON, a list JSON or its parts with commas between them, others text."""
+    """Return the value of a variable: a table is JSON, a list JSON or parts separated by commas, others text."""
     setting = BY_PATH.get(FLAT_KEYS.get(path[0], path) if len(path) == 1 else path)
     is_table = len(path) == 1 and path[0] in ServerSettings.model_fields and setting is None
     if setting is None and not is_table:

@@ -33,7 +33,7 @@ from panoseti_daq.pff import DataProduct
 
 
 class RunProbe(enum.StrEnum):
-    """How the server finds out whether a run is active (SPEC 4.1)."""
+    """Probe that decides whether a run is active (SPEC 4.1)."""
 
     PROCESS = "process"
     """A process named hashpipe is there."""
@@ -46,12 +46,12 @@ class RunProbe(enum.StrEnum):
 
 
 class LimitSettings(SettingTable):
-    """How many, how often, how long."""
+    """Limits on streams, intervals and times."""
 
     flat = ""
 
     max_concurrent_rpcs: Annotated[Count, Option(former="--max-streams")] = 100
-    """Streams at the same time."""
+    """Maximum number of simultaneous streams."""
     min_hp_io_update_interval_seconds: Seconds = 0.001
     """Shortest update interval that InitHpIo accepts."""
     stalled_client_timeout_seconds: Seconds = 60.0
@@ -59,7 +59,7 @@ class LimitSettings(SettingTable):
     quiet_stream_timeout_seconds: SecondsOrNone = None
     """End a stream without a frame for this time."""
     shutdown_grace_period: GraceSeconds = 5.0
-    """Time that calls have to end at shutdown, in seconds."""
+    """Time for calls to end at shutdown, in seconds."""
 
 
 class TlsSettings(SettingTable):
@@ -81,12 +81,12 @@ class TlsSettings(SettingTable):
 
 
 class MetricsSettings(SettingTable):
-    """Where metrics for Prometheus are served, as http://HOST:PORT/metrics."""
+    """Metrics for Prometheus, served as http://HOST:PORT/metrics."""
 
     flat = "metrics_"
 
     port: PortOrNone = None
-    """Serve metrics for Prometheus at this port; 0 for any that is free."""
+    """Serve metrics for Prometheus at this port; 0 for any free one."""
     host: Annotated[str, Field(min_length=1), Allowed("an address")] = "127.0.0.1"
     """Address of the metrics."""
 
@@ -196,7 +196,7 @@ class ServerSettings(SettingTable):
     run_probe: Annotated[RunProbe, Allowed(", ".join(RunProbe))] = RunProbe.PROCESS
     """How an active run is recognized."""
     limits: LimitSettings = LimitSettings()
-    """How many, how often, how long."""
+    """Limits on streams, intervals and times."""
     valid_data_products: Products = tuple(DataProduct)
     """Data products to follow."""
     data_roots: Annotated[tuple[Path, ...], Allowed("a list of directories")] = ()

@@ -5,7 +5,7 @@
     module 1   a                    d
     module 3     b                        e
     module 5         c
-               |--window--|         |--window--|        a anchors {a, b, c}, then the search goes on after them;
+               |--window--|         |--window--|        a anchors {a, b, c}, then the search continues after them;
                anchor               anchor              d anchors {d, e}
 
 The earliest event that is left opens a window and takes the events of other modules in it, of each the one nearest
@@ -61,7 +61,7 @@ class CoincidenceWindow:
         return self.domes.get(module_id, f"module {module_id}")
 
     def off_by_ns(self, first: tuple[int, int, bool], second: tuple[int, int, bool]) -> int | None:
-        """How far the second event (time, module, by host clock) is from where it is expected; None if too far."""
+        """Return the distance of the second event (time, module, by host clock) from its time; None if too far."""
         (t_1, module_1, by_host_1), (t_2, module_2, by_host_2) = first, second
         if module_1 <= module_2:
             offset_ns = self.offsets_ns.get((module_1, module_2), 0)

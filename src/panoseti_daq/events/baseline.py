@@ -49,11 +49,11 @@ class Level(NamedTuple):
     skewness: Reals
 
     def excess(self, pixels: npt.NDArray[np.int32], totals: Reals, later: Reals) -> Reals:
-        """By how much sums of these pixels, so many frames later, are above their mean, ADC counts, shape (n,)."""
+        """Excess over their mean of sums of these pixels, that number of frames later, ADC counts, shape (n,)."""
         return np.asarray(totals - self.mean[pixels] - later * self.slope[pixels])
 
     def snr(self, pixels: npt.NDArray[np.int32], excess: Reals) -> Reals:
-        """What such an excess is worth: sigma of a Gaussian with the same tail, shape (n,)."""
+        """Return the significance of an excess: sigma of a Gaussian with the same tail, shape (n,)."""
         return gaussian(excess / self.sigma[pixels], self.skewness[pixels])
 
 
@@ -117,13 +117,13 @@ class Baseline:
         self._skew_of_pixel = np.median(self.sigma) / self.sigma  # Poisson: in inverse ratio to the noise
 
     def mean_at(self, later: float) -> Reals:
-        """Expected value of a frame so many frames later than the middle of the chunk, shape (pixels,)."""
+        """Expected value of a frame that number of frames after the middle of the chunk, shape (pixels,)."""
         return np.asarray(self.mean + later * self.slope)
 
     def measure(self, level: int, sums: npt.NDArray[np.int32], later: Reals) -> None:
         """Take sums of a width, the `level`-th, some of those of a chunk, shape (n, pixels).
 
-        They stand so many frames later than in the middle of the chunk, shape (n,).
+        Their distance, in frames, from the middle of the chunk, shape (n,).
         """
         width = self._widths[level]
         slope = (width * self.slope).astype(np.float32)

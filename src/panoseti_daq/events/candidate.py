@@ -67,7 +67,7 @@ class Member:
     Attributes
     ----------
     module_id, product, quabo
-        Whose frame; `quabo` 0-3, also in products that hold all four, where the pixel tells it.
+        Whose frame; `quabo` 0-3, also in products that hold all four, where the pixel determines it.
     file, frame_number
         Base name of the file, and the place in it, 0-based.
     unix_ns
@@ -115,6 +115,7 @@ class Member:
             "flags": list(self.flags),
         }
         if self.image is not None:
+            # Readers of the JSON may be on a machine with another byte order.
             little = np.ascontiguousarray(self.image).astype(self.image.dtype.newbyteorder("<"))
             fields["image"] = {
                 "shape": list(little.shape),
@@ -133,7 +134,7 @@ class Candidate:
     trigger
         Name of the trigger.
     unix_ns, uncertainty_ns
-        When, UTC ns since 1970, to within so many ns.
+        Time, UTC ns since 1970, and its uncertainty, ns.
     duration_ns
         From the first to the last member, or length of the pulse, ns.
     shape
@@ -157,7 +158,8 @@ class Candidate:
 
     @property
     def id(self) -> str:
-        """The same whenever the same trigger finds it in the same frames: what was sent twice can be told."""
+        """Identifier; equal whenever the same trigger finds it in the same frames, so that duplicates show."""
+        # Frame and pixel, and not the time: a corrected clock gives the same candidate.
         first = self.members[0]
         where = (self.trigger, first.module_id, first.product.token, first.file, first.frame_number, *first.pixel)
         return hashlib.sha256("|".join(map(str, where)).encode()).hexdigest()[:_ID_DIGITS]
@@ -189,12 +191,12 @@ class Candidate:
         }
 
     def as_json(self, tense: Tense) -> str:
-        """One line of JSON, without the line end."""
+        """Return one line of JSON, without the line end."""
         return as_line(self.as_dict(tense))
 
 
 def as_line(fields: OpenMapping) -> str:
-    """A candidate as it stands in the JSON, as one line without the line end."""
+    """Return a candidate as it stands in the JSON, as one line without the line end."""
     return json.dumps(fields, separators=(",", ":"))
 
 

@@ -30,28 +30,26 @@ class CoincidenceOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    window_ns: int = Field(1000, ge=0, le=1_000_000_000, description="Two events may differ by so much, ns.")
-    offsets_ns: dict[str, int] = Field(
-        {}, description='How much later the second of two modules sees an event, ns: {"1:3": -500}.'
-    )
-    domes: dict[str, list[int]] = Field(
-        {}, description="Modules that share a dome; each other module has one of its own."
-    )
-    multiplicity: int = Field(2, ge=2, le=256, description="Number of different domes.")
-    join_ns: int = Field(300, ge=0, description="Frames of a module within so much are one event, ns.")
-    dead_time_ns: int = Field(1_000_000, ge=0, description="After an event a module is deaf for so much, ns.")
+    window_ns: int = Field(1000, ge=0, le=1_000_000_000, description="Coincidence window, ns.")
+    offsets_ns: dict[str, int] = Field({}, description='Delay of the second of two modules, ns: {"1:3": -500}.')
+    domes: dict[str, list[int]] = Field({}, description="Modules that share a dome; any other module has its own.")
+    multiplicity: int = Field(2, ge=2, le=256, description="Minimum number of different domes.")
+    join_ns: int = Field(300, ge=0, description="Frames of a module within this time are one event, ns.")
+    dead_time_ns: int = Field(1_000_000, ge=0, description="Dead time of a module after an event, ns.")
     host_clock_window_ns: int | None = Field(
         None,
         ge=1000,
         description="Window of modules whose clocks disagree, ns; default: they take no part.",
     )
-    min_adc: int = Field(0, ge=0, description="Least ADC counts of the brightest pixel.")
-    picture_sigma: float = Field(5.0, gt=0, description="A pixel is lit above so many sigma of the image,")
-    border_sigma: float = Field(3.0, gt=0, description="and above so many when it touches a lit one.")
-    hot_fraction: float = Field(
-        0.25, gt=0, le=1, description="A pixel is hot when it is the brightest in such a fraction of frames."
+    min_adc: int = Field(0, ge=0, description="Minimum ADC counts of the brightest pixel.")
+    picture_sigma: float = Field(5.0, gt=0, description="Threshold of a lit pixel, in sigma of the image.")
+    border_sigma: float = Field(
+        3.0, gt=0, description="Threshold of a pixel that touches a lit one, in sigma of the image."
     )
-    n_shifts: int = Field(10, ge=0, le=100, description="Time shifts that measure the background.")
+    hot_fraction: float = Field(
+        0.25, gt=0, le=1, description="Fraction of frames with a pixel as the brightest that makes it hot."
+    )
+    n_shifts: int = Field(10, ge=0, le=100, description="Number of time shifts for the background.")
 
     @field_validator("offsets_ns")
     @classmethod
@@ -104,6 +102,7 @@ class Coincidence:
     def flush(self, watermark_ns: int) -> list[Candidate]:
         """Return the coincidences whose last member is certain."""
         options = self._options
+        # A frame that comes later may still join an event that is younger than this.
         certain_ns = watermark_ns - max(options.join_ns, options.host_clock_window_ns or 0)
         for event in self._events.before(watermark_ns):
             unix_ns, module_id, by_host = _of(event)
@@ -114,6 +113,7 @@ class Coincidence:
         self._background.count_before(certain_ns)
         candidates = list(self._coincidences(certain_ns - self._window.reach_ns))
         self._n_candidates += len(candidates)
+        # Blocks are kept for their images as long as an event of theirs may become a candidate.
         self._events.keep({int(number) for event in self._waiting for number in event["block"]})
         return candidates
 
@@ -140,6 +140,7 @@ class Coincidence:
             n_lit.append(n_lit_of_module)
         times = [_of(event)[0] for event in events]
         by_host = any(_of(event)[2] for event in events)
+        # One event by the host clock is enough to make the wide window the one that applies.
         window_ns = (self._options.host_clock_window_ns or 0) if by_host else self._options.window_ns
         module_ids = [_of(event)[1] for event in events]
         return Candidate(
@@ -155,6 +156,7 @@ class Coincidence:
 
     def _member(self, frame: np.void) -> tuple[Member, int]:
         block, row = self._events.block_of(frame), int(frame["row"])
+        # A copy: a view would hold the block, a megabyte, for as long as the candidate lives.
         image = block.images[row].copy()
         image.flags.writeable = False
         lit = lit_pixels(image, self._options.picture_sigma, self._options.border_sigma)

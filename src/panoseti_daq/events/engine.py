@@ -1,4 +1,4 @@
-"""The engine: feeds blocks to triggers, tells them how far time has come, and stops one that raises.
+"""Engine: feeds blocks to triggers, advances their time, and stops one that raises.
 
 It has no clock either: who runs it live says which streams have been silent for too long.
 """
@@ -57,7 +57,7 @@ class RunningTrigger:
     n_candidates, n_frames
         Candidates found, frames fed.
     watermark_ns
-        Up to which time it was told that frames are complete.
+        Time up to which it knows the frames to be complete.
     """
 
     spec: TriggerSpec
@@ -137,7 +137,7 @@ class Engine:
         return max((last for time in self._streams.values() if (last := time.last_ns) is not None), default=None)
 
     def is_wanted(self, key: ModuleProduct) -> bool:
-        """Whether a trigger that works wants the frames of a module and product."""
+        """Return whether a running trigger wants the frames of a module and product."""
         return any(key[1] in running.spec.products and not running.error for running in self.triggers)
 
     def feed(self, block: FrameBlock) -> list[Candidate]:

@@ -280,7 +280,7 @@ class LiveSearch:
                 self.status.reports = self._engine.reports()
 
     def _patience_s(self, key: ModuleProduct) -> float:
-        """How long to wait for a stream, s; a module writes one product of a kind, and the other is empty."""
+        """Return the time to wait for a stream, s; of two products of a kind, a module writes only one."""
         longest_s = self._settings.silent_after_s
         if key in self._spoke:
             return longest_s

@@ -39,7 +39,7 @@ FRAME: Final = np.dtype(
 )
 """One pulse-height frame."""
 
-HOT_OVER_FRAMES: Final = 1024  # of a stream: after so many it is decided anew which pixels are hot
+HOT_OVER_FRAMES: Final = 1024  # of a stream: after this number, hot pixels are determined again
 
 Frames = npt.NDArray[np.void]
 
@@ -89,7 +89,7 @@ class ModuleEvents:
     host_join_ns
         The same for frames that have the time of the host clock; None to leave these out.
     min_adc
-        The brightest pixel has at least so many ADC counts.
+        Minimum ADC counts of the brightest pixel.
     hot_fraction
         As for `BrightestTooOften`.
 
@@ -159,7 +159,7 @@ class ModuleEvents:
             self.counts[reason] += int(np.count_nonzero(frames))
 
     def block_of(self, frame: np.void) -> FrameBlock:
-        """The block in which a frame of an event stands; as long as `keep` is told of the event."""
+        """Return the block of a frame of an event, for as long as `keep` gets the event."""
         return self._blocks[int(frame["block"])]
 
     def keep(self, blocks: set[int]) -> None:

@@ -64,14 +64,14 @@ class HitGroup:
     image: npt.NDArray[np.int32] | None = None
 
     def best_of_pixels(self) -> Hits:
-        """The most significant hit of each pixel, the best pixel first."""
+        """Return the most significant hit of each pixel, the best pixel first."""
         hits = np.concatenate(self.hits)
         hits = hits[np.lexsort((hits["start"], hits["width"], hits["pixel"], -hits["snr"]))]
         _, first = np.unique(hits["pixel"], return_index=True)
         return hits[np.sort(first)]
 
     def is_near(self, start: int, end: int, pixels: set[int]) -> bool:
-        """Whether hits of these frames and pixels belong to it."""
+        """Return whether hits in these frames and pixels belong to this group."""
         if start > self.end or self.start > end:
             return False
         if len(pixels) > _FEW_PIXELS or len(self.pixels) > _FEW_PIXELS:
@@ -169,7 +169,7 @@ class HotPixels:
 
 
 def name_shape(group: HitGroup, best: Hits, max_pixels: int, max_width: int) -> Shape:
-    """What a group of hits is.
+    """Return the shape of a group of hits.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def name_shape(group: HitGroup, best: Hits, max_pixels: int, max_width: int) -> 
 
 
 def _is_track(best: Hits) -> bool:
-    """Whether the pixels light up one after the other along a line."""
+    """Return whether the pixels light up one after the other along a line."""
     at: Any = best["start"] + best["width"] / 2
     row, column = np.divmod(best["pixel"], MODULE_SIZE)
     if np.ptp(at) == 0 or np.hypot(np.ptp(row), np.ptp(column)) < _TRACK_LENGTH:

@@ -143,7 +143,7 @@ class PulseStream:
         far = self._n_tail + 2 * CHUNK
         candidates += self._candidates(self._groups.ended(self._begin + far))
         self._n = self._n_before = 0
-        self._begin += far  # so that no group goes on over the break
+        self._begin += far  # so that no group continues across the break
         return candidates
 
     def _search(self) -> list[Candidate]:

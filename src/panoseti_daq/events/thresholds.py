@@ -1,6 +1,6 @@
 """Thresholds from the false rate that a user accepts.
 
-A sum over w frames slides over white noise. In units of its standard deviation it passes u anew in a fraction
+A sum over w frames slides over white noise. In units of its standard deviation it rises above u in a fraction
 
     u phi(u) / w * nu(u sqrt(2 / w))
 
@@ -40,13 +40,13 @@ def _overshoot(x: float) -> float:
 
 
 def false_per_frame(u: float, widths: Sequence[int]) -> float:
-    """How often per frame and pixel a sum over one of these widths passes `u` sigma anew, in Gaussian noise."""
+    """Return the rate per frame and pixel of sums over these widths that rise above `u` sigma."""
     return sum(u * _phi(u) / width * _overshoot(u * math.sqrt(2 / width)) for width in widths)
 
 
 @functools.lru_cache(maxsize=256)
 def threshold_sigma(false_rate: float, widths: tuple[int, ...]) -> float:
-    """Threshold, sigma, that is passed anew with this probability per frame and pixel.
+    """Threshold, sigma, that is crossed upward with this probability per frame and pixel.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def threshold_sigma(false_rate: float, widths: tuple[int, ...]) -> float:
 
 
 def skewed(u: float, skewness: Reals) -> Reals:
-    """Value with the same upper tail as `u` of a Gaussian, in sigma, for distributions of these skewnesses."""
+    """Return the value with the upper tail of `u` of a Gaussian, in sigma, for these skewnesses."""
     skewness = np.maximum(skewness, _LEAST_SKEW)
     return np.asarray(2 / skewness * ((1 + skewness * u / 6 - skewness**2 / 36) ** 3 - 1))
 

@@ -23,17 +23,17 @@ _UNUSABLE: Final = int(
 
 
 def flags_of_frames(block: FrameBlock) -> npt.NDArray[np.uint16]:
-    """What is wrong with each frame by itself, shape (n,)."""
+    """Return what is wrong with each frame by itself, shape (n,)."""
     return flaws_of_rows(block.product, block.columns, block.times[1], block.images)
 
 
 def is_usable(flags: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
-    """Whether pixels and header are there, shape (n,)."""
+    """Return whether pixels and header are there, shape (n,)."""
     return np.asarray((flags & _UNUSABLE) == 0)
 
 
 def has_odd_nanoseconds(block: FrameBlock) -> npt.NDArray[np.bool_]:
-    """Whether a quabo that is there has a clamped nanosecond, so that the time is wrong, shape (n,)."""
+    """Return whether a quabo that is there has a clamped nanosecond, so that the time is wrong, shape (n,)."""
     columns = block.columns
     is_odd = (columns["pkt_nsec"] == ODD_PKT_NSEC) & (columns["tv_sec"] != 0)
     return np.asarray(is_odd.any(axis=1))

@@ -24,12 +24,12 @@ OnProgress = Callable[[str, int, int], None]
 
 
 def store_path(recording: JudgedRecording, out_dir: Path) -> Path:
-    """Where a recording goes: the names of its run, product and module, as pypff has it."""
+    """Return where a recording goes: the names of its run, product and module, as pypff has it."""
     return out_dir / f"{recording.run}.{recording.name}.zarr"
 
 
 class Conversion:
-    """One recording on its way into its store; goes on where an earlier one ended. For one thread.
+    """One recording on its way into its store; continues where an earlier one ended. For one thread.
 
     Parameters
     ----------

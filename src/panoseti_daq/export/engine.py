@@ -43,7 +43,7 @@ class PffBackend(BackendEntrypoint):
     open_dataset_parameters = ("filename_or_obj", "drop_variables")
 
     def guess_can_open(self, filename_or_obj: object) -> bool:
-        """Whether the name is that of a PFF file."""
+        """Return whether the name is that of a PFF file."""
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False
         try:

@@ -104,7 +104,7 @@ def arrays_of(product: DataProduct, module_id: int, chunk: int, time: TimeRule) 
 
 
 def meanings(flags: type[TimeStatus] | type[Quality]) -> OpenDict:
-    """Names of numbers, as the CF conventions have them."""
+    """Return the names of numbers, as the CF conventions have them."""
     key = "flag_values" if flags is TimeStatus else "flag_masks"
     return {key: [int(flag) for flag in flags], "flag_meanings": " ".join(str(f.name).lower() for f in flags)}
 

@@ -126,7 +126,7 @@ def _cadence_ns(unix_ns: npt.NDArray[np.int64]) -> int | None:
 
 
 def _unusual_ns(gaps: npt.NDArray[np.int64]) -> int:
-    """What is a gap between events: the median and ten times the median deviation from it."""
+    """Return what is a gap between events: the median and ten times the median deviation from it."""
     gaps = gaps[gaps > 0]
     if not len(gaps):
         return 0

@@ -68,7 +68,7 @@ class HeaderTable:
 
     @classmethod
     def joined(cls, tables: Iterable[HeaderTable]) -> HeaderTable:
-        """One table of several, of which there is at least one."""
+        """Return one table of several, of which there is at least one."""
         parts = list(tables)
         if len(parts) == 1:
             return parts[0]
@@ -154,7 +154,7 @@ class JudgedRecording(Recording):
 
 
 def name_of(path: Path) -> str:
-    """What the names of all files of a product and module have in common, as pypff has it."""
+    """Return what the names of all files of a product and module have in common, as pypff has it."""
     tokens = path.name.removesuffix(FILE_SUFFIX).split(".")
     return ".".join(token for token in tokens if not token.startswith(_OF_ONE_FILE))
 

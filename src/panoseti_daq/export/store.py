@@ -169,7 +169,7 @@ class Store:
         self._is_linked = True
 
     def _committed(self) -> str | None:
-        """Name of the directory that the link shows; None when there is no link."""
+        """Return the name of the directory that the link shows; None when there is no link."""
         link = self.path / self._home / _COMMITTED
         return os.readlink(link) if link.is_symlink() else None
 
@@ -223,7 +223,7 @@ class Store:
         return [store / _METADATA, *(store / name / _METADATA for name in self.arrays)]
 
     def _link_targets(self) -> list[str]:
-        """Where the links in `_metadata_paths` point to."""
+        """Return where the links in `_metadata_paths` point to."""
         home = f"{self._home}/{_COMMITTED}"
         others = [f"../{home}/{name}.json" for name in self.arrays]
         return [f"{home}/{_METADATA}", *others]

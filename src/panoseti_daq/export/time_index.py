@@ -59,7 +59,7 @@ class LazyTimeIndex(xr.Index):
         return self.built.sel(labels, *args, **options)
 
     def equals(self, other: xr.Index, **options: Any) -> bool:
-        """Whether another index has the same times."""
+        """Return whether another index has the same times."""
         if isinstance(other, LazyTimeIndex):
             return self._time is other._time or self.built.equals(other.built, **options)
         return False

@@ -139,7 +139,7 @@ class Bridge:
 
     async def _keep(self, what: str, part: _Part) -> None:
         """Run a part, again and again, until it fails for good."""
-        n_failures, told = 0, ""
+        n_failures, last_error = 0, ""
         while True:
             begin = time.monotonic()
             try:
@@ -152,9 +152,9 @@ class Bridge:
                 if error.is_final:
                     raise
                 if time.monotonic() - begin > HELD_S:
-                    n_failures, told = 0, ""
-                if str(error) != told:
-                    told = str(error)
+                    n_failures, last_error = 0, ""
+                if str(error) != last_error:
+                    last_error = str(error)
                     _log.warning("%s of site %s: %s; trying again", what, self.site.name, error)
             n_failures += 1
             await asyncio.sleep(retry_delay_s(n_failures))

@@ -22,9 +22,7 @@ from panoseti_daq.wire.subjects import Site
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-MAX_FRAMES: Final = (
-    256  # 650 kB of img16: below the largest message that a server takes unless told otherwise, 1 MiB
-)
+MAX_FRAMES: Final = 256  # 650 kB of img16: below the default maximum of a server, 1 MiB
 HOST: Final = "Panoseti-Host"  # header: where the frames of a message come from
 N_IN_FLIGHT: Final = 16  # more only wait
 

@@ -58,7 +58,7 @@ def covers(one: Demand | None, other: Demand | None) -> bool:
 
 
 class DemandWatch:
-    """What the subscribers of a hub want together, told whenever it changes; less of it only after a while.
+    """What the subscribers of a hub want together, reported whenever it changes; a reduction only after a while.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class DemandWatch:
     tell
         Called with the demand, None for none.
     linger_s
-        How long what is no longer wanted goes on, s.
+        How long what is no longer wanted continues, s.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class DemandWatch:
         linger_s: float = LINGER_S,
     ) -> None:
         self._hub, self._path, self._tell, self._linger_s = hub, path, tell, linger_s
-        self.told: Demand | None = None
+        self.reported: Demand | None = None
 
     async def run(self) -> None:
         """Watch the subscriptions until cancelled."""
@@ -88,7 +88,7 @@ class DemandWatch:
         while True:
             await subscribed.wait()
             subscribed.clear()
-            if covers(self.told, self._wanted()):  # the same or less
+            if covers(self.reported, self._wanted()):  # the same or less
                 try:
                     async with asyncio.timeout(self._linger_s):
                         await subscribed.wait()
@@ -102,8 +102,8 @@ class DemandWatch:
         self._tell_of(self._wanted())
 
     def _tell_of(self, wanted: Demand | None) -> None:
-        if wanted != self.told:
-            self.told = wanted
+        if wanted != self.reported:
+            self.reported = wanted
             self._tell(wanted)
 
     def _wanted(self) -> Demand | None:

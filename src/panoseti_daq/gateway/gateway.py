@@ -132,7 +132,7 @@ class Gateway(NoSource):
     def _add(self, name: str, target: Target) -> None:
         assert self._tasks is not None
         node = UpstreamNode(
-            name, target, self._credentials, self._path.onward(), self._told, self._look_interval_s
+            name, target, self._credentials, self._path.onward(), self._heard, self._look_interval_s
         )
 
         def calls(demand: Demand) -> AnyNode:
@@ -143,7 +143,7 @@ class Gateway(NoSource):
 
         stream = SharedStream(name, calls, hand_on, node.look)
         if self._demand is not None:
-            stream.want(self._demand.told)
+            stream.want(self._demand.reported)
         self._members[name] = _Member(node, stream, self._tasks)
 
     def _calls(self, node: UpstreamNode, came_through: frozenset[str] = frozenset()) -> AnyNode:
@@ -155,7 +155,7 @@ class Gateway(NoSource):
         for member in self._members.values():
             member.stream.want(demand)
 
-    def _told(self, node: UpstreamNode) -> None:
+    def _heard(self, node: UpstreamNode) -> None:
         if node.name in self._members:
             self._members[node.name].stream.reach(node.connected)
         if not node.connected:
@@ -168,7 +168,7 @@ class Gateway(NoSource):
                 self._hub.forget(module_id)
 
     def _hand_on(self, name: str, frame: Frame) -> None:
-        if self._hub is None or self._demand is None or (wanted := self._demand.told) is None:
+        if self._hub is None or self._demand is None or (wanted := self._demand.reported) is None:
             return
         if frame.key in wanted.selection and self._claims.claim(frame.module_id, name):
             self._hub.publish_frame(frame)
@@ -183,7 +183,7 @@ class Gateway(NoSource):
         Raises
         ------
         Refused
-            No node has such a stream, or the nodes became others: the client asks again, and goes on.
+            No node has such a stream, or the nodes became others: the client asks again, and continues.
         """
         nodes = {
             name: self._calls(member.node, path_in(metadata))
@@ -247,14 +247,14 @@ class Gateway(NoSource):
 
     async def watch(self, tell: Callable[[str, bool], Awaitable[None]]) -> None:
         """Call `tell` with a node, or "" for any of them, when it is reached or lost; run until cancelled."""
-        told: dict[str, bool] = {}
+        reported: dict[str, bool] = {}
         while True:
             now = {name: member.node.connected for name, member in self._members.items()}
-            now = {**dict.fromkeys(told, False), **now, "": any(now.values())}
+            now = {**dict.fromkeys(reported, False), **now, "": any(now.values())}
             for name, is_well in now.items():
-                if told.get(name) != is_well:
+                if reported.get(name) != is_well:
                     await tell(name, is_well)
-            told = now
+            reported = now
             await self._changed.wait()
             self._changed.clear()
 

@@ -57,9 +57,9 @@ async def relay(
     belongs_to: BelongsTo,
     opened: Callable[[MergedStream[BlockMessage]], object],
 ) -> AsyncGenerator[bytes]:
-    """Yield the messages of all nodes, each numbered anew; end when the stream that `opened` got is closed.
+    """Yield the messages of all nodes, each with new numbers; end when the stream that `opened` got is closed.
 
-    A node that is lost is asked again without end, and goes on where it was. `READ_AHEAD` blocks of each node
+    A node that is lost is asked again without end, and continues where it was. `READ_AHEAD` blocks of each node
     wait at most; when the consumer is slow, nothing more is read, and gRPC's flow control stops the nodes.
 
     Parameters

@@ -42,13 +42,13 @@ class UpstreamNode:
     name, target
         Its name here, and where it is: an address or a Unix socket.
     credentials
-        What it is shown.
+        Credentials for it.
     path
         Metadata of the calls of the gateway itself.
     told
         Called when it is reached or lost.
     look_interval_s
-        How often it is asked how it is, s, when nobody else asks.
+        Interval of checks when nobody else asks, s.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ from panoseti_daq.wire.requests import images_request
 
 _log = logging.getLogger(__name__)
 
-SWITCH_S: Final = 5.0  # the old call goes on for so long, when the new one brings nothing
+SWITCH_S: Final = 5.0  # the old call continues for this time while the new one brings nothing
 
 
 class SharedStream:

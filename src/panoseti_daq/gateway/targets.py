@@ -43,7 +43,7 @@ def nodes_of(settings: GatewaySettings) -> Mapping[str, Target]:
 
 
 def _named(text: str) -> tuple[str, Target]:
-    """Return name and target of ``NAME=HOST:PORT``, or of a host that is its own name."""
+    """Return the name and target of ``NAME=HOST:PORT``, or of a host that is its own name."""
     name, equals, host = text.partition("=")
     host = host if equals else name
     if not name or ("/" in name and equals):

@@ -126,7 +126,7 @@ class Hub:
             self._offer_if_newer(key, frame, state)
 
     def _is_over(self, block: FrameBlock) -> bool:
-        """Whether a block is of a run that another one replaced; when it replaces one, what was shown is void."""
+        """Return whether the run of a block was replaced; a run that it replaces is void from now on."""
         run, generation = self._runs.get(block.module_id, ("", -1))
         if not block.run or block._generation <= generation:
             return bool(block.run) and block.run != run
@@ -241,7 +241,7 @@ def _flawed(
 
 
 def _is_newer(frame: Frame, newest: Frame) -> bool:
-    """Whether a frame replaces the newest one of its key.
+    """Return whether a frame replaces the newest one of its key.
 
     In files their order counts, and of connections the later one. Between files and sockets, and for frames of an
     earlier connection, their time does: a clock that is set back holds up only those, and not for long.
@@ -252,7 +252,7 @@ def _is_newer(frame: Frame, newest: Frame) -> bool:
 
 
 def _taken_ns(frame: Frame) -> int:
-    """When a frame was taken, or, without a time, read; UTC ns since 1970."""
+    """Return when a frame was taken, or, without a time, read; UTC ns since 1970."""
     return frame.time.unix_ns or frame.detected_unix_ns
 
 

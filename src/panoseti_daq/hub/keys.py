@@ -40,7 +40,7 @@ class BurstRate:
     """Rate of frames per second: over the last few bursts, and over `RATE_OVER_S` at least.
 
     The writer hands out blocks of packets, seconds to minutes apart (SPEC 1.5). What came with a burst was taken
-    since the burst before it; so the first one tells no rate, and an average that ends between two bursts lies:
+    since the burst before it; so the first one gives no rate, and an average that ends between two bursts lies:
 
         burst   1          2          3
         events  n1         n2         n3

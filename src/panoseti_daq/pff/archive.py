@@ -25,7 +25,7 @@ def open_file(path: str | Path) -> FrameBlock:
     Parameters
     ----------
     path
-        A file named as SPEC 1.4 says; the name tells product and module.
+        A file named as SPEC 1.4 says; the name gives product and module.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def _layout_of(path: Path, head: bytes, product: DataProduct) -> Layout:
 
 
 def _name_of(path: Path) -> str:
-    """Return the base name that tells product and module: that of the file, or of the one that a link leads to."""
+    """Return the base name that gives product and module: that of the file, or of the one that a link leads to."""
     if path.stem == "hk":
         raise PffError(f"{path} holds housekeeping, which is lines of JSON and no frames")
     return path.resolve().name if path.is_symlink() and not path.name.endswith(FILE_SUFFIX) else path.name

@@ -139,7 +139,7 @@ class _Parser:
     def _all_valid(
         self, text: npt.NDArray[np.uint8], lowest: npt.NDArray[np.uint8], highest: npt.NDArray[np.uint8]
     ) -> bool:
-        """Whether all headers parse, mostly from the lowest and the highest byte of each column."""
+        """Return whether all headers parse, mostly from the lowest and the highest byte of each column."""
         if (lowest < self._lowest).any() or (highest > self._highest).any():
             return False
         # What may still be wrong: a blank (or a byte between it and the digits) to the right of a digit.
@@ -151,7 +151,7 @@ class _Parser:
         return bool((good_blank | (here >= ord("0"))).all())
 
     def _is_whole(self, text: bytes) -> bool:
-        """Whether a header with what follows it up to the image parses."""
+        """Return whether a header with what follows it up to the image parses."""
         return text.endswith(END_OF_HEADER) and self._layout.is_valid(text[: self._layout.header_size_bytes])
 
 

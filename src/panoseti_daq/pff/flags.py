@@ -50,5 +50,5 @@ def quality_of(flags: int) -> Quality:
 
 
 def names_of(quality: int) -> tuple[str, ...]:
-    """Names of the flags that are set, such as ``('missing_quabo_2',)``; flags that are not known are left out."""
+    """Return the names of the flags that are set, such as ``('missing_quabo_2',)``; unknown flags are left out."""
     return tuple(name for flag, name in NAMES.items() if quality & flag) if quality else ()

@@ -42,7 +42,7 @@ def format_header(header: Header) -> bytes:
 
 
 def encode_frame(header: Header, image: npt.ArrayLike, product: DataProduct) -> bytes:
-    """One whole frame as it stands in a file.
+    """Return one whole frame as it stands in a file.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class Layout:
         return Header(values[0::5], values[1::5], values[2::5], values[3::5], values[4::5], quabo_num)
 
     def is_valid(self, text: bytes) -> bool:
-        """Whether `parse` would accept a header."""
+        """Return whether `parse` would accept a header."""
         if self.slots:
             return self._match(text) is not None
         try:

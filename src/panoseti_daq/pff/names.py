@@ -68,7 +68,7 @@ def check_run_name(name: str) -> None:
 
 
 def is_of_writer(file: str) -> bool:
-    """Whether a base name is made as the writer makes them; hidden, temporary and copied files have others."""
+    """Return whether a base name has the writer's form; those of hidden, temporary and copied files do not."""
     if not file.endswith(FILE_SUFFIX):
         return False
     return all(_WRITERS_TOKEN.fullmatch(token) for token in file.removesuffix(FILE_SUFFIX).split("."))
@@ -117,6 +117,7 @@ class PffName:
             raise PffError(f"{name!r}: {error}") from None
         if not 0 <= module_id <= MAX_MODULE_ID:
             raise PffError(f"{name!r}: module_{module_id} is not within 0-{MAX_MODULE_ID}")
+        # Its frames would have another length: every pixel after the first frame would be wrong.
         if bytes_per_pixel != product.bytes_per_pixel:
             raise PffError(
                 f"{name!r}: bpp_{bytes_per_pixel}, but a {product.token} pixel has {product.bytes_per_pixel} bytes"
@@ -165,6 +166,7 @@ class RunName:
 def module_dir_id(name: str) -> int | None:
     """Module of a ``module_N`` directory name; None when it is not one."""
     match = _MODULE_DIR.fullmatch(name)
+    # The module is one byte on the wire of the quabos.
     if match is None or int(match[1]) > MAX_MODULE_ID:
         return None
     return int(match[1])

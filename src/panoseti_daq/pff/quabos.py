@@ -24,5 +24,5 @@ def quadrant(quabo: int) -> tuple[slice, slice]:
 
 
 def quabo_at(row: int, column: int) -> int:
-    """Which quabo a pixel of the image of a module belongs to."""
+    """Return which quabo a pixel of the image of a module belongs to."""
     return CORNERS.index((row // QUABO_SIZE * QUABO_SIZE, column // QUABO_SIZE * QUABO_SIZE))

@@ -94,12 +94,14 @@ class Recording(Sequence[Frame]):
         return self.blocks[at][i - self._ends[at]]  # counted from the end of the file
 
     def _part(self, begin: int, end: int) -> Recording:
+        # Files outside the slice are left out, so that a part of a long run holds no mapping of the rest.
         parts = []
         for block, path, stop in zip(self.blocks, self.paths, self._ends, strict=True):
             first = stop - len(block)
             part = block[max(begin - first, 0) : max(end - first, 0)]
             if len(part):
                 parts.append((part, path))
+        # An empty recording keeps its first file: product and module are read from it.
         blocks, paths = zip(*(parts or [(self.blocks[0][:0], self.paths[0])]), strict=True)
         return Recording(blocks, paths)
 
@@ -133,6 +135,7 @@ class Recording(Sequence[Frame]):
         """Headers as a table with one row per frame that parses, indexed by file and frame number."""
         import pandas as pd
 
+        # Frame numbers begin at 0 in each file; the file is part of the index.
         tables = {block.file: block.to_pandas() for block in self.blocks}
         return pd.concat(tables, names=["file"])
 
@@ -232,4 +235,5 @@ def _open_files(paths: Iterable[Path]) -> Recording | None:
 
 
 def _joined(arrays: Sequence[_Array]) -> _Array:
+    # The array of a single file stays a view of its mapping; a copy would read all of it.
     return arrays[0] if len(arrays) == 1 else cast(_Array, np.concatenate(arrays))

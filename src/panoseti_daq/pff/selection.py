@@ -57,6 +57,7 @@ class Selection:
             "quabos": _numbers("quabos", self.quabos, N_QUABOS - 1),
             "update_interval_s": _seconds(self.update_interval_s),
         }
+        # The dataclass is frozen; callers may pass lists and tokens, readers get sets.
         for name, value in valid.items():
             object.__setattr__(self, name, value)
         if self.products and not any(product.kind in self.kinds for product in self.products):
@@ -116,6 +117,7 @@ class Selection:
             for product in products
             if product.kind in self.kinds and (not self.products or product in self.products)
         ]
+        # An empty set would stand for all of them.
         if not left or (self.module_ids and not both):
             return Selection(kinds=())
         return replace(self, module_ids=both, products=left)
@@ -171,6 +173,7 @@ def _seconds(value: object) -> float:
         seconds = math.nan
     if math.isnan(seconds):
         raise ConfigError(f"invalid update_interval_seconds: {value!r} is not a number")
+    # Negative means as fast as they come, as it does with the predecessor.
     return max(0.0, seconds)
 
 

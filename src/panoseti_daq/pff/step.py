@@ -104,13 +104,13 @@ def in_step(data: mmap.mmap, layout: Layout) -> tuple[bytes | mmap.mmap, Layout]
 
 
 def _stands(data: bytes | mmap.mmap, begin: int, layout: Layout) -> bool:
-    """Whether a header of `layout` stands at `begin`."""
+    """Return whether a header of `layout` stands at `begin`."""
     end = begin + layout.header_size_bytes
     return data[begin] == _BRACE and data[end : end + len(END_OF_HEADER)] == END_OF_HEADER
 
 
 def _seems_even(data: mmap.mmap, layout: Layout) -> bool:
-    """Whether the last frame and some others stand where they should; any shift is seen at the last one."""
+    """Return whether the last frame and some others stand where they should; any shift is seen at the last one."""
     size = layout.frame_size_bytes
     n_frames = len(data) // size
     samples = {(n_frames - 1) * i // _N_SAMPLES for i in range(_N_SAMPLES + 1)}

@@ -1,4 +1,4 @@
-"""Connections to a server: what gRPC is told of them, and how many there may be."""
+"""Connections to a server: their gRPC options and their number."""
 
 from __future__ import annotations
 

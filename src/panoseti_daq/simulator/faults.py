@@ -105,7 +105,7 @@ class Faults:
                 raise ConfigError(f"{field.name} {value:g} is negative")
 
     def is_due(self, due: Due, module_ids: Sequence[int], products: Sequence[DataProduct]) -> bool:
-        """Whether a frame is written at all."""
+        """Return whether a frame is written at all."""
         at_s, turn = due.at_ns / _NS, products.index(due.product)
         if at_s < self.late_product_s * turn or at_s < self.late_module_s * module_ids.index(due.module_id):
             return False
@@ -129,7 +129,7 @@ class Faults:
         return frame
 
     def _wrong(self, frame: bytes, layout: Layout, back_s: int) -> bytes:
-        """The frame with an older date and its zero quadrants."""
+        """Return the frame with an older date and its zero quadrants."""
         header, image = _taken_apart(frame, layout)
         header = header._replace(
             tv_sec=tuple(s - back_s for s in header.tv_sec),
@@ -169,7 +169,7 @@ def _taken_apart(frame: bytes, layout: Layout) -> tuple[Header, OpenArray]:
 
 
 def is_turn(i: int, every: int) -> bool:
-    """Whether it is the turn of the `i`-th when every N-th is; never for 0."""
+    """Return whether it is the turn of the `i`-th when every N-th is; never for 0."""
     return bool(every) and i % every == 0
 
 

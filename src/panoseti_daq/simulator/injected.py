@@ -13,7 +13,7 @@ A TOML file says which::
     [[pair]]                     # a pulse height in each module
     modules = [1, 3]
     at_s = 6.0                   # of the first
-    dt_ns = 50                   # each further one so much later
+    dt_ns = 50                   # each further one this much later
     product = "ph256"            # the default
     quabo = 0
     pixel = [8, 8]               # row and column in the image of the product
@@ -148,7 +148,7 @@ class Injections:
         return cls(found.pulse, found.pair)
 
     def pulse_heights(self) -> Iterator[PulseHeight]:
-        """Each pulse height of each pair."""
+        """Return each pulse height of each pair."""
         for pair in self.pairs:
             product = DataProduct.from_token(pair.product)
             for i, module_id in enumerate(pair.modules):

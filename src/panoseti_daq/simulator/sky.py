@@ -54,7 +54,7 @@ class ModuleSky:
         self._pkt_num = {product: first.copy() for product in DataProduct}  # a quabo counts each by itself
 
     def frame(self, product: DataProduct, unix_ns: int, pulses: Iterable[InjectedPulse] = ()) -> bytes:
-        """One frame as it stands in a file.
+        """Return one frame as it stands in a file.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class ModuleSky:
     def pulse_height(
         self, product: DataProduct, unix_ns: int, quabo: int, pixel: tuple[int, int], adc: int
     ) -> bytes:
-        """One pulse-height frame of known time, place and height, on the usual noise; the time is exact.
+        """Return one pulse-height frame of known time, place and height, on the usual noise; the time is exact.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class ModuleSky:
         return np.asarray((self._star_adc * along_y.T) @ along_x)
 
     def _pulse(self, size: int) -> OpenArray:
-        """A shower: an elongated spot on baseline-subtracted noise, shape (size, size)."""
+        """Return a shower: an elongated spot on baseline-subtracted noise, shape (size, size)."""
         random = self._random
         y, x = np.mgrid[:size, :size] - random.uniform(0.2, 0.8, 2)[:, None, None] * size
         angle = random.uniform(0, np.pi)

@@ -101,6 +101,6 @@ class SimulatedSource:
         return self._directory
 
     def status(self) -> SourceStatus:
-        """What is simulated now."""
+        """Return what is simulated now."""
         description = f"replay of {self._replay}" if self._replay else "simulation"
         return dataclasses.replace(self._source.status(), description=description)

@@ -17,7 +17,7 @@ from panoseti_daq.sources.places import BEGIN, FilePlace, ModuleFiles
 from panoseti_daq.sources.tail import Tail
 from panoseti_daq.sources.when import frame_number_of
 
-BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB unless told otherwise
+BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB by default
 LOOK_AHEAD_EVERY_S: Final = 1.0
 _N_LEFT: Final = 8  # files that may still grow after the next one came
 _GONE: Final = "the file was deleted before it was read"

@@ -240,12 +240,12 @@ class RunFiles:
         return Look(modified, rescan, missed_by_events(modified))
 
     def changes_run(self, paths: Collection[str]) -> bool:
-        """Whether another run is the active one because files at `paths`, which are not followed, grew."""
+        """Return whether another run is the active one because files at `paths`, which are not followed, grew."""
         grew = {Path(path).parent.parent for path in paths if path not in self._tails}
         return bool(grew) and self._choose_again([runs for runs in self._runs.values() if runs.path in grew])
 
     def _choose_again(self, changed: Collection[ModuleRuns]) -> bool:
-        """Whether other runs are active, after a look at `changed`."""
+        """Return whether other runs are active, after a look at `changed`."""
         if not changed:
             return False
         for runs in changed:

@@ -168,7 +168,7 @@ class RunSource:
         return self.data_dir
 
     def status(self) -> SourceStatus:
-        """What is followed now."""
+        """Return what is followed now."""
         return SourceStatus(
             description="; ".join([f"data directory {self.data_dir}", *self._files.notes]),
             watching=self._watch.mode if self._watch else "not yet",

@@ -75,6 +75,7 @@ class Inlet:
         try:
             self._file = SocketFile(self.path, self._group)
         except SourceError as error:
+            # Tried once a second: the same reason is logged once.
             if str(error) != self.reason:
                 _log.error("%s", error)
             self.reason = str(error)
@@ -111,6 +112,7 @@ class Inlet:
         """Hand on a record, if it is of a module that is wanted."""
         self.n_records += 1
         self.last_record_at = connection.last_record_at
+        # Counted above: that nothing of a module is wanted is no fault of the socket.
         if self.module_ids and record.module_id not in self.module_ids:
             return
         self.modules.add(record.module_id)
@@ -151,6 +153,7 @@ class Inlet:
 
     def _shared_modules(self) -> str:
         seen: dict[int, int] = {}
+        # Called from other threads: copies, which the event loop cannot change meanwhile.
         for connection in tuple(self.connections):
             for module_id in tuple(connection.modules):
                 if (other := seen.setdefault(module_id, connection.process)) != connection.process:

@@ -96,7 +96,7 @@ class ModuleFiles:
             return found
 
     def start_of(self, run: str) -> float:
-        """Return when a run began, s since 1970; 0 when nothing tells."""
+        """Return when a run began, s since 1970; 0 when unknown."""
         with self._lock:
             self._look(lambda one: one.path.name == run)
             return self._runs[run].start_s if run in self._runs else 0.0
@@ -129,14 +129,17 @@ class ModuleFiles:
         """List what changed of the runs that are wanted; the others cost nothing."""
         try:
             state = state_of(self.path)
+            # A directory changed within the resolution of its time may change once more without showing it.
             if state != self._state or state[3] > self._listed_ns - SAME_TIME_NS:
                 now_ns, known = time.time_ns(), self._runs
                 paths = list(run_dirs(self.path))
                 self._runs = {path.name: known.get(path.name) or RunDir(path, self.module_id) for path in paths}
                 self._state, self._listed_ns = state, now_ns
         except (FileNotFoundError, NotADirectoryError):
+            # The writer may make the module's directory later.
             self._runs, self._state = {}, ()
         for run in list(self._runs.values()):
+            # Old runs are not even looked at: their number must not matter.
             if is_wanted(run):
                 try:
                     run.look()

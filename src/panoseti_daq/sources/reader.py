@@ -152,14 +152,14 @@ class FrameReader:
         for module_id, product in self._wanted_of(dirs):
             run_begins = Position(module_id, product, active.get(module_id, first_run), "")
             self._places[module_id, product] = self._beginning(dirs[module_id], run_begins)
-        if not self._places:  # nothing of it is there yet: one place tells the client in which run it came
+        if not self._places:  # nothing of it is there yet: one place names the run in which it appeared
             for key in self._wanted_of([min(self._selection.module_ids, default=0)])[:1]:
                 self._places[key] = Position(*key, first_run, "")
         self._begun.extend(self._places.values())
         return first_run
 
     def _beginning(self, module_dir: Path, run_begins: Position) -> Position:
-        """Where the client wants to begin in the active run, given its beginning."""
+        """Return where the client wants to begin in the active run, given its beginning."""
         if not run_begins.run or self._since_ns == 0:
             return run_begins
         module_id, product = run_begins.module_id, run_begins.product

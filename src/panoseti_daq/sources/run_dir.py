@@ -72,9 +72,9 @@ class RunDir:
     Attributes
     ----------
     start_s
-        When it began: by its name, else by the names of its files; 0 when neither tells.
+        When it began: by its name, else by the names of its files; 0 when unknown.
     has_start
-        Whether its name tells.
+        Whether its name has a start time.
     files
         By base name, without the snapshots.
     in_order
@@ -203,7 +203,7 @@ class RunDir:
         return sorted(fresh.values(), key=lambda file: file.order)
 
     def newest(self) -> dict[DataProduct, RunFile]:
-        """The newest file with data of each product."""
+        """Return the newest file with data of each product."""
         return {file.name.product: file for file in self._growing if file.size_bytes}
 
     def forget_old(self) -> None:

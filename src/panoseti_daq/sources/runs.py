@@ -107,7 +107,7 @@ class ModuleRuns:
         self._baseline_ns: int | None = None  # what grew later, grew since that run is proposed
 
     def has(self, run_name: str) -> bool:
-        """Whether there is a run of that name."""
+        """Return whether there is a run of that name."""
         return run_name in self._runs and bool(self._runs[run_name].files)
 
     def list(self, *, everything: bool) -> None:

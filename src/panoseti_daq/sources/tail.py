@@ -43,7 +43,7 @@ class Tail:
         What its name says.
     generations
         Gives the `generation` of the blocks, see `FrameBlock`: the next one now, and again when the file begins
-        anew.
+        again.
     last_frames
         Begin this many whole frames before the end, which is at `known_bytes`; None for `first_frame`.
     known_bytes
@@ -276,17 +276,17 @@ class Tail:
         self.generation = next(self._generations)
 
     def grows(self) -> bool:
-        """Whether there is more than was read."""
+        """Return whether there is more than was read."""
         now = signature_of(self.path)
         return now is not None and now[2] > self._offset
 
     def stands(self) -> bool:
-        """Whether the path still leads to the file that was opened."""
+        """Return whether the path still leads to the file that was opened."""
         now = signature_of(self.path)
         return now is not None and (self._signature is None or self._signature[:2] == now[:2])
 
     def changed(self) -> bool:
-        """Whether the file at the path was replaced or written since the last `read`."""
+        """Return whether the file at the path was replaced or written since the last `read`."""
         now = signature_of(self.path)
         return now is None or now != self._signature
 

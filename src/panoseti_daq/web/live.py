@@ -43,7 +43,7 @@ class LiveWall:
     n_frames
         Frames that arrived.
     key_changes, host_changes
-        Count what pages must be told: new keys and files; hosts that came or were lost.
+        Count what pages must learn: new keys and files; hosts that came or were lost.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:

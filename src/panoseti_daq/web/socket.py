@@ -161,7 +161,7 @@ class PageSocket:
                         await self._wake.wait()
 
     def _text(self) -> str:
-        """Return what the page must be told before the next wall; empty for nothing."""
+        """Return what the page must learn before the next wall; empty for nothing."""
         if self._error:
             error, self._error = self._error, ""
             return text_of(op="error", text=error)

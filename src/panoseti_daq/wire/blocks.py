@@ -176,7 +176,7 @@ def _discover(data: bytes | memoryview, frame_size_bytes: int, product: DataProd
 
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits per byte, and where it ends.
+    """Return a number of seven bits per byte, and where it ends.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def read_varint(message: bytes, at: int) -> tuple[int, int]:
 
 
 def as_varint(value: int) -> bytes:
-    """A number as protobuf writes it: seven bits per byte, the lowest first."""
+    """Return a number as protobuf writes it: seven bits per byte, the lowest first."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

@@ -31,7 +31,7 @@ _BY_SHAPE: Final = {(p.kind, p.shape, p.bytes_per_pixel): p for p in DataProduct
 
 
 def as_struct(frame: Frame) -> pb.PanoImage:
-    """The predecessor's message: exactly its fields."""
+    """Return the predecessor's message: exactly its fields."""
     product = frame.product
     unsigned = np.frombuffer(frame.pixels, f"<u{product.bytes_per_pixel}")  # pulse heights: never sign-extended
     image = pb.PanoImage(
@@ -172,7 +172,7 @@ def quabo_of(image: pb.PanoImage) -> float | None:
 
 
 def _as_dict(struct: Struct) -> OpenDict:
-    """A Struct as Python values; numbers, which it holds as float64, become whole where they are."""
+    """Return a Struct as Python values; numbers, which it holds as float64, become whole where they are."""
     return {name: _as_value(value) for name, value in struct.fields.items()}
 
 

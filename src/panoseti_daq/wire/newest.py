@@ -103,7 +103,7 @@ def keep_raw(frame: Frame, data: bytes) -> None:
 
 
 def delivery(sequence: int, dropped: int, detected_unix_ns: int, now_unix_ns: int) -> bytes:
-    """Bytes of a StreamImagesResponse that tells how a frame got here; to follow those of the frame.
+    """Bytes of the StreamImagesResponse fields that say how a frame got here; to follow those of the frame.
 
     Made for each client and frame, so not by protobuf, which takes ten times as long.
     """

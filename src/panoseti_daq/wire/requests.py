@@ -113,7 +113,7 @@ def init_request(config: HpIoConfig, node_data_dir: str) -> pb.InitHpIoRequest:
 
 
 def hp_io_of_request(request: pb.InitHpIoRequest) -> HpIoConfig:
-    """Return what a request asks to follow; `HpIoConfig.check` tells whether it is valid."""
+    """Return what a request asks to follow; `HpIoConfig.check` validates it."""
     return HpIoConfig(
         request.data_dir,
         request.update_interval_seconds,

@@ -11,7 +11,7 @@ _HERE: Final = Path(__file__).parent  # importlib.resources imports zipfile, tem
 
 
 def packaged_configs() -> tuple[str, ...]:
-    """Names of the files there are."""
+    """Return the names of the packaged files."""
     return tuple(sorted(f.name for f in _HERE.iterdir() if f.suffix in (".json", ".toml")))
 
 

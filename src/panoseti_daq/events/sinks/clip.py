@@ -28,7 +28,7 @@ _Block = TypeVar("_Block", bound=FrameBlock)
 
 
 def within(block: _Block, begin_ns: int, end_ns: int) -> _Block | None:
-    """The frames of a block between two times, inclusive; None when there are none.
+    """Return the frames of a block between two times, inclusive; None when there are none.
 
     From the first of them to the last: what stands between in the file belongs to it.
     """

@@ -26,7 +26,7 @@ class EventCollector(Collector):
         self._reports = reports
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """All metrics."""
+        """Return all metrics."""
         candidates = CounterMetricFamily(f"{PREFIX}_candidates", "Candidates found.", labels=["trigger"])
         frames = CounterMetricFamily(f"{PREFIX}_frames", "Frames fed to a trigger.", labels=["trigger"])
         stopped = GaugeMetricFamily(f"{PREFIX}_stopped", "1 when the trigger raised.", labels=["trigger"])
@@ -43,7 +43,7 @@ class EventCollector(Collector):
 
 
 def registry_of(reports: Callable[[], Iterable[TriggerReport]]) -> CollectorRegistry:
-    """A registry that holds only these."""
+    """Return a registry that holds only these."""
     registry = CollectorRegistry()
     registry.register(EventCollector(reports))
     return registry

@@ -87,7 +87,7 @@ class WebhookSettings:
 
 
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """Value of ``webhook-signature``."""
+    """Return the value of ``webhook-signature``."""
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 

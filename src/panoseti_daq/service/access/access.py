@@ -147,7 +147,7 @@ def _allows(allowed: Iterable[AllowedToken], token: AllowedToken, method: str) -
 
 
 def _bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str:
-    """The token that came with a call; empty when there is none, or more than one."""
+    """Return the token that came with a call; empty when there is none, or more than one."""
     values = [value for key, value in metadata if key == "authorization"]
     if len(values) != 1 or not isinstance(values[0], str):
         return ""

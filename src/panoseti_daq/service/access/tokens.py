@@ -97,7 +97,7 @@ def _parse(words: list[str], where: str) -> AllowedToken:
 
 
 def find(token: str, allowed: tuple[AllowedToken, ...]) -> AllowedToken | None:
-    """The allowed token that `token` is; takes as long whether and wherever it is."""
+    """Return the allowed token that matches `token`, in a time that does not depend on which one does."""
     if not token:
         return None
     digest = _digest(token[:MAX_TOKEN_LENGTH])

@@ -106,7 +106,7 @@ def _of_keys(keys: Iterable[pb.KeyStatus]) -> Iterator[Metric]:
         yield _gauge(name, text, ((labels, value(key)) for labels, key in labelled.items()), _KEY)
     flags = [((*labels, flag), n) for labels, key in labelled.items() for flag, n in sorted(key.quality.items())]
     yield _counter("quality_frames", "Frames with a flag of quality.", flags, (*_KEY, "flag"))
-    by_product = {labels[:2]: key for labels, key in labelled.items()}  # of ph256 each quabo tells the same
+    by_product = {labels[:2]: key for labels, key in labelled.items()}  # of ph256 each quabo has the same
     bad = [(labels, key.bad_frames) for labels, key in by_product.items()]
     yield _counter("bad_frames", "Frames skipped because they are damaged.", bad, _KEY[:2])
     skipped = [(labels, key.skipped_bytes) for labels, key in by_product.items()]

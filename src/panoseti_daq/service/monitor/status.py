@@ -189,6 +189,7 @@ def _seqno(file: str) -> int | None:
 
 
 def _disk(disk: Disk, keys: Iterable[pb.KeyStatus]) -> pb.Disk:
+    # A disk may hold some of the modules only.
     rate = sum(key.bytes_per_second for key in keys if key.module_id in disk.modules)
     return pb.Disk(
         path=str(disk.path),
