@@ -6,10 +6,8 @@ are found in the same way as those of other packages.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -17,12 +15,10 @@ from pydantic import BaseModel, ValidationError
 from panoseti_daq.errors import ConfigError, TriggerError
 from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind
-from panoseti_daq.plugins import describe, entries_of, package_of
+from panoseti_daq.plugins import Installed, PluginGroup
 
 if TYPE_CHECKING:
     from panoseti_daq.events.candidate import Candidate
-
-_log = logging.getLogger(__name__)
 
 GROUP: Final = "panoseti_daq.triggers"
 MOVIES: Final = frozenset(product for product in DataProduct if product.kind is Kind.MOVIE)
@@ -100,63 +96,23 @@ class TriggerSpec:
         return self.make(options)
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledTrigger:
-    """An entry point of a trigger.
-
-    Attributes
-    ----------
-    name
-        Name of the entry point.
-    package, version
-        The distribution that brings it.
-    spec
-        What it is; None when it cannot be loaded.
-    error
-        Why not; empty when it can.
-    """
-
-    name: str
-    package: str
-    version: str
-    spec: TriggerSpec | None
-    error: str = ""
-
-
-def installed_triggers() -> list[InstalledTrigger]:
-    """All triggers, the built-in ones first, then by name; a broken one has its error and harms no other."""
-    return [_load(entry, clash) for entry, clash in entries_of(GROUP)]
+InstalledTrigger = Installed[TriggerSpec]
+TRIGGERS: Final = PluginGroup(GROUP, "trigger", TriggerSpec)
+installed_triggers: Final = TRIGGERS.installed
 
 
 def find_trigger(name: str) -> TriggerSpec:
-    """The trigger of that name.
+    """Return the trigger of that name.
 
     Raises
     ------
     TriggerError
         There is none, or it cannot be loaded.
     """
-    installed = installed_triggers()
-    found = next((trigger for trigger in installed if trigger.name == name), None)
+    found = TRIGGERS.find(name)
     if found is None:
-        there_are = ", ".join(trigger.name for trigger in installed)
+        there_are = ", ".join(trigger.name for trigger in installed_triggers())
         raise TriggerError(f"trigger {name} not found; there are: {there_are}")
     if found.spec is None:
         raise TriggerError(f"trigger {name} of {found.package} {found.version} cannot be loaded: {found.error}")
     return found.spec
-
-
-def _load(entry: EntryPoint, clash: str) -> InstalledTrigger:
-    package, version = package_of(entry)
-    try:
-        if clash:
-            raise TriggerError(f"{clash} has a trigger of this name too, and comes first")
-        spec = entry.load()
-        if not isinstance(spec, TriggerSpec):
-            raise TriggerError(f"{entry.value} is a {type(spec).__name__}, not a TriggerSpec")
-        if spec.name != entry.name:
-            raise TriggerError(f"{entry.value} names itself {spec.name!r}, and its entry point {entry.name!r}")
-    except (Exception, SystemExit) as error:  # a door: whatever a plugin does, the others are there
-        _log.debug("trigger %s of %s cannot be loaded", entry.name, package, exc_info=True)
-        return InstalledTrigger(entry.name, package, version, None, describe(error))
-    return InstalledTrigger(entry.name, package, version, spec)

@@ -10,14 +10,13 @@ import enum
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from panoseti_daq.errors import DaqError, ViewerError
 from panoseti_daq.former import with_former
 from panoseti_daq.pff import Key, Selection
 from panoseti_daq.pff.selection import EVERYTHING
-from panoseti_daq.plugins import describe, entries_of, package_of
+from panoseti_daq.plugins import Installed, PluginGroup, describe
 from panoseti_daq.viewers.clock import Clock
 
 if TYPE_CHECKING:
@@ -166,37 +165,10 @@ class ViewerSpec:
     surface: Surface = Surface.WINDOW
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledViewer:
-    """An entry point of a viewer.
-
-    Attributes
-    ----------
-    name
-        Name of the entry point.
-    package, version
-        Package that provides it, and its version.
-    spec
-        What it is; None when it cannot be loaded.
-    error
-        Reason why it cannot be loaded; empty when it can.
-    """
-
-    name: str
-    package: str
-    version: str
-    spec: ViewerSpec | None
-    error: str = ""
-
-
-def installed_viewers() -> list[InstalledViewer]:
-    """All viewers, the built-in ones first, then by name; a broken one carries its error."""
-    return [_load(entry, clash) for entry, clash in entries_of(GROUP)]
-
-
-def find_viewer(name: str) -> InstalledViewer | None:
-    """The viewer of that name, without loading any other; None if there is none."""
-    return next((_load(entry, clash) for entry, clash in entries_of(GROUP) if entry.name == name), None)
+InstalledViewer = Installed[ViewerSpec]
+VIEWERS: Final = PluginGroup(GROUP, "viewer", ViewerSpec)
+installed_viewers: Final = VIEWERS.installed
+find_viewer: Final = VIEWERS.find
 
 
 def make_viewer(spec: ViewerSpec, context: ViewerContext, options: Mapping[str, Any]) -> Any:
@@ -216,19 +188,3 @@ def make_viewer(spec: ViewerSpec, context: ViewerContext, options: Mapping[str, 
     except (Exception, SystemExit) as error:  # a door, as for its load
         _log.exception("viewer %s cannot be made", spec.name)
         raise ViewerError(f"viewer {spec.name} cannot be made: {describe(error)}") from error
-
-
-def _load(entry: EntryPoint, clash: str) -> InstalledViewer:
-    package, version = package_of(entry)
-    try:
-        if clash:
-            raise ViewerError(f"{clash} has a viewer of this name too, and comes first")
-        spec = entry.load()
-        if not isinstance(spec, ViewerSpec):
-            raise ViewerError(f"{entry.value} is a {type(spec).__name__}, not a ViewerSpec")
-        if spec.name != entry.name:
-            raise ViewerError(f"{entry.value} names itself {spec.name!r}, and its entry point {entry.name!r}")
-    except (Exception, SystemExit) as error:  # a door: whatever a plugin raises, the others continue
-        _log.debug("viewer %s of %s cannot be loaded", entry.name, package, exc_info=True)
-        return InstalledViewer(entry.name, package, version, None, describe(error))
-    return InstalledViewer(entry.name, package, version, spec)

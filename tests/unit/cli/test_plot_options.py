@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from panoseti_daq.cli.plot import command_of
+from panoseti_daq.plugins import Installed
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
 from panoseti_daq.viewers.plugin import InstalledViewer
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def installed(make: Any) -> InstalledViewer:
-    return InstalledViewer("one", "some-viewers", "1.0", ViewerSpec("one", "Shows one.", make))
+    return Installed("one", "some-viewers", "1.0", ViewerSpec("one", "Shows one.", make))
 
 
 def help_of(make: Any) -> str:
