@@ -33,11 +33,17 @@ class PseudoTerminal:
     """
 
     def __init__(
-        self, arguments: tuple[object, ...], environment: dict[str, str], stdin: int | None, before: str
+        self,
+        arguments: tuple[object, ...],
+        environment: dict[str, str],
+        stdin: int | None,
+        before: str,
+        columns: int,
+        rows: int,
     ) -> None:
         self.output = b""
         self._ours, self._its = pty.openpty()
-        self.resize(80, 24)
+        self.resize(columns, rows)
         self.attributes_before = termios.tcgetattr(self._its)
         python, option, code, *rest = command(*arguments)
         self.process = subprocess.Popen(
@@ -97,9 +103,14 @@ class PseudoTerminal:
 
 @contextmanager
 def in_terminal(
-    *arguments: object, environment: dict[str, str] | None = None, stdin: int | None = None, before: str = "pass"
+    *arguments: object,
+    environment: dict[str, str] | None = None,
+    stdin: int | None = None,
+    before: str = "pass",
+    columns: int = 80,
+    rows: int = 24,
 ) -> Iterator[PseudoTerminal]:
-    """Run panoseti-daq with these arguments in a terminal of 80 columns and 24 rows.
+    """Run panoseti-daq with these arguments in a terminal.
 
     Parameters
     ----------
@@ -109,8 +120,10 @@ def in_terminal(
         Instead of the terminal.
     before
         Python code that the command runs first.
+    columns, rows
+        Its size.
     """
-    terminal = PseudoTerminal(arguments, environment or {}, stdin, before)
+    terminal = PseudoTerminal(arguments, environment or {}, stdin, before, columns, rows)
     try:
         yield terminal
     finally:

@@ -32,7 +32,7 @@ def list_hosts(servers: Servers, log_level: LogLevelOption = LogLevel.WARNING) -
     table = Table("host", "answers", "follows", box=None, pad_edge=False)
     for name, answers, follows in rows:
         table.add_row(name, "yes" if answers else "no", follows)
-    print_table(table)
+    print_table(table, ("answers",))
     if not any(answers for _, answers, _ in rows):
         raise HostError("no DAQ node answers")
 
@@ -41,7 +41,7 @@ async def _ask_one(client: AioDaqDataClient, host: str) -> tuple[str, bool, str]
     try:
         status = await client.get_status(host)
     except HostError as error:
-        return host, False, error.reason
+        return host, False, ": ".join(filter(None, ("no answer", error.reason)))
     except RpcError as error:
         return host, True, predecessor(error) or f"unknown: {error.details()}"
     return host, True, predecessor(status) or _follows(status)

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -14,8 +14,8 @@ from typing import Final, TypeVar
 import typer
 from rich.table import Table
 
-from panoseti_daq.cli.screen import Content, Pager, on_screen
-from panoseti_daq.cli.tables import PlainConsole, fitted
+from panoseti_daq.cli.screen import LOST, Content, Pager, on_screen
+from panoseti_daq.cli.tables import PlainConsole, fitted, print_table
 from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.client import HostChange, ReceivedFrame, image_dict
 from panoseti_daq.open_types import OpenDict
@@ -74,18 +74,21 @@ class _Row:
 class LiveTable:
     """A table with a row per host and key; on a terminal it is drawn in place, elsewhere printed at the end.
 
-    A host that is lost keeps its rows, marked, and its reason stands below them.
+    A host that is lost keeps its rows, marked, and its reason stands below them, as do those that never came.
 
     Parameters
     ----------
     title
         Above the table.
+    hosts
+        Where frames may come from.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, hosts: Sequence[str] = ()) -> None:
         self._title = title
+        self._has_hosts = len(hosts) > 1
         self._rows: dict[tuple[str, Key], _Row] = {}
-        self._lost: dict[str, str] = {}
+        self._lost = {host: f"{host} does not answer" for host in hosts}
         self._clock_texts: list[str] = []
         self._clock = Clock()
 
@@ -105,8 +108,7 @@ class LiveTable:
             async with on_screen(Pager(self._content), console):
                 await self._take(frames)
         finally:
-            table = self._table()
-            console.print(fitted(table, console.width, _DROP_FIRST) if console.is_terminal else table)
+            print_table(self._table(), _DROP_FIRST)
 
     async def _take(self, frames: AsyncIterator[ReceivedFrame]) -> None:
         async for frame in frames:
@@ -121,8 +123,7 @@ class LiveTable:
 
     def _table(self) -> Table:
         table = Table(title=self._title, box=None, pad_edge=False, header_style="bold")
-        several_hosts = len({host for host, _ in self._rows}) > 1
-        for name in [*["host"] * several_hosts, "module", "product", "UTC"]:
+        for name in [*["host"] * self._has_hosts, "module", "product", "UTC"]:
             table.add_column(name, no_wrap=True)
         for name in ("age s", "frames", "per s", "number", "min", "mean", "max", "drops"):
             table.add_column(name, justify="right", no_wrap=True)
@@ -132,7 +133,7 @@ class LiveTable:
             time_known = frame.time.status is not TimeStatus.NO_TIME
             when = datetime.fromtimestamp(frame.time.unix_ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]
             table.add_row(
-                *[host] * several_hosts,
+                *[host] * self._has_hosts,
                 str(key.module_id),
                 f"{key.product.token}{quabo}",
                 when if time_known else "no time",
@@ -144,7 +145,7 @@ class LiveTable:
                 f"{image.mean():.1f}",
                 str(image.max()),
                 str(frame.n_dropped),
-                style="red" if host in self._lost else None,
+                style=LOST if host in self._lost else None,
             )
         return table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +22,8 @@ from panoseti_daq.viewers.host.signals import log_held_back
 _PERIOD_S: Final = 0.2
 _FOOT: Final = Style(dim=True)
 _WARNING: Final = Style(color="red", bold=True)
+LOST: Final = "red"
+"""Style of what a host said before it was lost."""
 
 ScreenLine = list[Segment]
 
@@ -88,17 +90,20 @@ class Pager:
         self._n_seen = room
         self._first = max(0, min(self._first, len(scrolled) - room))
         seen = scrolled[self._first : self._first + room]
-        foot = self._foot(len(seen), len(scrolled))
-        lines = [*pinned, *seen, *warned, [Segment(foot[:columns], _FOOT)]]
+        foot = next((text for text in self._feet(len(seen), len(scrolled)) if len(text) <= columns), "")
+        lines = [*pinned, *seen, *warned, [Segment(foot, _FOOT)]]
         return lines[-rows:]
 
-    def _foot(self, n_seen: int, n_lines: int) -> str:
+    def _feet(self, n_seen: int, n_lines: int) -> Iterator[str]:
+        """Last lines, the widest first."""
         if self._is_helped:
-            return "q quit  up/down scroll  space/b page  ? less"
-        place = (
-            f"lines {self._first + 1}-{self._first + n_seen} of {n_lines}, up/down  " if n_seen < n_lines else ""
-        )
-        return f"{place}? keys  q quit"
+            yield "q quit  up/down scroll  space/b page  ? less"
+            yield "q up/down space/b ?"
+        place = f"lines {self._first + 1}-{self._first + n_seen} of {n_lines}"
+        if n_seen < n_lines:
+            yield f"{place}, up/down  ? keys  q quit"
+            yield f"{place}  ? keys  q quit"
+        yield "? keys  q quit"
 
 
 @asynccontextmanager

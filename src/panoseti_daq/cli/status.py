@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 from google.protobuf.message import Message
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.styled import Styled
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import DurationOption, LogLevelOption, RefreshPeriodOption, with_options
-from panoseti_daq.cli.screen import Content, Pager, on_screen
+from panoseti_daq.cli.screen import LOST, Content, Pager, on_screen
 from panoseti_daq.cli.servers import SERVERS, Servers
-from panoseti_daq.cli.status_page import DROP_FIRST, Answer, fit, page
+from panoseti_daq.cli.status_page import DROP_FIRST, Answer, fit, page, why_none
 from panoseti_daq.cli.tables import PlainConsole, print_table
 from panoseti_daq.cli.times import for_duration
 from panoseti_daq.client import AioDaqDataClient
@@ -103,17 +104,21 @@ async def _watch(client: AioDaqDataClient, hosts: Sequence[str], refresh_period_
             typer.echo()
             await asyncio.sleep(refresh_period_s)
     answers: list[tuple[str, Answer]] = []
-    last: dict[str, Answer] = {}  # a host that does not answer any more keeps what it said
+    last: dict[str, Answer] = {}  # a host that does not answer any more keeps what it said, and its place
 
     def content(columns: int) -> Content:
-        gone = tuple(f"{name}: no answer: {answer}" for name, answer in answers if isinstance(answer, DaqError))
-        parts = [part for name, answer in answers for part in page(name, last.get(name, answer))]
-        return Content(Group(*(fit(part, columns) for part in parts)), warnings=gone)
+        gone = {name: why_none(name, answer) for name, answer in answers if isinstance(answer, DaqError)}
+        parts: list[RenderableType] = []
+        for name, said in last.items():
+            its = [fit(part, columns) for part in page(name, said)]
+            parts += [Styled(part, LOST) for part in (f"{name} is LOST; it said:", *its)] if name in gone else its
+        return Content(Group(*parts), warnings=tuple(gone.values()))
 
     async with on_screen(Pager(content), console):
         while True:
             answers = await _ask(client, hosts)
             last |= {name: answer for name, answer in answers if not isinstance(answer, DaqError)}
+            last = {name: last[name] for name in hosts if name in last}
             await asyncio.sleep(refresh_period_s)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.cli.tables import fitted
 from panoseti_daq.client.predecessor import predecessor
-from panoseti_daq.errors import DaqError
+from panoseti_daq.errors import DaqError, HostError
 from panoseti_daq.viewers.host.times import age_text
 
 Answer = pb.StatusResponse | DaqError
@@ -41,13 +41,19 @@ def fit(part: str | Table, columns: int) -> str | Table:
     return part if isinstance(part, str) else fitted(part, columns, DROP_FIRST)
 
 
+def why_none(host: str, error: DaqError) -> str:
+    """Return that a host does not answer, and why as far as that is known."""
+    why = error.reason if isinstance(error, HostError) else str(error)
+    return ": ".join(filter(None, (host, "no answer", why)))
+
+
 def page(host: str, answer: Answer) -> Iterator[str | Table]:
     """Return the lines and tables about a server."""
     if foreign := predecessor(answer):
         yield f"{host}: {foreign}"
         return
     if isinstance(answer, DaqError):
-        yield f"{host}: no answer: {answer}"
+        yield why_none(host, answer)
         return
     yield f"{host}: panoseti-daq {answer.version}, up {age_text(answer.uptime_seconds)}"
     if not answer.HasField("followed"):

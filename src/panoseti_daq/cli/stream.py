@@ -44,7 +44,7 @@ def stream(
             hosts = servers.names(client)
             await servers.first_answer(client, wait)
             missing = Missing(hosts)
-            table = LiveTable(", ".join(hosts))
+            table = LiveTable(", ".join(hosts), hosts)
 
             def note(change: HostChange) -> None:
                 missing.note(change)

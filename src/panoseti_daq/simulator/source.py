@@ -63,6 +63,8 @@ class SimulatedSource:
         self._scratch = scratch
         try:
             self._simulator = Simulator(self._directory, self._simulation, replay=self._replay, speed=self._speed)
+            for module_id in self._simulator.module_ids:  # what a source expects, before the first frame is there
+                (self._directory / f"module_{module_id}").mkdir()
             self._source = RunSource(self._directory, module_ids=self._module_ids)
             await self._source.__aenter__()
         except BaseException:
