@@ -200,15 +200,17 @@ class Position(_message.Message):
     def __init__(self, module_id: _Optional[int] = ..., product: _Optional[str] = ..., run: _Optional[str] = ..., file: _Optional[str] = ..., frame_number: _Optional[int] = ...) -> None: ...
 
 class StreamFramesRequest(_message.Message):
-    __slots__ = ("movie", "pulse_height", "module_ids", "begin", "since_unix_ns", "resume", "products", "quabos")
+    __slots__ = ("movie", "pulse_height", "module_ids", "begin", "since_unix_ns", "resume", "products", "quabos", "frames_before", "max_frames")
     class Begin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NOW: _ClassVar[StreamFramesRequest.Begin]
         RUN: _ClassVar[StreamFramesRequest.Begin]
         TIME: _ClassVar[StreamFramesRequest.Begin]
+        TIME_OF_ANY_RUN: _ClassVar[StreamFramesRequest.Begin]
     NOW: StreamFramesRequest.Begin
     RUN: StreamFramesRequest.Begin
     TIME: StreamFramesRequest.Begin
+    TIME_OF_ANY_RUN: StreamFramesRequest.Begin
     MOVIE_FIELD_NUMBER: _ClassVar[int]
     PULSE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     MODULE_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +219,8 @@ class StreamFramesRequest(_message.Message):
     RESUME_FIELD_NUMBER: _ClassVar[int]
     PRODUCTS_FIELD_NUMBER: _ClassVar[int]
     QUABOS_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    MAX_FRAMES_FIELD_NUMBER: _ClassVar[int]
     movie: bool
     pulse_height: bool
     module_ids: _containers.RepeatedScalarFieldContainer[int]
@@ -225,7 +229,9 @@ class StreamFramesRequest(_message.Message):
     resume: _containers.RepeatedCompositeFieldContainer[Position]
     products: _containers.RepeatedScalarFieldContainer[Product]
     quabos: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, movie: bool = ..., pulse_height: bool = ..., module_ids: _Optional[_Iterable[int]] = ..., begin: _Optional[_Union[StreamFramesRequest.Begin, str]] = ..., since_unix_ns: _Optional[int] = ..., resume: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., products: _Optional[_Iterable[_Union[Product, str]]] = ..., quabos: _Optional[_Iterable[int]] = ...) -> None: ...
+    frames_before: int
+    max_frames: int
+    def __init__(self, movie: bool = ..., pulse_height: bool = ..., module_ids: _Optional[_Iterable[int]] = ..., begin: _Optional[_Union[StreamFramesRequest.Begin, str]] = ..., since_unix_ns: _Optional[int] = ..., resume: _Optional[_Iterable[_Union[Position, _Mapping]]] = ..., products: _Optional[_Iterable[_Union[Product, str]]] = ..., quabos: _Optional[_Iterable[int]] = ..., frames_before: _Optional[int] = ..., max_frames: _Optional[int] = ...) -> None: ...
 
 class StreamFramesResponse(_message.Message):
     __slots__ = ("sequence", "first", "frames", "gap", "detected_unix_ns", "data")

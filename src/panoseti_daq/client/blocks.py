@@ -15,7 +15,7 @@ from panoseti_daq.wire.blocks import BlockMessage
 
 BlockCall = StreamCall[BlockMessage]
 
-Since = Literal["run"] | datetime | float | None
+Since = Literal["run"] | datetime | float | Begin | None
 
 
 def begin_of(since: Since) -> Begin:
@@ -26,8 +26,8 @@ def begin_of(since: Since) -> Begin:
     ConfigError
         `since` is invalid.
     """
-    if since is None:
-        return Begin()
+    if since is None or isinstance(since, Begin):
+        return since or Begin()
     if since == "run":
         return Begin(0)
     try:

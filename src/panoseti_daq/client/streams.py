@@ -180,7 +180,7 @@ class StreamClient(ControlClient):
             of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
         since
             Where to begin: None for the frames to come, ``"run"`` for the beginning of the active run, or a time:
-            an aware datetime, or UTC s since 1970.
+            an aware datetime, or UTC s since 1970. A `Begin` also looks into earlier runs, and around a moment.
         resume
             `BlockStream.resume_token` of an earlier stream; what it does not name begins with its earliest run.
         """

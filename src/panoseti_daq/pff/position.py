@@ -44,10 +44,19 @@ class Begin:
         UTC ns since 1970, so 0 for the first of the run; None for the frames to come.
     resume
         Instead, for these modules and products, at most one each: where to continue.
+    of_any_run
+        Count `since_unix_ns` in all runs that are there, and not in the active one.
+    n_before
+        Begin so many frames of each module and product earlier; with `of_any_run`.
+    n_most
+        Read no more than so many frames of each module and product; 0 for all.
     """
 
     since_unix_ns: int | None = None
     resume: tuple[Position, ...] = ()
+    of_any_run: bool = False
+    n_before: int = 0
+    n_most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

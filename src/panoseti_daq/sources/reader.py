@@ -16,8 +16,10 @@ from weakref import WeakSet
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import Begin, DataProduct, Gap, Key, ModuleProduct, Position, Selection, Stretch
+from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.pff.position import Grown
-from panoseti_daq.sources.cursor import Cursor, position_in_run
+from panoseti_daq.sources.cursor import BLOCK_BYTES, Cursor, position_in_run
+from panoseti_daq.sources.moment import position_at
 from panoseti_daq.sources.places import earliest_run
 from panoseti_daq.sources.runs import active_runs, module_dirs
 
@@ -69,13 +71,14 @@ class FrameReader:
         self._active_runs = active
         self._data_dir = data_dir
         self._selection = selection
-        self._since_ns = begin.since_unix_ns
+        self._begin = begin
         self._places = {(p.module_id, p.product): p for p in begin.resume}
         self._first_run: str | None = None  # in which what appears later begins; None before the first look
         if self._places:
             self._first_run = earliest_run(place.run for place in self._places.values())
         self._cursors: dict[ModuleProduct, Cursor] = {}
         self._ready: dict[ModuleProduct, None] = {}  # may have more; first in, first out
+        self._n_left: dict[ModuleProduct, int] = {}  # frames that may still be read, where there is a limit
         self._begun: list[Position] = []  # sent once, so that a client that returns can name its position
         self._lock = threading.Lock()
         _open_readers.add(self)
@@ -99,7 +102,7 @@ class FrameReader:
             for (run, file), (first, end) in files.items() if key in self._cursors else ():
                 self._cursors[key].note(run, file, first, end)
         keys = self._cursors if grown is None else grown
-        self._ready |= dict.fromkeys(key for key in keys if key in self._cursors)
+        self._ready |= dict.fromkeys(key for key in keys if key in self._cursors and self._n_left.get(key) != 0)
         items: list[Item] = [*self._begun]
         self._begun.clear()
         n_bytes, enough = 0, batch_bytes(len(_open_readers))
@@ -113,13 +116,24 @@ class FrameReader:
                 continue
             if item is None:
                 continue
-            self._ready[key] = None
             if isinstance(item, Stretch):
                 n_bytes += len(item.block.data)
-                items += self._selected(item)
+                items += self._selected(self._limited(key, item))
             else:
                 items.append(item)
+            if self._n_left.get(key) != 0:
+                self._ready[key] = None
         return items
+
+    def _limited(self, key: ModuleProduct, stretch: Stretch) -> Stretch:
+        """Return the frames that may still be sent."""
+        if not self._begin.n_most:
+            return stretch
+        n_left = self._n_left.get(key, self._begin.n_most)
+        self._n_left[key] = max(n_left - len(stretch.block), 0)
+        if not self._n_left[key]:
+            self._cursors[key].close()  # nobody will ask for the rest
+        return Stretch(stretch.first, stretch.block[:n_left])
 
     def _selected(self, stretch: Stretch) -> Iterator[Stretch]:
         for block in stretch.block.of_quabos(self._selection.quabos):
@@ -139,7 +153,7 @@ class FrameReader:
                 if at is None:
                     at = Position(module_id, product, self._first_run, "")
                     self._begun.append(at)
-                self._cursors[key] = _cursor(dirs[module_id], at)
+                self._cursors[key] = self._cursor(dirs[module_id], at)
 
     def _wanted_of(self, module_ids: Iterable[int]) -> list[ModuleProduct]:
         keys = (Key(module_id, product, None) for module_id in module_ids for product in DataProduct)
@@ -159,11 +173,21 @@ class FrameReader:
         return first_run
 
     def _beginning(self, module_dir: Path, run_begins: Position) -> Position:
-        """Return where the client wants to begin in the active run, given its beginning."""
-        if not run_begins.run or self._since_ns == 0:
+        """Return where the client wants to begin, given the beginning of the active run."""
+        module_id, product, since_ns = run_begins.module_id, run_begins.product, self._begin.since_unix_ns
+        if self._begin.of_any_run and since_ns is not None:
+            return position_at(module_dir, module_id, product, since_ns, self._begin.n_before) or run_begins
+        if not run_begins.run or since_ns == 0:
             return run_begins
-        module_id, product = run_begins.module_id, run_begins.product
-        return position_in_run(module_dir, run_begins.run, module_id, product, self._since_ns) or run_begins
+        return position_in_run(module_dir, run_begins.run, module_id, product, since_ns) or run_begins
+
+    def _cursor(self, module_dir: Path, at: Position) -> Cursor:
+        size = BLOCK_BYTES
+        if self._begin.n_most:  # a moment of many modules is not to read a megabyte of each
+            size = min(size, self._begin.n_most * (MAX_HEADER_BYTES + at.product.image_size_bytes))
+        if at.file:
+            return Cursor(module_dir, at.module_id, at.product, at=at, block_bytes=size)
+        return Cursor(module_dir, at.module_id, at.product, from_run=at.run, block_bytes=size)
 
     def close(self) -> None:
         """Close all files; a later `read` finds nothing."""
@@ -177,8 +201,3 @@ class FrameReader:
 
 _open_readers: Final[WeakSet[FrameReader]] = WeakSet()
 
-
-def _cursor(module_dir: Path, at: Position) -> Cursor:
-    if at.file:
-        return Cursor(module_dir, at.module_id, at.product, at=at)
-    return Cursor(module_dir, at.module_id, at.product, from_run=at.run)

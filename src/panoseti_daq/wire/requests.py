@@ -48,7 +48,9 @@ def selected_images(request: pb.StreamImagesRequest) -> Selection:
 def frames_request(selection: Selection, begin: Begin) -> pb.StreamFramesRequest:
     """Return the request for all frames, for a StreamFrames call; it has no interval."""
     since_unix_ns, begin_at = begin.since_unix_ns, pb.StreamFramesRequest.NOW
-    if since_unix_ns is not None:
+    if since_unix_ns is not None and begin.of_any_run:
+        begin_at = pb.StreamFramesRequest.TIME_OF_ANY_RUN
+    elif since_unix_ns is not None:
         begin_at = pb.StreamFramesRequest.TIME if since_unix_ns else pb.StreamFramesRequest.RUN
     return pb.StreamFramesRequest(
         movie=Kind.MOVIE in selection.kinds,
@@ -56,6 +58,8 @@ def frames_request(selection: Selection, begin: Begin) -> pb.StreamFramesRequest
         begin=begin_at,
         since_unix_ns=since_unix_ns or 0,
         resume=map(position_message, begin.resume),
+        frames_before=begin.n_before,
+        max_frames=begin.n_most,
         **_which(selection),
     )
 
@@ -70,9 +74,14 @@ def selected_frames(request: pb.StreamFramesRequest) -> tuple[Selection, Begin]:
     """
     if not (request.movie or request.pulse_height):
         raise ConfigError(_NO_KIND.format("movie", "pulse_height"))
-    since_unix_ns = {pb.StreamFramesRequest.RUN: 0, pb.StreamFramesRequest.TIME: request.since_unix_ns}
+    of_any_run = request.begin == pb.StreamFramesRequest.TIME_OF_ANY_RUN
+    has_time = of_any_run or request.begin == pb.StreamFramesRequest.TIME
+    since_unix_ns = request.since_unix_ns if has_time else None
+    if request.begin == pb.StreamFramesRequest.RUN:
+        since_unix_ns = 0
     try:
-        begin = Begin(since_unix_ns.get(request.begin), tuple(map(position_of, request.resume)))
+        positions = tuple(map(position_of, request.resume))
+        begin = Begin(since_unix_ns, positions, of_any_run, request.frames_before, request.max_frames)
     except PffError as error:
         raise ConfigError(f"invalid resume: {error}") from error
     return _selection(request, kinds_of(request.movie, request.pulse_height)), begin

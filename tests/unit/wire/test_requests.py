@@ -45,11 +45,13 @@ def test_a_selection_of_the_newest_frames_survives_the_wire(selection: Selection
     assert request.encoding == encoding
 
 
-@given(selections(), st.none() | st.integers(0, 2**63), st.booleans())
+@given(selections(), st.none() | st.integers(0, 2**63), st.booleans(), st.booleans(), st.integers(0, 9))
 def test_a_selection_of_all_frames_survives_the_wire(
-    selection: Selection, since_unix_ns: int | None, resumes: bool
+    selection: Selection, since_unix_ns: int | None, resumes: bool, of_any_run: bool, n: int
 ) -> None:
-    begin = Begin(since_unix_ns, (Position(1, DataProduct.IMG16, RUN, FILE, 7),) * resumes)
+    of_any_run &= since_unix_ns is not None
+    positions = (Position(1, DataProduct.IMG16, RUN, FILE, 7),) * resumes
+    begin = Begin(since_unix_ns, positions, of_any_run, n_before=n, n_most=n)
     data = frames_request(selection, begin).SerializeToString()
     found, begins = selected_frames(pb.StreamFramesRequest.FromString(data))
     assert (found, begins) == (replace(selection, update_interval_s=0.0), begin)
