@@ -96,22 +96,26 @@ async def _serve(
     stalled_s: float,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
+    from panoseti_daq.web.beside import follow_beside
     from panoseti_daq.web.live import LiveWall
+    from panoseti_daq.web.night import Night
     from panoseti_daq.web.server import web_server
 
     live, stop = LiveWall(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with servers.client() as client, web_server(live, doors, where, stalled_s) as (_, url):
-        typer.echo(f"serving {url}", err=True)
-        async with asyncio.TaskGroup() as tasks:
-            following = live.follow(client, servers.names(client), selection)
-            beside = [
-                tasks.create_task(following, name="follow hosts"),
-                tasks.create_task(keep_up_to_date(files), name="reload tokens and key"),
-            ]
-            await stop.wait()
-            for task in beside:
-                task.cancel()
+    async with servers.client() as client:
+        hosts = servers.names(client)
+        async with web_server(live, doors, where, stalled_s, Night(client, live)) as (_, url):
+            typer.echo(f"serving {url}", err=True)
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(live.follow(client, hosts, selection), name="follow hosts"),
+                    tasks.create_task(follow_beside(client, hosts, live), name="ask for what stands beside"),
+                    tasks.create_task(keep_up_to_date(files), name="reload tokens and key"),
+                ]
+                await stop.wait()
+                for task in running:
+                    task.cancel()
 
 
 def web_share(

@@ -30,30 +30,24 @@ def position_at(
     Position
         Where to begin; counts back from the end when all frames are earlier. None when there are no frames.
     """
-    files = [
-        (module_dir / place.run / place.file, place)
-        for place, file in ModuleFiles.shared(module_dir, module_id).after(BEGIN, product)
-        if file.size_bytes
-    ]
-    if not files:
+    listed = ModuleFiles.shared(module_dir, module_id).after(BEGIN, product)
+    places = [place for place, file in listed if file.size_bytes]
+    if not places:
         return None
 
     def look(i: int, since_ns: int | None) -> tuple[int, bool]:
+        path = module_dir / places[i].run / places[i].file
         try:
-            return frame_number_of(files[i][0], product, since_ns) or (0, False)
+            return frame_number_of(path, product, since_ns) or (0, False)
         except (PffError, OSError):  # gone meanwhile, or none of ours
             return 0, False
 
     # Bisected, too: the files of some nights are thousands.
-    at = bisect_left(range(len(files)), True, key=lambda i: look(i, since_ns)[1])
-    if at == len(files):
-        at -= 1
-        number = look(at, None)[0]
-    else:
-        number = look(at, since_ns)[0]
+    at = bisect_left(range(len(places)), True, key=lambda i: look(i, since_ns)[1])
+    at = min(at, len(places) - 1)  # behind the last frame when all are earlier
+    number = look(at, since_ns)[0]
     while n_before > number and at > 0:
         n_before -= number
         at -= 1
         number = look(at, None)[0]
-    place = files[at][1]
-    return Position(module_id, product, place.run, place.file, max(number - n_before, 0))
+    return Position(module_id, product, places[at].run, places[at].file, max(number - n_before, 0))

@@ -98,6 +98,8 @@ class FrameReader:
     def _read(self, grown: Grown | None) -> list[Item]:
         if grown is None or any(key not in self._cursors for key in grown):
             self._look_for_modules()
+        if self._begin.n_most and grown:
+            grown = {}  # who looks at a moment is not led to files that grow elsewhere
         for key, files in (grown or {}).items():
             for (run, file), (first, end) in files.items() if key in self._cursors else ():
                 self._cursors[key].note(run, file, first, end)
@@ -200,4 +202,3 @@ class FrameReader:
 
 
 _open_readers: Final[WeakSet[FrameReader]] = WeakSet()
-

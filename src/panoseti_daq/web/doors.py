@@ -26,6 +26,7 @@ MAX_SESSIONS: Final = 10_000
 MAX_SOCKETS_PER_ADDRESS: Final = 20
 MAX_FAILURES_PER_MINUTE: Final = 10
 """Wrong tokens of one address; more are refused unseen until the minute is over."""
+MAX_ADDRESSES: Final = 100_000
 _KEY_BYTES: Final = 32
 
 
@@ -77,6 +78,36 @@ def read_link(key: bytes, text: str, now_unix_s: float) -> Visitor | None:
     return Visitor("shared link", frozenset(modules), expires_unix_s, hashlib.sha256(key).digest())
 
 
+class PerAddress:
+    """Counts what addresses do in each minute.
+
+    Parameters
+    ----------
+    most
+        Of one address per minute.
+    now
+        UTC, s since 1970.
+    """
+
+    def __init__(self, most: int, now: Callable[[], float] = time.time) -> None:
+        self._most, self._now = most, now
+        self._counts: Counter[str] = Counter()
+        self._minute = 0
+
+    def is_over(self, address: str) -> bool:
+        """Return whether an address has done enough for this minute."""
+        minute = int(self._now() // 60)
+        # Also when they are too many: a flood of addresses is not to fill the memory.
+        if minute != self._minute or len(self._counts) > MAX_ADDRESSES:
+            self._minute = minute
+            self._counts.clear()
+        return self._counts[address] >= self._most
+
+    def count(self, address: str) -> None:
+        """Count one more."""
+        self._counts[address] += 1
+
+
 class Doors:
     """Decides who comes in; for one event loop.
 
@@ -102,8 +133,7 @@ class Doors:
         self._tokens, self._share_key, self._now = tokens, share_key, now
         self._names = {name.lower() for name in names}
         self._sessions: dict[str, Visitor] = {}
-        self._failures: Counter[str] = Counter()
-        self._minute = 0
+        self._failures = PerAddress(MAX_FAILURES_PER_MINUTE, now)
         self.sockets: Counter[str] = Counter()
 
     @property
@@ -135,16 +165,12 @@ class Doors:
 
     def admit(self, secret: str, address: str) -> str | None:
         """Open a session for a token or the text of a link; return its id, None when it is refused."""
-        minute = int(self._now() // 60)
-        if minute != self._minute:
-            self._minute = minute
-            self._failures.clear()
         # Before the secret is looked at: else the answer would still say whether a guess was right.
-        if self._failures[address] >= MAX_FAILURES_PER_MINUTE:
+        if self._failures.is_over(address):
             return None
         visitor = self._visitor_of(secret)
         if visitor is None:
-            self._failures[address] += 1
+            self._failures.count(address)
             return None
         # The oldest goes, so that somebody with a link cannot keep others out by opening sessions. Those that are
         # over are not looked for, which takes 13 ms when there are so many.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedFrame
-from panoseti_daq.pff import Key, Selection
+from panoseti_daq.open_types import OpenDict
+from panoseti_daq.pff import Frame, Key, Selection
 from panoseti_daq.pff.flags import names_of
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.wire.wall import UNKNOWN_AGE_MS, WallTile
@@ -25,6 +26,14 @@ class HostLine:
     connected: bool = False
     reason: str = "no answer yet"
     since_s: float = 0.0
+
+
+class ModuleNote(NamedTuple):
+    """Line about a module, for people; `severity` 0 ok, 8 info, 16 warning, 32 critical; `old` is to be gray."""
+
+    text: str
+    severity: int = 0
+    old: bool = False
 
 
 class LiveWall:
@@ -42,8 +51,10 @@ class LiveWall:
         State of each host.
     n_frames
         Frames that arrived.
-    key_changes, host_changes
-        Count what pages must learn: new keys and files; hosts that came or were lost.
+    rates_hz, notes
+        Frames per second that a server counts, by key, and the line about each module.
+    key_changes, host_changes, beside_changes
+        Count what pages must learn: new keys and files; hosts that came or were lost; rates and lines.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -52,8 +63,11 @@ class LiveWall:
         self.hosts: dict[str, HostLine] = {}
         self.n_frames = 0
         self._clock = clock or Clock()
+        self.rates_hz: Mapping[Key, float] = {}
+        self.notes: Mapping[int, ModuleNote] = {}
         self.key_changes = 0
         self.host_changes = 0
+        self.beside_changes = 0
 
     async def follow(self, client: AioDaqDataClient, hosts: list[str], selection: Selection) -> None:
         """Receive frames, until cancelled; a host that is lost is asked again, for ever."""
@@ -73,12 +87,22 @@ class LiveWall:
         # No comparison of times: a server sends each key in order, and a clock set back must not freeze the image.
         before = self.frames.get(key)
         self.frames[key] = frame
-        if before is None and len(self.numbers) < MAX_KEYS:
-            self.numbers[key] = len(self.numbers)
+        if before is None and self.number_of(key) is not None:
             self.key_changes += 1
         # The file stands in the tooltip of an image, and changes once in minutes.
         elif before is not None and before.file != frame.file:
             self.key_changes += 1
+
+    def number_of(self, key: Key) -> int | None:
+        """Return the number of a key, which may have no frame yet; None when there are too many."""
+        if key not in self.numbers and len(self.numbers) < MAX_KEYS:
+            self.numbers[key] = len(self.numbers)
+        return self.numbers.get(key)
+
+    def set_beside(self, rates_hz: Mapping[Key, float], notes: Mapping[int, ModuleNote]) -> None:
+        """Take what stands beside the images."""
+        self.beside_changes += (rates_hz, notes) != (self.rates_hz, self.notes)
+        self.rates_hz, self.notes = rates_hz, notes
 
     def _note_host(self, change: HostChange) -> None:
         now = asyncio.get_running_loop().time()
@@ -97,10 +121,7 @@ class LiveWall:
     def tile(self, key: Key) -> WallTile:
         """Return the newest frame of a key as a tile."""
         frame = self.frames[key]
-        unix_ns, status = frame.time
-        age_s = self._clock.age_s(frame)
-        age_ms = UNKNOWN_AGE_MS if math.isnan(age_s) else min(max(round(age_s * 1000), 0), UNKNOWN_AGE_MS - 1)
-        return WallTile(self.numbers[key], frame.image, unix_ns, status, frame.quality, frame.frame_number, age_ms)
+        return tile_of(self.numbers[key], frame, self._clock.age_s(frame))
 
     def describe_hosts(self) -> list[dict[str, object]]:
         """Return name, state, reason and how long so (s) of each host, for JSON."""
@@ -115,21 +136,10 @@ class LiveWall:
             for host, line in self.hosts.items()
         ]
 
-    def describe_key(self, key: Key) -> dict[str, object]:
+    def describe_key(self, key: Key) -> OpenDict:
         """Return what a number in walls stands for, for JSON."""
         frame = self.frames[key]
-        rows, columns = key.product.shape
-        return {
-            "id": self.numbers[key],
-            "module": key.module_id,
-            "product": key.product.token,
-            "kind": key.product.kind.name.lower(),
-            "quabo": key.quabo,
-            "rows": rows,
-            "columns": columns,
-            "file": frame.file,
-            "host": frame.host,
-        }
+        return {**describe_key(self.numbers[key], key, frame.file), "host": frame.host}
 
     def status(self, modules: Collection[int] = ()) -> dict[str, object]:
         """Return hosts and keys with age (s) and flaws, for ``/api/status``; of these modules, or of all."""
@@ -143,6 +153,30 @@ class LiveWall:
                     **self.describe_key(key),
                     "age_s": None if math.isnan(age_s) else round(age_s, 3),
                     "quality": names_of(self.frames[key].quality),
+                    "frames_per_second": self.rates_hz.get(key),
                 }
             )
-        return {"hosts": self.describe_hosts(), "keys": keys, "frames": self.n_frames}
+        notes = {module: note.text for module, note in self.notes.items() if not modules or module in modules}
+        return {"hosts": self.describe_hosts(), "keys": keys, "frames": self.n_frames, "modules": notes}
+
+
+def tile_of(number: int, frame: Frame, age_s: float) -> WallTile:
+    """Return a frame as a tile; `age_s` in s, NaN without a time."""
+    unix_ns, status = frame.time
+    age_ms = UNKNOWN_AGE_MS if math.isnan(age_s) else min(max(round(age_s * 1000), 0), UNKNOWN_AGE_MS - 1)
+    return WallTile(number, frame.image, unix_ns, status, frame.quality, frame.frame_number, age_ms)
+
+
+def describe_key(number: int, key: Key, file: str) -> OpenDict:
+    """Return what a number in walls stands for, for JSON."""
+    rows, columns = key.product.shape
+    return {
+        "id": number,
+        "module": key.module_id,
+        "product": key.product.token,
+        "kind": key.product.kind.name.lower(),
+        "quabo": key.quabo,
+        "rows": rows,
+        "columns": columns,
+        "file": file,
+    }

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,15 +16,16 @@ from aiohttp import web
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.service.monitor.families import counter, gauge, page_of
-from panoseti_daq.viewers.images.colors import ColorMap, color_table
+from panoseti_daq.web.assets import PageFiles
 from panoseti_daq.web.doors import COOKIE, SESSION_S, Doors, Visitor
 from panoseti_daq.web.live import LiveWall
+from panoseti_daq.web.night import Night
+from panoseti_daq.web.past import PastPages
 from panoseti_daq.web.pictures import WallPicture, module_png, wall_png
 from panoseti_daq.web.socket import MAX_MESSAGE_BYTES, PageSocket, SocketCounts
 from panoseti_daq.web.views import Views
 
 PROTOCOL: Final = "panoseti.v1"
-_TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'self'",
@@ -80,26 +80,29 @@ class WebServer:
         Where the tasks of the views belong.
     stalled_s
         A page that takes no bytes for this long is dropped.
+    night
+        Looks into the files of the servers; None where there are none.
     """
 
-    def __init__(self, live: LiveWall, doors: Doors, tasks: asyncio.TaskGroup, stalled_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        live: LiveWall,
+        doors: Doors,
+        tasks: asyncio.TaskGroup,
+        stalled_s: float = 30.0,
+        night: Night | None = None,
+    ) -> None:
         self.live, self.doors, self.counts = live, doors, SocketCounts()
         self.views = Views(live, tasks)
-        self._stalled_s = stalled_s
+        self._stalled_s, self._night = stalled_s, night
         self._sockets: set[web.WebSocketResponse] = set()
-        self._static = {
-            path.name: path.read_bytes()
-            for path in files("panoseti_daq.web").joinpath("static").iterdir()
-            if Path(path.name).suffix in _TYPES
-        }
-        tables = {str(colormap): color_table(colormap).tolist() for colormap in ColorMap}
-        self._static["colors.js"] = f"export const COLORS = {json.dumps(tables)};".encode()
 
     def application(self) -> web.Application:
         """Return the application for aiohttp."""
         app = web.Application(middlewares=[self._guard], client_max_size=4096)
-        app.router.add_get("/", self._page)
-        app.router.add_get("/static/{name}", self._file)
+        PageFiles().add_to(app)
+        if self._night is not None:
+            PastPages(self._night, self.live, self._modules).add_to(app)
         app.router.add_get("/ws", self._socket)
         app.router.add_post("/session", self._session)
         app.router.add_get("/healthz", self._healthz)
@@ -140,20 +143,6 @@ class WebServer:
     def _refuse(self, status: int, text: str) -> web.Response:
         self.counts.n_refused += 1
         return web.Response(status=status, text=text + "\n", headers=_HEADERS)
-
-    async def _page(self, request: web.Request) -> web.Response:
-        return self._static_file("index.html")
-
-    async def _file(self, request: web.Request) -> web.Response:
-        return self._static_file(request.match_info["name"])
-
-    def _static_file(self, name: str) -> web.Response:
-        if name not in self._static:
-            raise web.HTTPNotFound
-        kind = _TYPES[Path(name).suffix]
-        # Asked for again each time: a page of an older version would not understand the walls of a newer server.
-        headers = {"Cache-Control": "no-cache"}
-        return web.Response(body=self._static[name], content_type=kind, charset="utf-8", headers=headers)
 
     async def _session(self, request: web.Request) -> web.Response:
         """Exchange a token, or the text of a link, for a cookie."""
@@ -255,7 +244,7 @@ class WebServer:
 
 @asynccontextmanager
 async def web_server(
-    live: LiveWall, doors: Doors, where: WebAddress, stalled_s: float = 30.0
+    live: LiveWall, doors: Doors, where: WebAddress, stalled_s: float = 30.0, night: Night | None = None
 ) -> AsyncIterator[tuple[WebServer, str]]:
     """Serve pages until the block is left; gives the server and its URL.
 
@@ -266,7 +255,7 @@ async def web_server(
     """
     context = where.tls()
     async with asyncio.TaskGroup() as tasks:
-        server = WebServer(live, doors, tasks, stalled_s)
+        server = WebServer(live, doors, tasks, stalled_s, night)
         runner = web.AppRunner(server.application(), access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         try:

@@ -73,7 +73,7 @@ class PageSocket:
         self._painted = True
         self._told_hosts = -1
         self._hosts_at = 0.0
-        self._told_keys = ""
+        self._told_keys = self._told_beside = ""
         self._error = ""
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -173,6 +173,9 @@ class PageSocket:
         if self._view is not None and (keys := self._view.keys_text()) != self._told_keys:
             self._told_keys = keys
             return keys
+        if self._view is not None and (beside := self._view.beside_text()) != self._told_beside:
+            self._told_beside = beside
+            return beside
         return ""
 
     async def _send_wall(self, view: WallView) -> None:

@@ -94,24 +94,28 @@ class WallView:
         self._made_at = float("-inf")
         self._made_for = 0
         self._frames: list[ReceivedFrame] = []
-        self._host_changes = live.host_changes
-        self._keys_text = ""
-        self._keys_made_for = -1
+        self._changes = self._changes_now()
+        self._keys_text = self._beside_text = ""
+        self._keys_made_for = self._beside_made_for = -1
 
     @property
     def keys(self) -> list[Key]:
         """Keys of the choice that have a frame, by number."""
-        return [key for key in self._live.numbers if key in self.choice.selection]
+        frames = self._live.frames
+        return [key for key in self._live.numbers if key in frames and key in self.choice.selection]
 
     def tick(self) -> None:
-        """Wake the sockets if a frame of the choice arrived since the last tick, or a host came or was lost."""
-        frames, host_changes = [self._live.frames[key] for key in self.keys], self._live.host_changes
+        """Wake the sockets if a frame of the choice arrived since the last tick, or there is other news."""
+        frames, changes = [self._live.frames[key] for key in self.keys], self._changes_now()
         is_new = frames != self._frames
         self.sequence += is_new
-        if is_new or host_changes != self._host_changes:
+        if is_new or changes != self._changes:
             for listener in list(self.listeners):
                 listener()
-        self._frames, self._host_changes = frames, host_changes
+        self._frames, self._changes = frames, changes
+
+    def _changes_now(self) -> tuple[int, int]:
+        return self._live.host_changes, self._live.beside_changes
 
     def wall(self) -> bytes:
         """Return the newest wall, with ages of at most one tick ago."""
@@ -130,6 +134,17 @@ class WallView:
             self._keys_made_for = self._live.key_changes
             self._keys_text = text_of(op="keys", keys=[self._live.describe_key(key) for key in self.keys])
         return self._keys_text
+
+    def beside_text(self) -> str:
+        """Return the message with rates (Hz) and lines about the modules; empty when nothing is known."""
+        live = self._live
+        if self._beside_made_for != live.beside_changes:
+            self._beside_made_for = live.beside_changes
+            modules = self.choice.selection.module_ids
+            rates = {live.numbers[key]: round(live.rates_hz[key], 1) for key in self.keys if key in live.rates_hz}
+            notes = {str(m): note._asdict() for m, note in live.notes.items() if not modules or m in modules}
+            self._beside_text = text_of(op="beside", rates=rates, modules=notes) if rates or notes else ""
+        return self._beside_text
 
     async def run(self) -> None:
         """Tick at the rate of the choice, until cancelled."""

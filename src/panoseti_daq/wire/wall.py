@@ -14,6 +14,7 @@ What a tile's key stands for (module, product, quabo) is said elsewhere: in the 
 from __future__ import annotations
 
 import enum
+import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.errors import SourceError
+from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff.product import ImageArray
 
 MAGIC: Final = int.from_bytes(b"PW1\0", "little")
@@ -131,6 +133,17 @@ def encode_wall(head: WallHead, tiles: Sequence[WallTile]) -> bytes:
             bytes(-len(pixels) % 8),
         )
     return b"".join(parts)
+
+
+def with_keys(keys: Sequence[OpenMapping], wall: bytes) -> bytes:
+    """Return a wall that says itself what its keys stand for.
+
+    Before it stand the size of a text in bytes, u32, and the text: `keys` as JSON, padded with spaces so that the
+    wall begins at a multiple of 8.
+    """
+    text = json.dumps(keys, separators=(",", ":")).encode()
+    text += b" " * (-(len(text) + 4) % 8)
+    return struct.pack("<I", len(text)) + text + wall
 
 
 def decode_wall(
