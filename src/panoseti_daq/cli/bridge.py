@@ -4,52 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, finite_option, with_options
+from panoseti_daq.cli.options import LogLevelOption, OptionGroup, finite_option, with_options
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.client.nats_link import NatsAddress
-from panoseti_daq.fanout.bridge import Bridge
+from panoseti_daq.fanout.bridge import WALL_HZ, Bridge
 from panoseti_daq.fanout.conf import example_conf, leaf_conf
 from panoseti_daq.fanout.streams import Retention, make_mirrors
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.subjects import Site
 
+_NatsOption = Annotated[
+    str,
+    typer.Option("--nats", help="NATS server: nats://[USER:PASSWORD@]HOST[:PORT].", envvar="PANOSETI_DAQ_NATS"),
+]
+_FromStartOption = Annotated[
+    bool,
+    typer.Option("--from-start", help="Begin with the first frame of the run when nothing is published yet."),
+]
+_ExampleOption = Annotated[
+    bool, typer.Option("--example-nats-conf", help="Print a configuration of a NATS server for the site, and end.")
+]
+_RETENTION: Final = OptionGroup.of_fields(
+    "retention",
+    Retention,
+    {
+        "pulse_height_days": finite_option("--pulse-height-days", min=0.01, help="Keep pulse heights this long."),
+        "pulse_height_gb": finite_option("--pulse-height-gb", min=0.001, help="And no more than this."),
+        "movie_minutes": finite_option("--movie-minutes", min=0.01, help="Keep movies this long."),
+        "movie_gb": finite_option("--movie-gb", min=0.001, help="And no more than this."),
+    },
+)
 
-@with_options(FRAMES_AND_KINDS, SERVERS)
+
+@with_options(FRAMES_AND_KINDS, _RETENTION, SERVERS)
 def bridge(
     selection: Selection,
-    nats: Annotated[
-        str,
-        typer.Option(
-            "--nats", help="NATS server: nats://[USER:PASSWORD@]HOST[:PORT].", envvar="PANOSETI_DAQ_NATS"
-        ),
-    ] = "nats://localhost",
+    nats: _NatsOption = "nats://localhost",
     site: Annotated[str, typer.Option(help="Name of the site: letters, digits, '_' and '-'.")] = "site",
     newest_only: Annotated[
         bool, typer.Option("--newest-only", help="Publish the newest frames, and not all of them.")
     ] = False,
-    from_start: Annotated[
-        bool,
-        typer.Option("--from-start", help="Begin with the first frame of the run when nothing is published yet."),
-    ] = False,
-    pulse_height_days: Annotated[float, finite_option(min=0.01, help="Keep pulse heights this long.")] = 7.0,
-    pulse_height_gb: Annotated[float, finite_option(min=0.001, help="And no more than this.")] = 50.0,
-    movie_minutes: Annotated[float, finite_option(min=0.01, help="Keep movies this long.")] = 10.0,
-    movie_gb: Annotated[float, finite_option(min=0.001, help="And no more than this.")] = 70.0,
-    example_nats_conf: Annotated[
-        bool,
-        typer.Option("--example-nats-conf", help="Print a configuration of a NATS server for the site, and end."),
-    ] = False,
-    mirror: Annotated[
-        str,
-        typer.Option(help="Make the server copy the streams of this JetStream domain, and end."),
-    ] = "",
+    wall_hz: Annotated[
+        float, finite_option("--wall-hz", min=0, help="Walls of the newest frames per second; 0 for none.")
+    ] = WALL_HZ,
+    from_start: _FromStartOption = False,
     *,
+    retention: Retention,
+    example_nats_conf: _ExampleOption = False,
+    mirror: Annotated[
+        str, typer.Option(help="Make the server copy the streams of this JetStream domain, and end.")
+    ] = "",
     servers: Servers,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
@@ -60,20 +70,12 @@ def bridge(
         return
     log_to_stderr(log_level)
     address = NatsAddress.parse(nats)
-    retention = Retention(pulse_height_days, pulse_height_gb, movie_minutes, movie_gb)
     if mirror:
         asyncio.run(make_mirrors(address, of_site, retention, mirror))
         typer.echo(f"{address.name} copies site {site} of {mirror}", err=True)
         return
-    publisher = Bridge(
-        address,
-        of_site,
-        selection,
-        list(servers.host or ()),
-        lossless=not newest_only,
-        from_start=from_start,
-        retention=retention,
-    )
+    hosts = servers.hosts if servers.host else []
+    publisher = Bridge(address, of_site, selection, hosts, not newest_only, wall_hz, from_start, retention)
     asyncio.run(_run(publisher, servers))
 
 
@@ -97,4 +99,5 @@ async def _run(publisher: Bridge, servers: Servers) -> None:
         await publishing
     counts = publisher.counts
     gaps = f", {counts.n_gaps} gaps" if counts.n_gaps else ""
-    typer.echo(f"published {counts.n_newest} newest frames, {counts.n_frames} of all frames{gaps}", err=True)
+    newest = f"{counts.n_newest} newest frames, {counts.n_walls} walls"
+    typer.echo(f"published {newest}, {counts.n_frames} of all frames{gaps}", err=True)

@@ -12,7 +12,7 @@ import typer
 
 from panoseti_daq.cli.options import Also, OptionGroup, finite_option
 from panoseti_daq.client import AioDaqDataClient, Credentials, HostChange
-from panoseti_daq.config.nodes import address_of
+from panoseti_daq.config.nodes import address_of, target_at
 from panoseti_daq.errors import ConfigError, HostError
 
 
@@ -22,7 +22,10 @@ class Servers:
 
     host: Annotated[
         list[str] | None,
-        typer.Option("--host", help="Server: HOST, HOST:PORT or unix:///PATH; repeatable. [default: localhost]"),
+        typer.Option(
+            "--host",
+            help="Server: HOST, HOST:PORT, unix:///PATH or nats://HOST/SITE; repeatable. [default: localhost]",
+        ),
     ] = None
     daq_config: Annotated[
         Path | None, typer.Option("--daq-config", help="daq_config.json with the DAQ nodes.", show_default=False)
@@ -73,8 +76,8 @@ class Servers:
 
     @property
     def hosts(self) -> list[str]:
-        """Hosts to use; empty for all of the configuration."""
-        return list(self.host or ([] if self.daq_config else ["localhost"]))
+        """Names of the hosts to use, which hold no password; empty for all of the configuration."""
+        return [target_at(host).host for host in self.host or ([] if self.daq_config else ["localhost"])]
 
     def client(self) -> AioDaqDataClient:
         """Return a new client of the servers."""
@@ -91,7 +94,8 @@ class Servers:
             return AioDaqDataClient(
                 self.daq_config, self.network_config, credentials=credentials, timeout=self.timeout
             )
-        return AioDaqDataClient.connect(*self.hosts, credentials=credentials, timeout=self.timeout)
+        hosts = self.host or ["localhost"]
+        return AioDaqDataClient.connect(*hosts, credentials=credentials, timeout=self.timeout)
 
     def names(self, client: AioDaqDataClient) -> list[str]:
         """Return the servers that are named, or all of the configuration.

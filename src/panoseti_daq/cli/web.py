@@ -37,6 +37,10 @@ _KeyOption = Annotated[
     Path | None, typer.Option("--share-key-file", help="Key that links are signed with; web-share makes it.")
 ]
 
+_WallsOption = Annotated[
+    bool, typer.Option("--walls", help="Of nats://HOST/SITE: relay the walls that are published there, in 8 bits.")
+]
+
 
 @with_options(FRAMES_AND_KINDS, SERVERS)
 def web(
@@ -58,6 +62,7 @@ def web(
     stalled_timeout: Annotated[
         float, finite_option(min=0.1, help="Seconds after which a page that takes no bytes is dropped.")
     ] = 30.0,
+    walls: _WallsOption = False,
     selection: Selection,
     servers: Servers,
     log_level: LogLevelOption = LogLevel.WARNING,
@@ -76,7 +81,7 @@ def web(
     names = [*(name or ()), socket.gethostname(), socket.getfqdn()]
     limited = replace(selection, update_interval_s=max(selection.update_interval_s, _LEAST_INTERVAL_S))
     doors, files = _doors(names, allowed_tokens_file, share_key_file)
-    asyncio.run(_serve(where, servers, limited, doors, files, stalled_timeout))
+    asyncio.run(_serve(where, servers, limited, doors, files, stalled_timeout, walls))
 
 
 def _doors(names: list[str], tokens_file: Path | None, key_file: Path | None) -> tuple[Doors, list[AnyReloaded]]:
@@ -94,14 +99,16 @@ async def _serve(
     doors: Doors,
     files: list[AnyReloaded],
     stalled_s: float,
+    walls: bool,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     from panoseti_daq.web.beside import follow_beside
     from panoseti_daq.web.live import LiveWall
     from panoseti_daq.web.night import Night
+    from panoseti_daq.web.relay import RelayedWall
     from panoseti_daq.web.server import web_server
 
-    live, stop = LiveWall(), asyncio.Event()
+    live, stop = RelayedWall() if walls else LiveWall(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with servers.client() as client:
         hosts = servers.names(client)

@@ -1,39 +1,31 @@
-"""Link to a NATS server: a connection, and what is read from its streams by asking for it.
-
-Core NATS cuts a subscriber off that does not keep up. So nothing is subscribed here: frames are pulled from
-streams, as many as asked for, and what nobody asks for is replaced there (newest wins) or kept (all frames).
-"""
+"""Link to a NATS server: a connection, what is asked of JetStream, and what is sent."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import grpc
 from grpc.aio import AioRpcError
 
-from panoseti_daq.config.nodes import NATS
+from panoseti_daq.config.nodes import NATS, without_user
 from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.installation import needing
 from panoseti_daq.open_types import OpenDict
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
-    from nats.aio.msg import Msg
-    from nats.aio.subscription import Subscription
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 5.0  # for what a server does at once
-_KEEP_CONSUMER_S: Final = 60.0  # then the server forgets a consumer that asks for nothing
-MAX_BYTES: Final = 256 * 2**20  # of answers that wait to be taken
 NO_STREAM: Final = "stream not found"  # as the server says it
 _NO_MESSAGE: Final = "no message found"
+DEFAULT_MAX_PAYLOAD: Final = 1_048_576  # bytes of a message that a server takes unless told otherwise
 _DEFAULT_PORT: Final = 4222
 _NS: Final = 1_000_000_000
 
@@ -92,7 +84,7 @@ class NatsAddress:
             parts, host, port = urlsplit(""), None, 0
         site = parts.path.strip("/")
         if parts.scheme not in ("nats", "tls") or not host or "/" in site or parts.query or parts.fragment:
-            raise ConfigError(f"host {text!r} is not nats://[USER:PASSWORD@]HOST[:PORT][/SITE]")
+            raise ConfigError(f"host {without_user(text)!r} is not nats://[USER:PASSWORD@]HOST[:PORT][/SITE]")
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         user = parts.netloc.rpartition("@")[0]
         url = urlunsplit((parts.scheme, f"{user}@{where}" if user else where, "", "", ""))
@@ -176,23 +168,37 @@ async def kept_message(nc: Client, stream: str, **which: object) -> OpenDict | N
     return message
 
 
-async def send(nc: Client, subject: str, data: bytes, reply: str = "") -> None:
+async def send(
+    nc: Client, subject: str, data: bytes, reply: str = "", headers: dict[str, str] | None = None
+) -> None:
     """Publish a message.
 
     Raises
     ------
     NatsError
-        The server is gone.
+        The server is gone, or takes no message of this size.
     """
     import nats.errors
 
     try:
-        await nc.publish(subject, data, reply)
+        await nc.publish(subject, data, reply, headers)
+    except nats.errors.MaxPayloadError:
+        raise too_large(nc, data) from None
     except (nats.errors.Error, OSError) as error:
-        raise _gone(error) from error
+        raise gone(error) from error
 
 
-def _gone(error: Exception) -> NatsError:
+def too_large(nc: Client, data: bytes) -> NatsError:
+    """Return the error for a message that a server does not take."""
+    return NatsError(
+        f"the NATS server takes messages of {nc.max_payload} bytes, and one of ours has {len(data)}: raise its"
+        f" max_payload, whose default is {DEFAULT_MAX_PAYLOAD}",
+        is_final=True,
+    )
+
+
+def gone(error: Exception) -> NatsError:
+    """Return the error for a server that is lost."""
     return NatsError(f"the NATS server is gone: {error or type(error).__name__}")
 
 
@@ -201,96 +207,3 @@ def unix_ns_of(text: str) -> int:
     seconds, _, rest = text.removesuffix("Z").partition(".")
     whole = round(datetime.fromisoformat(f"{seconds}+00:00").timestamp())
     return whole * _NS + int(rest[:9].ljust(9, "0") or 0)
-
-
-class Puller:
-    """A consumer of one stream, which gives what is asked of it.
-
-    Made by `open`; `close` forgets it. For one task.
-    """
-
-    def __init__(self, nc: Client, stream: str, consumer: str, inbox: str, subscription: Subscription) -> None:
-        self._nc = nc
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
-        self._inbox = inbox
-        self._subscription = subscription
-        self._offset_ns = 0  # clock of the server less ours
-
-    @classmethod
-    async def open(cls, nc: Client, stream: str, subject: str, **how: Any) -> Puller:
-        """Make a consumer of `stream`.
-
-        Parameters
-        ----------
-        nc, stream, subject
-            Of which subjects of which stream.
-        **how
-            ``deliver_policy`` and what belongs to it.
-
-        Raises
-        ------
-        NatsError
-            The server does not have the stream, or refuses.
-        """
-        config = {
-            "ack_policy": "none",
-            "filter_subject": subject,
-            "inactive_threshold": round(_KEEP_CONSUMER_S * _NS),
-            "mem_storage": True,
-            **how,
-        }
-        before = time.time_ns()
-        answer = await ask(nc, f"CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": config})
-        inbox = nc.new_inbox()
-        subscription = await nc.subscribe(inbox, pending_bytes_limit=MAX_BYTES)
-        puller = cls(nc, stream, str(answer["name"]), inbox, subscription)
-        puller._offset_ns = unix_ns_of(answer["created"]) - (before + time.time_ns()) // 2
-        return puller
-
-    async def pull(self, n: int, wait_s: float) -> list[Msg]:
-        """Return up to `n` messages that are there; when there are none, the next within `wait_s`.
-
-        Raises
-        ------
-        NatsError
-            The server is gone, or does not know the consumer any more.
-        """
-        messages = await self._take({"batch": n, "no_wait": True}, n, ANSWER_S)
-        if not messages and wait_s > 0:
-            request = {"batch": 1, "expires": round(wait_s * _NS)}
-            messages = await self._take(request, 1, wait_s + ANSWER_S)
-        return messages
-
-    async def _take(self, request: object, n: int, timeout_s: float) -> list[Msg]:
-        import nats.errors
-
-        messages: list[Msg] = []
-        try:
-            await send(self._nc, self._subject, json.dumps(request).encode(), self._inbox)
-            while len(messages) < n:
-                message = await self._subscription.next_msg(timeout_s)
-                status = (message.headers or {}).get("Status")
-                if status is None:
-                    messages.append(message)
-                elif status in ("404", "408"):
-                    break
-                elif status != "100":
-                    what = (message.headers or {}).get("Description", status)
-                    raise NatsError(f"the NATS server ended the stream: {what}")
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise _gone(error) from error
-        return messages
-
-    def kept_ns(self, message: Msg) -> int:
-        """Return how long the server has kept a message, ns."""
-        stored = message.metadata.timestamp
-        return max(0, time.time_ns() + self._offset_ns - round(stored.timestamp() * _NS))
-
-    async def close(self) -> None:
-        """Forget the consumer; the server does so by itself."""
-        import nats.errors
-
-        try:
-            await self._subscription.unsubscribe()
-        except (nats.errors.Error, OSError):
-            pass  # with its connection

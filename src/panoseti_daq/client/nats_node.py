@@ -13,8 +13,10 @@ from grpc.aio import AioRpcError
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.nats_call import NatsCall, as_call, refuse
-from panoseti_daq.client.nats_link import NO_STREAM, NatsAddress, NatsError, Puller, as_rpc_error, ask, connect
+from panoseti_daq.client.nats_link import NO_STREAM, NatsAddress, NatsError, as_rpc_error, ask, connect
 from panoseti_daq.client.nats_places import Places, part_of
+from panoseti_daq.client.nats_puller import Puller
+from panoseti_daq.client.nats_walls import WallFrame, walls_of
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
@@ -149,6 +151,17 @@ class NatsNode:
             return _newest(puller, selection, give)
 
         return NatsCall(begin, self._leave, timeout_s)
+
+    def stream_walls(self, view: str) -> NatsCall[list[WallFrame]]:
+        """Begin to stream the walls of a view."""
+
+        async def begin() -> AsyncGenerator[list[WallFrame]]:
+            client, site = await self._connection()
+            subject = site.wall(view)
+            puller = await Puller.open(client, site.latest, subject, deliver_policy="last_per_subject")
+            return walls_of(puller, self.target.host)
+
+        return NatsCall(begin, self._leave)
 
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> NatsCall[BlockMessage]:
         """Begin to stream all frames."""

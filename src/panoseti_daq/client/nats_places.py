@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import next_position
-from panoseti_daq.client.nats_link import NatsError, Puller, ask, kept_message
+from panoseti_daq.client.nats_link import NatsError, ask, kept_message
+from panoseti_daq.client.nats_puller import Puller
 from panoseti_daq.pff import Begin, Position, Selection
 from panoseti_daq.sources.places import FilePlace
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock

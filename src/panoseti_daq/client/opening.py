@@ -8,13 +8,17 @@ from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress
+from panoseti_daq.client.call import StreamCall
 from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.image_feed import ImageFeed
 from panoseti_daq.client.images import ImageDict, image_dict
 from panoseti_daq.client.latest import Arrival, LosslessInbox, NewestInbox
 from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.client.nats_node import NatsNode
+from panoseti_daq.client.nats_walls import WallFrame
 from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.client.retry import Asking
+from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage
 from panoseti_daq.wire.newest import ReceivedFrame, received_frame
@@ -72,6 +76,40 @@ def open_blocks(
 
     feeds = {host: feed(host, node) for host, node in nodes.items()}
     return MergedStream(tasks, feeds, LosslessInbox[BlockMessage](READ_AHEAD * len(feeds)), asking)
+
+
+class _WallFeed:
+    """Walls of one site."""
+
+    def __init__(self, host: str, node: AnyNode, view: str) -> None:
+        if not isinstance(node, NatsNode):
+            raise ConfigError(f"host {host} has no walls; allowed: nats://HOST/SITE")
+        self._node, self._view = node, view
+
+    def call(self, *, again: bool) -> StreamCall[list[WallFrame]]:
+        """Make the call."""
+        return self._node.stream_walls(self._view)
+
+    def new_in(self, message: list[WallFrame]) -> tuple[list[WallFrame]]:
+        """Return the wall."""
+        return (message,)
+
+    def lost(self) -> None:
+        """Nothing is to be noted."""
+
+
+def open_walls(
+    tasks: asyncio.TaskGroup, nodes: Mapping[str, AnyNode], view: str, asking: Asking
+) -> MergedStream[list[WallFrame]]:
+    """Begin to stream the walls of sites.
+
+    Raises
+    ------
+    ConfigError
+        A host is a server of gRPC, which has none.
+    """
+    feeds = {host: _WallFeed(host, node, view) for host, node in nodes.items()}
+    return MergedStream(tasks, feeds, LosslessInbox[list[WallFrame]](len(feeds)), asking)
 
 
 def as_frame(arrival: Arrival[pb.StreamImagesResponse]) -> ReceivedFrame:

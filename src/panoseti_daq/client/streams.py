@@ -16,8 +16,9 @@ from panoseti_daq.client.images import ImageDict, ReceivedFrame
 from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.merge import AnyMerged
+from panoseti_daq.client.nats_walls import WallFrame
 from panoseti_daq.client.nodes import AnyNode, Hosts, Nodes
-from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks, open_images
+from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks, open_images, open_walls
 from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.errors import ClientStateError
@@ -25,6 +26,7 @@ from panoseti_daq.former import also_named
 from panoseti_daq.pff import Gap, Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
 from panoseti_daq.wire.requests import frames_request
+from panoseti_daq.wire.subjects import EVERYTHING
 
 _T = TypeVar("_T")
 
@@ -195,6 +197,24 @@ class StreamClient(ControlClient):
 
         open_them = partial(open_blocks, first_request=request, asking=asking, progress=progress)
         return BlockStream(partial(self._begin, hosts, asking, open_them), convert, progress)
+
+    def stream_walls(
+        self, hosts: Hosts = None, *, view: str = EVERYTHING, on_host_change: OnHostChange | None = None
+    ) -> ImageStream[list[WallFrame]]:
+        """Newest wall of each site, as bridges publish them on NATS: all its images in one message of 8 bits.
+
+        A site that is lost is asked again, for ever.
+
+        Parameters
+        ----------
+        hosts, on_host_change
+            As for `stream_images`; each is ``nats://HOST/SITE``.
+        view
+            Which wall; by default that of all images.
+        """
+        asking = self._asking(True, on_host_change, persistent=True)
+        open_them = partial(open_walls, view=view, asking=asking)
+        return ImageStream(partial(self._begin, hosts, asking, open_them), lambda arrival: arrival.response)
 
     def _asking(
         self, wait_for_ready: bool, on_host_change: OnHostChange | None, *, persistent: bool = False

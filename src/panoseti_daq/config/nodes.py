@@ -39,6 +39,16 @@ class Target:
     address: str
     data_dir: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The address to show: without user and password."""
+        return without_user(self.address)
+
+
+def without_user(text: str) -> str:
+    """Return the text of an address without user and password, which are shown nowhere."""
+    return _USER.sub(NATS, text)
+
 
 def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
     """Address of ``host``, ``host:port``, an IPv6 address, ``[v6]:port``, ``unix:///path`` or ``nats://host/site``.
@@ -64,7 +74,7 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
 def target_at(host: str, port: int = DEFAULT_PORT) -> Target:
     """Return the target of a host in any form of `address_of`, which is also its name."""
     address = address_of(host, port)
-    return Target(_USER.sub(NATS, host), address)  # a password is shown nowhere
+    return Target(without_user(host), address)
 
 
 def _is_ipv6(text: str) -> bool:

@@ -132,8 +132,12 @@ class GnssSettings(SettingTable):
 class GatewaySettings(SettingTable):
     """Servers whose frames this one hands on, as on a head node; without any it serves its own."""
 
-    nodes: Annotated[tuple[str, ...], Allowed("a list of NAME=HOST:PORT or HOST:PORT"), Option("--node")] = ()
-    """Hand on the frames of this DAQ node: NAME=HOST:PORT."""
+    nodes: Annotated[
+        tuple[str, ...],
+        Allowed("a list of NAME=HOST:PORT, HOST:PORT or nats://HOST/SITE"),
+        Option("--node", also="--source"),
+    ] = ()
+    """Hand on the frames of this DAQ node, NAME=HOST:PORT, or of a site, nats://HOST/SITE."""
     daq_config: Annotated[FileOrNone, Option("--daq-config")] = None
     """Hand on the frames of the nodes of this daq_config.json, which is read again when it changes."""
     network_config: Annotated[FileOrNone, Option("--network-config", also="--net-config")] = None

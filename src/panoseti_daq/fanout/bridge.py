@@ -23,10 +23,11 @@ from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.errors import HostError
 from panoseti_daq.fanout.lossless import publish_all, resume_token
 from panoseti_daq.fanout.streams import Retention, make_streams
+from panoseti_daq.fanout.walls import WallMaker
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.image import key_of
-from panoseti_daq.wire.subjects import STATUS_BUCKET, Site
+from panoseti_daq.wire.subjects import EVERYTHING, STATUS_BUCKET, WALL_KEYS, Site
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _Part = Callable[["Client"], Awaitable[None]]
 
+WALL_HZ: Final = 1.0
 STATES_EVERY_S: Final = 1.0
 STATUS_TIMEOUT_S: Final = 2.0  # a node that hangs must not make this bridge look gone
 HELD_S: Final = 6.0  # a bridge that says nothing for so long is gone
@@ -46,13 +48,14 @@ class BridgeCounts:
 
     Attributes
     ----------
-    n_newest
-        Newest frames.
+    n_newest, n_walls
+        Newest frames, and walls of them.
     n_frames, n_gaps
         All frames, and gaps.
     """
 
     n_newest: int = 0
+    n_walls: int = 0
     n_frames: int = 0
     n_gaps: int = 0
 
@@ -68,7 +71,7 @@ class BridgeCounts:
 class Bridge:
     """Publisher of one site; `run` runs until it is cancelled.
 
-    Its three parts, newest frames, all frames and states, have a connection each: what goes wrong with one is
+    Its parts, newest frames, walls, all frames and states, have a connection each: what goes wrong with one is
     tried again, with growing delays, while the others go on.
 
     Attributes
@@ -81,6 +84,8 @@ class Bridge:
         Of the client; empty for all.
     lossless
         Also all frames.
+    wall_hz
+        Walls per second; 0 for none.
     from_start
         Begin with the first frame of the run when nothing is published yet.
     retention
@@ -94,11 +99,13 @@ class Bridge:
     selection: Selection
     hosts: list[str]
     lossless: bool = True
+    wall_hz: float = WALL_HZ
     from_start: bool = False
     retention: Retention = field(default_factory=Retention)
     counts: BridgeCounts = field(default_factory=BridgeCounts)
     _id: str = field(default_factory=lambda: uuid.uuid4().hex)
     _keeping: list[asyncio.Task[None]] = field(default_factory=list)
+    _maker: WallMaker = field(default_factory=WallMaker)
 
     def stop(self) -> None:
         """End `run`; may be called again, as nats-py takes a cancellation for itself while it connects."""
@@ -128,6 +135,8 @@ class Bridge:
             parts: dict[str, _Part] = {"newest frames": lambda nats: self._newest(client, nats)}
             if self.lossless:
                 parts["all frames"] = lambda nats: self._all(client, nats)
+            if self.wall_hz:
+                parts["walls"] = self._walls
             self._keeping += [tasks.create_task(self._keep(what, part), name=what) for what, part in parts.items()]
 
         try:
@@ -168,6 +177,15 @@ class Bridge:
                 response.delivery.ClearField("sequence")
                 await send(nats, self.site.image(key_of(response.pano_image)), response.SerializeToString())
                 self.counts.n_newest += 1
+                self._maker.note(response)
+
+    async def _walls(self, nats: Client) -> None:
+        while True:
+            if wall := self._maker.wall():
+                data, keys = wall
+                await send(nats, self.site.wall(EVERYTHING), data, headers={WALL_KEYS: keys})
+                self.counts.n_walls += 1
+            await asyncio.sleep(1 / self.wall_hz)
 
     async def _all(self, client: AioDaqDataClient, nats: Client) -> None:
         token = await resume_token(nats, self.site)

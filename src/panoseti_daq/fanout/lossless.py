@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import Progress
-from panoseti_daq.client.nats_link import ANSWER_S, NatsError, send
+from panoseti_daq.client.nats_link import ANSWER_S, NatsError, send, too_large
 from panoseti_daq.client.nats_places import last_of
 from panoseti_daq.pff import Gap, Kind, Position, Stretch
 from panoseti_daq.wire.blocks import BlockMessage, ReceivedBlock, write_item
@@ -22,7 +22,7 @@ from panoseti_daq.wire.subjects import Site
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-MAX_FRAMES: Final = 256  # 650 kB of img16: below the default maximum of a server, 1 MiB
+MAX_FRAMES: Final = 256  # 650 kB of img16, below `DEFAULT_MAX_PAYLOAD`
 HOST: Final = "Panoseti-Host"  # header: where the frames of a message come from
 N_IN_FLIGHT: Final = 16  # more only wait
 
@@ -59,6 +59,7 @@ class Chain:
     """
 
     def __init__(self, client: Client, stream: str, tasks: asyncio.TaskGroup) -> None:
+        self._client = client
         self._js = client.jetstream(timeout=ANSWER_S)
         self._stream = stream
         self._tasks = tasks
@@ -84,9 +85,7 @@ class Chain:
         try:
             ack = await self._js.publish(subject, data, headers=headers)
         except nats.errors.MaxPayloadError:
-            raise NatsError(
-                "the NATS server takes no message of this size; raise its max_payload", is_final=True
-            ) from None
+            raise too_large(self._client, data) from None
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise NatsError(f"{self._stream} does not take frames: {error or 'no answer'}") from error
         finally:

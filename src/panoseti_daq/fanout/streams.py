@@ -51,10 +51,6 @@ def configs_of(site: Site, retention: Retention, mirror: str = "") -> list[OpenD
     mirror
         JetStream domain of the server that they copy; empty for those that a bridge fills.
     """
-    kept = {
-        Kind.PULSE_HEIGHT: (retention.pulse_height_days * _DAY_S, retention.pulse_height_gb * 1e9),
-        Kind.MOVIE: (retention.movie_minutes * 60, retention.movie_gb * 1e9),
-    }
     latest = {
         "name": site.latest,
         "subjects": site.of_latest,
@@ -62,17 +58,6 @@ def configs_of(site: Site, retention: Retention, mirror: str = "") -> list[OpenD
         "max_msgs_per_subject": 1,
         "max_bytes": round(retention.latest_mb * 1e6),
     }
-    frames = [
-        {
-            "name": site.frames(kind),
-            "subjects": [*site.of_frames(kind)],
-            "storage": "file",
-            "max_age": round(seconds * _NS),
-            "max_bytes": round(size_bytes),
-            "duplicate_window": min(DEDUP_S, round(seconds)) * _NS,
-        }
-        for kind, (seconds, size_bytes) in kept.items()
-    ]
     status = {
         "name": f"KV_{STATUS_BUCKET}",
         "subjects": [f"$KV.{STATUS_BUCKET}.>"],
@@ -83,9 +68,26 @@ def configs_of(site: Site, retention: Retention, mirror: str = "") -> list[OpenD
         "deny_delete": True,
         "allow_rollup_hdrs": True,
     }
+    frames = [_config_of_frames(site, retention, kind) for kind in Kind]
     always = {"retention": "limits", "discard": "old", "allow_direct": True, "num_replicas": 1}
     configs = [{**always, **config} for config in (latest, *frames, status)]
     return [_mirror_of(config, mirror) for config in configs] if mirror else configs
+
+
+def _config_of_frames(site: Site, retention: Retention, kind: Kind) -> OpenDict:
+    """Return what is particular to the stream of all frames of a kind."""
+    if kind is Kind.MOVIE:
+        seconds, size_gb = retention.movie_minutes * 60, retention.movie_gb
+    else:
+        seconds, size_gb = retention.pulse_height_days * _DAY_S, retention.pulse_height_gb
+    return {
+        "name": site.frames(kind),
+        "subjects": site.of_frames(kind),
+        "storage": "file",
+        "max_age": round(seconds * _NS),
+        "max_bytes": round(size_gb * 1e9),
+        "duplicate_window": min(DEDUP_S, round(seconds)) * _NS,
+    }
 
 
 def _mirror_of(config: OpenDict, domain: str) -> OpenDict:

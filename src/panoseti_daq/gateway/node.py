@@ -140,11 +140,11 @@ class UpstreamNode:
         if not is_news:
             return
         if connected:
-            _log.info("node %s (%s) answers", self.name, self.target.address)
+            _log.info("node %s (%s) answers", self.name, self.target.shown)
             if abs(self.clock_offset_s or 0) > CLOCKS_DIFFER_S:
                 _log.warning("the clock of node %s is %+.1f s from ours", self.name, self.clock_offset_s)
         else:
-            _log.warning("node %s (%s) is lost, asking again: %s", self.name, self.target.address, reason)
+            _log.warning("node %s (%s) is lost, asking again: %s", self.name, self.target.shown, reason)
         self._told(self)
 
     @property
@@ -158,7 +158,7 @@ class UpstreamNode:
         version = self.foreign or (self.status.version if self.status else "")
         return pb.NodeStatus(
             name=self.name,
-            address=self.target.address,
+            address=self.target.shown,
             connected=self.connected,
             reason=self.reason,
             since_seconds=now - self._since,

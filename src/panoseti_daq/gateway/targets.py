@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from panoseti_daq.client.credentials import Credentials
-from panoseti_daq.config.nodes import Target, address_of, targets_of
+from panoseti_daq.client.nats_link import NatsAddress
+from panoseti_daq.config.nodes import NATS, Target, address_of, targets_of
 from panoseti_daq.config.settings import GatewaySettings
 from panoseti_daq.errors import ConfigError
 
@@ -35,7 +36,7 @@ def nodes_of(settings: GatewaySettings) -> Mapping[str, Target]:
         if name in targets:
             raise ConfigError(f"invalid nodes: {name} is there twice")
         if same := [other for other, at in targets.items() if at.address == target.address]:
-            raise ConfigError(f"invalid nodes: {same[0]} and {name} are both at {target.address}")
+            raise ConfigError(f"invalid nodes: {same[0]} and {name} are both at {target.shown}")
         targets[name] = target
     if settings.prefer and settings.prefer not in targets:
         raise ConfigError(f"invalid prefer: {settings.prefer}; there are: {', '.join(targets)}")
@@ -43,11 +44,15 @@ def nodes_of(settings: GatewaySettings) -> Mapping[str, Target]:
 
 
 def _named(text: str) -> tuple[str, Target]:
-    """Return the name and target of ``NAME=HOST:PORT``, or of a host that is its own name."""
+    """Return the name and target of ``NAME=HOST:PORT``, or of a host or a site that is its own name."""
+    if text.startswith(NATS):  # in whose password may be any sign
+        address = NatsAddress.parse(text)
+        return address.site or address.name, Target(address.site or address.name, text)
     name, equals, host = text.partition("=")
     host = host if equals else name
     if not name or ("/" in name and equals):
-        raise ConfigError(f"invalid nodes: {text!r}; allowed: NAME=HOST:PORT, HOST:PORT or NAME=unix:///PATH")
+        allowed = "NAME=HOST:PORT, HOST:PORT, NAME=unix:///PATH or nats://HOST/SITE"
+        raise ConfigError(f"invalid nodes: {text!r}; allowed: {allowed}")
     try:
         return name, Target(name, address_of(host))
     except ConfigError as error:

@@ -3,7 +3,7 @@
     pano.v1.SITE.img.MODULE.PRODUCT[.qN]   newest frame of a key, as in a StreamImagesResponse
     pano.v1.SITE.all.MODULE.PRODUCT        every frame, as in a StreamFramesResponse, and gaps in their place
     pano.v1.SITE.gap.MODULE.PRODUCT        gaps alone, for alerts
-    pano.v1.SITE.wall.VIEW                 all images of a view in one message, for browsers
+    pano.v1.SITE.wall.VIEW                 newest images of a view in one message (`wire.wall`), for browsers
 
 A site is who publishes: one observatory, or one DAQ node.
 """
@@ -15,12 +15,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from panoseti_daq.errors import ConfigError
+from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.pff import DataProduct, Key, Kind, Selection
+from panoseti_daq.pff.product import MAX_MODULE_ID
 
 STATUS_BUCKET: Final = "panoseti_status"
+WALL_KEYS: Final = "Panoseti-Keys"
+"""Header of a wall: names of its keys, by number, with commas between them."""
+EVERYTHING: Final = "all"
+"""View of all that a bridge publishes."""
+_KEY: Final = re.compile(r"([0-9]{1,3})\.(\w+)(?:\.q([0-3]))?", re.ASCII)
 _SITE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LATEST: Final = "PANO_LATEST_"
+
+
+def name_of_key(key: Key) -> str:
+    """Return ``MODULE.PRODUCT[.qN]``."""
+    quabo = "" if key.quabo is None else f".q{key.quabo}"
+    return f"{key.module_id}.{key.product.token}{quabo}"
+
+
+def key_of_name(name: str) -> Key:
+    """Return the key of a `name_of_key`.
+
+    Raises
+    ------
+    PffError
+        It is none.
+    """
+    try:
+        module_id, token, quabo = _KEY.fullmatch(name).groups()  # type: ignore[union-attr]
+        key = Key(int(module_id), DataProduct.from_token(token), None if quabo is None else int(quabo))
+    except (AttributeError, ValueError):
+        raise PffError(f"invalid key: {name!r}; allowed: MODULE.PRODUCT or MODULE.PRODUCT.qN") from None
+    if key.module_id > MAX_MODULE_ID or (key.quabo is not None) is not key.product.one_quabo:
+        raise PffError(f"invalid key: {name!r}; there is no such module or quabo")
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +93,7 @@ class Site:
 
     def image(self, key: Key) -> str:
         """Subject of the newest frame of a key."""
-        quabo = () if key.quabo is None else (f"q{key.quabo}",)
-        return self._subject("img", key.module_id, key.product.token, *quabo)
+        return self._subject("img", name_of_key(key))
 
     def all_of(self, module_id: object, product: object) -> str:
         """Subject of all frames of a module and product; each may be ``*``."""
@@ -75,7 +104,7 @@ class Site:
         return self._subject("gap", module_id, product.token)
 
     def wall(self, view: str) -> str:
-        """Subject of the images of a view, all in one message."""
+        """Subject of the newest images of a view."""
         return self._subject("wall", view)
 
     @property
@@ -100,10 +129,13 @@ class Site:
     def frames_in(self, selection: Selection) -> Iterator[tuple[Kind, str]]:
         """Yield kind and subject of all frames of a selection; also of other products of its kinds."""
         for kind in Kind:
-            products = selection.products
-            if kind in selection.kinds and (not products or any(product.kind is kind for product in products)):
-                for module_id in sorted(selection.module_ids) or ("*",):
-                    yield kind, self.all_of(module_id, "*")
+            products = [p for p in DataProduct if p.kind is kind and p in (selection.products or DataProduct)]
+            if kind in selection.kinds and products:
+                if not selection.module_ids:
+                    yield kind, self.all_of("*", "*")
+                # A server takes no pattern that has both more and less than a subject of the stream.
+                for module_id in sorted(selection.module_ids):
+                    yield from ((kind, self.all_of(module_id, product.token)) for product in products)
 
     def status_of(self, node: str) -> str:
         """Key of the status of a DAQ node in the bucket `STATUS_BUCKET`; ``*`` for all nodes."""
