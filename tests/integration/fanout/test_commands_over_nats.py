@@ -165,7 +165,7 @@ async def test_web_relays_the_walls_that_the_bridge_publishes(site: Site) -> Non
         assert movie.scale is not None and movie.frame_number == N_MOVIES - 1
         low, high = movie.scale
         written = np.clip(image_of(site.movies[-1], DataProduct.IMG16).astype(float), low, high)
-        shown = low + movie.image * ((high - low) / 255)
+        shown = low + movie.image.astype(float) * ((high - low) / 255)
         assert np.abs(shown - written).max() <= (high - low) / 510 + 1e-6
 
 
