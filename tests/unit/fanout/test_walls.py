@@ -93,8 +93,8 @@ def test_what_is_no_wall_is_refused(data: bytes, names: str) -> None:
 def test_a_relay_hands_on_the_pixels_of_the_wall() -> None:
     live = RelayedWall()
     data, names = wall_of(received(PH256, 5, quabo=1), frame_of(RAMP))
-    for frame in frames_of(data, names, "lick"):
-        live.add(frame)
+    for of_wall in frames_of(data, names, "lick"):
+        live.add(of_wall)
     key = Key(7, IMG16, None)
     tile, frame = live.tile(key), live.frames[key]
     assert isinstance(frame, WallFrame)
