@@ -44,7 +44,7 @@ def show(view: View, *frames: ReceivedFrame) -> None:
 
 def text_of(view: View, module_id: int, kind: Kind) -> str:
     """What the caption of an image says."""
-    text: str = view.wall.spot((module_id, kind)).caption.text
+    text: str = view.wall.mosaic.notes[module_id, kind].text
     return text
 
 

@@ -111,9 +111,11 @@ class Board:
             for panel in self.panels.values():
                 panel.forget()
         self._updated_s = now_s
-        for key, frame in sorted(frames.items(), key=lambda item: item[1].time.unix_ns):
-            stamp = Stamp.of(frame, self.clock)
-            self.histories.setdefault(key, History(key.product)).add(stamp.unix_s, frame.pixels)
+        stamps = [(key, Stamp.of(frame, self.clock)) for key, frame in frames.items()]
+        for key, stamp in sorted(stamps, key=lambda pair: pair[1].time.unix_ns):
+            if (history := self.histories.get(key)) is None:
+                history = self.histories[key] = History(key.product)
+            history.add(stamp.unix_s, stamp.frame.pixels)
             place = key.module_id, key.product.kind
             if place in self.panels:
                 self.panels[place].put(stamp)

@@ -51,3 +51,10 @@ def rgba_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
     table[:N_COLORS, :3] = color_table(colormap)
     table[N_COLORS, :3] = list(NOTHING.to_bytes(3))
     return table
+
+
+@functools.cache
+def rgb_table(colormap: ColorMap) -> npt.NDArray[np.uint32]:
+    """Return the colors of `rgba_table` as numbers, ``0xffRRGGBB``: shape (256,)."""
+    red, green, blue, opacity = rgba_table(colormap).astype(np.uint32).T
+    return opacity << 24 | red << 16 | green << 8 | blue

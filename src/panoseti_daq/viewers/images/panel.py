@@ -22,7 +22,7 @@ from panoseti_daq.viewers.images.levels import (
     color_indices,
 )
 from panoseti_daq.viewers.images.masks import Mask
-from panoseti_daq.viewers.images.pedestal import Pedestals
+from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.images.quadrants import assemble
 from panoseti_daq.viewers.images.titles import Line, Span, Stamp, Tone
 
@@ -119,13 +119,13 @@ class Panel:
         if not self.stamps:
             self.valid = np.zeros(self.image.shape, np.bool_)
             return
-        self.raw, known = self._joined({q: stamp.frame.image for q, stamp in self.stamps.items()})
-        self.image, _ = self._joined(
-            {
-                q: pedestals.subtracted(stamp.frame.key, stamp.frame.image, histories[stamp.frame.key])
-                for q, stamp in self.stamps.items()
-            }
-        )
+        came = {quabo: stamp.frame.image for quabo, stamp in self.stamps.items()}
+        self.raw, known = self._joined(came)
+        self.image = self.raw
+        if pedestals.mode is not PedestalMode.NONE:
+            keys = {quabo: stamp.frame.key for quabo, stamp in self.stamps.items()}
+            less = {q: pedestals.subtracted(keys[q], image, histories[keys[q]]) for q, image in came.items()}
+            self.image, _ = self._joined(less)
         for quabo, stamp in self.stamps.items():
             self.bad.update(titles.bad_quabos(stamp.frame.quality, quabo))
         if self.bad or masked is not None:
@@ -157,7 +157,7 @@ class Panel:
     @property
     def status(self) -> Any:
         """The worst of the times that are shown."""
-        return max(stamp.frame.time.status for stamp in self.stamps.values())
+        return max(stamp.time.status for stamp in self.stamps.values())
 
     @property
     def measured(self) -> npt.NDArray[Any]:
@@ -195,7 +195,7 @@ class Panel:
             Span(age_text(now_s - stamp.taken_s), tone),
             *([said] if said else []),
             *(Span(f"Q{quabo} {what}", Tone.WARNING) for quabo, what in sorted(self.bad.items())),
-            Span(time_text(self.newest.frame.time.unix_ns, date=False)[: 8 if short else None], tone),
+            Span(time_text(self.newest.time.unix_ns, date=False)[: 8 if short else None], tone),
         )
         return head, state
 
@@ -205,7 +205,7 @@ class Panel:
         for quabo, stamp in sorted(self.stamps.items(), key=lambda item: -1 if item[0] is None else item[0]):
             frame = stamp.frame
             parts = [] if quabo is None else [f"Q{quabo}"]
-            parts += [f"{time_text(frame.time.unix_ns)} UTC", f"frame {frame.frame_number}"]
+            parts += [f"{time_text(stamp.time.unix_ns)} UTC", f"frame {frame.frame_number}"]
             parts += [f"{age_text(now_s - stamp.taken_s)} old", titles.file_text(frame.file), frame.delivery.host]
             lines.append("  ".join(parts))
         lines += [f"Q{quabo} {what}" for quabo, what in sorted(self.bad.items())]

@@ -12,6 +12,7 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import Kind, PffName, Quality, TimeStatus
 from panoseti_daq.pff.quabos import N_QUABOS
+from panoseti_daq.pff.timing import FrameTime
 from panoseti_daq.viewers.clock import Clock
 
 SILENT_AFTER_PERIODS: Final = 5
@@ -41,14 +42,15 @@ Line = tuple[Span, ...]
 
 
 class Stamp(NamedTuple):
-    """A frame, when it was taken on the clock of the viewers (s), and UTC s since 1970.
+    """A frame, when it was taken on the clock of the viewers (s), UTC s since 1970, and its time as it stands in it.
 
-    For one without a time both say when the server read it.
+    For one without a time the first two say when the server read it.
     """
 
     frame: ReceivedFrame
     taken_s: float
     unix_s: float
+    time: FrameTime
 
     @classmethod
     def of(cls, frame: ReceivedFrame, clock: Clock) -> Self:
@@ -56,8 +58,8 @@ class Stamp(NamedTuple):
         taken_s = clock.taken_s(frame)
         if math.isnan(taken_s):
             taken_s = clock.read_s(frame)
-        unix_ns = frame.time.unix_ns or frame.detected_unix_ns
-        return cls(frame, taken_s, unix_ns / 1e9 or time.time())
+        when = frame.time
+        return cls(frame, taken_s, (when.unix_ns or frame.detected_unix_ns) / 1e9 or time.time(), when)
 
 
 def silent_after_s(period_s: float) -> float:

@@ -1,19 +1,29 @@
-"""Items of a wall beside its images: captions, and covers that say what an image does not."""
+"""Mosaic of a wall: one scene item that paints all images, their captions, and what is drawn over them.
+
+An item for each image, caption and cover would be 400 items for 64 modules, and Qt asks Python for the bounds and
+the paint of each; docs/decisions/0014 has the numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
-from PySide6.QtWidgets import QGraphicsItem
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QTransform
 
+import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
+
+from panoseti_daq.pff import Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE, QUABO_SIZE
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.images.layout import LINE, LINES, Box
+from panoseti_daq.viewers.images.layout import LETTERS_PX, LINE, LINES, Cell
 from panoseti_daq.viewers.images.titles import Line, Tone
 
+Place = tuple[int, Kind]
 COLORS: Final = {
     Tone.HEAD: QColor("#ffffff"),
     Tone.NORMAL: QColor(theme.FOREGROUND),
@@ -25,71 +35,7 @@ _DIMMED: Final = QColor(12, 12, 16, 165)
 _HATCH: Final = QBrush(QColor(216, 220, 227, 110), Qt.BrushStyle.BDiagPattern)
 _LINES: Final = QColor(255, 255, 255, 150)
 _AGE_PART: Final = 5.5  # letters of an age that fit on each other in its veil
-
-
-class Caption(QGraphicsItem):
-    """Lines of text of a fixed size at a corner of an image, whatever the zoom; painted only when they change."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIgnoresTransformations)
-        self._lines: tuple[Line, ...] = ()
-        self._rect = QRectF()
-        self._font, self._bold = QFont(), QFont()
-        self._line_px = 1.0
-        self._pieces: list[tuple[QPointF, QFont, QColor, str]] | None = None
-
-    @property
-    def text(self) -> str:
-        """What it says."""
-        return "\n".join(" ".join(span.text for span in line) for line in self._lines)
-
-    def place(self, box: Box, letters_px: float, *, hangs: bool) -> None:
-        """Stand on the lower edge of a box, or hang from its upper one; letters of a height, px."""
-        self.prepareGeometryChange()
-        self._pieces = None
-        self._line_px = LINE * letters_px
-        for font in (self._font, self._bold):
-            font.setPixelSize(max(6, round(letters_px)))
-        self._bold.setBold(True)
-        self.setPos(box.x, box.y if hangs else box.y + box.height)
-        height = box.height if hangs else LINES * self._line_px
-        self._rect = QRectF(0, 0 if hangs else -height, box.width, height)
-
-    def show_lines(self, lines: tuple[Line, ...]) -> None:
-        """Say something; costs nothing when it is the same."""
-        if lines != self._lines:
-            self._lines, self._pieces = lines, None
-            self.update()
-
-    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
-        """Where it may paint, px."""
-        return self._rect
-
-    def paint(self, painter: QPainter, option: Any, widget: Any = None) -> None:
-        """Paint the lines; what does not fit is cut with an ellipsis."""
-        if self._pieces is None:
-            self._pieces = list(self._laid_out())
-        for at, font, color, text in self._pieces:
-            painter.setFont(font)
-            painter.setPen(color)
-            painter.drawText(at, text)
-
-    def _laid_out(self) -> Iterator[tuple[QPointF, QFont, QColor, str]]:
-        y, end = self._rect.top() + 0.78 * self._line_px, self._rect.width()
-        for line in self._lines:
-            x = 0.0
-            for text, tone in line:
-                font = self._bold if tone is Tone.HEAD else self._font
-                metrics = QFontMetricsF(font)
-                width = metrics.horizontalAdvance(text + " ")
-                if x + width > end:
-                    text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0.0, end - x))
-                yield QPointF(x, y), font, COLORS[tone], text
-                x += width
-                if x >= end:
-                    break
-            y += self._line_px
+_BASELINE: Final = 0.78  # of a line, from its top
 
 
 class Sheet(NamedTuple):
@@ -113,63 +59,162 @@ class Sheet(NamedTuple):
     frame: Tone | None = None
     boundaries: bool = False
 
-
-class Cover(QGraphicsItem):
-    """Paints a `Sheet` over an image: one unit is a pixel of the image."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setZValue(1)
-        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
-        self.sheet = Sheet()
-
-    def show_sheet(self, sheet: Sheet) -> None:
-        """Paint something else; costs nothing when it is the same."""
-        if sheet != self.sheet:
-            self.sheet = sheet
-            self.update()
-
-    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
-        """The image and the width of a frame, pixels."""
-        return QRectF(-0.5, -0.5, MODULE_SIZE + 1, MODULE_SIZE + 1)
-
-    def paint(self, painter: QPainter, option: Any, widget: Any = None) -> None:
-        """Paint the sheet."""
-        for (column, row, width, height), text in self.sheet.veils:
-            self._veil(painter, QRectF(column, row, width, height), text)
-        if self.sheet.boundaries:
+    def paint(self, painter: QPainter) -> None:
+        """Paint over an image whose pixels are the units of the painter."""
+        for (column, row, width, height), text in self.veils:
+            _paint_veil(painter, QRectF(column, row, width, height), text)
+        if self.boundaries:
             painter.setPen(_cosmetic(_LINES, 1))
-            painter.drawLine(QPointF(QUABO_SIZE, 0), QPointF(QUABO_SIZE, MODULE_SIZE))
-            painter.drawLine(QPointF(0, QUABO_SIZE), QPointF(MODULE_SIZE, QUABO_SIZE))
+            painter.drawLine(QUABO_SIZE, 0, QUABO_SIZE, MODULE_SIZE)
+            painter.drawLine(0, QUABO_SIZE, MODULE_SIZE, QUABO_SIZE)
         painter.setPen(_cosmetic(COLORS[Tone.OLD], 1))
-        for row, column in self.sheet.masked:
-            painter.drawLine(QPointF(column, row), QPointF(column + 1, row + 1))
-            painter.drawLine(QPointF(column, row + 1), QPointF(column + 1, row))
-        for row, column in self.sheet.marks:
+        for row, column in self.masked:
+            painter.drawLine(column, row, column + 1, row + 1)
+            painter.drawLine(column, row + 1, column + 1, row)
+        for row, column in self.marks:
             for color, grow in (("#000000", 0.25), ("#ffffff", 0.1)):
                 painter.setPen(_cosmetic(QColor(color), 1))
                 painter.drawRect(QRectF(column, row, 1, 1).adjusted(-grow, -grow, grow, grow))
-        if self.sheet.frame is not None:
-            painter.setPen(_cosmetic(COLORS[self.sheet.frame], 3))
+        if self.frame is not None:
+            painter.setPen(_cosmetic(COLORS[self.frame], 3))
             painter.drawRect(QRectF(0, 0, MODULE_SIZE, MODULE_SIZE))
 
-    @staticmethod
-    def _veil(painter: QPainter, rect: QRectF, text: str) -> None:
-        painter.fillRect(rect, _DIMMED)
-        scale = painter.worldTransform().m11()
-        hatch = QBrush(_HATCH)
-        hatch.setTransform(painter.worldTransform().inverted()[0])  # stripes keep their width
-        painter.fillRect(rect, hatch)
-        font = QFont()
-        font.setPixelSize(max(8, round(rect.height() * scale / _AGE_PART)))
-        font.setBold(True)
-        painter.save()
-        painter.scale(1 / scale, 1 / scale)
-        painter.setFont(font)
-        painter.setPen(COLORS[Tone.HEAD])
-        place = QRectF(rect.x() * scale, rect.y() * scale, rect.width() * scale, rect.height() * scale)
-        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
-        painter.restore()
+
+_NOTHING: Final = Sheet()
+
+
+class Note(NamedTuple):
+    """Caption of an image, and what is drawn over it."""
+
+    lines: tuple[Line, ...] = ()
+    sheet: Sheet = _NOTHING
+
+    @property
+    def text(self) -> str:
+        """What the caption says."""
+        return "\n".join(" ".join(span.text for span in line) for line in self.lines)
+
+
+class Mosaic(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
+    """Paints the cells of a wall. Letters keep their size when the images grow, up to the largest there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFlag(self.GraphicsItemFlag.ItemUsesExtendedStyleOption)  # says which part is to be painted
+        self._bounds = QRectF()
+        self._cells: dict[Place, Cell] = {}
+        self._rows: dict[Place, int] = {}
+        self._pixels = np.zeros((0, MODULE_SIZE), np.uint32)
+        self._letters_px = self._most_px = LETTERS_PX[1]
+        self.notes: dict[Place, Note] = {}
+
+    def place(self, cells: Mapping[Place, Cell], letters_px: float, most_px: float) -> None:
+        """Paint these cells from now on, with letters of a height, px; with larger ones when they are zoomed."""
+        self.prepareGeometryChange()
+        self._cells, self._letters_px, self._most_px = dict(cells), letters_px, most_px
+        self._bounds = functools.reduce(QRectF.united, (QRectF(*cell.whole) for cell in cells.values()), QRectF())
+        self._bounds.adjust(-2, -2, 2, 2)  # frames are wider than their images
+        before, rows = self._pixels, self._rows
+        self._rows = {place: MODULE_SIZE * n for n, place in enumerate(cells)}
+        self._pixels = np.full((MODULE_SIZE * len(cells), MODULE_SIZE), _rgb(theme.BACKGROUND), np.uint32)
+        for place in rows.keys() & self._rows.keys():
+            self.show_image(place, before[rows[place] : rows[place] + MODULE_SIZE])
+        self.notes = {place: note for place, note in self.notes.items() if place in cells}
+        self.update()
+
+    def show_image(self, place: Place, pixels: npt.NDArray[np.uint32]) -> None:
+        """Take an image, shape (32, 32), ``0xffRRGGBB``; `update` paints it."""
+        row = self._rows[place]
+        self._pixels[row : row + MODULE_SIZE] = pixels
+
+    def show_note(self, place: Place, note: Note) -> None:
+        """Say something; costs nothing when it is the same."""
+        if self.notes.get(place) != note:
+            self.notes[place] = note
+            self.update()
+
+    def letters_px(self, scale: float) -> float:
+        """Height of letters when the wall is seen so many times as large as it was planned."""
+        return min(max(self._letters_px * scale, self._letters_px), max(self._most_px, self._letters_px))
+
+    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
+        """All cells."""
+        return self._bounds
+
+    def paint(self, painter: QPainter, option: Any, widget: Any = None) -> None:
+        """Paint the cells that are seen."""
+        world, seen = painter.worldTransform(), option.exposedRect
+        cells = [(place, cell) for place, cell in self._cells.items() if seen.intersects(QRectF(*cell.whole))]
+        # The format that Qt copies without converting: a fifth of the time of what `ImageItem` makes.
+        picture = QImage(
+            self._pixels.data, MODULE_SIZE, len(self._pixels), 4 * MODULE_SIZE, QImage.Format.Format_RGB32
+        )
+        for place, cell in cells:
+            source = QRectF(0, self._rows[place], MODULE_SIZE, MODULE_SIZE)
+            painter.drawImage(QRectF(*cell.image), picture, source)
+        for place, cell in cells:
+            if (sheet := self.notes.get(place, Note()).sheet) != _NOTHING:
+                scale = cell.image.width / MODULE_SIZE
+                painter.setWorldTransform(QTransform(world).translate(*cell.image[:2]).scale(scale, scale))
+                sheet.paint(painter)
+        painter.resetTransform()
+        letters_px = self.letters_px(world.m11())
+        for place, cell in cells:
+            if place in self.notes:
+                _paint_caption(painter, world, cell, self.notes[place].lines, letters_px)
+        painter.setWorldTransform(world)
+
+
+def _paint_caption(
+    painter: QPainter, world: QTransform, cell: Cell, lines: tuple[Line, ...], letters_px: float
+) -> None:
+    """Paint lines on the upper edge of an image, or hanging beside it; what does not fit is cut with an ellipsis."""
+    box, line_px = cell.text, LINE * letters_px
+    corner = world.map(QPointF(box.x, box.y if cell.is_beside else box.y + box.height))
+    left, width = round(corner.x()), box.width * world.m11()
+    y = round(corner.y()) + (_BASELINE - (0 if cell.is_beside else LINES)) * line_px
+    for line in lines:
+        x = 0.0
+        for text, tone in line:
+            font = _font(round(letters_px), tone is Tone.HEAD)
+            advance = _advance(round(letters_px), tone is Tone.HEAD, text + " ")
+            if x + advance > width:
+                room = max(0.0, width - x)
+                text = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room)
+            painter.setFont(font)
+            painter.setPen(COLORS[tone])
+            painter.drawText(QPointF(left + x, y), text)
+            x += advance
+            if x >= width:
+                break
+        y += line_px
+
+
+@functools.cache
+def _font(size_px: int, is_bold: bool) -> QFont:
+    font = QFont()
+    font.setPixelSize(max(6, size_px))
+    font.setBold(is_bold)
+    return font
+
+
+@functools.lru_cache(maxsize=4096)
+def _advance(size_px: int, is_bold: bool, text: str) -> float:
+    return QFontMetricsF(_font(size_px, is_bold)).horizontalAdvance(text)
+
+
+def _paint_veil(painter: QPainter, rect: QRectF, text: str) -> None:
+    painter.fillRect(rect, _DIMMED)
+    world = painter.worldTransform()
+    hatch = QBrush(_HATCH)
+    hatch.setTransform(world.inverted()[0])  # stripes keep their width
+    painter.fillRect(rect, hatch)
+    place = world.mapRect(rect)
+    painter.resetTransform()
+    painter.setFont(_font(max(8, round(place.height() / _AGE_PART)), True))
+    painter.setPen(COLORS[Tone.HEAD])
+    painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
+    painter.setWorldTransform(world)
 
 
 def _cosmetic(color: QColor, width: int) -> QPen:
@@ -177,3 +222,7 @@ def _cosmetic(color: QColor, width: int) -> QPen:
     pen = QPen(color, width)
     pen.setCosmetic(True)
     return pen
+
+
+def _rgb(color: str) -> int:
+    return int(QColor(color).rgb())

@@ -88,16 +88,12 @@ class Probes:
         self._region = make((corner, corner), (side, side), pen=pg.mkPen("#ffffff", width=2), removable=False)
         self._label = pg.TextItem(color="#ffffff", fill=(0, 0, 0, 170), anchor=(0, 1))
         for item in (self._region, self._label):
-            item.setParentItem(self._wall.spot(place).cover)  # its unit is a pixel, and it moves with the image
-            item.setZValue(3)
-        self._wall.spot(place).cover.setZValue(2)  # over the veils of its neighbors
+            item.setParentItem(self._wall.over(place))
         self._region.sigRegionChanged.connect(self._move_region)
         self._move_region()
 
     def close_region(self) -> None:
         """Take the region away."""
-        if self._place is not None:
-            self._wall.spot(self._place).cover.setZValue(1)
         for item in (self._region, self._label):
             if item is not None:
                 item.setParentItem(None)

@@ -1,4 +1,4 @@
-"""Wall of images: an `ImageItem` for each in one view box, with captions, and what is drawn over images.
+"""Wall of images: a mosaic in one view box.
 
 The view box is a map of the whole wall: the wheel zooms, dragging pans, a double click makes one module large.
 """
@@ -16,37 +16,24 @@ from PySide6.QtGui import QResizeEvent
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
-from panoseti_daq.pff import Kind, TimeStatus
+from panoseti_daq.pff import TimeStatus
 from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.colors import rgba_table
-from panoseti_daq.viewers.images.layout import Cell, Plan, pixel_at, plan
+from panoseti_daq.viewers.images.colors import rgb_table
+from panoseti_daq.viewers.images.layout import LETTERS_PX, Cell, Plan, pixel_at, plan
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Line, Span, Tone
-from panoseti_daq.viewers.view.items import Caption, Cover, Sheet
+from panoseti_daq.viewers.view.items import Mosaic, Note, Place, Sheet
 
-Place = tuple[int, Kind]
 WallPixel = tuple[Place, int, int]
 """A place, and row and column as stored."""
 _DOUBTS: Final = {TimeStatus.HOST_CLOCK: Tone.WARNING, TimeStatus.NO_TIME: Tone.BAD}
 _HEAD_LETTERS: Final = 11  # width, in heights of letters, that "module 224 ph1024" needs
 _LETTER_WIDTH: Final = 0.62  # of a letter on average, in heights of letters
 _LARGE: Final = 0.04  # room around a module that is made large, part of its size
-
-
-class Spot:
-    """What stands in one cell."""
-
-    def __init__(self, box: Any) -> None:
-        nothing = np.zeros((MODULE_SIZE, MODULE_SIZE, 4), np.uint8)
-        self.image: Any = pg.ImageItem(nothing, axisOrder="row-major", levels=None)
-        self.caption, self.cover = Caption(), Cover()
-        self.items = (self.image, self.cover, self.caption)
-        for item in self.items:
-            box.addItem(item, ignoreBounds=True)
 
 
 class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
@@ -69,6 +56,8 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         The pixels that are marked.
     enlarge
         Factor for the letters.
+    large
+        The module that was made large; None while all are seen.
     hovered
         Signal: the pixel under the mouse, or None.
     clicked
@@ -89,13 +78,17 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         self.enlarge = 1.0
         self.plan = Plan(1, 1, 1.0, ())
         self._board = board
-        self._spots: dict[Place, Spot] = {}
         self._cells: dict[Place, Cell] = {}
         self._planned: object = None
-        self._large: int | None = None
+        self.large: int | None = None
         self._clicked: WallPixel | None = None
+        self.mosaic, self._over = Mosaic(), pg.ItemGroup()
+        self._over_place: Any = None
         self.box = pg.ViewBox(lockAspect=True, enableMenu=False, invertY=True, defaultPadding=0)
         self.setCentralItem(self.box)
+        self.setViewportUpdateMode(self.ViewportUpdateMode.FullViewportUpdate)  # all changes at once, or nothing
+        self.box.addItem(self.mosaic, ignoreBounds=True)
+        self.box.sigRangeChanged.connect(self.tell)
         self.scene().sigMouseMoved.connect(
             lambda at: self.hovered.emit(self.pixel_at(self.box.mapSceneToView(at)))
         )
@@ -116,24 +109,15 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         self._planned = planned
         self.plan = plan(board.modules, board.kinds, size.width(), size.height(), self.enlarge)
         self._cells = {(cell.module_id, cell.kind): cell for cell in self.plan.cells}
-        for place, cell in self._cells.items():
-            if place not in self._spots:
-                self._spots[place] = Spot(self.box)
-            self._place(self._spots[place], cell)
+        self.mosaic.place(self._cells, self.plan.letters_px, self.enlarge * LETTERS_PX[1])
+        self._place_over()
         self.show_changes(self._board.panels.values())
-        self.fit(self._large)
-
-    def _place(self, spot: Spot, cell: Cell) -> None:
-        image = cell.image
-        spot.caption.place(cell.text, self.plan.letters_px, hangs=cell.is_beside)
-        spot.cover.setPos(image.x, image.y)
-        spot.cover.setScale(image.width / MODULE_SIZE)
-        spot.image.setRect(QRectF(*image))
+        self.fit(self.large)
 
     def fit(self, module_id: int | None = None) -> None:
         """Show a module as large as it can be, or the whole wall."""
         boxes = [cell.whole for cell in self.plan.cells if cell.module_id == module_id]
-        self._large = module_id if boxes else None
+        self.large = module_id if boxes else None
         rect = QRectF(0, 0, self.plan.width, self.plan.height)
         if boxes:
             left, top = min(box.x for box in boxes), min(box.y for box in boxes)
@@ -145,36 +129,37 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     @property
     def is_whole(self) -> bool:
         """Whether all of it is seen at the size it was made for."""
-        return bool(self._large is None and self.box.viewRect().width() >= 0.98 * self.plan.width)
+        return bool(self.large is None and self.box.viewRect().width() >= 0.98 * self.plan.width)
 
     def show_changes(self, changed: Iterable[Panel]) -> None:
         """Take over panels that look different, and captions and covers that differ."""
         settings = self._board.settings
-        table = rgba_table(settings.colormap)
+        table = rgb_table(settings.colormap)
         for panel in changed:
-            spot = self._spots.get((panel.module_id, panel.kind))
-            if spot is not None:
+            if (place := (panel.module_id, panel.kind)) in self._cells:
                 seen = settings.orientation_of(panel.module_id).shown(panel.indices)
-                spot.image.setImage(table.take(seen, axis=0), autoLevels=False)
+                self.mosaic.show_image(place, table.take(seen))
+        self.mosaic.update()
         self.tell()
 
     def tell(self) -> None:
         """Set the texts and covers that differ from what is drawn."""
-        now_s = self._board.clock.now_s()
-        for place, spot in self._spots.items():
-            panel = self._board.panels.get(place)
-            if panel is None or not panel.stamps:
-                name = Span(f"module {place[0]}", Tone.HEAD)
-                spot.caption.show_lines(((name,), (Span(f"no {KIND_NAMES[place[1]]} yet", Tone.OLD),)))
-                spot.cover.show_sheet(Sheet())
-                continue
-            spot.caption.show_lines(self._lines(place, panel, now_s))
-            spot.cover.show_sheet(self._sheet(place, panel, now_s))
+        now_s, scale = self._board.clock.now_s(), self.scale_of_view
+        for place in self._cells:
+            self.mosaic.show_note(place, self._note(place, now_s, scale))
 
-    def _lines(self, place: Place, panel: Panel, now_s: float) -> tuple[Line, ...]:
+    def _note(self, place: Place, now_s: float, scale: float) -> Note:
+        panel = self._board.panels.get(place)
+        if panel is None or not panel.stamps:
+            name = Span(f"module {place[0]}", Tone.HEAD)
+            return Note(((name,), (Span(f"no {KIND_NAMES[place[1]]} yet", Tone.OLD),)))
+        return Note(self._lines(place, panel, now_s, scale), self._sheet(place, panel, now_s))
+
+    def _lines(self, place: Place, panel: Panel, now_s: float, scale: float) -> tuple[Line, ...]:
         module_id, kind = place
         cell = self._cells[place]
-        is_narrow = not cell.is_beside and cell.text.width < _HEAD_LETTERS * self.plan.letters_px
+        letters = cell.text.width * scale / self.mosaic.letters_px(scale)
+        is_narrow = not cell.is_beside and letters < _HEAD_LETTERS
         name = self._board.settings.names.get(module_id, "")
         head, state = panel.captions(now_s, name, short=is_narrow)
         if lost := self.lost.get(module_id):
@@ -183,8 +168,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         around = self.beside.get(module_id) if is_first else None
         if not cell.is_beside:
             return ((*head, around) if around and not is_narrow else head), state
-        n_letters = int(cell.text.width / (_LETTER_WIDTH * self.plan.letters_px))
-        pieces = textwrap.wrap(around.text, max(n_letters, 8)) if around else []
+        pieces = textwrap.wrap(around.text, max(int(letters / _LETTER_WIDTH), 8)) if around else []
         spans = [*head, *state, *(Span(text, around.tone) for text in pieces if around)]
         return tuple((span,) for span in spans)
 
@@ -219,9 +203,22 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         stored = self._board.settings.orientation_of(cell.module_id).stored(*seen)
         return ((cell.module_id, cell.kind), *stored)
 
-    def spot(self, place: Place) -> Spot:
-        """What stands in the cell of a place."""
-        return self._spots[place]
+    @property
+    def scale_of_view(self) -> float:
+        """How many times as large as it was planned the wall is seen."""
+        return float(self.box.width() / max(self.box.viewRect().width(), 1e-9))
+
+    def over(self, place: Place) -> Any:
+        """Return an item whose children lie over an image; their unit is a pixel, and they move with the image."""
+        self._over.setParentItem(self.mosaic)
+        self._over_place = place
+        self._place_over()
+        return self._over
+
+    def _place_over(self) -> None:
+        if (cell := self._cells.get(self._over_place)) is not None:
+            self._over.setPos(cell.image.x, cell.image.y)
+            self._over.setScale(cell.image.width / MODULE_SIZE)
 
     def _click(self, event: Any) -> None:
         if event.button() is not Qt.MouseButton.LeftButton:

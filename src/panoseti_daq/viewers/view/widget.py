@@ -250,8 +250,8 @@ class View:
 
     def next_region(self) -> None:
         """Put a region of interest on the module under the mouse, or on the first one; change its shape."""
-        place = self._hovered[0] if self._hovered else next(iter(sorted(self.board.panels, key=str)), None)
-        self.probes.next_region(place)
+        seen = [place for place in sorted(self.board.panels, key=str) if self.wall.large in (None, place[0])]
+        self.probes.next_region(self._hovered[0] if self._hovered else next(iter(seen), None))
 
     def save_dark(self) -> None:
         """Make the rolling median of each movie its dark, keep it in a directory, and subtract it."""
