@@ -42,7 +42,7 @@ Line = tuple[Span, ...]
 
 
 class Stamp(NamedTuple):
-    """A frame, when it was taken on the clock of the viewers (s), UTC s since 1970, and its time as it stands in it.
+    """A frame, when it was taken on the clock of the viewers (s), UTC s since 1970, and the time that it says.
 
     For one without a time the first two say when the server read it.
     """

@@ -168,7 +168,7 @@ class Mosaic(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
 def _paint_caption(
     painter: QPainter, world: QTransform, cell: Cell, lines: tuple[Line, ...], letters_px: float
 ) -> None:
-    """Paint lines on the upper edge of an image, or hanging beside it; what does not fit is cut with an ellipsis."""
+    """Paint lines on the upper edge of an image, or beside it; what does not fit is cut with an ellipsis."""
     box, line_px = cell.text, LINE * letters_px
     corner = world.map(QPointF(box.x, box.y if cell.is_beside else box.y + box.height))
     left, width = round(corner.x()), box.width * world.m11()
