@@ -57,4 +57,4 @@ def rgba_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
 def rgb_table(colormap: ColorMap) -> npt.NDArray[np.uint32]:
     """Return the colors of `rgba_table` as numbers, ``0xffRRGGBB``: shape (256,)."""
     red, green, blue, opacity = rgba_table(colormap).astype(np.uint32).T
-    return opacity << 24 | red << 16 | green << 8 | blue
+    return np.asarray(opacity << 24 | red << 16 | green << 8 | blue, np.uint32)

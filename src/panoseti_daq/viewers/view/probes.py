@@ -15,7 +15,8 @@ from panoseti_daq.viewers.images import regions
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.view.curve import Curve, CurvePlot, save_curves
-from panoseti_daq.viewers.view.wall import Place, Wall, WallPixel
+from panoseti_daq.viewers.view.items import Place
+from panoseti_daq.viewers.view.wall import Wall, WallPixel
 
 _CURVE_PART: Final = 4  # the light curves get a quarter of the window
 _REGION: Final = "region"
