@@ -25,7 +25,10 @@ from panoseti_daq.events.scan import stream_files
 from panoseti_daq.events.trigger import installed_triggers
 
 app = typer.Typer(
-    help="Find events in frames, live or in a recorded run.", rich_markup_mode=None, no_args_is_help=True
+    help="Find events in frames, live or in a recorded run.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 

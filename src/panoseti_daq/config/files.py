@@ -6,10 +6,13 @@ import codecs
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.open_types import OpenDict, OpenMapping
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 MAX_FILE_BYTES: Final = 1 << 20  # a bundle of all public certificate authorities has a quarter of it
 
@@ -107,6 +110,21 @@ def content_of(source: ConfigSource | None, key: str) -> OpenMapping:
     if "\0" not in str(path) and not path.exists():
         raise FileNotFoundError(f"{key} {str(path.absolute())!r} does not exist")
     return read_object(path, key)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first fault that pydantic found in a file or in options: key, value, and what is allowed."""
+    fault = error.errors(include_url=False)[0]
+    key, value = ".".join(map(str, fault["loc"])) or "options", short(fault["input"])
+    match fault["type"]:
+        case "missing":
+            return f"{key} is missing"
+        case "extra_forbidden":
+            return f"{key}: {value} is under an unknown key"
+        case "value_error":
+            return f"invalid {key}: {value}: {fault['ctx']['error']}"
+        case _:
+            return f"invalid {key}: {value}; allowed: {fault['msg'].removeprefix('Input should be ')}"
 
 
 def short(value: object) -> str:

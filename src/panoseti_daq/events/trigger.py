@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import BaseModel, ValidationError
 
+from panoseti_daq.config.files import first_fault
 from panoseti_daq.errors import ConfigError, TriggerError
 from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind
@@ -88,11 +89,7 @@ class TriggerSpec:
         try:
             options = self.options.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"])) or "options"
-            raise ConfigError(
-                f"trigger {self.name}: invalid {key}: {first['input']!r}; allowed: {first['msg']}"
-            ) from None
+            raise ConfigError(f"trigger {self.name}: {first_fault(error)}") from None
         return self.make(options)
 
 

@@ -30,6 +30,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from panoseti_daq.config.files import first_fault
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.pff.product import MAX_MODULE_ID
@@ -75,7 +76,7 @@ class InjectedPulse(_Injected):
     @model_validator(mode="after")
     def _has_height(self) -> InjectedPulse:
         if (self.sigma is None) == (self.adc is None):
-            raise ValueError("either sigma or adc says how bright it is")
+            raise ValueError("exactly one of sigma and adc is required")
         return self
 
 
@@ -140,9 +141,7 @@ class Injections:
         try:
             found = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise ConfigError(f"{path}: invalid {key}: {first['input']!r}; allowed: {first['msg']}") from error
+            raise ConfigError(f"{path}: {first_fault(error)}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not TOML: {error}") from error
         return cls(found.pulse, found.pair)

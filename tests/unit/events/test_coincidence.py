@@ -132,9 +132,9 @@ def test_the_accidentals_are_those_of_two_poisson_processes() -> None:
 def test_an_option_of_the_wrong_kind_is_named() -> None:
     spec = find_trigger("coincidence")
     for options, said in (
-        ({"window_ns": -1}, "invalid window_ns: -1"),
+        ({"window_ns": -1}, "invalid window_ns: -1; allowed: greater than or equal to 0$"),
         ({"windw": 1}, "option windw not found; there are: window_ns"),
-        ({"offsets_ns": {"3:1": 5}}, "LOWER:HIGHER"),
+        ({"offsets_ns": {"3:1": 5}}, r"invalid offsets_ns: \{.3:1.: 5\}: .3:1. is not LOWER:HIGHER"),
     ):
         with pytest.raises(ConfigError, match=said):
             spec.make_with(options)

@@ -77,9 +77,15 @@ def test_sigma_is_that_of_the_noise_of_the_pixel(tmp_path: Path) -> None:
     [
         ("pulse = 1", "invalid pulse"),
         ("[[pulse]]\nmodule = 1\nat_s = 1\npixel = [3, 32]\nadc = 5", "not within 32x32"),
-        ("[[pulse]]\nmodule = 1\nat_s = 1\npixel = [3, 3]", "either sigma or adc"),
+        (
+            "[[pulse]]\nmodule = 1\nat_s = 1\npixel = [3, 3]",
+            r"invalid pulse\.0: .*\}: exactly one of sigma and adc",
+        ),
         ("[[pulse]]\nmodule = 1\nat_s = 1\npixel = [3, 3]\nadc = 5\nproduct = 'ph256'", "ph256 is not a movie"),
-        ("[[pair]]\nmodules = [300]\nat_s = 1\npixel = [3, 3]", "invalid pair.0.modules.0: 300"),
+        (
+            "[[pair]]\nmodules = [300]\nat_s = 1\npixel = [3, 3]",
+            "invalid pair.0.modules.0: 300; allowed: less than or equal to 255",
+        ),
         ("[[", "is not TOML"),
     ],
 )
