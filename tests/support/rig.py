@@ -96,7 +96,7 @@ def image_of(frame: bytes, product: DataProduct) -> np.ndarray[tuple[int, ...], 
 def command(*arguments: object) -> list[str]:
     """The command line of this checkout."""
     code = "from panoseti_daq.cli.main import main; main()"
-    return [sys.executable, "-c", code, *map(str, arguments)]
+    return [sys.executable, "-P", "-c", code, *map(str, arguments)]
 
 
 def run_command(*arguments: object, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:

@@ -111,6 +111,8 @@ def _stop(portal: BlockingPortal) -> None:
     if works_here():
         with suppress(RuntimeError):
             portal.call(portal.stop, True)
+        # Its thread is waited for here: once Python ends, it runs no more, and to wait for it would never end.
+        PORTALS.__exit__(None, None, None)
 
 
 async def _running_loop() -> asyncio.AbstractEventLoop:

@@ -74,7 +74,7 @@ def test_an_instrument_without_a_time_counts_as_old() -> None:
 def test_the_wire_carries_all() -> None:
     before = around()
     after = read_context(write_context(before))
-    assert after == before.__class__(before.source, before.trouble, after.instruments, after.read_age_s)
+    assert (after.source, after.trouble) == (before.source, before.trouble)
     assert {name: (one.values, one.age_s) for name, one in after.instruments.items()} == {
         name: (one.values, one.age_s) for name, one in before.instruments.items()
     }
