@@ -39,20 +39,33 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
-def log_to_stderr(level: LogLevel, log_format: LogFormat = LogFormat.TEXT, *, limit_repeats: bool = False) -> None:
-    """Log in color on a terminal, as plain lines elsewhere, or as JSON; `limit_repeats` as in `LimitRepeats`."""
+def log_to_stderr(
+    level: LogLevel, log_format: LogFormat = LogFormat.TEXT, *, limit_repeats: bool = False, process: str = ""
+) -> None:
+    """Log in color on a terminal, as plain lines elsewhere, or as JSON.
+
+    Parameters
+    ----------
+    level, log_format
+        What is logged, and how.
+    limit_repeats
+        Log few of many that are alike, see `LimitRepeats`.
+    process
+        Name of this process in every line, where there are several.
+    """
+    of_process = f"{process}: " if process else ""
     if log_format is LogFormat.JSON:
         handler: logging.Handler = UnhinderedHandler()
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(JsonFormatter(process))
     elif sys.stderr.isatty():
         from rich.console import Console  # slow to import, and not needed for a pipe or a journal
         from rich.logging import RichHandler
 
         handler = RichHandler(console=Console(stderr=True), show_path=False)
-        handler.setFormatter(TextFormatter("%(message)s"))
+        handler.setFormatter(TextFormatter(f"{of_process}%(message)s"))
     else:
         handler = UnhinderedHandler()
-        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(TextFormatter(f"%(asctime)s %(levelname)s %(name)s: {of_process}%(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[LimitRepeats(handler) if limit_repeats else handler])
 
 
@@ -107,8 +120,18 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line.
 
     Its fields: ``time`` (UTC, ISO 8601, microseconds), ``level``, ``logger``, ``message``, and where there are
-    any, ``peer`` (who called), ``repeated`` (see `LimitRepeats`) and ``exception`` (the traceback).
+    any, ``process`` (which of several), ``peer`` (who called), ``repeated`` (see `LimitRepeats`) and ``exception``
+    (the traceback).
+
+    Parameters
+    ----------
+    process
+        Name of this process; empty where there is one.
     """
+
+    def __init__(self, process: str = "") -> None:
+        super().__init__()
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         """Make the line."""
@@ -118,6 +141,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": _shortened(record.getMessage()),
         }
+        if self._process:
+            line["process"] = self._process
         for name in ("peer", "repeated"):
             if (value := getattr(record, name, None)) is not None:
                 line[name] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import typer
@@ -113,9 +114,14 @@ def _open_standard_streams() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    return exit_code_of(lambda: app(arguments or ["--help"], standalone_mode=False) or 0)
+
+
+def exit_code_of(command: Callable[[], int]) -> int:
+    """Return the exit code of what `command` does; its error becomes one line."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC itself writes each failed handshake to stderr
     try:
-        return app(arguments or ["--help"], standalone_mode=False) or 0
+        return command()
     except typer.TyperException as error:
         where = getattr(error, "ctx", None)
         hint = f" (see {where.command_path} --help)" if where else ""

@@ -134,30 +134,52 @@ def serve(
     settings = _settings(config, options)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     share_arenas()
-    asyncio.run(_run(settings, host, port, follow.config(settings)))
+    followed = follow.config(settings)
+    _check(settings, followed)
+    if settings.workers == 1:
+        asyncio.run(_run(settings, host, port, followed))
+    else:
+        asyncio.run(_run_workers(settings, host, port, followed, (log_level, log_format)))
 
 
-async def _run(settings: ServerSettings, host: str, port: int, follow: HpIoConfig | None) -> None:
-    gateway = None
+def _check(settings: ServerSettings, follow: HpIoConfig | None) -> None:
     if settings.gateway.is_used:
         if follow is not None or settings.init_from_default or settings.accept_uploads or settings.socket.is_used:
             raise ConfigError(
                 "a gateway follows nothing itself: --data-dir, --simulate, --replay, --socket-template and so on"
                 " exclude its nodes"
             )
+    elif settings.gateway != GatewaySettings():
+        raise ConfigError("the settings of a gateway have no effect without nodes: --node or --daq-config")
+
+
+def _ready(address: str) -> None:
+    typer.echo(f"listening on {address}", err=True)
+
+
+async def _run(settings: ServerSettings, host: str, port: int, follow: HpIoConfig | None) -> None:
+    gateway = None
+    if settings.gateway.is_used:
         from panoseti_daq.gateway.gateway import Gateway
 
         gateway = Gateway(settings.gateway)
-    elif settings.gateway != GatewaySettings():
-        raise ConfigError("the settings of a gateway have no effect without nodes: --node or --daq-config")
-    await serve_until_signal(
-        settings,
-        host=host,
-        port=port,
-        follow=follow,
-        ready=lambda address: typer.echo(f"listening on {address}", err=True),
-        elsewhere=gateway,
-    )
+    await serve_until_signal(settings, host=host, port=port, follow=follow, ready=_ready, elsewhere=gateway)
+
+
+async def _run_workers(
+    settings: ServerSettings, host: str, port: int, follow: HpIoConfig | None, log: tuple[LogLevel, LogFormat]
+) -> None:
+    from panoseti_daq.workers.supervisor import ProcessEnded
+    from panoseti_daq.workers.supervisor import serve as supervise
+
+    command = [sys.executable, "-m", "panoseti_daq.cli.serve_process"]
+    try:
+        await supervise(settings, host=host, port=port, follow=follow, ready=_ready, command=command, log=log)
+    except ExceptionGroup as group:
+        ended = group.subgroup(ProcessEnded)  # which has said why
+        if ended is None:
+            raise
+        raise typer.Exit(1) from None
 
 
 def _settings(file: Path | None, options: OpenDict) -> ServerSettings:

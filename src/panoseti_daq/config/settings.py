@@ -223,6 +223,8 @@ class ServerSettings(SettingTable):
     """What stands beside the images."""
     gnss: GnssSettings = GnssSettings()
     """GNSS receivers."""
+    workers: Count = 1
+    """Serve clients from this many processes, beside one that follows the files; 1 for one that does all."""
     metrics: MetricsSettings = MetricsSettings()
     """Metrics for Prometheus."""
     init_from_default: Flag = False

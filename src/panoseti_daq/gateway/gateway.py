@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 from weakref import WeakSet
@@ -16,8 +16,9 @@ from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.client.nodes import AnyNode
+from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.nodes import Target
-from panoseti_daq.config.settings import GatewaySettings
+from panoseti_daq.config.settings import GatewaySettings, ServerSettings
 from panoseti_daq.gateway.claims import Claims
 from panoseti_daq.gateway.demand import LINGER_S, Demand, DemandWatch
 from panoseti_daq.gateway.lossless import relay
@@ -202,6 +203,14 @@ class Gateway(NoSource):
             return owner == name
         known = [other for other, member in self._members.items() if module_id in member.node.modules]
         return name in known or not known
+
+    async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], metadata: Metadata) -> None:
+        """Refuse frames that a client pushes: which node they would be of is not known."""
+        raise Refused(StatusCode.UNIMPLEMENTED, "this is a gateway, which takes no uploads: send them to a node")
+
+    def first(self, settings: ServerSettings) -> HpIoConfig:
+        """Return what is followed from the start: the nodes."""
+        return HpIoConfig(update_interval_s=settings.limits.min_hp_io_update_interval_seconds, gateway=True)
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, metadata: Metadata) -> pb.InitHpIoResponse:
         """Choose what all nodes follow, or the one that the metadata names; a line for each that refuses.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress
@@ -15,6 +16,8 @@ from panoseti_daq.client.opening import READ_AHEAD
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.gateway.claims import Claims
 from panoseti_daq.wire.blocks import BlockMessage
+
+PERSISTENT: Final = Asking(persistent=True)
 
 BelongsTo = Callable[[int, str], bool]
 """Whether a module may come from a node, by what is known."""
@@ -56,6 +59,7 @@ async def relay(
     claims: Claims,
     belongs_to: BelongsTo,
     opened: Callable[[MergedStream[BlockMessage]], object],
+    asking: Asking = PERSISTENT,
 ) -> AsyncGenerator[bytes]:
     """Yield the messages of all nodes, each with new numbers; end when the stream that `opened` got is closed.
 
@@ -72,12 +76,14 @@ async def relay(
         Of two nodes with one module, which it comes from, and which positions go to which node.
     opened
         Gets the stream.
+    asking
+        Rules of calling the nodes.
     """
     feeds = {
         name: RelayFeed(name, node, request_to(name, request, belongs_to), claims) for name, node in nodes.items()
     }
     inbox = LosslessInbox[BlockMessage](READ_AHEAD * len(feeds))
-    merged = MergedStream(tasks, feeds, inbox, Asking(persistent=True))
+    merged = MergedStream(tasks, feeds, inbox, asking)
     opened(merged)
     try:
         for sequence in itertools.count():

@@ -20,6 +20,7 @@ from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError, DataDirError
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.elsewhere import FeedsHub
@@ -53,6 +54,8 @@ class Acquisition:
         Where the sources run.
     make_source
         Makes the source of a configuration.
+    among
+        The other processes of the service.
 
     Attributes
     ----------
@@ -65,8 +68,10 @@ class Acquisition:
         settings: ServerSettings,
         tasks: asyncio.TaskGroup,
         make_source: MakeSource = source_of,
+        among: Among = ALONE,
     ) -> None:
         self._settings = settings
+        self._among = among
         self._tasks = tasks
         self._make_source = make_source
         self._gate = asyncio.Lock()  # first come, first served
@@ -74,7 +79,7 @@ class Acquisition:
         self._following: Following | None = None
         self._starting: asyncio.Task[None] | None = None
         self._shut_down: Refused | None = None
-        self.all_streams: Final = Streams(settings)
+        self.all_streams: Final = Streams(settings, among.places)
 
     @property
     def valid_products(self) -> tuple[DataProduct, ...]:
@@ -184,9 +189,8 @@ class Acquisition:
         """
         async with self._gate:
             self._check_open()
-            if self.streams and not force:
-                peers = ", ".join(stream.peer for stream in self.streams)
-                text = f"{len(self.streams)} streams are active ({peers}); use force=true to end them"
+            if not force and peer != AT_START and (peers := await self._peers()):
+                text = f"{len(peers)} streams are active ({', '.join(peers)}); use force=true to end them"
                 raise Refused(StatusCode.FAILED_PRECONDITION, text)
             message = await check_config(config, self._settings, need_active_run=need_active_run)
             self._check_open()
@@ -195,7 +199,15 @@ class Acquisition:
             old, self._following = self._following, following
             if old is not None:
                 await old.stop()
+        if peer != AT_START and self._among.configured is not None:
+            self._among.configured(config)
         return message
+
+    async def _peers(self) -> list[str]:
+        """Return the clients of the streams, also of those that other processes have."""
+        if self._among.workers is None:
+            return [stream.peer for stream in self.streams]
+        return [stream.peer for status in await self._among.workers() for stream in status.streams]
 
     async def _start(self, config: HpIoConfig, peer: str) -> Following:
         source, hub = self._make_source(config, self._settings), Hub()

@@ -8,7 +8,6 @@ from typing import Final
 MAX_REQUEST_BYTES: Final = 1 << 20  # an uploaded frame has 10 kB, a token to resume 64 modules 50 kB
 MAX_METADATA_BYTES: Final = 16 << 10  # a token has 50 bytes, the path of a gateway some hundred
 OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a port in use is an error, not a lottery
     # Pings detect a client that vanished, and clients may ping us.
     ("grpc.keepalive_time_ms", 10_000),
     # Frames that wait before a ping take a minute over a thin line.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.config.hp_io import HpIoConfig
+from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.hub import Hub
 from panoseti_daq.service.access.reload import AnyReloaded
 from panoseti_daq.sources.source import FrameSource
@@ -51,6 +53,20 @@ class Elsewhere(FrameSource, FeedsHub, Protocol):
 
     def stream_frames(self, request: pb.StreamFramesRequest, metadata: Metadata) -> AsyncGenerator[bytes]:
         """Yield the messages of all nodes that hold every frame, at the pace of the consumer."""
+        ...
+
+    async def upload_images(self, requests: AsyncIterator[pb.UploadImageRequest], metadata: Metadata) -> None:
+        """Take frames that a client pushes, until they end.
+
+        Raises
+        ------
+        Refused
+            It takes none.
+        """
+        ...
+
+    def first(self, settings: ServerSettings) -> HpIoConfig | None:
+        """Return what is followed from the start; None for nothing."""
         ...
 
     async def add_status(self, response: pb.StatusResponse, metadata: Metadata) -> None:

@@ -30,6 +30,7 @@ from panoseti_daq.service.access.access import Access
 from panoseti_daq.service.access.reload import AnyReloaded, keep_up_to_date
 from panoseti_daq.service.access.tls import TlsFiles
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
+from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.connections import OPTIONS, USUAL, ConnectionLimits
 from panoseti_daq.service.elsewhere import Elsewhere
@@ -78,6 +79,7 @@ async def running_server(
     make_source: MakeSource = source_of,
     limits: ConnectionLimits = USUAL,
     elsewhere: Elsewhere | None = None,
+    among: Among = ALONE,
 ) -> AsyncIterator[Server]:
     """Run a server as long as the ``async with`` block.
 
@@ -91,6 +93,8 @@ async def running_server(
         Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
     elsewhere
         Where all frames come from instead, of a gateway.
+    among
+        The other processes of the service.
 
     Raises
     ------
@@ -101,7 +105,7 @@ async def running_server(
     """
     failure: Exception | None = None
     async with AsyncExitStack() as stack:
-        server = await _start(stack, settings, (host, port, limits), follow, make_source, elsewhere)
+        server = await _start(stack, settings, (host, port, limits), follow, make_source, elsewhere, among)
         try:
             yield server
         except Exception as error:
@@ -117,17 +121,18 @@ async def _start(
     follow: HpIoConfig | None,
     make_source: MakeSource,
     elsewhere: Elsewhere | None,
+    among: Among,
 ) -> Server:
     """Start a server in four steps; leave on `stack` what undoes each."""
-    server, address, reloaded = _secure(settings, *listen_at)
+    server, address, reloaded = _secure(settings, *listen_at, among.shares_port)
     stack.push_async_callback(server.stop, settings.limits.shutdown_grace_period)
     tasks = await stack.enter_async_context(asyncio.TaskGroup())
 
     if elsewhere is not None:
         nodes = elsewhere
-        follow = HpIoConfig(update_interval_s=settings.limits.min_hp_io_update_interval_seconds, gateway=True)
+        follow = elsewhere.first(settings)
         make_source = lambda *_: nodes  # noqa: E731
-    acquisition = Acquisition(settings, tasks, make_source)
+    acquisition = Acquisition(settings, tasks, make_source, among)
     stack.push_async_callback(acquisition.shut_down)
     await _acquire(acquisition, settings, follow)
 
@@ -135,12 +140,12 @@ async def _start(
     beside = Beside(settings.context, acquisition)
     stack.callback(beside.close)
     receivers = await stack.enter_async_context(reading(settings.gnss.receivers, settings.gnss.baud))
-    report = StatusReport(acquisition, run_health, elsewhere, beside, receivers)
+    report = StatusReport(acquisition, run_health, elsewhere, beside, receivers, among)
     ublox = UbloxServicer(receivers) if receivers else None
     healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere), ublox)
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
-    for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere, beside).items():
+    for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere, beside, among).items():
         stack.callback(tasks.create_task(task, name=name).cancel)
     if settings.metrics.port is None:
         return Server(address, acquisition, run_health)
@@ -151,7 +156,7 @@ async def _start(
 
 
 def _secure(
-    settings: ServerSettings, host: str, port: int, limits: ConnectionLimits
+    settings: ServerSettings, host: str, port: int, limits: ConnectionLimits, shares_port: bool
 ) -> tuple[grpc.aio.Server, str, list[AnyReloaded]]:
     """Make the gRPC server; return it, where it listens, and what of it is in files that may be replaced."""
     files = settings.tls
@@ -159,7 +164,8 @@ def _secure(
     access = Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
     n_streams = settings.limits.max_concurrent_rpcs
     server = grpc.aio.server(
-        options=(*OPTIONS, *limits.options(n_streams)),
+        # A port in use is an error, not a lottery, unless the others that use it are ours.
+        options=(*OPTIONS, *limits.options(n_streams), ("grpc.so_reuseport", int(shares_port))),
         interceptors=[access] if access else [],
         maximum_concurrent_rpcs=n_streams + limits.other_calls,
     )
@@ -208,11 +214,12 @@ def _watching(
     healthy: health.aio.HealthServicer,
     elsewhere: Elsewhere | None,
     beside: Beside,
+    among: Among,
 ) -> dict[str, Coroutine[None, None, None]]:
     """Return the tasks that watch, by name."""
     watching = {
         "watch streams": acquisition.all_streams.watch(),
-        "watch the run": run_health.watch(partial(_tell_health, healthy, FRAMES_NAME)),
+        "watch the run": run_health.watch(partial(_tell_health_of_frames, healthy, among)),
         "reload certificates and tokens": keep_up_to_date(reloaded),
     }
     if beside.reader is not None:
@@ -221,6 +228,13 @@ def _watching(
         watching["reload nodes"] = keep_up_to_date(elsewhere.reloaded)
         watching["watch nodes"] = elsewhere.watch(partial(_tell_health_of_node, healthy))
     return watching
+
+
+async def _tell_health_of_frames(healthy: health.aio.HealthServicer, among: Among, is_well: bool) -> None:
+    """Set the health of the frames, here and in the other processes."""
+    if among.told_health is not None:
+        among.told_health(is_well)
+    await _tell_health(healthy, FRAMES_NAME, is_well)
 
 
 async def _tell_health_of_node(healthy: health.aio.HealthServicer, node: str, is_well: bool) -> None:

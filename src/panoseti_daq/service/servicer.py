@@ -173,9 +173,8 @@ class DaqDataServicer:
         """Hand out frames that a client pushes; nothing is kept but the newest of each key."""
         log = PeerLog(_log, context)
         if self._elsewhere is not None:
-            raise Refused(
-                StatusCode.UNIMPLEMENTED, "this is a gateway, which takes no uploads: send them to a node"
-            )
+            await self._elsewhere.upload_images(requests, _metadata(context))
+            return Empty()
         async with self._acquisition.upload():
             log.info("uploads")
             n_frames = 0

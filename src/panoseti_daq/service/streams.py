@@ -15,6 +15,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.hub import Hub, Rate, Subscription
 from panoseti_daq.pff import Selection
+from panoseti_daq.service.among import Places
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource
@@ -118,17 +119,19 @@ class Streams:
     ----------
     settings
         How many there may be, and when a stalled or quiet one is ended.
+    places
+        Counts them, when other processes have some of them.
     """
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, places: Places | None = None) -> None:
         self._settings = settings
-        self._n_places = 0
+        self._places = places or Places(settings.limits.max_concurrent_rpcs)
         self._open: dict[Stream, None] = {}
         self._n_sent = self._n_dropped = 0  # of streams that ended
 
     def __len__(self) -> int:
         """Return the number of places taken: streams that get frames, and calls that wait to be one."""
-        return self._n_places
+        return self._places.n_taken
 
     @property
     def open(self) -> list[Stream]:
@@ -138,7 +141,7 @@ class Streams:
     @property
     def limit(self) -> int:
         """Streams that there may be."""
-        return self._settings.limits.max_concurrent_rpcs
+        return self._places.limit
 
     @property
     def n_sent(self) -> int:
@@ -159,14 +162,13 @@ class Streams:
         Refused
             All are taken.
         """
-        if self._n_places >= self.limit:
+        if not self._places.take():
             text = f"all {self.limit} streams are taken; try again later"
             raise Refused(StatusCode.RESOURCE_EXHAUSTED, text)
-        self._n_places += 1
         try:
             yield
         finally:
-            self._n_places -= 1
+            self._places.give_back()
 
     @contextmanager
     def counted(self, stream: Stream) -> Iterator[Stream]:

@@ -15,12 +15,13 @@ from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.flags import NAMES
 from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.disks import Disk, Disks
 from panoseti_daq.service.monitor.receivers import receiver_status
 from panoseti_daq.service.monitor.run_health import RunHealth
-from panoseti_daq.service.streams import Following, Stream
+from panoseti_daq.service.streams import Following, Stream, Streams
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.source import SocketStatus, SourceStatus
 from panoseti_daq.wire.context import write_context
@@ -41,6 +42,8 @@ class StatusReport:
         What stands beside the images; None for nothing.
     receivers
         Of GNSS.
+    among
+        The other processes of the service.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class StatusReport:
         elsewhere: Elsewhere | None = None,
         beside: Beside | None = None,
         receivers: Sequence[GnssReceiver] = (),
+        among: Among = ALONE,
     ) -> None:
+        self._among = among
         self._receivers = receivers
         self._beside = beside
         self._acquisition = acquisition
@@ -72,19 +77,16 @@ class StatusReport:
         disks: list[Disk] = []
         if following and source and following.config.data_dir:
             disks = await self._disks.look(Path(following.config.data_dir), source.modules)
-        streams, now, now_ns = self._acquisition.all_streams, asyncio.get_running_loop().time(), time.time_ns()
+        now, now_ns = asyncio.get_running_loop().time(), time.time_ns()
         response = pb.StatusResponse(
             hp_io_initialized=following is not None,
             message=self._run_health.stalled or (source.description if source else "follows nothing yet"),
             version=__version__,
             uptime_seconds=now - self._started_at,
             now_unix_ns=now_ns,
-            streams=[_stream(stream, now) for stream in streams.open],
-            sent=streams.n_sent,
-            dropped=streams.n_dropped,
-            max_streams=streams.limit,
             stalled=self._run_health.stalled,
         )
+        add_streams(response, self._acquisition.all_streams)
         if following is not None and source is not None:
             hub = following.hub
             response.followed.CopyFrom(_followed(following, source, now))
@@ -96,9 +98,17 @@ class StatusReport:
         response.receivers.extend(map(receiver_status, self._receivers))
         if self._beside is not None and (surroundings := await self._beside.look()) is not None:
             response.context.CopyFrom(write_context(surroundings))
+        await self._among.add_streams(response)
         if self._elsewhere is not None:
             await self._elsewhere.add_status(response, metadata)
         return response
+
+
+def add_streams(response: pb.StatusResponse, streams: Streams) -> None:
+    """Add the streams of this process to a status."""
+    now = asyncio.get_running_loop().time()
+    response.streams.extend(_stream(stream, now) for stream in streams.open)
+    response.sent, response.dropped, response.max_streams = streams.n_sent, streams.n_dropped, streams.limit
 
 
 def _followed(following: Following, source: SourceStatus, now: float) -> pb.Followed:
