@@ -9,11 +9,11 @@ from panoseti_daq.allocator import share_arenas
 from panoseti_daq.cli.logs import LogFormat, LogLevel, log_to_stderr
 from panoseti_daq.cli.main import exit_code_of
 from panoseti_daq.cli.serve import SWITCH_INTERVAL_S
-from panoseti_daq.workers.messages import Plan
+from panoseti_daq.workers.messages import ProcessPlan
 from panoseti_daq.workers.process import run
 
 
-def _log_as(plan: Plan) -> None:
+def _log_as(plan: ProcessPlan) -> None:
     level, log_format = plan.log
     log_to_stderr(LogLevel(level), LogFormat(log_format), limit_repeats=True, process=plan.name)
 

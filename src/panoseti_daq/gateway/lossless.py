@@ -74,10 +74,8 @@ async def relay(
         Calls to the nodes, by name, and what the client asks for.
     claims, belongs_to
         Of two nodes with one module, which it comes from, and which positions go to which node.
-    opened
-        Gets the stream.
-    asking
-        Rules of calling the nodes.
+    opened, asking
+        Gets the stream; rules of calling the nodes.
     """
     feeds = {
         name: RelayFeed(name, node, request_to(name, request, belongs_to), claims) for name, node in nodes.items()

@@ -170,10 +170,8 @@ class Acquisition:
         ----------
         config
             What to follow.
-        force
-            End the streams there are; else refuse when there are any.
-        need_active_run
-            Refuse when the probe finds no active run.
+        force, need_active_run
+            End the streams there are, else refuse when there are any; refuse when the probe finds no active run.
         peer
             The caller.
 
@@ -199,8 +197,8 @@ class Acquisition:
             old, self._following = self._following, following
             if old is not None:
                 await old.stop()
-        if peer != AT_START and self._among.configured is not None:
-            self._among.configured(config)
+        if peer != AT_START:
+            self._among.note_configured(config)
         return message
 
     async def _peers(self) -> list[str]:

@@ -17,7 +17,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 _COUNT: Final = struct.Struct("<q")
 
 
-class Places:
+class StreamPlaces:
     """Places for streams; those of one process.
 
     Parameters
@@ -47,7 +47,7 @@ class Places:
         self.n_taken -= 1
 
 
-class SharedPlaces(Places):
+class SharedStreamPlaces(StreamPlaces):
     """Places of several processes together, counted in a file that all have open, until `close`.
 
     Each process writes its own count: what a dead one had taken is free as soon as another takes its number.
@@ -112,15 +112,20 @@ class Among:
         connected to this one.
     configured
         Called when something else is followed because a client asked for it.
-    told_health
+    changed_health
         Called when frames stop or come again.
     """
 
-    places: Places | None = None
+    places: StreamPlaces | None = None
     shares_port: bool = False
     workers: Callable[[], Awaitable[list[pb.StatusResponse]]] | None = None
     configured: Callable[[HpIoConfig], None] | None = None
-    told_health: Callable[[bool], None] | None = None
+    changed_health: Callable[[bool], None] | None = None
+
+    def note_configured(self, config: HpIoConfig) -> None:
+        """Take note that a client chose `config`."""
+        if self.configured is not None:
+            self.configured(config)
 
     async def add_streams(self, response: pb.StatusResponse) -> None:
         """Let a status tell of the streams of the workers instead of those to them."""

@@ -91,10 +91,8 @@ async def running_server(
         Where to listen: an address or ``unix:///PATH``, and a TCP port, 0 for any that is free.
     follow
         Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
-    elsewhere
-        Where all frames come from instead, of a gateway.
-    among
-        The other processes of the service.
+    elsewhere, among
+        Where all frames come from instead, of a gateway; the other processes of the service.
 
     Raises
     ------
@@ -232,8 +230,8 @@ def _watching(
 
 async def _tell_health_of_frames(healthy: health.aio.HealthServicer, among: Among, is_well: bool) -> None:
     """Set the health of the frames, here and in the other processes."""
-    if among.told_health is not None:
-        among.told_health(is_well)
+    if among.changed_health is not None:
+        among.changed_health(is_well)
     await _tell_health(healthy, FRAMES_NAME, is_well)
 
 

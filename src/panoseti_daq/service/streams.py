@@ -15,7 +15,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.hub import Hub, Rate, Subscription
 from panoseti_daq.pff import Selection
-from panoseti_daq.service.among import Places
+from panoseti_daq.service.among import StreamPlaces
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource
@@ -123,9 +123,9 @@ class Streams:
         Counts them, when other processes have some of them.
     """
 
-    def __init__(self, settings: ServerSettings, places: Places | None = None) -> None:
+    def __init__(self, settings: ServerSettings, places: StreamPlaces | None = None) -> None:
         self._settings = settings
-        self._places = places or Places(settings.limits.max_concurrent_rpcs)
+        self._places = places or StreamPlaces(settings.limits.max_concurrent_rpcs)
         self._open: dict[Stream, None] = {}
         self._n_sent = self._n_dropped = 0  # of streams that ended
 

@@ -16,7 +16,7 @@ _LENGTH: Final = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProcessPlan:
     """What a process is to be; the first message to it.
 
     Attributes
@@ -83,7 +83,7 @@ class FollowerIsBack:
     """The process that follows was started again."""
 
 
-Message = Plan | Ready | Configured | Health | FollowerIsBack
+Message = ProcessPlan | Ready | Configured | Health | FollowerIsBack
 
 
 def packed(message: Message) -> bytes:

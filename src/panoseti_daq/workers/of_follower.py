@@ -80,7 +80,7 @@ class OfFollower(NoSource):
             return self._node.with_metadata(self._path.onward(demand.path))
 
         def hand_on(frame: Frame) -> None:
-            if demand.told is not None and frame.key in demand.told.selection:
+            if demand.reported is not None and frame.key in demand.reported.selection:
                 hub.publish_frame(frame)
 
         def want(wanted: Demand | None) -> None:
@@ -109,7 +109,7 @@ class OfFollower(NoSource):
         """Take note that what a client asked for is in force here."""
         self._applied.set()
 
-    def tell_health(self, is_well: bool) -> None:
+    def note_health(self, is_well: bool) -> None:
         """Take note of whether frames come."""
         self._is_well = is_well
         self._health_changed.set()

@@ -19,7 +19,7 @@ from panoseti_daq.config.settings import (
     SocketSettings,
     TlsSettings,
 )
-from panoseti_daq.service.among import Among, SharedPlaces
+from panoseti_daq.service.among import Among, SharedStreamPlaces
 from panoseti_daq.service.elsewhere import Elsewhere
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.workers.messages import (
@@ -27,7 +27,7 @@ from panoseti_daq.workers.messages import (
     FollowerIsBack,
     Health,
     Message,
-    Plan,
+    ProcessPlan,
     Ready,
     packed,
     received,
@@ -38,7 +38,7 @@ from panoseti_daq.workers.own_status import asked, telling
 Obey = Callable[[Message], Awaitable[None]]
 
 
-async def run(plan_of: Callable[[Plan], None]) -> None:
+async def run(plan_of: Callable[[ProcessPlan], None]) -> None:
     """Be what the plan on standard input says, until the supervisor closes it, or until SIGTERM.
 
     Parameters
@@ -51,7 +51,7 @@ async def run(plan_of: Callable[[Plan], None]) -> None:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     plan = await received(reader)
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, ProcessPlan):
         return
     plan_of(plan)
     async with following(plan, _send) if plan.number is None else working(plan, plan.number) as (server, obey):
@@ -75,14 +75,14 @@ async def _obey(reader: asyncio.StreamReader, obey: Obey) -> None:
 
 
 @asynccontextmanager
-async def following(plan: Plan, send: Callable[[Message], None]) -> AsyncIterator[tuple[Server, Obey]]:
+async def following(plan: ProcessPlan, send: Callable[[Message], None]) -> AsyncIterator[tuple[Server, Obey]]:
     """Follow what is followed, for the workers; gives the server, and what obeys the supervisor."""
     settings = plan.settings
     sockets = [plan.status_socket(number) for number in range(settings.workers)]
     among = Among(
         workers=lambda: asked(sockets),
         configured=lambda config: send(Configured(config)),
-        told_health=lambda is_well: send(Health(is_well)),
+        changed_health=lambda is_well: send(Health(is_well)),
     )
 
     async def obey(_: Message) -> None:
@@ -138,12 +138,12 @@ def settings_of_worker(settings: ServerSettings) -> ServerSettings:
 
 
 @asynccontextmanager
-async def working(plan: Plan, number: int) -> AsyncIterator[tuple[Server, Obey]]:
+async def working(plan: ProcessPlan, number: int) -> AsyncIterator[tuple[Server, Obey]]:
     """Serve clients what the process that follows has; gives the server, and what obeys the supervisor."""
     settings = settings_of_worker(plan.settings)
     host, port = plan.address
     async with AsyncExitStack() as stack:
-        places = SharedPlaces(settings.limits.max_concurrent_rpcs, plan.directory / "places", number)
+        places = SharedStreamPlaces(settings.limits.max_concurrent_rpcs, plan.directory / "places", number)
         stack.enter_context(closing(places))
         follower = OfFollower(plan.follower, plan.follow)
         stack.push_async_callback(follower.close)
@@ -157,7 +157,7 @@ async def working(plan: Plan, number: int) -> AsyncIterator[tuple[Server, Obey]]
                 await server.acquisition.configure(as_followed(message.follow), force=True)
                 follower.applied()
             elif isinstance(message, Health):
-                follower.tell_health(message.is_well)
+                follower.note_health(message.is_well)
             elif isinstance(message, FollowerIsBack):
                 follower.ask_again()
 

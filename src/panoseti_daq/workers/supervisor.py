@@ -10,8 +10,8 @@ import socket
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from panoseti_daq.workers.messages import (
     FollowerIsBack,
     Health,
     Message,
-    Plan,
+    ProcessPlan,
     Ready,
     packed,
     received,
@@ -96,7 +96,7 @@ class _Member:
             while (message := await received(process.stdout)) is not None:
                 if isinstance(message, Ready):
                     self.ready.set()
-                self._service.told(message, self)
+                self._service.note(message, self)
             return await process.wait()
         finally:
             if process.returncode is None:
@@ -119,18 +119,18 @@ class _Member:
 class _Service:
     """All processes, and what they have to know of each other."""
 
-    def __init__(self, plan: Plan, command: Sequence[str]) -> None:
+    def __init__(self, plan: ProcessPlan, command: Sequence[str]) -> None:
         self.command = command
         self._plan = plan
         self._health = Health(True)
         self.follower = _Member(self, None)
         self.workers = [_Member(self, number) for number in range(plan.settings.workers)]
 
-    def plan(self, number: int | None) -> Plan:
+    def plan(self, number: int | None) -> ProcessPlan:
         """Return what a process that starts now is to be."""
         return replace(self._plan, number=number)
 
-    def told(self, message: Message, member: _Member) -> None:
+    def note(self, message: Message, member: _Member) -> None:
         """Take note of what a process says, and tell the workers what they have to know."""
         if isinstance(message, Ready) and member is not self.follower:
             member.send(self._health)
@@ -141,6 +141,22 @@ class _Service:
             self._health = message
         for worker in self.workers:
             worker.send(FollowerIsBack() if isinstance(message, Ready) else message)
+
+    @contextmanager
+    def running(self, tasks: asyncio.TaskGroup) -> Iterator[None]:
+        """Keep all processes running while the block runs."""
+        members = (self.follower, *self.workers)
+        running = [tasks.create_task(one.run(), name=f"keep process {one.number} alive") for one in members]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+
+    async def ready(self) -> None:
+        """Wait until all processes accept calls."""
+        for member in (self.follower, *self.workers):
+            await member.ready.wait()
 
     async def stop(self, within_s: float) -> None:
         """Let all processes end, first those that have clients."""
@@ -162,16 +178,12 @@ async def supervising(
 
     Parameters
     ----------
-    settings
-        Of the service; with the number of workers.
+    settings, follow
+        Of the service, with the number of workers; what to follow at once, None for what the settings say.
     host, port
         Where to listen; port 0 for any that is free.
-    follow
-        Follow this at once; None for what the settings say.
-    command
-        Starts a process that reads its plan from its standard input.
-    log
-        Level and format of the logs of the processes.
+    command, log
+        Starts a process that reads its plan from its standard input; level and format of its log.
 
     Raises
     ------
@@ -185,16 +197,12 @@ async def supervising(
         kept = stack.enter_context(_reserved(host, port))
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="panoseti-daq-"))
         bound_port: int = kept.getsockname()[1]
-        plan = Plan(settings, None, Path(directory), follow, (host, bound_port), log)
+        plan = ProcessPlan(settings, None, Path(directory), follow, (host, bound_port), log)
         service = _Service(plan, command)
-        members = (service.follower, *service.workers)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        for member in members:
-            running = tasks.create_task(member.run(), name=f"keep process {member.number} alive")
-            stack.callback(running.cancel)
+        stack.enter_context(service.running(tasks))
         stack.push_async_callback(service.stop, settings.limits.shutdown_grace_period + KILL_AFTER_S)
-        for member in members:
-            await member.ready.wait()
+        await service.ready()
         yield f"[{host}]:{bound_port}" if ":" in host else f"{host}:{bound_port}"
 
 
