@@ -143,6 +143,8 @@ async def serve(data_dir: str, step_ms: str, newest: str) -> None:
 
 
 async def send(pause_s: str, port: str) -> None:
+    import numpy  # noqa: F401 - a server of images does
+
     message = bytes(FRAME_SIZE_BYTES)
     pause = float(pause_s)
 

@@ -19,13 +19,18 @@ from support.rig import serving_process
 
 from benchmarks.bench import Bench
 from benchmarks.processes import cpu_s
-from benchmarks.table import OURS, Row
+from benchmarks.table import OURS, Goal, Row
 from benchmarks.workload import FRAME_SIZE_BYTES, IMG16, Workload, encoded_frame, file_of, place_of
 from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 
 STDIO_BYTES: Final = 1 << 20
 DURATION_S: Final = 5.0
-QUANTITIES: Final = (("delivered", "%"), ("throughput", "MB/s"), ("late by", "s"), ("server", "% of a core"))
+QUANTITIES: Final = (
+    ("delivered", "%", Goal(100, "", at_least=True)),
+    ("throughput", "MB/s", None),
+    ("late by", "s", Goal(0.1, "")),
+    ("server", "% of a core", Goal(40, "")),
+)
 WORKLOAD: Final = Workload(n_modules=64, rate_hz=1000)
 
 
@@ -103,6 +108,6 @@ def rows(bench: Bench) -> Iterator[Row]:
     for i in range(bench.n_repetitions):
         bench.say(f"all frames of {WORKLOAD}, {i + 1} of {bench.n_repetitions}")
         results.append(measure(duration_s))
-    for quantity, unit in QUANTITIES:
+    for quantity, unit, goal in QUANTITIES:
         found = {OURS: [result[quantity] for result in results]}
-        yield Row.of(f"all frames of {WORKLOAD}, a megabyte at a time", quantity, unit, found)
+        yield Row.of(f"all frames of {WORKLOAD}, a megabyte at a time", quantity, unit, found, goal)

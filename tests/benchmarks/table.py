@@ -10,7 +10,6 @@ from typing import Any, Final
 
 OURS: Final = "ours"
 FLOOR: Final = "floor"
-_MET: Final = {None: "", True: "yes", False: "**no**"}  # in Markdown
 RATIO: Final = "ours / floor"
 COLUMNS: Final = (OURS, "peer 0.1.1.1", "peer 0.3.5 socket", "peer 0.3.5 pipe", FLOOR)
 
@@ -46,8 +45,11 @@ class Goal:
     rule: str
     at_least: bool = False
 
-    def is_met(self, value: Value) -> bool:
-        return value.median >= self.limit if self.at_least else value.median <= self.limit
+    def missed_by(self, value: Value) -> float:
+        """How far off a value is: 1 or less where the goal is met, 2 where it is half as good as it should be."""
+        if not self.limit or not value.median:
+            return 1.0 if value.median == self.limit or self.at_least == (value.median > self.limit) else math.inf
+        return self.limit / value.median if self.at_least else value.median / self.limit
 
     def __str__(self) -> str:
         sign = "≥" if self.at_least else "≤"
@@ -100,9 +102,21 @@ class Row:
         return f"{self.quantity}, {self.unit}" if self.unit else self.quantity
 
     @property
-    def is_met(self) -> bool | None:
+    def missed_by(self) -> float | None:
+        """See `Goal.missed_by`; None without a goal."""
         ours = self.values.get(OURS)
-        return None if self.goal is None or ours is None else self.goal.is_met(ours)
+        return None if self.goal is None or ours is None else self.goal.missed_by(ours)
+
+    @property
+    def is_met(self) -> bool | None:
+        return None if (by := self.missed_by) is None else by <= 1
+
+    @property
+    def verdict(self) -> str:
+        """Whether the goal is met, else by what it is missed."""
+        if (by := self.missed_by) is None:
+            return ""
+        return "met" if by <= 1 else f"missed: {_format(by)} x the goal"
 
     def cell(self, column: str) -> str:
         if column not in self.values:
@@ -153,6 +167,10 @@ def _format(number: float) -> str:
     return f"{number:.1f}" if size >= 10 else f"{number:.2f}"
 
 
+def _emphasized(row: Row) -> str:
+    return f"**{row.verdict}**" if row.is_met is False else row.verdict
+
+
 def print_rich(rows: Iterable[Row]) -> None:
     from rich import box
     from rich.console import Console
@@ -163,7 +181,7 @@ def print_rich(rows: Iterable[Row]) -> None:
     for row in rows:
         if last and row.work != last:
             table.add_section()
-        met = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[row.is_met]
+        met = row.verdict and f"[{'green' if row.is_met else 'red'}]{row.verdict}[/]"
         beside = f"\n[dim]{row.beside}[/]" if row.beside else ""
         cells = [*map(row.cell, COLUMNS), "" if row.of_floor is None else _format(row.of_floor)]
         table.add_row("" if row.work == last else row.work, row.title + beside, *cells, str(row.goal or ""), met)
@@ -186,7 +204,7 @@ def as_markdown(rows: Iterable[Row], heading: str) -> str:
         quantity = f"{row.title} ({row.beside})" if row.beside else row.title
         ratio = "" if row.of_floor is None else _format(row.of_floor)
         cells = ["" if row.work == last else row.work, quantity, *map(row.cell, COLUMNS), ratio]
-        cells += [str(row.goal or ""), _MET[row.is_met]]
+        cells += [str(row.goal or ""), _emphasized(row)]
         lines.append(f"| {' | '.join(cells)} |")
         last = row.work
     return "\n".join(lines) + "\n"
@@ -210,6 +228,6 @@ def as_summary(rows: Iterable[Row], heading: str) -> str:
             for value, is_measured in zip(values, measured, strict=True)
         ]
         work = "" if row.work == last else row.work
-        lines.append(f"| {' | '.join((work, row.title, *cells, str(row.goal), _MET[row.is_met]))} |")
+        lines.append(f"| {' | '.join((work, row.title, *cells, str(row.goal), _emphasized(row)))} |")
         last = row.work
     return "\n".join(lines) + "\n"
