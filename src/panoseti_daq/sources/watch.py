@@ -1,8 +1,8 @@
 """Watch of directories: inotify through watchfiles, or regular looks of our own where inotify fails.
 
 The only user of watchfiles. Its `RustNotify` is called directly, because it takes the time between looks per
-call: short while data flow (an append is seen after 1 to 2 ms), longer after a quiet second (64 idle modules
-then cost 0.3 % of a core instead of 1.9 %).
+call: short while data flow (an append is seen after 1 to 2 ms). It is not asked while a `Bell` is silent: quiet
+modules cost nothing, and the first append after a quiet spell is seen as soon as any other.
 
 RustNotify says nothing when the kernel's queue of events overflows, when it may ignore errors and the limit of
 watches is reached, or when a directory that came later cannot be watched; inotify itself says nothing of what
@@ -25,13 +25,15 @@ from typing import Final
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
+from panoseti_daq.sources.bell import Bell
 
 _log = logging.getLogger(__name__)
 
 STEP_BUSY_MS: Final = 1  # smallest that watchfiles takes; it returns after one look without further changes
-STEP_QUIET_MS: Final = 8  # an append after a quiet spell is seen after 8 to 16 ms; 64 modules: 0.3 % of a core
+STEP_QUIET_MS: Final = 8  # where there is no bell: seen after 8 to 16 ms; 64 modules: 0.3 % of a core
 DEBOUNCE_MS: Final = 1  # longest that a steady flow of changes is gathered
 QUIET_AFTER_S: Final = 1.0
+SILENT_AFTER_S: Final = 0.25  # after a change watchfiles is asked for so long, should its thread be late
 MAX_DISTRUST_S: Final = 3600.0
 
 _MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
@@ -123,6 +125,7 @@ class DirectoryWatch:
         self._may_use_events = polling_interval_s is None
         self._directories: list[str] = [str(root)]
         self._notify: RustNotify | None = None
+        self._bell = Bell()
         self._intervals = intervals
         self._open_notify = open_notify
         self._last_change = time.monotonic()
@@ -152,6 +155,7 @@ class DirectoryWatch:
             try:
                 there = [path for path in self._directories if os.path.isdir(path) and os.access(path, os.R_OK)]
                 self._notify = self._open_notify(there, False, False, 0, False, False)
+                self._hang_bell(there)
             except FileNotFoundError:  # it was just deleted
                 continue
             except (OSError, WatchfilesRustInternalError) as error:  # limits, or a file system without inotify
@@ -169,6 +173,13 @@ class DirectoryWatch:
         if old is not None:
             old.close()
 
+    def _hang_bell(self, directories: list[str]) -> None:
+        """Let the bell ring for the same directories; without it watchfiles is asked more often."""
+        try:
+            self._bell.hang(directories)
+        except OSError as error:
+            _log.debug("no bell for %s: %s", self._root, error)
+
     def _poll(self, interval_s: float, why: str, warn: bool = False) -> None:
         self._look_interval_s = interval_s
         self._next_look = time.monotonic() + interval_s
@@ -185,6 +196,7 @@ class DirectoryWatch:
         if self._notify is not None:
             self._notify.close()
             self._notify = None
+        self._bell.take_down()
         why = "its queue was too short (fs.inotify.max_queued_events) or the file system has no events"
         self._poll(self._intervals.polling_s, f"because inotify did not report {what}: {why}", warn=True)
 
@@ -217,26 +229,36 @@ class DirectoryWatch:
 
     def _events(self, notify: RustNotify, wait_s: float) -> tuple[frozenset[str], bool]:
         """Files that were modified, and whether something appeared or vanished, within `wait_s`."""
-        busy = time.monotonic() - self._last_change < QUIET_AFTER_S
-        wait_s = min(wait_s, QUIET_AFTER_S) if busy else wait_s
-        step_ms = STEP_BUSY_MS if busy or wait_s <= 0 else STEP_QUIET_MS
+        rang = False
+        quiet_after_s = SILENT_AFTER_S if self._bell.is_hung else QUIET_AFTER_S
+        busy = time.monotonic() - self._last_change < quiet_after_s or wait_s <= 0
+        if self._bell.is_hung and not busy:
+            if not self._bell.wait(wait_s) or self._stopping.is_set():
+                return frozenset(), False
+            busy = rang = True
+        wait_s = min(wait_s, QUIET_AFTER_S if rang else quiet_after_s) if busy else wait_s
+        step_ms = STEP_BUSY_MS if busy else STEP_QUIET_MS
         try:
             found = notify.watch(DEBOUNCE_MS, step_ms, max(1, int(wait_s * 1000)), self._stopping)
         except WatchfilesRustInternalError as error:
             self.distrust(f"what happened ({error})")
             return frozenset(), True
+        if rang or not isinstance(found, str):
+            self._last_change = time.monotonic()  # what comes while the bell is silenced is asked for
+            self._bell.silence()
         if isinstance(found, str):
             return frozenset(), False
-        self._last_change = time.monotonic()
         modified = frozenset(path for change, path in found if change == _MODIFIED)
         return modified, any(change != _MODIFIED for change, _ in found)
 
     def stop(self) -> None:
         """Make `wait` return None soon, now and from then on."""
         self._stopping.set()
+        self._bell.ring()
 
     def close(self) -> None:
-        """Give the inotify instance back."""
+        """Give the inotify instances back."""
+        self._bell.close()
         if self._notify is not None:
             self._notify.close()
             self._notify = None

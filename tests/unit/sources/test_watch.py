@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import pytest
 from support.frames import append
@@ -265,3 +265,43 @@ def test_limit_of_watches_that_is_reached_later_leads_to_polling(tmp_path: Path)
     at_once, later = modes_under_a_limit(tmp_path, "max_inotify_watches", 1, 1)
     assert at_once == "inotify"
     assert later.startswith("polling every 0.1 s, because inotify failed: OS file watch limit reached")
+
+
+def test_in_a_quiet_spell_watchfiles_is_not_asked_and_the_next_append_is_reported(tmp_path: Path) -> None:
+    asked: list[object] = []
+
+    class Counted:
+        def __init__(self, *arguments: Any) -> None:
+            self._notify = RustNotify(*arguments)
+            self.close = self._notify.close
+
+        def watch(self, *arguments: Any) -> Any:
+            asked.append(arguments)
+            return self._notify.watch(*arguments)
+
+    intervals = WatchIntervals(look_s=0.4, rescan_s=60)
+    with closing(DirectoryWatch(tmp_path, intervals=intervals, open_notify=cast(Any, Counted))) as watch:
+        for _ in range(3):
+            assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
+        n_before = len(asked)
+        assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
+        assert len(asked) == n_before
+        path = tmp_path / "a.pff"
+        append(path, b"x")
+        assert wait_for(watch, lambda changes: changes.rescan)
+        append(path, b"x")
+        assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(path)}
+
+
+def test_without_a_bell_appends_after_a_quiet_spell_are_reported(
+    watch: DirectoryWatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "too many instances")
+
+    monkeypatch.setattr(watch._bell, "hang", fail)
+    watch._bell.take_down()
+    watch.watch([str(tmp_path), str(tmp_path / "run")])
+    path = tmp_path / "run" / "a.pff"
+    append(path, b"x")
+    assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(path)}
