@@ -57,9 +57,10 @@ class NatsServer:
         directory.mkdir(parents=True, exist_ok=True)
         self._text = conf or example_conf(SITE, _places(directory), PASSWORDS)
 
-    def start(self) -> None:
+    def start(self, *, jetstream: bool = True) -> None:
         """Start, and wait until the ports are known."""
-        self._conf.write_text(self._text)
+        off = re.sub(r"^jetstream \{.*?^\}", "", self._text, flags=re.DOTALL | re.MULTILINE)
+        self._conf.write_text(self._text if jetstream else off.replace("jetstream: enabled", ""))
         printed = self._directory / "nats.log"
         with printed.open("wb") as log:
             self._process = subprocess.Popen([self._binary, "-c", str(self._conf)], stdout=log, stderr=log)

@@ -44,9 +44,18 @@ class NatsError(DaqError):
         self.is_final = is_final
 
 
+class NoJetStreamError(NatsError):
+    """JetStream is not there: never, or no more, as when the disk of its streams is full."""
+
+    def __init__(self) -> None:
+        super().__init__("JetStream is off at the NATS server, or not for this user", is_final=True)
+
+
 def as_rpc_error(error: NatsError) -> AioRpcError:
     """Return the error that a gRPC server would give, which the streams know how to handle."""
     code = grpc.StatusCode.PERMISSION_DENIED if error.is_final else grpc.StatusCode.UNAVAILABLE
+    if isinstance(error, NoJetStreamError):  # may come back, for those who had it
+        code = grpc.StatusCode.FAILED_PRECONDITION
     return AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), str(error))
 
 
@@ -114,6 +123,8 @@ async def connect(address: NatsAddress, name: str) -> Client:
                 address.url,
                 name=name,
                 allow_reconnect=False,
+                max_reconnect_attempts=1,  # else it is asked until the time is over, although it refuses
+                reconnect_time_wait=0.05,
                 connect_timeout=CONNECT_S,
                 ping_interval=5,
                 max_outstanding_pings=2,
@@ -121,7 +132,7 @@ async def connect(address: NatsAddress, name: str) -> Client:
                 pending_size=64 * 2**20,
             )
     except (OSError, TimeoutError, nats.errors.Error) as error:
-        raise _no_connection(address, [error, *said]) from error
+        raise _no_connection(address, [*said, error]) from error
 
 
 def _no_connection(address: NatsAddress, errors: Iterable[Exception]) -> NatsError:
@@ -145,7 +156,7 @@ async def ask(nc: Client, subject: str, request: object) -> OpenDict:
     try:
         answer = await nc.request(f"$JS.API.{subject}", json.dumps(request).encode(), timeout=ANSWER_S)
     except nats.errors.NoRespondersError:
-        raise NatsError("JetStream is off at the NATS server, or not for this user", is_final=True) from None
+        raise NoJetStreamError from None
     except (nats.errors.Error, TimeoutError, OSError) as error:
         if "permissions violation" in str(nc.last_error).lower():
             raise NatsError(f"the NATS server does not allow this user {subject}", is_final=True) from None

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf.message import DecodeError
+
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import next_position
 from panoseti_daq.client.nats_link import NatsError, ask, kept_message
@@ -33,13 +35,17 @@ class _Kept:
 
 
 async def _get(client: Client, stream: str, **which: Any) -> _Kept | None:
-    """Return one message of a stream, None when there is none."""
+    """Return one message of a stream, None when there is none; NatsError when somebody else published it."""
     kept = await kept_message(client, stream, **which)
     if kept is None:
         return None
     lines = b64decode(kept.get("hdrs", "")).decode().splitlines()[1:]
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return _Kept(int(kept["seq"]), BlockMessage.parse(b64decode(kept.get("data", ""))), headers)
+    try:
+        message = BlockMessage.parse(b64decode(kept.get("data", "")))
+    except DecodeError as error:
+        raise NatsError(f"message {kept['seq']} of {stream} is not ours: {error}", is_final=True) from error
+    return _Kept(int(kept["seq"]), message, headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,29 @@ import uuid
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.json_format import MessageToJson
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError
-from panoseti_daq.client.nats_link import NatsAddress, NatsError, connect, kept_message, send, unix_ns_of
+from panoseti_daq.client.nats_link import (
+    NatsAddress,
+    NatsError,
+    NoJetStreamError,
+    connect,
+    kept_message,
+    send,
+    unix_ns_of,
+)
 from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.errors import HostError
 from panoseti_daq.fanout.lossless import publish_all, resume_token
 from panoseti_daq.fanout.streams import Retention, make_streams
 from panoseti_daq.fanout.walls import WallMaker
 from panoseti_daq.open_types import OpenDict
-from panoseti_daq.pff import Selection
+from panoseti_daq.pff import DataProduct, Kind, Selection
 from panoseti_daq.wire.image import key_of
 from panoseti_daq.wire.subjects import EVERYTHING, STATUS_BUCKET, WALL_KEYS, Site
 
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _Part = Callable[["Client"], Awaitable[None]]
+_WORD_OF: Final = {Kind.MOVIE: "movies", Kind.PULSE_HEIGHT: "pulse heights"}
 
 WALL_HZ: Final = 1.0
 STATES_EVERY_S: Final = 1.0
@@ -105,6 +115,7 @@ class Bridge:
     counts: BridgeCounts = field(default_factory=BridgeCounts)
     _id: str = field(default_factory=lambda: uuid.uuid4().hex)
     _keeping: list[asyncio.Task[None]] = field(default_factory=list)
+    _held: asyncio.Event = field(default_factory=asyncio.Event)
     _maker: WallMaker = field(default_factory=WallMaker)
 
     def stop(self) -> None:
@@ -127,21 +138,23 @@ class Bridge:
         NatsError
             The server refuses for good: no JetStream, wrong password, other limits, another bridge.
         """
-        held = asyncio.Event()
 
         async def publish() -> None:
-            await held.wait()
+            await self._held.wait()
             on_begin()
-            parts: dict[str, _Part] = {"newest frames": lambda nats: self._newest(client, nats)}
-            if self.lossless:
-                parts["all frames"] = lambda nats: self._all(client, nats)
+            parts: dict[str, _Part] = {"newest frames": partial(self._newest, client)}
+            # Apart, so that a stream of movies that is full does not hold up the pulse heights.
+            for kind in Kind if self.lossless else ():
+                of_kind = self.selection.within((), [product for product in DataProduct if product.kind is kind])
+                if of_kind.kinds:
+                    parts[f"all {_WORD_OF[kind]}"] = partial(self._all, client, kind, of_kind)
             if self.wall_hz:
                 parts["walls"] = self._walls
             self._keeping += [tasks.create_task(self._keep(what, part), name=what) for what, part in parts.items()]
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                states = self._keep("states", lambda nats: self._states(client, nats, held))
+                states = self._keep("states", partial(self._states, client))
                 self._keeping += [tasks.create_task(states, name="states"), tasks.create_task(publish())]
         except ExceptionGroup as errors:  # what fails for good ends all
             raise errors.exceptions[0] from None
@@ -158,7 +171,8 @@ class Bridge:
                 finally:
                     await nats.close()
             except NatsError as error:
-                if error.is_final:
+                # A server whose disk is full turns JetStream off, and newest frames go on.
+                if error.is_final and not (self._held.is_set() and isinstance(error, NoJetStreamError)):
                     raise
                 if time.monotonic() - begin > HELD_S:
                     n_failures, last_error = 0, ""
@@ -187,26 +201,27 @@ class Bridge:
                 self.counts.n_walls += 1
             await asyncio.sleep(1 / self.wall_hz)
 
-    async def _all(self, client: AioDaqDataClient, nats: Client) -> None:
-        token = await resume_token(nats, self.site)
+    async def _all(self, client: AioDaqDataClient, kind: Kind, selection: Selection, nats: Client) -> None:
+        stream = self.site.frames(kind)
+        token = await resume_token(nats, stream)
         blocks = client.stream_blocks(
             self.hosts,
-            selection=self.selection,
+            selection=selection,
             since="run" if self.from_start else None,
             resume=token,
             wait_for_ready=True,
         )
         try:
             async with blocks:
-                await publish_all(nats, self.site, blocks, self.counts.note)
+                await publish_all(nats, self.site, stream, blocks, self.counts.note)
         except (HostError, RpcError) as error:  # as the predecessor's servers, which have only the newest frames
             raise NatsError(str(error)) from error
 
-    async def _states(self, client: AioDaqDataClient, nats: Client, held: asyncio.Event) -> None:
+    async def _states(self, client: AioDaqDataClient, nats: Client) -> None:
         await make_streams(nats, self.site, self.retention)
         while True:
             await self._hold(nats)
-            held.set()
+            self._held.set()
             await asyncio.gather(*(self._publish_status(client, nats, host) for host in client.hosts))
             await asyncio.sleep(STATES_EVERY_S)
 

@@ -15,7 +15,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.nats_link import ANSWER_S, NatsError, send, too_large
 from panoseti_daq.client.nats_places import last_of
-from panoseti_daq.pff import Gap, Kind, Position, Stretch
+from panoseti_daq.pff import Gap, Position, Stretch
 from panoseti_daq.wire.blocks import BlockMessage, ReceivedBlock, write_item
 from panoseti_daq.wire.subjects import Site
 
@@ -81,31 +81,37 @@ class Chain:
 
     async def _send(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
         import nats.errors
+        from nats.js.errors import APIError
 
         try:
             ack = await self._js.publish(subject, data, headers=headers)
         except nats.errors.MaxPayloadError:
             raise too_large(self._client, data) from None
-        except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise NatsError(f"{self._stream} does not take frames: {error or 'no answer'}") from error
+        except APIError as error:
+            raise NatsError(f"{self._stream} does not take frames: {error.description}") from error
+        except (TimeoutError, nats.errors.TimeoutError) as error:
+            why = f"no answer within {ANSWER_S:g} s; is the disk of the NATS server full?"
+            raise NatsError(f"{self._stream} does not take frames: {why}") from error
+        except (nats.errors.Error, OSError) as error:
+            raise NatsError(f"{self._stream} does not take frames: {error}") from error
         finally:
             self._free.release()
         if ack.duplicate:
             raise NatsError(f"{self._stream} has this message already; another bridge may publish this site")
 
 
-async def resume_token(client: Client, site: Site) -> str | None:
-    """Return the token with which a lossless stream continues behind what is published; None for nothing yet."""
+async def resume_token(client: Client, stream: str) -> str | None:
+    """Return the token to continue behind what is published in a stream; None for nothing yet."""
     progress = Progress()
-    for kind in Kind:
-        for message, headers in await last_of(client, site.frames(kind)):
-            progress.note(message.head, headers.get(HOST, ""))
+    for message, headers in await last_of(client, stream):
+        progress.note(message.head, headers.get(HOST, ""))
     return progress.token if progress.streams else None
 
 
 async def publish_all(
     client: Client,
     site: Site,
+    stream: str,
     items: AsyncIterable[ReceivedBlock | Gap],
     note: Callable[[pb.StreamFramesResponse], None],
 ) -> None:
@@ -113,7 +119,7 @@ async def publish_all(
 
     Parameters
     ----------
-    client, site
+    client, site, stream
         Where to.
     items
         What to publish.
@@ -127,12 +133,12 @@ async def publish_all(
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            chains = {kind: Chain(client, site.frames(kind), tasks) for kind in Kind}
+            chain = Chain(client, stream, tasks)
             async for item in items:
                 first = item.first if isinstance(item, Gap) else item
                 subject = site.all_of(first.module_id, first.product.token)
                 for message in messages_of(item):
-                    await chains[first.product.kind].publish(subject, message, item.host)
+                    await chain.publish(subject, message, item.host)
                     if message.head.gap:
                         await send(client, site.gap(first.module_id, first.product), message.serialize())
                     note(message.head)
