@@ -46,6 +46,8 @@ class NatsServer:
     ----------
     ports
         Of ``client``, ``websocket`` and ``leafnode`` connections.
+    process
+        Which it is, once it was started.
     """
 
     def __init__(self, directory: Path, conf: str | None = None) -> None:
@@ -53,7 +55,7 @@ class NatsServer:
         self._directory = directory
         self._conf = directory / "nats.conf"
         self.ports: dict[str, int] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         self._text = conf or example_conf(SITE, _places(directory), PASSWORDS)
 
@@ -63,10 +65,10 @@ class NatsServer:
         self._conf.write_text(self._text if jetstream else off.replace("jetstream: enabled", ""))
         printed = self._directory / "nats.log"
         with printed.open("wb") as log:
-            self._process = subprocess.Popen([self._binary, "-c", str(self._conf)], stdout=log, stderr=log)
+            self.process = subprocess.Popen([self._binary, "-c", str(self._conf)], stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE_S
         while "Server is ready" not in printed.read_text():
-            assert self._process.poll() is None and time.monotonic() < end, printed.read_text()
+            assert self.process.poll() is None and time.monotonic() < end, printed.read_text()
             time.sleep(0.01)
         self.ports = {name: int(port) for name, port in _LISTENS.findall(printed.read_text())}
         for name in _IN_ORDER:
@@ -78,9 +80,9 @@ class NatsServer:
 
     def kill(self) -> None:
         """End it at once, as a power cut of its process does."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
 
     def url(self, user: str = "reader", site: str = SITE.name) -> str:
         """Address for a user of the configuration; for everybody when `user` is empty."""

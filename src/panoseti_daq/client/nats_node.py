@@ -13,7 +13,7 @@ from grpc.aio import AioRpcError
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.nats_call import NatsCall, as_call, refuse
-from panoseti_daq.client.nats_link import NO_STREAM, NatsAddress, NatsError, as_rpc_error, ask, connect
+from panoseti_daq.client.nats_link import NatsAddress, NatsError, as_rpc_error, ask, connect
 from panoseti_daq.client.nats_places import Places, part_of
 from panoseti_daq.client.nats_puller import Puller
 from panoseti_daq.client.nats_walls import WallFrame, walls_of
@@ -176,23 +176,24 @@ class NatsNode:
         return NatsCall(begin, self._leave)
 
 
-async def _only_site(client: Client, where: str) -> Site:
+async def _sites(client: Client) -> set[Site]:
+    """Return the sites that have a stream; that of the newest frames is gone when the server was restarted."""
     names = (await ask(client, "STREAM.NAMES", {})).get("streams") or ()
-    sites = [site for name in names if (site := Site.of_stream(name))]
+    return {site for name in names if (site := Site.of_stream(name))}
+
+
+async def _only_site(client: Client, where: str) -> Site:
+    sites = await _sites(client)
     if len(sites) != 1:
         there = ", ".join(sorted(site.name for site in sites)) or "none: no bridge publishes there"
         raise NatsError(f"which site at {where}? Write {where}/SITE; there are: {there}", is_final=bool(sites))
-    return sites[0]
+    return sites.pop()
 
 
 async def _look_for(client: Client, site: Site, where: str) -> None:
     """Raise NatsError unless somebody publishes, or published, the site."""
-    try:
-        await ask(client, f"STREAM.INFO.{site.latest}", {})
-    except NatsError as error:
-        if NO_STREAM not in str(error):
-            raise
-        raise NatsError(f"no bridge has published site {site.name} at {where}") from error
+    if site not in await _sites(client):
+        raise NatsError(f"no bridge has published site {site.name} at {where}")
 
 
 async def _status_of(client: Client, site: Site) -> pb.StatusResponse:

@@ -27,6 +27,7 @@ EVERYTHING: Final = "all"
 _KEY: Final = re.compile(r"([0-9]{1,3})\.(\w+)(?:\.q([0-3]))?", re.ASCII)
 _SITE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LATEST: Final = "PANO_LATEST_"
+_FRAMES: Final = {Kind.MOVIE: "PANO_MOVIE_", Kind.PULSE_HEIGHT: "PANO_PH_"}
 
 
 def name_of_key(key: Key) -> str:
@@ -76,8 +77,9 @@ class Site:
 
     @classmethod
     def of_stream(cls, stream: str) -> Site | None:
-        """Return the site whose newest frames a stream holds; None for any other stream."""
-        return cls(stream.removeprefix(_LATEST)) if stream.startswith(_LATEST) else None
+        """Return the site whose frames a stream holds; None for any other stream."""
+        prefix = next((prefix for prefix in (_LATEST, *_FRAMES.values()) if stream.startswith(prefix)), None)
+        return None if prefix is None else cls(stream.removeprefix(prefix))
 
     @property
     def latest(self) -> str:
@@ -86,7 +88,7 @@ class Site:
 
     def frames(self, kind: Kind) -> str:
         """Stream of all frames of a kind."""
-        return ("PANO_MOVIE_" if kind is Kind.MOVIE else "PANO_PH_") + self.name
+        return _FRAMES[kind] + self.name
 
     def _subject(self, *tokens: object) -> str:
         return ".".join(("pano.v1", self.name, *map(str, tokens)))

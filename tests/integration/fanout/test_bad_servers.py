@@ -260,3 +260,18 @@ async def test_a_stream_that_somebody_else_fills_is_named(tmp_path: Path) -> Non
         await client.close()
         with bridge(nats.url("bridge", "")) as ended:
             assert f"message 1 of {MOVIE} is not ours" in last_line(*ended)
+
+
+async def test_all_frames_can_be_had_of_a_restarted_server_without_its_bridge(
+    tmp_path: Path, written: Recorder
+) -> None:
+    written.write(IMG16, 100)
+    movies = written.frames[IMG16]
+    with nats_serving(tmp_path / "nats") as nats:
+        with node(tmp_path) as address, bridge(nats.url("bridge", ""), address):
+            assert await movies_of(nats, movies[-1]) == (b"".join(movies), [])
+        nats.kill()
+        nats.start()
+        async with AioDaqDataClient.connect(nats.url("reader", "")) as client:
+            assert await client.ping(client.hosts[0])
+        assert await movies_of(nats, movies[-1]) == (b"".join(movies), [])

@@ -31,7 +31,8 @@ def test_a_name_of_no_key_is_refused(name: str) -> None:
 
 def test_a_stream_tells_its_site() -> None:
     assert Site.of_stream(SITE.latest) == SITE
-    assert Site.of_stream(SITE.frames(Kind.MOVIE)) is None
+    assert {Site.of_stream(SITE.frames(kind)) for kind in Kind} == {SITE}
+    assert Site.of_stream("KV_panoseti_status") is None
 
 
 def test_a_selection_asks_for_no_kind_that_it_excludes() -> None:
