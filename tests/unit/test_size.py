@@ -13,9 +13,9 @@ LONGER_FUNCTIONS: Final = {
     # The signature and help of a command are declared where it is.
     "viewers/host/show.py show": 78,
 }
-MOST_ANY_PER_1000_LINES: Final = 5.3  # the goal is 5
+MOST_ANY_PER_1000_LINES: Final = 5.0
 MOST_BROAD_EXCEPTS_PER_1000_LINES: Final = 0.24
-LEAST_COMMENTS_PER_1000_LINES: Final = 19.2  # the goal is 20
+LEAST_COMMENTS_PER_1000_LINES: Final = 19.5  # the goal is 20
 
 
 def test_files_are_short() -> None:

@@ -84,6 +84,7 @@ class Pager:
         warned: list[ScreenLine] = []
         for text in content.warnings:
             warned += console.render_lines(text, options, style=_WARNING, pad=False)
+        # Warnings stay readable, and leave room for what they are about.
         warned = warned[: max(1, rows // 3)]
         pinned, scrolled = body[: content.n_pinned], body[content.n_pinned :]
         room = max(1, rows - len(pinned) - len(warned) - 1)

@@ -109,6 +109,7 @@ def open_walls(
         A host is a server of gRPC, which has none.
     """
     feeds = {host: _WallFeed(host, node, view) for host, node in nodes.items()}
+    # One place for each site: a wall that waits is replaced by the server, not here.
     return MergedStream(tasks, feeds, LosslessInbox[list[WallFrame]](len(feeds)), asking)
 
 

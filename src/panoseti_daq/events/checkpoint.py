@@ -80,6 +80,7 @@ def load(path: Path, triggers: str) -> Checkpoint | None:
     """
     try:
         status = path.stat()
+        # Reading a pickle runs what it says.
         if status.st_uid != os.getuid() or status.st_mode & _OPENED_BY_OTHERS:
             raise ConfigError(
                 f"{path} may be written by others: remove it, or make it and its directory yours alone"
@@ -89,6 +90,7 @@ def load(path: Path, triggers: str) -> Checkpoint | None:
         return None
     except (ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise ConfigError(f"{path} is damaged: remove it to begin with the frames to come ({error})") from error
+    # The place in the streams holds for any version, the state of the triggers for its own only.
     if made_by != (_version.__version__, triggers):
         _log.warning(
             "triggers or their options have changed since %s was written: they begin without memory", path

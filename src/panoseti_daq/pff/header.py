@@ -61,6 +61,7 @@ class Header(NamedTuple):
         columns = {name: tuple(_whole(quabo.get(name, 0)) for quabo in quabos) for name in QUABO_FIELDS}
         quabo_num = _whole(fields["quabo_num"]) if "quabo_num" in fields else None
         header = cls(**columns, quabo_num=quabo_num, other=None)
+        # Fields of other names are kept as they are, so that nothing of a header is lost.
         return header if header.as_dict() == fields else cls(**columns, quabo_num=quabo_num, other=fields)
 
     @property

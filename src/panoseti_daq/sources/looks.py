@@ -46,6 +46,7 @@ class LastScan:
     def note(self, paths: Iterable[Path]) -> None:
         """Remember the states of directories, before they are listed."""
         for path in paths:
+            # The first state counts: what changes while the scan runs is then found by the next look.
             if str(path) not in self._states:
                 try:
                     self._states[str(path)] = state_of(path)

@@ -93,10 +93,12 @@ class RecordReader:
         """Return where the record that begins at `begin` ends; None while that is not known, or not here."""
         if len(data) <= begin:
             return None
+        # The first byte of the module is zero: the earliest sign that the stream is out of step.
         if data[begin]:
             raise BadRecordError(f"a module above {MAX_MODULE_ID}: {data[begin : begin + 8]!r}")
         if len(data) > begin + _MODULE_BYTES and data[begin + _MODULE_BYTES] != _BRACE:
             raise BadRecordError(f"no header: {data[begin : begin + 8]!r}")
+        # One record shows the length for all: the writer does not change it within a connection.
         if self.layout is None:
             self.layout = self._discover(data[begin + _MODULE_BYTES : begin + _MODULE_BYTES + MAX_HEADER_BYTES])
         if self.layout is None:
@@ -124,6 +126,7 @@ class RecordReader:
             header = layout.parse(frame[: layout.header_size_bytes])
         except HeaderError as error:
             raise BadRecordError(str(error)) from None
+        # A quabo that does not exist would become a key of its own.
         if header.quabo_num is not None and header.quabo_num >= N_QUABOS:
             raise BadRecordError(f"quabo {header.quabo_num}; there are 0 to {N_QUABOS - 1}")
         return Record(module_id, header.quabo_num, frame)

@@ -45,6 +45,7 @@ class JsonLines:
             raise SourceError(f"cannot write candidates to {path}: {error.strerror}") from error
 
     def _cut_torn_line(self) -> None:
+        # Backward in pieces: the last line may hold images, and the file those of many nights.
         size = keep = self._file.seek(0, os.SEEK_END)
         while keep:
             begin = max(0, keep - _READ_BYTES)
@@ -80,6 +81,7 @@ class JsonLines:
         try:
             view = memoryview(data)
             while view:
+                # An unbuffered write may take a part only.
                 view = view[self._file.write(view) :]
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -108,6 +110,7 @@ def read_lines(path: Path, begin: int = 0) -> Iterator[tuple[OpenMapping, int]]:
     with path.open("rb") as file:
         file.seek(begin)
         for line in file:
+            # The last line may be one that is being written.
             if not line.endswith(b"\n"):
                 return
             begin += len(line)
