@@ -68,7 +68,7 @@ class Disks:
         if self._looking is None and loop.time() - self._looked_at >= self._max_age_s:
             self._looking = loop.run_in_executor(None, _disks, data_dir, frozenset(module_ids))
         if (looking := self._looking) is not None:
-            # Not cancelled when it takes longer: a thread that hangs in a mount cannot be, and it is not started twice.
+            # Not cancelled: a thread that hangs in a mount cannot be. It is not started twice either.
             await asyncio.wait((looking,), timeout=self._patience_s)
             if looking is self._looking and looking.done():
                 self._known, self._looking, self._looked_at = looking.result(), None, loop.time()
