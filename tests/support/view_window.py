@@ -16,6 +16,8 @@ from support.qt import process_events
 from support.received import by_key
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QImage
+
     from panoseti_daq.viewers.view.widget import View
 
 SIZE_PX = (1000, 700)
@@ -50,9 +52,12 @@ def text_of(view: View, module_id: int, kind: Kind) -> str:
 
 def picture(view: View) -> npt.NDArray[np.uint32]:
     """What is seen of the wall: ``0xRRGGBB`` by row and column of the screen."""
-    from PySide6.QtGui import QImage
+    return pixels_of(view.wall.grab().toImage())
 
-    image = view.wall.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+
+def pixels_of(image: QImage) -> npt.NDArray[np.uint32]:
+    """A picture as ``0xRRGGBB`` by row and column."""
+    image = image.convertToFormat(image.Format.Format_RGB32)
     pixels = np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), image.bytesPerLine() // 4)
     return pixels[:, : image.width()] & np.uint32(0xFFFFFF)
 

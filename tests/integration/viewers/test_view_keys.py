@@ -335,6 +335,16 @@ def test_a_region_says_mean_sum_and_width_and_gets_a_light_curve() -> None:
     assert view.probes.region_text == ""
 
 
+def test_a_new_region_has_the_light_curve_of_the_last_minutes() -> None:
+    view = shown()
+    for i in range(3):
+        show(view, frame_of(10 + i, unix_s=NOW_S + i))
+    press(view, "I")
+
+    (curve,) = view.probes.curves.values()
+    assert [value for _, value in curve.points] == [10, 11, 12]
+
+
 def test_a_masked_pixel_counts_in_no_level_and_is_remembered() -> None:
     view = shown(frame_of(one(3, 20, 9000)), levels=LevelsMode.FRAME)
     hover(view, Kind.MOVIE, 3, 20)
@@ -354,14 +364,37 @@ def test_choices_are_remembered_and_those_of_the_command_line_win() -> None:
         press(view, key)
     hover(view, Kind.MOVIE, 3, 20)
     press(view, "O")
-    again, asked = shown(), shown(colormap=ColorMap.GRAY)
-    again.restore(view.state())
-    asked.restore(view.state())
+    again, asked, default = shown(), shown(colormap=ColorMap.GRAY), shown(colormap=ColorMap.PLASMA)
+    for other in (again, asked, default):
+        other.restore(view.state())
 
     assert again.board.settings.colormap is ColorMap.VIRIDIS
     assert again.board.settings.orientation_of(7) is Orientation.ROTATE_180
     assert again.board.settings.orientation_of(8) is Orientation.ROTATE_90
     assert asked.board.settings.colormap is ColorMap.GRAY
+    assert default.board.settings.colormap is ColorMap.PLASMA
+
+
+def test_levels_that_were_dragged_are_remembered_but_for_those_of_the_command_line() -> None:
+    view = shown(frame_of(5))
+    view.bars.bar(DataProduct.IMG16).setLevels(3, 77)
+    again, asked, rolling = shown(), shown(movie_levels=(1.0, 2.0)), shown(levels=LevelsMode.ROLLING)
+    for other in (again, asked, rolling):
+        other.restore(view.state())
+        show(other, frame_of(5))
+
+    assert again.board.levels[DataProduct.IMG16] == (3, 77)
+    assert asked.board.levels[DataProduct.IMG16] == (1, 2)
+    assert rolling.board.settings.levels is LevelsMode.ROLLING
+
+
+@pytest.mark.parametrize("levels", [{"movie": [9, 1]}, {"movie": "x"}, {"nothing": [1, 2]}, [1], None])
+def test_levels_that_somebody_edited_are_skipped(levels: object) -> None:
+    view = shown(frame_of(5))
+    view.restore({"mode": "fixed", "levels": levels, "names": {"7": "roof"}})
+
+    assert not view.board.settings.fixed
+    assert view.board.settings.names == {7: "roof"}
 
 
 def test_larger_letters_leave_smaller_images() -> None:

@@ -40,6 +40,8 @@ class Settings:
         Levels of each kind that were given.
     boundaries
         Whether lines between the quabos are drawn.
+    given
+        Names of those that somebody asked for: what was remembered does not change them.
     """
 
     colormap: ColorMap = ColorMap.PLASMA
@@ -50,6 +52,7 @@ class Settings:
     boundaries: bool = False
     orientations: dict[int, Orientation] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    given: set[str] = field(default_factory=set)
 
     def orientation_of(self, module_id: int) -> Orientation:
         """Orientation of a module."""

@@ -222,6 +222,17 @@ class Panel:
             spans.append(Span(f"Q{quabo} {text}", Tone.OLD if is_old else Tone.NORMAL))
         return spans
 
+    def part_of(self, region: Mask) -> tuple[Stamp, Mask] | None:
+        """The frame that the measured pixels of a region come from, and the region there; None if not one."""
+        if self.valid is not None:
+            region = region & self.valid
+        if not region.any():
+            return None
+        if (stamp := self.stamps.get(None)) is not None:
+            return stamp, region
+        (first, *others) = [q for q in range(quabos.N_QUABOS) if region[quabos.quadrant(q)].any()]
+        return None if others else (self.stamps[first], region[quabos.quadrant(first)])
+
     def stamp_at(self, row: int, column: int) -> tuple[Stamp, int, int] | None:
         """The frame that a stored pixel comes from, and its row and column there; None where there is none."""
         stamp = self.stamps.get(None)

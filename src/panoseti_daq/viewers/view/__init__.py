@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 def make(
     context: ViewerContext,
     *,
-    colormap: Annotated[ColorMap, typer.Option(help="Colors.")] = ColorMap.PLASMA,
-    scale: Annotated[Scale, typer.Option(help="How colors are spread between the levels.")] = Scale.LINEAR,
+    colormap: Annotated[ColorMap | None, typer.Option(help="Colors. [default: plasma]")] = None,
+    scale: Annotated[
+        Scale | None, typer.Option(help="How colors are spread between the levels. [default: linear]")
+    ] = None,
     levels: Annotated[
         LevelsMode | None, typer.Option(help="Values of the first and last color. [default: rolling quantiles]")
     ] = None,
@@ -36,28 +39,45 @@ def make(
     pulse_height_levels: Annotated[
         tuple[float, float] | None, typer.Option(metavar="MIN MAX", help="Fixed levels of pulse heights, ADC.")
     ] = None,
-    orientation: Annotated[Orientation, typer.Option(help="On the screen only.")] = Orientation.AS_STORED,
-    boundaries: Annotated[bool, typer.Option("--boundaries", help="Draw lines between quabos.")] = False,
+    orientation: Annotated[
+        Orientation | None, typer.Option(help="On the screen only. [default: as-stored]")
+    ] = None,
+    boundaries: Annotated[
+        bool | None, typer.Option(help="Draw lines between quabos, or none.", show_default=False)
+    ] = None,
     pedestal: Annotated[
         PedestalMode | None, typer.Option(help="What to subtract. [default: none; dark with --dark]")
     ] = None,
     dark: Annotated[Path | None, typer.Option(help="Directory that the key D made.")] = None,
     mask: Annotated[Path | None, typer.Option(help="Hot and dead pixels, as Shift+M saved them.")] = None,
 ) -> View:
-    """Make the viewer; see `Settings` and `Pedestals` for the options.
+    """Make the viewer; see `Settings` and `Pedestals` for the options. What is given is not overruled by memory.
 
     Raises
     ------
     ViewerError
         Options contradict one another, or there is no dark.
     """
-    given = ((Kind.MOVIE, movie_levels), (Kind.PULSE_HEIGHT, pulse_height_levels))
-    fixed = {kind: _checked(*pair) for kind, pair in given if pair}
+    chosen = {"colormap": colormap, "scale": scale, "orientation": orientation, "boundaries": boundaries}
+    fixed = {Kind.MOVIE: movie_levels, Kind.PULSE_HEIGHT: pulse_height_levels}
+    return _view(context, _settings(chosen, levels, fixed), _pedestals(pedestal, dark), mask)
+
+
+def _settings(
+    chosen: Mapping[str, object], levels: LevelsMode | None, given: Mapping[Kind, tuple[float, float] | None]
+) -> Settings:
+    """Settings of the options that are not None."""
+    fixed = {kind: _checked(*pair) for kind, pair in given.items() if pair}
     if levels is LevelsMode.FIXED and not fixed:
         raise ViewerError("fixed levels: which? --movie-levels MIN MAX, --pulse-height-levels MIN MAX")
-    mode = levels or (LevelsMode.FIXED if fixed else LevelsMode.ROLLING)
-    settings = Settings(colormap, orientation, mode, scale, fixed, boundaries)
-    return _view(context, settings, _pedestals(pedestal, dark), mask)
+    settings = Settings(levels=levels or (LevelsMode.FIXED if fixed else LevelsMode.ROLLING), fixed=fixed)
+    if levels or fixed:
+        settings.given.add("levels")
+    for name, value in chosen.items():
+        if value is not None:
+            setattr(settings, name, value)
+            settings.given.add(name)
+    return settings
 
 
 def _pedestals(mode: PedestalMode | None, dark: Path | None) -> Pedestals:

@@ -8,10 +8,11 @@ from typing import Any, Final
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.levels import LevelsMode, Scale
+from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale
 from panoseti_daq.viewers.images.masks import PixelMasks
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode
+from panoseti_daq.viewers.images.titles import KIND_NAMES
 
 _CHOICES: Final[dict[str, type[Choice]]] = {"colormap": ColorMap, "scale": Scale, "orientation": Orientation}
 
@@ -71,16 +72,19 @@ class Looks:
             "orientations": {str(m): str(one) for m, one in settings.orientations.items()},
             "names": {str(m): name for m, name in settings.names.items() if name},
             "masked": self._board.masks.as_lists(),
-            "levels": {kind.value: list(one) for kind, one in settings.fixed.items()},
+            "mode": str(settings.levels),
+            "levels": {KIND_NAMES[kind]: list(one) for kind, one in settings.fixed.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take what was remembered, but for what was chosen on the command line; skip what is no choice."""
         for name, choice in _CHOICES.items():
-            default = next(iter(choice))
-            if getattr(self._settings, name) is default and state.get(name) in list(choice):
+            if name not in self._settings.given and state.get(name) in list(choice):
                 setattr(self._settings, name, choice(state[name]))
-        self._settings.boundaries |= bool(state.get("boundaries"))
+        if "boundaries" not in self._settings.given:
+            self._settings.boundaries = bool(state.get("boundaries"))
+        if "levels" not in self._settings.given:
+            self._restore_levels(state.get("mode"), state.get("levels"))
         try:
             for module, one in dict(state.get("orientations", {})).items():
                 self._settings.orientations[int(module)] = Orientation(one)
@@ -90,3 +94,12 @@ class Looks:
         except (ValueError, TypeError, AttributeError):  # a file that somebody edited
             return
         self._settings.names.update(names)
+
+    def _restore_levels(self, mode: object, levels: object) -> None:
+        found = {}
+        for kind, name in KIND_NAMES.items():
+            match levels.get(name) if isinstance(levels, Mapping) else None:
+                case [int() | float() as low, int() | float() as high] if low < high:
+                    found[kind] = Levels(low, high)
+        if mode in list(LevelsMode) and (found or mode != LevelsMode.FIXED):
+            self._settings.levels, self._settings.fixed = LevelsMode(str(mode)), found

@@ -14,6 +14,7 @@ from panoseti_daq.pff.quabos import MODULE_SIZE
 from panoseti_daq.viewers.images import regions
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.images.masks import Mask
 from panoseti_daq.viewers.view.curve import Curve, CurvePlot, save_curves
 from panoseti_daq.viewers.view.items import Place
 from panoseti_daq.viewers.view.wall import Wall, WallPixel
@@ -65,16 +66,21 @@ class Probes:
         for other in [one for one in self.curves if one == pixel or (one != _REGION and not more)]:
             del self.curves[other]
         if not is_shown and found is not None:
-            key = found[0].frame.key
             mask = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_)
             mask[row, column] = True
-            own = np.zeros(key.product.shape, np.bool_)
-            own[found[1:]] = True
-            known = self._board.histories[key].curve(own)
-            until = [point for point in known if point[0] <= found[0].unix_s]  # what came since is not drawn yet
-            self.curves[pixel] = Curve(f"{key} row {row} column {column}", mask, until)
+            self.curves[pixel] = self._curve(f"{found[0].frame.key} row {row} column {column}", place, mask)
         self._mark()
         self._show()
+
+    def _curve(self, name: str, place: Place, region: Mask) -> Curve:
+        """Curve of some pixels, with what is known of the last minutes."""
+        panel = self._board.panels[place]
+        if (found := panel.part_of(region)) is None:
+            return Curve(name, region)
+        stamp, own = found
+        known = self._board.histories[stamp.frame.key].curve(own)
+        # what came since is not drawn yet
+        return Curve(name, region, [point for point in known if point[0] <= stamp.unix_s])
 
     def next_region(self, place: Place | None) -> None:
         """Show a region of the next shape on a place."""
@@ -144,7 +150,7 @@ class Probes:
         form = regions.rectangle if self._shape is RegionShape.RECTANGLE else regions.ellipse
         seen = form(at.x(), at.y(), size.x(), size.y())
         stored = self._board.settings.orientation_of(self._place[0]).stored_mask(seen)
-        self.curves[_REGION] = Curve(f"mean of the {self._shape}", stored)
+        self.curves[_REGION] = self._curve(f"mean of the {self._shape}", self._place, stored)
         self._label.setPos(at.x(), at.y())
         self._say_region()
         self._show()
