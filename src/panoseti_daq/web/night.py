@@ -21,6 +21,7 @@ N_QUABO_FRAMES: Final = 64
 FIRST_S: Final = 5.0
 QUIET_S: Final = 0.5
 """A server sends what it has at once: after so long without a message, there is no more."""
+RESUMED_S: Final = 0.6
 MAX_RUNS: Final = 64
 _KEEP_S: Final = 20.0
 
@@ -165,7 +166,8 @@ class Night:
             products={product for _, product in n_left},
         )
         blocks: list[ReceivedBlock] = []
-        give_up_at = time.monotonic() + FIRST_S
+        # Where a resumed reading begins is not said: nothing there looks like a server that is slow.
+        give_up_at = time.monotonic() + (RESUMED_S if begin.resume else FIRST_S)
         async with self._client.stream_blocks(host, since=begin, selection=selection) as stream:
             with suppress(StopAsyncIteration):
                 while any(n > 0 for n in n_left.values()):

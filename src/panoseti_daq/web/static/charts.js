@@ -1,45 +1,86 @@
-/** Line and bars on a canvas, with their scales. */
+/** Charts of a module, by uPlot, which is loaded when the first one is wanted. */
 
-function frame(canvas, low, high, texts) {
-  const g = canvas.getContext("2d");
-  const style = getComputedStyle(document.body);
-  g.clearRect(0, 0, canvas.width, canvas.height);
-  g.strokeStyle = g.fillStyle = style.color;
-  g.font = "11px system-ui, sans-serif";
-  g.fillText(high, 4, 12);
-  g.fillText(low, 4, canvas.height - 18);
-  g.fillText(texts[0], 60, canvas.height - 4);
-  g.fillText(texts[1], canvas.width - 6 - g.measureText(texts[1]).width, canvas.height - 4);
-  return g;
-}
+let loading = null;
 
-/** Draw points [[seconds, value], ...]; a pause of more than 3 s is no line. */
-export function drawCurve(canvas, points, nowS, spanS) {
-  const shown = points.filter(([t]) => t >= nowS - spanS);
-  const values = shown.map(([, value]) => value);
-  const low = Math.min(...values), high = Math.max(...values);
-  const g = shown.length
-    ? frame(canvas, low.toFixed(1), high.toFixed(1), [`${spanS} s ago`, "now"])
-    : frame(canvas, "", "", ["no images", ""]);
-  const x = (t) => 60 + ((t - nowS + spanS) / spanS) * (canvas.width - 66);
-  const y = (value) => canvas.height - 22 - ((value - low) / (high - low || 1)) * (canvas.height - 34);
-  g.beginPath();
-  shown.forEach(([t, value], i) => {
-    if (i && t - shown[i - 1][0] < 3) g.lineTo(x(t), y(value));
-    else g.rect(x(t), y(value), 1, 1), g.moveTo(x(t), y(value));
+/** @returns {Promise<any>} uPlot */
+export function library() {
+  loading ??= new Promise((done, failed) => {
+    const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/static/uPlot.min.css" });
+    const script = Object.assign(document.createElement("script"), { src: "/static/uPlot.iife.min.js" });
+    script.onload = () => done(window.uPlot);
+    script.onerror = () => ((loading = null), failed(new Error("uPlot cannot be loaded")));
+    document.head.append(sheet, script);
   });
-  g.stroke();
+  return loading;
 }
 
-/** Draw how often values occur, in 40 bins from the least to the largest. */
-export function drawHistogram(canvas, values) {
-  const low = Math.min(...values), high = Math.max(...values);
-  const bins = new Array(40).fill(0);
-  for (const value of values) bins[Math.min(39, Math.floor(((value - low) / (high - low || 1)) * 40))]++;
-  const most = Math.max(...bins, 1);
-  const g = values.length
-    ? frame(canvas, "0", `${most}`, [`${low} ADC`, `${high} ADC, ${values.length} images`])
-    : frame(canvas, "", "", ["no images", ""]);
-  const width = (canvas.width - 66) / 40, tall = canvas.height - 34;
-  bins.forEach((n, i) => g.fillRect(60 + i * width, canvas.height - 20 - (n / most) * tall, width - 1, (n / most) * tall));
+/** Numbers of how many values fall into each of n bins from the least to the largest. */
+export function histogram(values, n = 40) {
+  if (!values.length) return { low: 0, step: 1, counts: [] };
+  const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
+  const step = Math.max(high - low, 1) / n;
+  const counts = new Array(n).fill(0);
+  for (const value of values) counts[Math.min(n - 1, Math.floor((value - low) / step))]++;
+  return { low, step, counts };
+}
+
+/** Points [[seconds, value], ...] as columns; null where more than `pause` seconds are between two. */
+export function columns(points, pause = 3) {
+  const x = [], y = [];
+  for (const [t, value] of points) {
+    if (x.length && t - x.at(-1) > pause) x.push((t + x.at(-1)) / 2), y.push(null);
+    x.push(t), y.push(value);
+  }
+  return [x, y];
+}
+
+const LINES = ["#5ab0ff", "#ffb35a", "#7fe08a", "#ff7fb0"];
+
+/** One chart in an element; its kind is made anew when the number of series changes. */
+export class Chart {
+  /** @param {HTMLElement} parent @param {{unit: string, bars?: boolean}} what */
+  constructor(parent, what) {
+    this.parent = parent;
+    this.what = what;
+    this.plot = null;
+    new ResizeObserver(() => this.plot?.setSize(this.size())).observe(parent);
+  }
+
+  size() {
+    return { width: Math.max(this.parent.clientWidth, 120), height: 150 };
+  }
+
+  /** @param {number[][]} data x, then y of each series @param {string[]} names of the series */
+  async draw(data, names) {
+    const uPlot = await library();
+    const key = names.join("\n");
+    if (this.plot && this.names === key && this.night === document.body.classList.contains("night")) {
+      return this.plot.setData(data);
+    }
+    this.plot?.destroy();
+    this.names = key;
+    this.night = document.body.classList.contains("night");
+    const style = getComputedStyle(document.body);
+    const color = style.getPropertyValue("--text").trim();
+    const clock = (_, times) => times.map((s) => new Date(s * 1000).toISOString().slice(11, 19));
+    const axis = { stroke: color, grid: { stroke: style.getPropertyValue("--line").trim() }, ticks: { show: false }, font: "11px system-ui" };
+    const { bars } = this.what;
+    this.plot = new uPlot({
+      ...this.size(),
+      cursor: { drag: { x: false, y: false } },
+      scales: { x: { time: !bars }, y: bars ? { range: (_, __, most) => [0, Math.max(most, 1) * 1.05] } : {} },
+      axes: [{ ...axis, size: 26, space: 70, ...(bars ? {} : { values: clock }) }, { ...axis, size: 54 }],
+      series: [
+        bars ? { label: this.what.unit } : { label: "UTC", value: (_, s) => (s === null ? "--" : clock(_, [s])[0]) },
+        ...names.map((label, i) => ({
+          label,
+          stroke: this.night ? color : LINES[i % LINES.length],
+          fill: bars ? (this.night ? color : LINES[0]) : undefined,
+          width: bars ? 0 : 1.5,
+          points: { show: false },
+          ...(bars ? { paths: uPlot.paths.bars({ size: [0.95, 100], align: 1 }) } : {}),
+        })),
+      ],
+    }, data, this.parent);
+  }
 }

@@ -43,6 +43,13 @@ export function decodeWall(buffer, keys) {
   return wall;
 }
 
+/** Decode a wall that says itself what its keys stand for: of the past. */
+export function decodePast(buffer) {
+  const n = new DataView(buffer).getUint32(0, true);
+  const keys = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, n)));
+  return decodeWall(buffer.slice(4 + n), new Map(keys.map((key) => [key.id, key])));
+}
+
 /** ADC counts of pixels that were scaled to 8 bits. */
 function unscaled(pixels, low, high) {
   const values = new Float32Array(pixels.length);

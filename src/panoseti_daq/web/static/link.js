@@ -7,7 +7,7 @@ const LONGEST_WAIT_MS = 5000;
 
 export class Link {
   /**
-   * @param {{wall: Function, keys: Function, hosts: Function, state: Function, error: Function, denied: Function}} on
+   * @param {{wall: Function, keys: Function, hosts: Function, beside: Function, state: Function, error: Function, denied: Function}} on
    */
   constructor(on) {
     this.on = on;
@@ -56,7 +56,8 @@ export class Link {
     if (message.op === "keys") {
       this.keys = new Map(message.keys.map((key) => [key.id, key]));
       this.on.keys(message.keys);
-    } else if (message.op === "hosts") this.on.hosts(message.hosts);
+    } else if (message.op === "beside") this.on.beside(message);
+    else if (message.op === "hosts") this.on.hosts(message.hosts);
     else if (message.op === "error") this.on.error(message.text);
   }
 

@@ -2,7 +2,7 @@
 
 export const DEFAULTS = {
   modules: "", kinds: "both", levels: "auto", low: "0", high: "1000", scale: "linear", colors: "plasma",
-  orientation: "as stored", hz: "10", depth: "16", night: "", large: "",
+  orientation: "as stored", hz: "10", depth: "16", night: "", large: "", at: "",
 };
 
 /** @param {string} search part of an address that begins with ? */

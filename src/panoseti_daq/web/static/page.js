@@ -1,15 +1,17 @@
-/** The page: grid of modules, one module large, choices, keys. */
+/** The page: grid of modules, choices, keys of the keyboard; what it is made of stands in the other files. */
 
 import { COLORS } from "./colors.js";
-import { drawCurve, drawHistogram } from "./charts.js";
+import { SMALL, sideFor } from "./grid.js";
+import { Large, NAMES } from "./large.js";
 import { Link } from "./link.js";
 import { modulesOf, readOptions, writeOptions } from "./options.js";
-import { ORIENTATIONS, SCALES, SIZE, tableOf } from "./paint.js";
-import { Source, Tile, ageText } from "./tile.js";
+import { ORIENTATIONS, SCALES, tableOf } from "./paint.js";
+import { Rates } from "./rates.js";
+import { Source, Tile, ageText, utc } from "./tile.js";
+import { Travel } from "./travel.js";
 
 const KINDS = ["pulse_height", "movie"];
-const NAMES = { pulse_height: "pulse height", movie: "movie" };
-const CURVE_S = 120;
+const CHOICES = ["modules", "kinds", "levels", "scale", "colors", "orientation", "hz", "depth", "low", "high"];
 const $ = (id) => document.getElementById(id);
 
 const options = readOptions(location.search);
@@ -17,20 +19,30 @@ const sources = new Map(); // "module/kind"
 const cards = new Map(); // module -> element
 const tiles = new Map(); // "module/kind" -> Tile of the grid
 const tables = Object.fromEntries(Object.entries(COLORS).map(([name, colors]) => [name, tableOf(colors)]));
+const large = new Large(() => options.orientation);
+const rates = new Rates();
 const shown = () => (options.kinds === "both" ? KINDS : [options.kinds]);
-let large = []; // Tiles of the large module
-let pixel = null; // [row, column] of the light curve
-let pixelCurve = [];
+let notes = {}; // lines about modules
 let paused = false;
+let owed = null; // says that the last wall is painted; kept while nothing more is wanted
 let hosts = [], hostsAt = 0;
 
 const link = new Link({
   wall: (wall, painted) => takeWall(wall, painted),
   keys: (keys) => keys.forEach(makeCard),
-  hosts: (list) => ((hosts = list), (hostsAt = performance.now()), tellState()),
-  state: () => tellState(),
+  hosts: (list) => ((hosts = list), (hostsAt = performance.now()), sayState()),
+  beside: (message) => takeBeside(message),
+  state: () => sayState(),
   error: (text) => notice(text),
   denied: () => $("login").open || $("login").showModal(),
+});
+
+const travel = new Travel({
+  show: (wall, us) => showPast(wall, us),
+  live: () => showLive(),
+  say: (text) => notice(text.trim()),
+  query: () => new URLSearchParams({ modules: modulesShown().join(","), kinds: shown().join(","), depth: options.depth }),
+  focus: () => focus(),
 });
 
 function notice(text) {
@@ -38,10 +50,11 @@ function notice(text) {
   $("notice").hidden = !text;
 }
 
+const modulesShown = () => (options.large ? [Number(options.large)] : modulesOf(options.modules));
+
 function look() {
-  const modules = options.large ? [Number(options.large)] : modulesOf(options.modules);
-  if (paused) return;
-  link.look({ modules, kinds: shown(), hz: Number(options.hz), depth: Number(options.depth) });
+  if (paused || travel.at !== null) return;
+  link.look({ modules: modulesShown(), kinds: shown(), hz: Number(options.hz), depth: Number(options.depth) });
 }
 
 function makeCard(key) {
@@ -51,41 +64,97 @@ function makeCard(key) {
   card.className = "module";
   card.tabIndex = 0;
   card.dataset.module = key.module;
-  card.innerHTML = `<h2>module ${key.module}</h2><div class="pair"></div>`;
+  card.innerHTML = `<h2>module ${key.module}</h2><p class="note"></p><div class="pair"></div>`;
   card.onclick = () => enlarge(key.module);
   card.onkeydown = (event) => event.key === "Enter" && enlarge(key.module);
   for (const kind of KINDS) {
-    const source = new Source(key.module, kind);
-    const tile = new Tile(source, NAMES[kind]);
+    const name = `${key.module}/${kind}`;
+    sources.set(name, sources.get(name) ?? new Source(key.module, kind));
+    const tile = new Tile(sources.get(name), NAMES[kind]);
     tile.figure.hidden = !shown().includes(kind);
-    sources.set(`${key.module}/${kind}`, source);
-    tiles.set(`${key.module}/${kind}`, tile);
+    tiles.set(name, tile);
     card.lastChild.append(tile.figure);
   }
   cards.set(key.module, card);
   const after = [...cards.keys()].filter((module) => module > key.module).sort((a, b) => a - b)[0];
   $("wall").insertBefore(card, after === undefined ? null : cards.get(after));
+  sayNote(card, notes[key.module]);
+  fit();
   if (options.large === String(key.module)) enlarge(key.module);
 }
 
+/** Make the images as large as all of them fit; a phone has its own layout. */
+function fit() {
+  const free = innerHeight - document.querySelector("header").offsetHeight - document.querySelector("footer").offsetHeight;
+  const side = sideFor(cards.size, shown().length, document.body.clientWidth, free - 16);
+  document.body.style.setProperty("--tile", `${side}px`);
+  $("wall").classList.toggle("small", side < SMALL && innerWidth > 520);
+  $("wall").classList.toggle("narrow", side < 150);
+}
+
+/** Leave out the cards of modules that are no longer wanted. */
+function chooseModules() {
+  const wanted = modulesOf(options.modules);
+  for (const [module, card] of cards) {
+    if (!wanted.length || wanted.includes(module)) continue;
+    card.remove();
+    cards.delete(module);
+    for (const kind of KINDS) tiles.delete(`${module}/${kind}`);
+  }
+}
+
+function grouped(list) {
+  const groups = new Map();
+  for (const tile of list) {
+    const name = `${tile.key.module}/${tile.key.kind}`;
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(tile);
+  }
+  return groups;
+}
+
 function takeWall(wall, painted) {
+  if (paused || travel.at !== null) return void (owed = painted);
   const now = performance.now();
-  const groups = Map.groupBy ? Map.groupBy(wall.tiles, nameOf) : groupBy(wall.tiles, nameOf);
-  for (const [name, group] of groups) sources.get(name)?.take(group, now, wall.late);
+  for (const [name, group] of grouped(wall.tiles)) sources.get(name)?.take(group, now, wall.late);
+  large.follow();
   // A hidden page is not painted: it says nothing, and so the server sends nothing.
   requestAnimationFrame(() => {
     paintAll();
-    if (!paused) painted();
-    else owed = painted;
+    if (paused || travel.at !== null) owed = painted;
+    else painted();
   });
 }
-let owed = null;
 
-const nameOf = (tile) => `${tile.key.module}/${tile.key.kind}`;
-function groupBy(list, nameOf) {
-  const groups = new Map();
-  for (const one of list) groups.set(nameOf(one), [...(groups.get(nameOf(one)) ?? []), one]);
-  return groups;
+function showPast(wall, us) {
+  wall.tiles.forEach((tile) => makeCard(tile.key));
+  const groups = grouped(wall.tiles);
+  for (const [name, source] of sources) source.travel(groups.get(name) ?? [], us / 1000);
+  options.at = String(us);
+  notice("");
+  keep();
+  sayState();
+  paintAll();
+}
+
+function showLive() {
+  for (const source of sources.values()) source.comeBack();
+  options.at = "";
+  owed?.();
+  owed = null;
+  keep();
+  sayState();
+  paintAll();
+}
+
+/** Module and product that steps by frame follow: of the large module, else the first; the movie, else pulses. */
+function focus() {
+  const module = options.large ? Number(options.large) : Math.min(...cards.keys());
+  for (const kind of [...shown()].reverse()) {
+    const newest = sources.get(`${module}/${kind}`)?.newest;
+    if (newest) return { module, product: newest.key.product, us: Math.floor(newest.unixMs * 1000) };
+  }
+  return null;
 }
 
 function levelsOf(source) {
@@ -95,37 +164,45 @@ function levelsOf(source) {
   return [Math.min(...all.map((one) => one.levels[0])), Math.max(...all.map((one) => one.levels[1]))];
 }
 
+const onScreen = () => (large.isOpen ? large.tiles : tiles.values());
+
 function paintAll() {
-  for (const tile of large.length ? large : tiles.values()) {
+  for (const tile of onScreen()) {
     if (tile.figure.hidden || !tile.source.image) continue;
     tile.paint(levelsOf(tile.source), tables[options.colors], options.orientation, SCALES[options.scale]);
   }
-  if (large.length) paintCharts();
+  large.draw(rates);
   tick();
 }
 
-function paintCharts() {
-  const movie = sources.get(`${options.large}/movie`);
-  const now = performance.now() / 1000;
-  if (pixel && pixel.source.image) {
-    const at = pixel.source.means.at(-1)?.[0];
-    const value = pixel.source.image[pixel.row * SIZE + pixel.column];
-    if (at !== pixelCurve.at(-1)?.[0] && value === value) pixelCurve.push([at, value]);
-  }
-  drawCurve($("curve"), pixel ? pixelCurve : movie.means, now, CURVE_S);
-  drawHistogram($("histogram"), sources.get(`${options.large}/pulse_height`).largest);
-}
-
-/** Ages go on, whether images come or not. */
+/** Ages grow, whether images come or not. */
 function tick() {
   const now = performance.now();
-  for (const tile of large.length ? large : tiles.values()) tile.tick(now);
+  for (const tile of onScreen()) tile.tick(now);
 }
 
-function tellState() {
-  const lost = link.lostAt;
-  $("state").classList.toggle("bad", lost !== null && lost !== undefined);
-  $("state").textContent = paused ? "paused" : lost != null ? `no connection for ${ageText((performance.now() - lost) / 1000)}, retrying` : "connected";
+function takeBeside(message) {
+  notes = message.modules;
+  rates.take(message.rates, link.keys, Date.now() / 1000);
+  for (const [module, card] of cards) sayNote(card, notes[module]);
+  sayNote($("large"), notes[options.large]);
+}
+
+function sayNote(card, note) {
+  const line = card.querySelector(".note");
+  line.textContent = note?.text ?? "";
+  line.className = `note${note?.old ? " gone" : note?.severity >= 32 ? " critical" : note?.severity >= 16 ? " warning" : ""}`;
+}
+
+function sayState() {
+  const lost = link.lostAt, past = travel.at !== null;
+  $("state").classList.toggle("bad", lost !== null);
+  const away = lost !== null && `no connection for ${ageText((performance.now() - lost) / 1000)}, retrying`;
+  $("state").textContent = away || (past ? "not live" : paused ? "paused" : "connected");
+  document.body.classList.toggle("past", past);
+  $("moment").textContent = past ? `${utc(travel.at)} UTC` : "live";
+  $("live").setAttribute("aria-pressed", !past);
+  if (document.activeElement !== $("slider")) $("slider").value = travel.share() * $("slider").max;
   const more = (performance.now() - hostsAt) / 1000;
   const gone = hosts.filter((host) => !host.connected);
   $("hosts").textContent = gone.length
@@ -136,33 +213,11 @@ function tellState() {
 
 function enlarge(module) {
   options.large = module === null ? "" : String(module);
-  pixel = null;
-  pixelCurve = [];
-  large = module === null ? [] : KINDS.map((kind) => new Tile(sources.get(`${module}/${kind}`), NAMES[kind]));
-  $("large-images").replaceChildren(...large.map((tile) => tile.figure));
-  for (const tile of large) {
-    tile.figure.onpointermove = (event) => point(tile, event);
-    tile.figure.onclick = (event) => pick(tile, event);
-  }
-  $("large").hidden = !large.length;
-  $("wall").hidden = large.length > 0;
-  $("large-title").textContent = large.length ? `module ${module}` : "";
-  $("curve-title").textContent = "Light curve: mean of the movie image";
+  large.open(module === null ? [] : KINDS.map((kind) => sources.get(`${module}/${kind}`)), module);
+  sayNote($("large"), notes[options.large]);
   keep();
+  if (travel.at !== null) travel.go(travel.at); // of the others nothing was asked for
   paintAll();
-}
-
-function point(tile, event) {
-  const [row, column] = tile.at(event, options.orientation);
-  const value = tile.source.image?.[row * SIZE + column];
-  $("pointer").textContent = `${NAMES[tile.source.kind]}, row ${row}, column ${column}: ${value === undefined || value !== value ? "nothing" : `${+value.toFixed(1)} ADC`}`;
-}
-
-function pick(tile, event) {
-  const [row, column] = tile.at(event, options.orientation);
-  pixel = { source: tile.source, row, column };
-  pixelCurve = [];
-  $("curve-title").textContent = `Light curve: ${NAMES[tile.source.kind]}, row ${row}, column ${column}`;
 }
 
 /** Keep the choices in the address, and ask for what they need. */
@@ -172,11 +227,13 @@ function keep() {
 }
 
 function apply() {
-  for (const name of ["kinds", "levels", "scale", "colors", "orientation", "hz", "depth", "low", "high"]) $(name).value = options[name];
+  for (const name of CHOICES) $(name).value = options[name];
   $("fixed").hidden = options.levels !== "fixed";
   document.body.classList.toggle("night", options.night !== "");
   $("night").setAttribute("aria-pressed", options.night !== "");
   for (const tile of tiles.values()) tile.figure.hidden = !shown().includes(tile.source.kind);
+  chooseModules();
+  fit();
   keep();
   paintAll();
 }
@@ -195,19 +252,23 @@ function pause() {
     owed = null;
     look();
   }
-  tellState();
+  sayState();
 }
 
 function step(by) {
   const modules = [...cards.keys()].sort((a, b) => a - b);
-  if (large.length) enlarge(modules[(modules.indexOf(Number(options.large)) + by + modules.length) % modules.length]);
+  if (large.isOpen) enlarge(modules[(modules.indexOf(Number(options.large)) + by + modules.length) % modules.length]);
 }
+
+const move = (by, sign) => travel.step(by, sign, Date.now() * 1000);
 
 const KEYS = {
   " ": pause, c: () => next("colors"), l: () => next("levels"), g: () => next("scale"), o: () => next("orientation"),
   n: () => ((options.night = options.night ? "" : "1"), apply()),
   f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
-  arrowleft: () => step(-1), arrowright: () => step(1), escape: () => large.length && enlarge(null),
+  arrowleft: () => step(-1), arrowright: () => step(1), escape: () => large.isOpen && enlarge(null),
+  ",": () => move("frame", -1), ".": () => move("frame", 1), "[": () => move("second", -1), "]": () => move("second", 1),
+  "{": () => move("minute", -1), "}": () => move("minute", 1), b: () => travel.back(),
   "?": () => $("legend").showModal(),
 };
 addEventListener("keydown", (event) => {
@@ -234,17 +295,28 @@ $("login-form").onsubmit = async (event) => {
 function begin() {
   for (const name of Object.keys(tables)) $("colors").add(new Option(name));
   for (const name of ORIENTATIONS) $("orientation").add(new Option(name));
-  for (const name of ["kinds", "levels", "scale", "colors", "orientation", "hz", "depth", "low", "high"]) {
-    $(name).onchange = () => ((options[name] = $(name).value), apply());
+  for (const name of CHOICES) $(name).onchange = () => ((options[name] = $(name).value), apply());
+  for (const button of document.querySelectorAll("[data-step]")) {
+    const [by, sign] = button.dataset.step.split(" ");
+    button.onclick = () => move(by, Number(sign));
   }
+  $("slider").oninput = () => travel.slide($("slider").value / $("slider").max);
+  $("slider").onpointerenter = () => travel.span(); // takes a second
+  $("slider").onchange = () => $("slider").blur();
+  $("live").onclick = () => travel.back();
   $("pause").onclick = pause;
   $("night").onclick = KEYS.n;
   $("help").onclick = KEYS["?"];
+  $("more").onclick = () => $("controls").classList.toggle("open");
   $("back").onclick = () => enlarge(null);
-  setInterval(() => (tick(), tellState()), 250);
+  $("window").onchange = () => (large.drawnAt = 0);
+  addEventListener("resize", fit);
+  setInterval(() => (tick(), sayState()), 250);
   const shared = location.hash.startsWith("#share_") ? location.hash.slice(1) : "";
+  const at = Number(options.at);
   apply(); // which takes the link's secret out of the address
   if (shared) enter(shared).then((error) => error && (notice(error), link.open()));
   else link.open();
+  if (at > 0) travel.go(at);
 }
 begin();

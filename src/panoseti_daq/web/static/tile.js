@@ -7,45 +7,87 @@ const OLD_S = 5;
 const DEAD_S = 30;
 const HISTORY = 3000;
 
-/** The newest image of one module and kind, whatever data product it comes as. */
+/** What is known of one module and kind at one time, whatever data product it comes as. */
+class Picture {
+  constructor() {
+    this.tiles = new Map(); // by quabo, null for all four
+    this.product = this.newest = this.image = this.levels = null;
+  }
+}
+
+/** The newest image of one module and kind, and that of the past which is looked at instead. */
 export class Source {
   constructor(module, kind) {
     this.module = module;
     this.kind = kind;
-    this.tiles = new Map(); // by quabo, null for all four
-    this.levels = null;
+    this.now = new Picture();
+    this.past = null;
     this.means = []; // [s, mean]
-    this.largest = []; // largest pixel of each pulse-height image
+    this.largest = []; // [s, largest pixel] of each pulse-height image
+  }
+
+  get shown() {
+    return this.past ?? this.now;
+  }
+  get image() {
+    return this.shown.image;
+  }
+  get newest() {
+    return this.shown.newest;
+  }
+  get levels() {
+    return this.shown.levels;
   }
 
   /** Take the tiles of a wall that belong here; of two products only the newest counts. */
   take(tiles, receivedMs, lateMs) {
+    const now = this.now;
     const newest = tiles.reduce((a, b) => (b.unixMs > a.unixMs ? b : a));
     const product = newest.key.product;
-    if (product !== this.product) this.tiles.clear(), (this.product = product), (this.levels = null);
+    if (product !== now.product) now.tiles.clear(), (now.product = product), (now.levels = null);
     let isNew = false;
     for (const tile of tiles) {
       if (tile.key.product !== product) continue;
-      const before = this.tiles.get(tile.key.quabo);
+      const before = now.tiles.get(tile.key.quabo);
       const fresh = !before || before.frameNumber !== tile.frameNumber || before.unixMs !== tile.unixMs;
       tile.takenMs = receivedMs - tile.ageMs - lateMs;
       if (!fresh) tile.takenMs = Math.min(tile.takenMs, before.takenMs || tile.takenMs);
-      this.tiles.set(tile.key.quabo, tile);
-      if (fresh && this.kind === "pulse_height") push(this.largest, Math.round(tile.values.reduce((a, b) => Math.max(a, b))));
+      now.tiles.set(tile.key.quabo, tile);
+      if (fresh && this.kind === "pulse_height") {
+        push(this.largest, [tile.unixMs / 1000, Math.round(tile.values.reduce((a, b) => Math.max(a, b)))]);
+      }
       isNew ||= fresh;
     }
-    this.newest = newest;
+    now.newest = newest;
     if (isNew) {
-      this.image = assemble([...this.tiles.values()]);
-      this.levels = follow(this.levels, quantiles(this.image));
-      const known = this.image.filter((v) => v === v);
-      push(this.means, [receivedMs / 1000, known.reduce((a, b) => a + b, 0) / known.length]);
+      now.image = assemble([...now.tiles.values()]);
+      now.levels = follow(now.levels, quantiles(now.image));
+      const known = now.image.filter((v) => v === v);
+      push(this.means, [newest.unixMs / 1000, known.reduce((a, b) => a + b, 0) / known.length]);
     }
     return isNew;
   }
 
-  /** Age of the newest image, s; NaN without a time. */
+  /** Show the tiles of a moment, which may be none. */
+  travel(tiles, momentMs) {
+    const past = (this.past = new Picture());
+    past.momentMs = momentMs;
+    if (!tiles.length) return;
+    past.newest = tiles.reduce((a, b) => (b.unixMs > a.unixMs ? b : a));
+    past.product = past.newest.key.product;
+    for (const tile of tiles) if (tile.key.product === past.product) past.tiles.set(tile.key.quabo, tile);
+    past.image = assemble([...past.tiles.values()]);
+    past.levels = quantiles(past.image);
+  }
+
+  /** Show the newest images again. */
+  comeBack() {
+    this.past = null;
+  }
+
+  /** Age of the image, s: now, or at the moment that is looked at; NaN without a time. */
   age(nowMs) {
+    if (this.past) return this.past.newest ? (this.past.momentMs - this.past.newest.unixMs) / 1000 : NaN;
     return this.newest ? (nowMs - this.newest.takenMs) / 1000 : NaN;
   }
 }
@@ -55,8 +97,11 @@ const push = (list, value) => {
   if (list.length > HISTORY) list.splice(0, HISTORY / 10);
 };
 
+/** UTC with milliseconds, of microseconds since 1970. */
+export const utc = (us) => new Date(us / 1000).toISOString().slice(0, 23).replace("T", " ");
+
 export const ageText = (s) =>
-  Number.isNaN(s) ? "no time" : s < 10 ? `${Math.max(s, 0).toFixed(1)} s` : s < 120 ? `${Math.floor(s)} s`
+  Number.isNaN(s) ? "no time" : s < -0.05 ? `${(-s).toFixed(1)} s later` : s < 10 ? `${Math.max(s, 0).toFixed(1)} s` : s < 120 ? `${Math.floor(s)} s`
     : s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
 
 /** The figure that shows a source. */
@@ -67,12 +112,12 @@ export class Tile {
     this.figure.className = "empty";
     this.figure.dataset.image = `${source.module}/${source.kind}`;
     this.figure.innerHTML = `<div class="picture"><canvas class="image" width="32" height="32"></canvas></div>
-      <figcaption><span class="name"></span><span class="age"></span><span class="when"></span><span class="flaws"></span></figcaption>`;
+      <figcaption><span class="name"></span><span class="age"></span><span class="when"><span class="date"></span><span class="time"></span></span><span class="flaws"></span></figcaption>`;
     this.canvas = this.figure.querySelector("canvas");
     this.context = this.canvas.getContext("2d");
     this.pixels = this.context.createImageData(SIZE, SIZE);
     this.words = new Uint32Array(this.pixels.data.buffer);
-    this.texts = Object.fromEntries(["name", "age", "when", "flaws"].map((n) => [n, this.figure.querySelector(`.${n}`)]));
+    this.texts = Object.fromEntries(["name", "age", "date", "time", "flaws"].map((n) => [n, this.figure.querySelector(`.${n}`)]));
     this.say("name", name);
   }
 
@@ -81,14 +126,15 @@ export class Tile {
   }
 
   paint(levels, table, orientation, scale) {
-    const { image, newest, product, tiles } = this.source;
+    const { image, newest, product, tiles } = this.source.shown;
     if (!image) return;
     fill(this.words, image, levels, table, orientation, scale);
     this.context.putImageData(this.pixels, 0, 0);
     const quabos = newest.key.quabo === null ? "" : ` Q${[...tiles.keys()].sort().join("")}`;
     this.say("name", `${product}${quabos} #${newest.frameNumber}`);
-    const time = newest.timeStatus === 2 ? "no time" : new Date(newest.unixMs).toISOString().slice(0, 23).replace("T", " ");
-    this.say("when", time);
+    const [date, time] = newest.timeStatus === 2 ? ["", "no time"] : utc(newest.unixMs * 1000).split(" ");
+    this.say("date", date && `${date} `);
+    this.say("time", time);
     let flaws = 0;
     for (const tile of tiles.values()) flaws |= tile.quality;
     this.say("flaws", flawsOf(flaws).join(", "));
