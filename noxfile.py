@@ -29,6 +29,7 @@ nox.options.sessions = [
     "docs",
     "tests",
     "notebook",
+    "web",
     "interop",
     "fuzz",
     "soak",
@@ -209,6 +210,14 @@ def notebook(session: nox.Session) -> None:
     peer = install_peer(session, "0.1.1.1").parents[1]  # it brings a recorded night
     (night,) = peer.glob("lib/*/site-packages/**/simulated_data_dir/obs_Lick*.pffd")
     run("pytest", "tests/notebook", *session.posargs, env={"PANOSETI_RUN": str(night)})
+
+
+@nox.session(venv_backend="none")
+def web(session: nox.Session) -> None:
+    """Test the page of web in Chromium, and its decoder and painter in node."""
+    install_system(session, {"chromium": "chromium", "node": "nodejs"}, "tests of the page in a browser, in node")
+    run = in_environment_of_tests(session, "playwright>=1.50")  # drives the Chromium that is there
+    run("pytest", "tests/page", *session.posargs)
 
 
 @nox.session(allow_parallel=True)

@@ -25,7 +25,7 @@ from panoseti_daq.config.hp_io import read_hp_io
 from panoseti_daq.config.keys import allowed_keys
 from panoseti_daq.config.load import check_values, load_settings
 from panoseti_daq.config.nodes import address_of, targets_of
-from panoseti_daq.errors import ConfigError, HeaderError, PffError
+from panoseti_daq.errors import ConfigError, HeaderError, PffError, SourceError
 from panoseti_daq.pff import DataProduct, Layout, PffName, RunName
 from panoseti_daq.pff.columns import parse_rows
 from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES
@@ -34,9 +34,12 @@ from panoseti_daq.simulator.sockets import format_record
 from panoseti_daq.sources.records import BadRecordError, RecordReader
 from panoseti_daq.sources.snapshot import Snapshot, snapshot_name
 from panoseti_daq.sources.tail import Tail
+from panoseti_daq.web.doors import Doors
+from panoseti_daq.web.views import ViewChoice
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage
 from panoseti_daq.wire.header import pack, quabo_of, unpack
 from panoseti_daq.wire.requests import init_request, selected_frames, selected_images
+from panoseti_daq.wire.wall import decode_wall
 
 Target = Callable[[bytes], None]
 PRODUCTS: Final = tuple(DataProduct)
@@ -251,6 +254,33 @@ def records(data: bytes) -> None:
     assert reader.n_held_bytes <= len(rest)
 
 
+def page_message(data: bytes) -> None:
+    """What a browser says in its WebSocket; of anybody, and of somebody with a link."""
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    for scope in ((), (1, 2)):
+        with suppress(ConfigError):
+            ViewChoice.read(
+                {"op": "view", **message} if isinstance(message, dict) else {"modules": message}, scope
+            )
+
+
+def web_doors(data: bytes) -> None:
+    """Cookies, tokens, links, names and origins; none of them opens the door."""
+    text = data.decode("latin-1")
+    doors = Doors(tuple, lambda: b"k" * 32)
+    assert doors.who(text) is None
+    assert doors.who(None, f"Bearer {text}") is None
+    assert doors.admit(text, "address") is None
+    assert doors.admit(f"share_{text}", "address") is None
+    assert doors.check_name(text) in (True, False)
+    assert doors.check_origin(text, "a.example") is False or text.endswith("a.example")
+    with suppress(SourceError):
+        decode_wall(b"PW1\0" + data, {0: (1, 1)})
+
+
 TARGETS: Final[dict[str, Target]] = {
     target.__name__: target
     for target in (
@@ -271,5 +301,7 @@ TARGETS: Final[dict[str, Target]] = {
         tail,
         snapshot,
         records,
+        page_message,
+        web_doors,
     )
 }

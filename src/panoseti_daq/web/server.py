@@ -127,7 +127,8 @@ class WebServer:
         response = await handler(request)
         # The headers of an upgrade went out before the handler returned.
         if not response.prepared:
-            response.headers.update(_HEADERS)
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
         return response
 
     def _who(self, request: web.Request) -> Visitor | None:
@@ -227,6 +228,7 @@ class WebServer:
         """Answer with a picture, unless the asker has it."""
         tag, age_s, draw = picture
         headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=1"}
+        headers["Cross-Origin-Resource-Policy"] = "same-site"  # a dashboard is on another port of this site
         if age_s is not None:
             headers["X-Frame-Age"] = f"{age_s:.3f}"
         if draw is None:

@@ -6,19 +6,20 @@ import json
 import struct
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from support.frames import append, frame_bytes
+from support.frames import frame_bytes
+from support.night import RUN_1, RUN_2, T0, US, movie, night_site, write
 from support.received import frame_of
 from support.rig import serving
 
 from panoseti_daq.client import AioDaqDataClient
-from panoseti_daq.pff import DataProduct, PffName, Selection
+from panoseti_daq.pff import DataProduct, Selection
 from panoseti_daq.service.access.tokens import Role, make_token
 from panoseti_daq.web.doors import Doors, sign_link
 from panoseti_daq.web.live import LiveWall
@@ -30,22 +31,7 @@ from panoseti_daq.wire.wall import WallTile, decode_wall
 pytestmark = pytest.mark.anyio
 
 IMG16, PH256 = DataProduct.IMG16, DataProduct.PH256
-RUN_1, RUN_2 = (f"obs_Test.start_2026-01-0{day}T00:00:00Z.runtype_sci-data.pffd" for day in (1, 2))
-T0 = 1_767_225_600
-US = 778_654  # of the second, at which each frame was taken
 KEY = b"k" * 64
-
-
-def write(
-    data_dir: Path, module_id: int, run: str, product: DataProduct, frames: list[bytes], seqno: int = 0
-) -> None:
-    name = PffName(product, module_id, seqno).format()
-    append(data_dir / f"module_{module_id}" / run / name, b"".join(frames))
-
-
-def movie(seconds: range) -> list[bytes]:
-    """Frames whose packet number and pixels are their second."""
-    return [frame_bytes(IMG16, i, tv_sec=T0 + i) for i in seconds]
 
 
 class Site:
@@ -75,19 +61,10 @@ class Site:
 @asynccontextmanager
 async def site_of(*data_dirs: Path, n_keys: int, doors: Doors | None = None) -> AsyncIterator[Site]:
     """A web server in front of a server for each directory, when it has got that many keys."""
-    live = LiveWall()
-    async with AsyncExitStack() as exits:
-        servers = [await exits.enter_async_context(serving(data_dir)) for data_dir in data_dirs]
-        hosts = [server.address for server in servers]
-        client = await exits.enter_async_context(AioDaqDataClient.connect(hosts))
-        night = Night(client, live)
-        running = web_server(live, doors or Doors(), WebAddress(port=0), night=night)
-        _, url = await exits.enter_async_context(running)
-        stream = await exits.enter_async_context(client.stream_frames(hosts, selection=Selection()))
-        while len(live.frames) < n_keys:
-            live.add(await anext(stream))
+    async with night_site(*data_dirs, n_keys=n_keys, doors=doors) as (_, url):
         jar = aiohttp.CookieJar(unsafe=True)
-        yield Site(url, await exits.enter_async_context(aiohttp.ClientSession(cookie_jar=jar)))
+        async with aiohttp.ClientSession(cookie_jar=jar) as session:
+            yield Site(url, session)
 
 
 async def test_a_moment_shows_what_a_page_would_have_shown_then(tmp_path: Path) -> None:

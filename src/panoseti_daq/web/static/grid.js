@@ -1,7 +1,7 @@
 /** Size of the images, so that all modules are seen at once. */
 
-const GAP = 8, EDGE = 18, TEXT = 64, SMALL_TEXT = 44;
-export const SMALL = 96; // below, there is no room for names and times under an image
+const GAP = 8, EDGE = 18, TEXT = 64, SMALL_TEXT = 30;
+export const SMALL = 90; // below, there is no room for names and times under an image
 const LEAST = 56, MOST = 420;
 
 /**

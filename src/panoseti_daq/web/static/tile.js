@@ -138,16 +138,17 @@ export class Tile {
     let flaws = 0;
     for (const tile of tiles.values()) flaws |= tile.quality;
     this.say("flaws", flawsOf(flaws).join(", "));
-    this.figure.title = newest.key.file;
+    const title = `${newest.key.file} #${newest.frameNumber} ${this.texts.flaws.textContent}`;
+    if (this.figure.title !== title) this.figure.title = title;
   }
 
   tick(nowMs) {
-    const age = this.source.age(nowMs);
+    const age = this.source.age(nowMs), far = Math.abs(age); // of the past, it may also be later
     this.say("age", this.source.newest ? ageText(age) : "no image");
     const list = this.figure.classList;
     list.toggle("empty", !this.source.newest);
-    list.toggle("old", age > OLD_S);
-    list.toggle("dead", age > DEAD_S);
+    list.toggle("old", far > OLD_S);
+    list.toggle("dead", far > DEAD_S);
   }
 
   /** Row and column of the image below the pointer. */
