@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
@@ -95,7 +96,7 @@ class WebServer:
         self.live, self.doors, self.counts = live, doors, SocketCounts()
         self.views = Views(live, tasks)
         self._stalled_s, self._night = stalled_s, night
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets: dict[web.WebSocketResponse, PageSocket] = {}
 
     def application(self) -> web.Application:
         """Return the application for aiohttp."""
@@ -170,21 +171,20 @@ class WebServer:
             self.doors.enter(address)
         except ConfigError as error:
             return self._refuse(429, str(error))
-        socket = web.WebSocketResponse(
-            protocols=(PROTOCOL,), heartbeat=30, max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=2
+        answer = web.WebSocketResponse(
+            protocols=(PROTOCOL,), max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=2
         )
         try:
-            await socket.prepare(request)
-            self._sockets.add(socket)
+            await answer.prepare(request)
             transport: Any = request.transport
-            page = PageSocket(
-                socket, transport, visitor, self.live, self.views, self.doors, self.counts, self._stalled_s
-            )
+            _end_if_silent(transport, 2 * self._stalled_s)
+            page = PageSocket(answer, transport, visitor, self.live, self.views, self.doors, self.counts)
+            self._sockets[answer] = page
             await page.run()
         finally:
-            self._sockets.discard(socket)
+            self._sockets.pop(answer, None)
             self.doors.leave(address)
-        return socket
+        return answer
 
     async def _healthz(self, request: web.Request) -> web.Response:
         """Say whether any host streams: 200, else 503."""
@@ -239,8 +239,17 @@ class WebServer:
         body = await asyncio.to_thread(draw)
         return web.Response(body=body, content_type="image/png", headers=headers)
 
+    async def look_after_pages(self) -> None:
+        """Drop pages that take nothing, and wake those that must hear of us, until cancelled."""
+        # One task for all: a timer for each wall of each page takes a tenth of the time of sending it.
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(min(1.0, self._stalled_s / 4))
+            now = loop.time()
+            self.counts.n_stalled += sum(page.look_after(now, self._stalled_s) for page in self._sockets.values())
+
     async def _close(self, app: web.Application) -> None:
-        closing = (socket.close(code=1001, message=b"the server stops") for socket in list(self._sockets))
+        closing = (one.close(code=1001, message=b"the server stops") for one in list(self._sockets))
         await asyncio.gather(*closing, return_exceptions=True)
 
 
@@ -269,6 +278,15 @@ async def web_server(
                 raise ConfigError(f"cannot listen on {where.host}:{where.port}: {text}") from error
             port = runner.addresses[0][1]
             host = f"[{where.host}]" if ":" in where.host else where.host
+            looking = tasks.create_task(server.look_after_pages(), name="look after pages")
             yield server, f"{'https' if context else 'http'}://{host}:{port}"
+            looking.cancel()
         finally:
             await runner.cleanup()
+
+
+def _end_if_silent(transport: asyncio.Transport, after_s: float) -> None:
+    """Have the kernel end a connection whose other end does not acknowledge, as after it left the network."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(after_s * 1000))

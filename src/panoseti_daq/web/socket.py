@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from panoseti_daq.web.views import ViewChoice, Views, WallView, text_of
 MAX_MESSAGE_BYTES: Final = 16_384
 """Of a control message; the page sends some hundred bytes."""
 MAX_MESSAGES_PER_S: Final = 100
+_PAINTED: Final = '{"op":"painted"'
 HOSTS_EVERY_S: Final = 5.0
 """A page that hears nothing for twice this long knows that the server is gone."""
 
@@ -50,8 +50,13 @@ class PageSocket:
         Who looks; its modules limit every view.
     live, views, doors, counts
         Of the server.
-    stalled_s
-        A page that takes no bytes for this long is dropped.
+
+    Attributes
+    ----------
+    sending_since
+        When the message began that goes out now, loop time in s; None while nothing does.
+    hosts_at
+        When the page was last told of the hosts, likewise.
     """
 
     def __init__(
@@ -63,16 +68,16 @@ class PageSocket:
         views: Views,
         doors: Doors,
         counts: SocketCounts,
-        stalled_s: float = 30.0,
     ) -> None:
         self._visitor = visitor
         self._socket, self._live, self._views, self._doors, self._counts = socket, live, views, doors, counts
-        self._stalled_s, self._transport = stalled_s, transport
+        self._transport = transport
         self._view: WallView | None = None
         self._sent = 0
         self._painted = True
         self._told_hosts = -1
-        self._hosts_at = 0.0
+        self.hosts_at = 0.0
+        self.sending_since: float | None = None
         self._told_keys = self._told_beside = ""
         self._error = ""
         self._wake = asyncio.Event()
@@ -126,6 +131,9 @@ class PageSocket:
         ConfigError
             It is none.
         """
+        if text.startswith(_PAINTED):  # nearly all are
+            self._painted = True
+            return
         try:
             message: Any = json.loads(text)
         except (ValueError, RecursionError):
@@ -152,13 +160,14 @@ class PageSocket:
                 return
             # One thing a turn: while it goes out, the page may ask for another view, and keys may come.
             if text := self._text():
-                await self._within(self._socket.send_str(text))
+                self.sending_since = self._loop.time()
+                await self._socket.send_str(text)
             elif self._view is not None and self._painted and self._sent != self._view.sequence:
+                self.sending_since = self._loop.time()
                 await self._send_wall(self._view)
             else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(self._hosts_at + HOSTS_EVERY_S):
-                        await self._wake.wait()
+                self.sending_since = None
+                await self._wake.wait()
 
     def _text(self) -> str:
         """Return what the page must learn before the next wall; empty for nothing."""
@@ -166,8 +175,8 @@ class PageSocket:
             error, self._error = self._error, ""
             return text_of(op="error", text=error)
         now = self._loop.time()
-        if now - self._hosts_at >= HOSTS_EVERY_S or self._told_hosts != self._live.host_changes:
-            self._hosts_at, self._told_hosts = now, self._live.host_changes
+        if now - self.hosts_at >= HOSTS_EVERY_S or self._told_hosts != self._live.host_changes:
+            self.hosts_at, self._told_hosts = now, self._live.host_changes
             return text_of(op="hosts", hosts=self._live.describe_hosts())
         # The tiles of a wall name keys by numbers that the page must know.
         if self._view is not None and (keys := self._view.keys_text()) != self._told_keys:
@@ -182,15 +191,17 @@ class PageSocket:
         wall = view.wall()
         self._counts.n_skipped += max(view.sequence - self._sent - 1, 0) if self._sent else 0
         self._sent, self._painted = view.sequence, False
-        await self._within(self._socket.send_bytes(wall))
+        await self._socket.send_bytes(wall)
         self._counts.n_walls += 1
         self._counts.n_bytes += len(wall)
 
-    async def _within(self, sending: Awaitable[None]) -> None:
-        """Send, unless the page takes nothing for too long."""
-        try:
-            async with asyncio.timeout(self._stalled_s):
-                await sending
-        except TimeoutError:
-            self._counts.n_stalled += 1
-            raise ConnectionAbortedError("the page takes nothing") from None
+    def look_after(self, now: float, stalled_s: float) -> bool:
+        """Wake the page for what it must hear; return whether it has taken nothing for too long, which ends it."""
+        if self.sending_since is None:
+            if now - self.hosts_at >= HOSTS_EVERY_S:
+                self._wake.set()
+            return False
+        if now - self.sending_since <= stalled_s:
+            return False
+        self._transport.abort()
+        return True
