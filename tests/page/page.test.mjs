@@ -149,7 +149,7 @@ test("a pause is no line", () => {
 test("more modules are smaller, and none is too small", () => {
   const sides = [1, 4, 16, 64, 255].map((n) => sideFor(n, 2, 1400, 800));
   assert.deepEqual(sides, [...sides].sort((a, b) => b - a));
-  assert.ok(sides[0] > 300 && sides[3] >= 56 && sides[4] === 56);
+  assert.ok(sides[0] > 300 && sides[3] >= 40 && sides[4] === 40);
 });
 
 test("rates are added up per module and kind", () => {

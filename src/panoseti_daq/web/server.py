@@ -20,6 +20,7 @@ from panoseti_daq.service.monitor.families import counter, gauge, page_of
 from panoseti_daq.web.assets import PageFiles
 from panoseti_daq.web.doors import COOKIE, SESSION_S, Doors, Visitor
 from panoseti_daq.web.live import LiveWall
+from panoseti_daq.web.log import LOG
 from panoseti_daq.web.night import Night
 from panoseti_daq.web.past import PastPages
 from panoseti_daq.web.pictures import WallPicture, module_png, wall_png
@@ -267,7 +268,8 @@ async def web_server(
     context = where.tls()
     async with asyncio.TaskGroup() as tasks:
         server = WebServer(live, doors, tasks, stalled_s, night)
-        runner = web.AppRunner(server.application(), access_log=None, handle_signals=False, shutdown_timeout=2)
+        application = server.application()
+        runner = web.AppRunner(application, access_log=None, logger=LOG, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         try:
             site = web.TCPSite(runner, where.host, where.port, ssl_context=context)

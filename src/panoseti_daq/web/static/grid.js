@@ -1,8 +1,8 @@
 /** Size of the images, so that all modules are seen at once. */
 
 const GAP = 8, EDGE = 18, TEXT = 64, SMALL_TEXT = 30;
-export const SMALL = 90; // below, there is no room for names and times under an image
-const LEAST = 56, MOST = 420;
+export const SMALL = 110; // below, there is no room for names and times under an image
+const LEAST = 40, MOST = 420;
 
 /**
  * The largest side of an image with which n cards of `perCard` images fit, or the least side.
