@@ -17,3 +17,4 @@ class _OurFaults(logging.Filter):
 
 LOG: Final = logging.getLogger("panoseti_daq.web.http")
 LOG.addFilter(_OurFaults())
+logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # warns of each upgrade that names other protocols

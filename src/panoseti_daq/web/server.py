@@ -168,6 +168,8 @@ class WebServer:
         address, visitor = request.remote or "", self._who(request)
         if visitor is None:
             raise web.HTTPUnauthorized
+        if not request.headers.get("Sec-WebSocket-Key", "").isascii():  # aiohttp decodes it without asking
+            return self._refuse(400, "invalid Sec-WebSocket-Key; allowed: base64")
         try:
             self.doors.enter(address)
         except ConfigError as error:
