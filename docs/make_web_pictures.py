@@ -34,10 +34,11 @@ DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 async def site(modules: str, data_dir: Path) -> AsyncIterator[str]:
     """Simulator, server and web server; gives the URL of the page."""
     command = (sys.executable, "-m", "panoseti_daq", "simulate", str(data_dir), "--module-id", modules)
+    command += ("--rate-hz", "10")
     simulator = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
     live = LiveWall()
     try:
-        await asyncio.sleep(4)
+        await asyncio.sleep(4)  # the page waits for the rest
         async with AsyncExitStack() as exits:
             settings = check_values({"run_probe": RunProbe.NONE})
             server = await exits.enter_async_context(running_server(settings, follow=HpIoConfig(str(data_dir))))
@@ -61,7 +62,7 @@ async def page_of(browser: Browser, url: str, size: dict[str, int], n_images: in
     """A page that shows so many images."""
     page = await browser.new_page(viewport=size)  # type: ignore[arg-type]
     await page.goto(url)
-    await page.locator("figure:not(.empty)").nth(n_images - 1).wait_for()
+    await page.locator("figure:not(.empty):not(.old)").nth(n_images - 1).wait_for(timeout=120_000)
     await asyncio.sleep(2)
     return page
 

@@ -2,4 +2,4 @@
 
 from typing import Final
 
-PATIENCE_S: Final = 12.0  # below the timeout of pytest, which knows less of what was waited for
+PATIENCE_S: Final = 60.0  # below the timeout of pytest, which knows less of what was waited for
