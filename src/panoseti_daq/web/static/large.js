@@ -56,6 +56,7 @@ export class Large {
     const [row, column] = tile.at(event, this.orientation());
     const others = event.shiftKey ? this.pixels.filter((one) => one.source === tile.source) : [];
     this.pixels = [...others.slice(1 - MOST_PIXELS), { source: tile.source, row, column, points: [] }];
+    this.follow();
     this.drawnAt = 0;
   }
 

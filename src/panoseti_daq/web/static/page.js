@@ -311,7 +311,7 @@ function begin() {
   $("back").onclick = () => enlarge(null);
   $("window").onchange = () => (large.drawnAt = 0);
   addEventListener("resize", fit);
-  setInterval(() => (tick(), sayState()), 250);
+  setInterval(() => (tick(), sayState(), large.draw(rates)), 250);
   const shared = location.hash.startsWith("#share_") ? location.hash.slice(1) : "";
   const at = Number(options.at);
   apply(); // which takes the link's secret out of the address
