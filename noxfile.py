@@ -350,10 +350,13 @@ def proto(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """Test both ways with three versions of the peer, a recorded night; make docs/compatibility.md."""
     run = in_environment_of_tests(session, "-e", "./compat", "orjson")
-    install_into(session, nox_directory(session) / TESTS / "bin" / "python", "--no-deps", PYPFF)
+    python = nox_directory(session) / TESTS / "bin" / "python"
+    install_into(session, python, "--no-deps", PYPFF)
     made = Path(session.create_tmp()).resolve()
     seen = made / COMPATIBILITY.name
     pythons = {version: install_peer(session, version) for version in PEER_IMPORTS}
+    of_suite = made / "of_suite"  # not where our own tests run, which have no loops of this plugin
+    install_into(session, python, "--no-deps", "--target", str(of_suite), "pytest-asyncio")
     run(
         "pytest",
         *SIDE_BY_SIDE,
@@ -363,6 +366,7 @@ def interop(session: nox.Session) -> None:
         env={
             **{f"PEER_{version.replace('.', '_')}_PYTHON": str(python) for version, python in pythons.items()},
             "COMPATIBILITY_TABLE": str(seen),
+            "PEER_SUITE_PACKAGES": str(of_suite),
         },
     )
     if session.posargs:

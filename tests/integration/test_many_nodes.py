@@ -31,6 +31,7 @@ from panoseti_daq.client.stream import ImageStream
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.pff import DataProduct, Gap
+from panoseti_daq.service.listening import ListenAt
 from panoseti_daq.service.server import running_server
 from panoseti_daq.wire.image import as_raw, as_struct
 
@@ -280,7 +281,7 @@ async def test_every_form_of_address_works(host: str, tmp_path: Path) -> None:
         pytest.skip("this machine has no IPv6")
     listen = f"unix://{tmp_path / 'daq.sock'}" if host == "unix" else host
     chosen = ServerSettings(run_probe=RunProbe.NONE)
-    async with running_server(chosen, host=listen, follow=HpIoConfig(simulate=True)) as server:
+    async with running_server(chosen, ListenAt((listen,)), follow=HpIoConfig(simulate=True)) as server:
         async with AioDaqDataClient({"daq_nodes": [{"ip_addr": server.address}]}) as client:
             async for frame in client.stream_frames(server.address):
                 assert (frame.host, frame.module_id) == (server.address, 224)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import re
 import signal
 import socket
+import stat
 import subprocess
 from pathlib import Path
 
@@ -53,6 +56,37 @@ def test_a_socket_that_a_killed_server_left_is_used_again(tmp_path: Path) -> Non
         while not process.stderr.readline().startswith("listening on"):
             assert process.poll() is None
         assert run_command("ping", "--host", f"unix://{path}").returncode == 0
+
+
+# odd night 64 and 65
+def test_a_server_listens_at_tcp_and_at_a_socket_that_a_group_may_use(tmp_path: Path) -> None:
+    group = grp.getgrgid(os.getgid()).gr_name
+    path = tmp_path / "daq.sock"
+    at = ("--host", "127.0.0.1", "--host", f"unix://{path}", "--port", 0, "--unix-group", group)
+    with started("serve", *at, "--simulate") as process:
+        assert process.stderr is not None
+        addresses: list[str] = []
+        while len(addresses) < 2:
+            assert process.poll() is None
+            addresses += re.findall(r"^listening on (\S+)", process.stderr.readline())
+        assert addresses[1] == f"unix://{path}"
+        for address in addresses:
+            assert run_command("ping", "--host", address).returncode == 0
+        found = path.stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o660, os.getgid())
+
+
+# odd night 64
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        (("--unix-group", "users"), 2, "no effect without --host unix:///PATH"),
+        (("--unix-group", "nobody-is-in-it", "--host", "unix:///tmp/never.sock"), 1, "nobody-is-in-it not found"),
+    ],
+)
+def test_a_group_that_cannot_use_the_socket_is_refused(options: tuple[str, ...], code: int, why: str) -> None:
+    refused = run_command("serve", "--simulate", "--port", 0, *options)
+    assert (refused.returncode, why in refused.stderr) == (code, True), refused.stderr
 
 
 # odd night 40

@@ -100,6 +100,13 @@ def test_hashpipe_sees_the_sockets(directory: str, private_tmp: str, writable: l
     assert f"{directory}/hashpipe.{{product}}" in words_of(command)
 
 
+# odd night 64
+def test_a_group_may_use_the_socket_of_the_unit() -> None:
+    unit = unit_of("--host", "0.0.0.0", "--host", "unix:///run/panoseti-daq/daq.sock", "--unix-group", "observers")
+    assert (unit["Service.SupplementaryGroups"], unit["Service.PrivateUsers"]) == (["observers"], ["false"])
+    assert words_of(unit["Service.ExecStart"][0])[-2:] == ["--unix-group", "observers"]
+
+
 @pytest.mark.parametrize("name", ["a b", "100%", "cost$HOME", 'say "hi"', "back\\slash", "it's", "a;b"])
 def test_a_path_with_any_character_arrives_as_it_is(tmp_path: Path, name: str) -> None:
     unit = unit_of("--data-dir", tmp_path / name)

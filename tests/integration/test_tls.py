@@ -16,6 +16,7 @@ from panoseti_daq.client import AioDaqDataClient, Credentials, DaqDataClient
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.load import check_values
 from panoseti_daq.errors import ConfigError, HostError
+from panoseti_daq.service.listening import ListenAt
 from panoseti_daq.service.server import running_server
 
 pytestmark = pytest.mark.anyio
@@ -212,7 +213,7 @@ async def test_a_unix_socket_is_for_its_user_only_and_plain(server_pair: Pair, t
     umask = os.umask(0o022)
     try:
         settings = check_values(tls(server_pair))
-        async with running_server(settings, host=f"unix://{path}") as server:
+        async with running_server(settings, ListenAt((f"unix://{path}",))) as server:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert await answers(server.address, Credentials())
             assert await answers(server.address, Credentials(tls=True))
@@ -249,7 +250,7 @@ async def test_a_server_that_others_can_reach_warns_at_start_of_what_it_does_not
         | ({"allowed_tokens_file": tokens} if has_tokens else {})
     )
     with caplog.at_level(logging.WARNING):
-        async with running_server(settings, host="0.0.0.0"):
+        async with running_server(settings, ListenAt(("0.0.0.0",))):
             pass
     ours = [record for record in caplog.records if record.name.startswith("panoseti_daq")]
     messages = [record.getMessage() for record in ours]

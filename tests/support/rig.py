@@ -20,6 +20,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.service.listening import ListenAt
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.simulator.writer import Buffering, RunWriter
@@ -67,7 +68,8 @@ async def serving(follow: Path | HpIoConfig | None = None, **settings: Any) -> A
     if isinstance(follow, Path):
         follow = HpIoConfig(str(follow))
     chosen = check_values({"run_probe": RunProbe.NONE, **settings})
-    running = running_server(chosen, follow=follow, **arguments)
+    where = ListenAt((arguments.pop("host", "127.0.0.1"),))
+    running = running_server(chosen, where, follow=follow, **arguments)
     async with asyncio.timeout(PATIENCE_S), running as server:
         yield server
 

@@ -17,7 +17,8 @@ def main(arguments: list[str]) -> int:
     """Serve until SIGINT or SIGTERM; the exit code."""
     config = existing(CONFIG_DIR / "daq_data_server_config.json")
     settings = [] if "PANOSETI_DAQ_CONFIG" in os.environ else ["--config", str(config)]
-    return run(["serve", "--host", "::", *settings, *arguments])
+    anywhere = [] if any(argument.partition("=")[0] == "--host" for argument in arguments) else ["--host", "::"]
+    return run(["serve", *anywhere, *settings, *arguments])
 
 
 if __name__ == "__main__":

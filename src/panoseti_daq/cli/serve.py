@@ -29,6 +29,7 @@ from panoseti_daq.config.load import KeyPath, check_values, load_settings
 from panoseti_daq.config.settings import GatewaySettings, ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.open_types import OpenDict
+from panoseti_daq.service.listening import ListenAt
 from panoseti_daq.service.server import serve as serve_until_signal
 
 SWITCH_INTERVAL_S: Final = 0.001  # wait of the reading thread while the event loop computes; by default 5 ms
@@ -113,8 +114,14 @@ OPTIONS: Final = OptionGroup("options", tuple(_parameter(*item) for item in SETT
 
 @with_options(OptionGroup.of("follow", Follow), OPTIONS)
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen at, or unix:///PATH.")] = "127.0.0.1",
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="Address to listen at, or unix:///PATH; repeatable. [default: 127.0.0.1]"),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 for any that is free.")] = 50051,
+    unix_group: Annotated[
+        str, typer.Option(help="Group whose members may connect to unix:///PATH. [default: nobody else]")
+    ] = "",
     config: Annotated[
         Path | None,
         typer.Option(
@@ -134,12 +141,17 @@ def serve(
     settings = _settings(config, options)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     share_arenas()
+    where = ListenAt(tuple(host or ("127.0.0.1",)), port, unix_group)
+    if unix_group and not any(one.startswith("unix:") for one in where.hosts):
+        raise typer.BadParameter("--unix-group has no effect without --host unix:///PATH")
     followed = follow.config(settings)
     _check(settings, followed)
     if settings.workers == 1:
-        asyncio.run(_run(settings, host, port, followed))
+        asyncio.run(_run(settings, where, followed))
+    elif len(where.hosts) > 1 or where.group:
+        raise typer.BadParameter("--workers shares one port: one --host, and no --unix-group")
     else:
-        asyncio.run(_run_workers(settings, host, port, followed, (log_level, log_format)))
+        asyncio.run(_run_workers(settings, where, followed, (log_level, log_format)))
 
 
 def _check(settings: ServerSettings, follow: HpIoConfig | None) -> None:
@@ -157,24 +169,27 @@ def _ready(address: str) -> None:
     typer.echo(f"listening on {address}", err=True)
 
 
-async def _run(settings: ServerSettings, host: str, port: int, follow: HpIoConfig | None) -> None:
+async def _run(settings: ServerSettings, where: ListenAt, follow: HpIoConfig | None) -> None:
     gateway = None
     if settings.gateway.is_used:
         from panoseti_daq.gateway.gateway import Gateway
 
         gateway = Gateway(settings.gateway)
-    await serve_until_signal(settings, host=host, port=port, follow=follow, ready=_ready, elsewhere=gateway)
+    await serve_until_signal(settings, where, follow=follow, ready=_ready, elsewhere=gateway)
 
 
 async def _run_workers(
-    settings: ServerSettings, host: str, port: int, follow: HpIoConfig | None, log: tuple[LogLevel, LogFormat]
+    settings: ServerSettings, where: ListenAt, follow: HpIoConfig | None, log: tuple[LogLevel, LogFormat]
 ) -> None:
     from panoseti_daq.workers.supervisor import ProcessEnded
     from panoseti_daq.workers.supervisor import serve as supervise
 
     command = [sys.executable, "-m", "panoseti_daq.cli.serve_process"]
+    [host] = where.hosts
     try:
-        await supervise(settings, host=host, port=port, follow=follow, ready=_ready, command=command, log=log)
+        await supervise(
+            settings, host=host, port=where.port, follow=follow, ready=_ready, command=command, log=log
+        )
     except ExceptionGroup as group:
         ended = group.subgroup(ProcessEnded)  # which has said why
         if ended is None:

@@ -46,7 +46,8 @@ def systemd_unit(
     """
     arguments, paths, settings = _of_serve(context.args)
     command = [sys.executable, "-m", "panoseti_daq", "serve", *arguments]
-    unit = _unit(user or _current_user(), command, paths, settings)
+    groups = {settings.socket.group, _value_of("--unix-group", arguments)} - {""}
+    unit = _unit(user or _current_user(), command, paths, settings, sorted(groups))
     _warn_of_what_it_will_not_see(paths)
     typer.echo(unit, nl=False)
 
@@ -116,7 +117,13 @@ def _installation() -> list[Path]:
     return [Path(sys.executable), Path(sys.base_prefix), Path(__file__)]
 
 
-def _unit(user: str, command: list[str], paths: Iterable[Path], settings: ServerSettings) -> str:
+def _value_of(option: str, arguments: list[str]) -> str:
+    return arguments[arguments.index(option) + 1] if option in arguments else ""
+
+
+def _unit(
+    user: str, command: list[str], paths: Iterable[Path], settings: ServerSettings, groups: list[str]
+) -> str:
     """The unit.
 
     Parameters
@@ -129,9 +136,10 @@ def _unit(user: str, command: list[str], paths: Iterable[Path], settings: Server
         What it must be able to read.
     settings
         Of the server.
+    groups
+        Who may connect to its sockets.
     """
     sockets = Path(settings.socket.template).parent if settings.socket.is_used else None
-    group = settings.socket.group
     sees_processes = settings.run_probe in (RunProbe.PROCESS, RunProbe.PID_FILE)
     return _TEMPLATE.format(
         name=NAME,
@@ -144,9 +152,9 @@ def _unit(user: str, command: list[str], paths: Iterable[Path], settings: Server
         sockets=""
         if sockets is None or sockets.is_relative_to(_RUNTIME)
         else _SOCKETS.format(_quoted(str(sockets))),
-        group=_GROUP.format(_escaped(group)) if group else "",
+        group=_GROUP.format(" ".join(map(_escaped, groups))) if groups else "",
         private_tmp="false" if sockets is not None and _is_private(sockets) else "true",
-        private_users="false" if group else "true",
+        private_users="false" if groups else "true",
         protect_proc=_SEES_PROCESSES.format(probe=settings.run_probe) if sees_processes else _HIDES_PROCESSES,
     )
 
@@ -180,7 +188,7 @@ def _quoted(argument: str) -> str:
 
 
 _SOCKETS: Final = "# Hashpipe connects to sockets in this directory, which must be there.\nReadWritePaths={}\n"
-_GROUP: Final = "# May connect to the sockets; it is known only without PrivateUsers.\nSupplementaryGroups={}\n"
+_GROUP: Final = "# May connect to the sockets; they are known only without PrivateUsers.\nSupplementaryGroups={}\n"
 _BACK_OFF: Final = "RestartSteps=5\nRestartMaxDelaySec=60\n"
 _SEES_PROCESSES: Final = "# The run probe {probe} has to see the processes of others.\nProtectProc=default"
 _HIDES_PROCESSES: Final = "ProtectProc=invisible"
@@ -218,7 +226,7 @@ TimeoutStopSec={stop_s}
 LimitNOFILE=65536
 LimitCORE=0
 UMask=0077
-# A place for a Unix socket: --host unix:///run/{name}/daq.sock
+# A place for a Unix socket: --host unix:///run/{name}/daq.sock --unix-group GROUP
 RuntimeDirectory={name}
 {sockets}{group}
 # It reads files and answers calls; it may do nothing else.

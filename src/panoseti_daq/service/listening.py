@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import socket
+from dataclasses import dataclass
+from typing import Final
 
 import grpc
 
@@ -11,14 +14,57 @@ from panoseti_daq.errors import ConfigError
 from panoseti_daq.service.access.tls import TlsFiles
 
 
-def bind(server: grpc.aio.Server, host: str, port: int, tls: TlsFiles | None) -> str:
-    """Let a server listen; return where, with the port that was free.
+@dataclass(frozen=True, slots=True)
+class ListenAt:
+    """Where a server listens.
+
+    Attributes
+    ----------
+    hosts
+        Addresses, and paths of Unix sockets as ``unix:///PATH``; at least one.
+    port
+        Of the addresses; 0 for any that is free, for each its own.
+    group
+        Whose members may connect to the Unix sockets; empty for the server's user only.
+    """
+
+    hosts: tuple[str, ...]
+    port: int = 0
+    group: str = ""
+
+
+LOOPBACK: Final = ListenAt(("127.0.0.1",))
+
+
+def bind_all(server: grpc.aio.Server, where: ListenAt, tls: TlsFiles | None) -> tuple[str, ...]:
+    """Let a server listen; return where, with the ports that were free.
 
     Raises
     ------
     ConfigError
-        The address cannot be used; says why.
+        An address or the group cannot be used; says why.
     """
+    group_id = _group_id(where.group)
+    bound = tuple(_bind(server, host, where.port, tls) for host in where.hosts)
+    for path in (_path_of(host) for host in where.hosts if host.startswith("unix:")):
+        if group_id is None:
+            continue
+        try:
+            os.chown(path, -1, group_id)
+        except OSError as error:
+            raise ConfigError(f"invalid --unix-group: {where.group}: {error.strerror}") from error
+        os.chmod(path, 0o660)
+    return bound
+
+
+def _group_id(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid if name else None
+    except KeyError:
+        raise ConfigError(f"invalid --unix-group: {name} not found") from None
+
+
+def _bind(server: grpc.aio.Server, host: str, port: int, tls: TlsFiles | None) -> str:
     is_path = host.startswith("unix:")
     target = host if is_path else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if is_path:

@@ -34,7 +34,7 @@ from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.connections import OPTIONS, USUAL, ConnectionLimits
 from panoseti_daq.service.elsewhere import Elsewhere
-from panoseti_daq.service.listening import bind
+from panoseti_daq.service.listening import LOOPBACK, ListenAt, bind_all
 from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
@@ -53,8 +53,8 @@ class Server:
 
     Attributes
     ----------
-    address
-        ``HOST:PORT`` or ``unix:///PATH`` at which it listens.
+    addresses
+        ``HOST:PORT`` and ``unix:///PATH`` at which it listens.
     acquisition
         What it follows.
     run_health
@@ -63,18 +63,22 @@ class Server:
         URL of its metrics; empty when there are none.
     """
 
-    address: str
+    addresses: tuple[str, ...]
     acquisition: Acquisition
     run_health: RunHealth
     metrics_address: str = ""
+
+    @property
+    def address(self) -> str:
+        """The first of its addresses."""
+        return self.addresses[0]
 
 
 @asynccontextmanager
 async def running_server(
     settings: ServerSettings,
+    where: ListenAt = LOOPBACK,
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
     follow: HpIoConfig | None = None,
     make_source: MakeSource = source_of,
     limits: ConnectionLimits = USUAL,
@@ -87,8 +91,8 @@ async def running_server(
     ----------
     settings, make_source, limits
         What it may and must do; what makes the source of a configuration; calls and connections beside streams.
-    host, port
-        Where to listen: an address or ``unix:///PATH``, and a TCP port, 0 for any that is free.
+    where
+        Where to listen; by default at any port of the loopback address that is free.
     follow
         Follow this at once; None for what ``init_from_default`` says, else to wait for InitHpIo.
     elsewhere, among
@@ -97,13 +101,13 @@ async def running_server(
     Raises
     ------
     ConfigError
-        The address cannot be used.
+        An address or the group cannot be used.
     ExceptionGroup
         `follow` cannot be followed, or a service task failed and the block was cancelled.
     """
     failure: Exception | None = None
     async with AsyncExitStack() as stack:
-        server = await _start(stack, settings, (host, port, limits), follow, make_source, elsewhere, among)
+        server = await _start(stack, settings, (where, limits), follow, make_source, elsewhere, among)
         try:
             yield server
         except Exception as error:
@@ -115,14 +119,14 @@ async def running_server(
 async def _start(
     stack: AsyncExitStack,
     settings: ServerSettings,
-    listen_at: tuple[str, int, ConnectionLimits],
+    listen_at: tuple[ListenAt, ConnectionLimits],
     follow: HpIoConfig | None,
     make_source: MakeSource,
     elsewhere: Elsewhere | None,
     among: Among,
 ) -> Server:
     """Start a server in four steps; leave on `stack` what undoes each."""
-    server, address, reloaded = _secure(settings, *listen_at, among.shares_port)
+    server, addresses, reloaded = _secure(settings, *listen_at, among.shares_port)
     stack.push_async_callback(server.stop, settings.limits.shutdown_grace_period)
     tasks = await stack.enter_async_context(asyncio.TaskGroup())
 
@@ -146,16 +150,16 @@ async def _start(
     for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere, beside, among).items():
         stack.callback(tasks.create_task(task, name=name).cancel)
     if settings.metrics.port is None:
-        return Server(address, acquisition, run_health)
+        return Server(addresses, acquisition, run_health)
     from panoseti_daq.service.monitor.metrics import serving_metrics
 
     metrics = serving_metrics(report, settings.metrics.host, settings.metrics.port)
-    return Server(address, acquisition, run_health, await stack.enter_async_context(metrics))
+    return Server(addresses, acquisition, run_health, await stack.enter_async_context(metrics))
 
 
 def _secure(
-    settings: ServerSettings, host: str, port: int, limits: ConnectionLimits, shares_port: bool
-) -> tuple[grpc.aio.Server, str, list[AnyReloaded]]:
+    settings: ServerSettings, where: ListenAt, limits: ConnectionLimits, shares_port: bool
+) -> tuple[grpc.aio.Server, tuple[str, ...], list[AnyReloaded]]:
     """Make the gRPC server; return it, where it listens, and what of it is in files that may be replaced."""
     files = settings.tls
     tls = TlsFiles(files.certificate, files.key, files.client_ca) if files.is_used else None
@@ -167,11 +171,12 @@ def _secure(
         interceptors=[access] if access else [],
         maximum_concurrent_rpcs=n_streams + limits.other_calls,
     )
-    address = bind(server, host, port, tls)
-    if not is_local(host) and (danger := _danger(tls, access)):
-        _log.warning("listening on %s %s", address, danger)
+    addresses = bind_all(server, where, tls)
+    for host, address in zip(where.hosts, addresses, strict=True):
+        if not is_local(host) and (danger := _danger(tls, access)):
+            _log.warning("listening on %s %s", address, danger)
     reloaded: list[AnyReloaded] = [tls.configuration] if tls else []
-    return server, address, [*reloaded, access.tokens] if access else reloaded
+    return server, addresses, [*reloaded, access.tokens] if access else reloaded
 
 
 async def _acquire(acquisition: Acquisition, settings: ServerSettings, follow: HpIoConfig | None) -> None:
@@ -267,9 +272,8 @@ def _danger(tls: TlsFiles | None, access: Access | None) -> str:
 
 async def serve(
     settings: ServerSettings,
+    where: ListenAt,
     *,
-    host: str,
-    port: int,
     follow: HpIoConfig | None,
     ready: Callable[[str], None],
     elsewhere: Elsewhere | None = None,
@@ -278,17 +282,18 @@ async def serve(
 
     Parameters
     ----------
-    settings, host, port, follow, elsewhere
-        As for `running_server`.
+    settings, where, follow, elsewhere
+        As for `running_server`; where to listen.
     ready
-        Called with the address when calls are accepted.
+        Called with each address when calls are accepted.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with running_server(settings, host=host, port=port, follow=follow, elsewhere=elsewhere) as server:
-        ready(server.address)
-        async with notifying(f"listening on {server.address}"):
+    async with running_server(settings, where, follow=follow, elsewhere=elsewhere) as server:
+        for address in server.addresses:
+            ready(address)
+        async with notifying(f"listening on {', '.join(server.addresses)}"):
             await stopping.wait()
             _log.info("stopping")

@@ -21,6 +21,7 @@ from panoseti_daq.config.settings import (
 )
 from panoseti_daq.service.among import Among, SharedStreamPlaces
 from panoseti_daq.service.elsewhere import Elsewhere
+from panoseti_daq.service.listening import ListenAt
 from panoseti_daq.service.server import Server, running_server
 from panoseti_daq.workers.messages import (
     Configured,
@@ -90,7 +91,7 @@ async def following(plan: ProcessPlan, send: Callable[[Message], None]) -> Async
 
     running = running_server(
         settings_of_follower(settings),
-        host=plan.follower,
+        ListenAt((plan.follower,)),
         follow=plan.follow,
         elsewhere=_gateway(settings.gateway),
         among=among,
@@ -148,7 +149,7 @@ async def working(plan: ProcessPlan, number: int) -> AsyncIterator[tuple[Server,
         follower = OfFollower(plan.follower, plan.follow)
         stack.push_async_callback(follower.close)
         among = Among(places, shares_port=True)
-        running = running_server(settings, host=host, port=port, elsewhere=follower, among=among)
+        running = running_server(settings, ListenAt((host,), port), elsewhere=follower, among=among)
         server = await stack.enter_async_context(running)
         await stack.enter_async_context(telling(plan.status_socket(number), server.acquisition))
 

@@ -20,6 +20,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.errors import ConfigError, HostError, PffError
 from panoseti_daq.pff import DataProduct, Kind, Selection
+from panoseti_daq.service.listening import ListenAt
 from panoseti_daq.service.server import running_server
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
 from panoseti_daq.viewers.host.feed import Feed
@@ -47,7 +48,7 @@ def serving_at(address: str, follow: Path | None = None) -> Iterator[None]:
     config = None if follow is None else HpIoConfig(str(follow))
     with (
         PORTALS as portal,
-        portal.wrap_async_context_manager(running_server(settings, host=address, follow=config)),
+        portal.wrap_async_context_manager(running_server(settings, ListenAt((address,)), follow=config)),
     ):
         yield
 
