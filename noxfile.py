@@ -43,6 +43,7 @@ TESTS = f"tests-{sys.version_info.major}-{sys.version_info.minor}"  # what nox c
 # Most tests wait for processes: one more at a time than there are cores.
 SIDE_BY_SIDE = (f"--numprocesses={min(4, (os.cpu_count() or 1) + 1)}", "--dist=worksteal")
 _PEER_IMPORTS = ("numpy", "pandas>=2.3", "psutil>=7", "redis", "rich>=14", "watchfiles>=1.1")
+_UBLOX_IMPORTS = ("json5", "pyserial", "pyubx2")  # of its clients of GNSS receivers
 # Of all that the peer requires, what its clients and its servers import.
 PEER_IMPORTS = {
     "0.1.1.1": (
@@ -52,15 +53,21 @@ PEER_IMPORTS = {
         "protobuf>=6.30,<7",
         "netifaces",
     ),
-    "0.3.5": (*_PEER_IMPORTS, "grpcio==1.70.0", "grpcio-reflection==1.70.0", "protobuf>=5.26.1,<6"),
+    "0.3.5": (
+        *_PEER_IMPORTS,
+        *_UBLOX_IMPORTS,
+        "grpcio==1.70.0",
+        "grpcio-reflection==1.70.0",
+        "protobuf>=5.26.1,<6",
+    ),
     "0.4.21": (
         *_PEER_IMPORTS,
+        *_UBLOX_IMPORTS,
         "grpcio>=1.78",
         "grpcio-health-checking>=1.78",
         "grpcio-reflection>=1.78",
         "protobuf>=6.31.1",
         "pydantic>=2.12",
-        "json5",
         "python-dotenv",
         "anyio",
     ),

@@ -9,9 +9,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.client.base import while_open
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.gnss import captured
+from panoseti_daq.client.gnss import captured, configured, message_dict, polled
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.newest import NewestFrames
@@ -19,7 +20,7 @@ from panoseti_daq.client.nodes import Hosts, Nodes, node_of
 from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
 from panoseti_daq.client.streams import StreamClient
 from panoseti_daq.client.upload import Images, upload
-from panoseti_daq.open_types import OpenDict
+from panoseti_daq.open_types import OpenDict, OpenMapping
 from panoseti_daq.pff import Key, Selection
 
 
@@ -144,8 +145,54 @@ class AioDaqDataClient(StreamClient):
         """
         self._life.check()
         [chosen] = await self._nodes.choose(host)
-        async for message in captured(node_of(self._nodes[chosen], "CaptureUblox"), patterns):
-            yield message
+        request = ub.CaptureUbloxRequest(patterns=patterns)
+        async for message in captured(node_of(self._nodes[chosen], "CaptureUblox"), request):
+            yield message_dict(message)
+
+    @while_open
+    async def poll_gnss(self, host: str, names: Iterable[str] = ("MON-VER",)) -> dict[str, OpenDict]:
+        """Ask the GNSS receiver of `host` for messages, and return the fields of each by name.
+
+        Parameters
+        ----------
+        host
+            Which server; its first receiver that can be asked answers.
+        names
+            MON-VER, SEC-UNIQID or NAV-*.
+
+        Raises
+        ------
+        HostError
+            The host is unknown or does not answer.
+        RpcError
+            A name is none of these (INVALID_ARGUMENT), no receiver is connected, or it does not answer.
+        """
+        [chosen] = await self._nodes.choose(host)
+        return await polled(node_of(self._nodes[chosen], "PollMessage"), names)
+
+    @while_open
+    async def init_f9t(self, host: str, f9t_config: OpenMapping, *, force: bool = False) -> str:
+        """Configure a GNSS receiver of `host`, and return what the server says of it.
+
+        Parameters
+        ----------
+        host
+            Which server; it must have been started with ``--gnss-allow-configuration``.
+        f9t_config
+            ``f9t_uid``, ``cfg_key_settings``, ``position`` and others, as docs/gnss.md has them.
+        force
+            Also while somebody captures its messages.
+
+        Raises
+        ------
+        HostError
+            The host is unknown or does not answer.
+        RpcError
+            The server does not allow it (PERMISSION_DENIED), the configuration is invalid or for another receiver
+            (INVALID_ARGUMENT), or the receiver did not take it (INTERNAL): says which keys differ, and how.
+        """
+        [chosen] = await self._nodes.choose(host)
+        return await configured(node_of(self._nodes[chosen], "InitF9t"), f9t_config, force=force)
 
     @while_open
     async def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:

@@ -235,6 +235,8 @@ class DaqDataClient(ClientBase):
     context = blocking(AioDaqDataClient.context)
     init_hp_io = blocking(AioDaqDataClient.init_hp_io)
     init_sim = blocking(AioDaqDataClient.init_sim)
+    poll_gnss = blocking(AioDaqDataClient.poll_gnss)
+    init_f9t = blocking(AioDaqDataClient.init_f9t)
     stream_images = streaming(AioDaqDataClient.stream_images)
     stream_frames = streaming(AioDaqDataClient.stream_frames)
     stream_blocks = streaming(AioDaqDataClient.stream_blocks)

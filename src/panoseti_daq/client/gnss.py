@@ -1,22 +1,28 @@
-"""GNSS messages of a server, as dicts."""
+"""GNSS receivers of a server: their messages as dicts, questions, and their configuration."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import Final, TypeVar
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.client.errors import RpcError, as_lost
 from panoseti_daq.client.node import Node
-from panoseti_daq.open_types import OpenDict
+from panoseti_daq.open_types import OpenDict, OpenMapping
 
-_SERVICE = "/" + ub.DESCRIPTOR.services_by_name["UbloxControl"].full_name
+_SERVICE: Final = "/" + ub.DESCRIPTOR.services_by_name["UbloxControl"].full_name
+_POLL_S: Final = 30.0  # of several messages, each of which has 2 s
+_INIT_S: Final = 60.0
+
+_Answer = TypeVar("_Answer", bound=Message)
 
 
-async def captured(node: Node, patterns: Iterable[str]) -> AsyncGenerator[OpenDict]:
-    """Yield messages as dicts: receiver, name, unix_ns, fields, payload.
+async def captured(node: Node, request: ub.CaptureUbloxRequest) -> AsyncGenerator[ub.CaptureUbloxResponse]:
+    """Yield the messages of the receivers of a server.
 
     Raises
     ------
@@ -28,17 +34,49 @@ async def captured(node: Node, patterns: Iterable[str]) -> AsyncGenerator[OpenDi
         request_serializer=ub.CaptureUbloxRequest.SerializeToString,
         response_deserializer=ub.CaptureUbloxResponse.FromString,
     )
-    call = method(ub.CaptureUbloxRequest(patterns=patterns), metadata=node.metadata)
+    call = method(request, metadata=node.metadata)
     try:
         async for response in call:
-            yield {
-                "receiver": response.message,
-                "name": response.name,
-                "unix_ns": response.pkt_unix_timestamp.ToNanoseconds(),
-                "fields": MessageToDict(response.parsed_data),
-                "payload": response.payload,
-            }
+            yield response
     except AioRpcError as error:
         raise RpcError(node.target.host, as_lost(error)) from error
     finally:
         call.cancel()
+
+
+def message_dict(response: ub.CaptureUbloxResponse) -> OpenDict:
+    """Return a message as a dict: receiver, name, unix_ns, fields, payload."""
+    return {
+        "receiver": response.message,
+        "name": response.name,
+        "unix_ns": response.pkt_unix_timestamp.ToNanoseconds(),
+        "fields": MessageToDict(response.parsed_data),
+        "payload": response.payload,
+    }
+
+
+async def ask(node: Node, call: str, request: Message, answer: type[_Answer], timeout_s: float) -> _Answer:
+    """Return the answer to a call; raises RpcError when the server refuses."""
+    method: Callable[..., Awaitable[_Answer]] = node.channel.unary_unary(
+        f"{_SERVICE}/{call}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=answer.FromString,
+    )
+    try:
+        answered: _Answer = await method(request, timeout=timeout_s, metadata=node.metadata)
+    except AioRpcError as error:
+        raise RpcError(node.target.host, error) from error
+    return answered
+
+
+async def polled(node: Node, names: Iterable[str]) -> dict[str, OpenDict]:
+    """Return the fields of each message that a receiver is asked for, by name; raises RpcError."""
+    answer = await ask(node, "PollMessage", ub.PollRequest(cfg_key_patterns=names), ub.PollResponse, _POLL_S)
+    return {str(name): fields for name, fields in MessageToDict(answer.parsed_data).items()}
+
+
+async def configured(node: Node, config: OpenMapping, *, force: bool) -> str:
+    """Configure a receiver, and return what the server says; raises RpcError."""
+    request = ub.InitF9tRequest(force_init=force)
+    request.f9t_config.update(dict(config))
+    return (await ask(node, "InitF9t", request, ub.InitF9tResponse, _INIT_S)).message

@@ -119,7 +119,7 @@ class ContextSettings(SettingTable):
 
 
 class GnssSettings(SettingTable):
-    """GNSS receivers that are read, as they run."""
+    """GNSS receivers that are read."""
 
     flat = "gnss_"
 
@@ -127,6 +127,8 @@ class GnssSettings(SettingTable):
     """Read this receiver of u-blox: NAME=DEVICE, NAME=tcp://HOST:PORT or NAME=RECORDED_FILE."""
     baud: Annotated[Count, Option("--gnss-baud")] = 115200
     """Speed of serial devices, baud."""
+    allow_configuration: Annotated[Flag, Option("--gnss-allow-configuration")] = False
+    """Let clients with the role control configure receivers."""
 
 
 class GatewaySettings(SettingTable):

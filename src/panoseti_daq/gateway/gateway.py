@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 from weakref import WeakSet
 
+from google.protobuf.message import Message
 from grpc import StatusCode
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.merge import MergedStream
+from panoseti_daq.client.node import Node
 from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.config.settings import GatewaySettings, ServerSettings
+from panoseti_daq.gateway import gnss
 from panoseti_daq.gateway.claims import Claims
 from panoseti_daq.gateway.demand import LINGER_S, Demand, DemandWatch
 from panoseti_daq.gateway.lossless import relay
@@ -30,7 +34,7 @@ from panoseti_daq.gateway.targets import credentials_of, files_of, nodes_of
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import Frame
 from panoseti_daq.service.access.reload import AnyReloaded, Reloaded
-from panoseti_daq.service.elsewhere import Metadata
+from panoseti_daq.service.elsewhere import Answer, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import NoSource, SourceStatus
 from panoseti_daq.wire.blocks import BlockMessage
@@ -220,7 +224,7 @@ class Gateway(NoSource):
         Refused
             There is no node of this name.
         """
-        wanted = next((str(value) for key, value in metadata if key == NODE_KEY), "")
+        wanted = _wanted_node(metadata)
         if wanted and wanted not in self._members:
             text = f"invalid {NODE_KEY}: {wanted!r}; there are: {', '.join(self._members)}"
             raise Refused(StatusCode.INVALID_ARGUMENT, text)
@@ -246,6 +250,27 @@ class Gateway(NoSource):
             return False, f"{error.details()} ({error.code().name})"
         member.stream.ask_again()
         return answer.success, answer.error_message or ("" if answer.success else "refused, without a reason")
+
+    def _gnss_nodes(self, came_through: frozenset[str]) -> dict[str, Node]:
+        return {
+            name: calls
+            for name, member in self._members.items()
+            if member.node.has_receivers and isinstance(calls := self._calls(member.node, came_through), Node)
+        }
+
+    def capture_gnss(
+        self, request: ub.CaptureUbloxRequest, metadata: Metadata, put: gnss.Put
+    ) -> Coroutine[None, None, None]:
+        """Return what puts the messages of the receivers of all nodes; Refused when there is none."""
+        came_through = path_in(metadata)
+        if not self._gnss_nodes(came_through):
+            raise Refused(StatusCode.FAILED_PRECONDITION, "no node of this gateway reads a receiver")
+        return gnss.relay(lambda: self._gnss_nodes(came_through), request, put)
+
+    async def ask_gnss(self, call: str, request: Message, answer: type[Answer], metadata: Metadata) -> Answer:
+        """Return the answer of the node that the metadata names, or of the first with a receiver."""
+        nodes = self._gnss_nodes(path_in(metadata))
+        return await gnss.ask_one(nodes, _wanted_node(metadata), call, request, answer)
 
     async def add_status(self, response: pb.StatusResponse, metadata: Metadata) -> None:
         """Add what the nodes say, or said last when another gateway asks; one that is lost is not waited for."""
@@ -275,3 +300,7 @@ class Gateway(NoSource):
         modules = {module_id for name in members for module_id in self._claims.of(name)}
         description = f"{len(members)} node{'s' if len(members) != 1 else ''}: {', '.join(members)}{lost}"
         return SourceStatus(description, "streams of the nodes", tuple(sorted(modules)), 0)
+
+
+def _wanted_node(metadata: Metadata) -> str:
+    return next((str(value) for key, value in metadata if key == NODE_KEY), "")

@@ -152,6 +152,11 @@ class UpstreamNode:
         """Modules that it said it follows when it was asked last."""
         return self.status.followed.modules if self.status else ()
 
+    @property
+    def has_receivers(self) -> bool:
+        """Whether it said that it reads a GNSS receiver when it was asked last."""
+        return self.connected and self.status is not None and bool(self.status.receivers)
+
     def report(self) -> pb.NodeStatus:
         """Return its state for Status, but for its modules."""
         now = self._loop.time()

@@ -55,6 +55,9 @@ def _add(response: pb.StatusResponse, name: str, status: pb.StatusResponse) -> N
     response.followed.missed_events += status.followed.missed_events
     if status.HasField("context") and not response.HasField("context"):
         response.context.CopyFrom(status.context)  # of the head node's Redis every node says the same
+    for receiver in status.receivers:
+        response.receivers.add().CopyFrom(receiver)
+        response.receivers[-1].name = f"{name}/{receiver.name}"
     for disk in status.disks:
         response.disks.add().CopyFrom(disk)
         response.disks[-1].path = f"{name}:{disk.path}"

@@ -25,7 +25,7 @@ class UbxMessage:
     name
         Such as ``TIM-TP``.
     fields
-        What pyubx2 finds in it: numbers, texts, bytes as hexadecimal digits.
+        What pyubx2 finds in it: numbers, texts, bytes and the unique id as hexadecimal digits.
     data
         The whole message, with its checksum.
     unix_ns
@@ -96,7 +96,10 @@ def decoded(data: bytes, unix_ns: int, receiver: str) -> UbxMessage | None:
         parsed = pyubx2.UBXReader.parse(data, validate=pyubx2.VALCKSUM)
     except (pyubx2.UBXParseError, pyubx2.UBXMessageError, pyubx2.UBXTypeError, pyubx2.UBXStreamError):
         return None
-    fields = {name: _plain(value) for name, value in vars(parsed).items() if not name.startswith("_")}
+    plain = _text if parsed.identity == "MON-VER" else _plain
+    fields = {name: plain(value) for name, value in vars(parsed).items() if not name.startswith("_")}
+    if parsed.identity == "SEC-UNIQID":
+        fields["uniqueId"] = f"{fields['uniqueId']:010X}"  # as configurations have it
     return UbxMessage(parsed.identity, fields, data, unix_ns, receiver)
 
 
@@ -126,6 +129,10 @@ def require_pyubx2() -> Any:
     with needing("pyubx2", "gnss"):
         import pyubx2
     return pyubx2
+
+
+def _text(value: object) -> int | float | str:
+    return value.rstrip(b"\0").decode("latin-1") if isinstance(value, bytes) else _plain(value)
 
 
 def _plain(value: object) -> int | float | str:

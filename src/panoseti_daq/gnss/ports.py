@@ -82,7 +82,10 @@ class SerialPort:
 
     def write(self, data: bytes) -> None:
         """See `PortOf`."""
-        self._serial.write(data)
+        try:
+            self._serial.write(data)
+        except TypeError as error:  # its thread has just closed it
+            raise OSError("the device went away") from error
 
     def close(self) -> None:
         """See `PortOf`."""

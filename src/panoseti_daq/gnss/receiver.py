@@ -6,13 +6,13 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
 from panoseti_daq.errors import ConfigError, DaqError
-from panoseti_daq.gnss.messages import UbxMessage, UbxSplitter, decoded, require_pyubx2
+from panoseti_daq.gnss.messages import UbxMessage, UbxSplitter, decoded, poll, require_pyubx2
 from panoseti_daq.gnss.ports import PortOf, open_port
 
 _log = logging.getLogger(__name__)
@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 QUEUE_SIZE: Final = 200  # messages of one subscriber: 20 s of ten messages a second
 _FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 5.0
-Queue = asyncio.Queue[UbxMessage]
+Put = Callable[[UbxMessage], None]
+Wanted = Callable[[UbxMessage], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,12 @@ class GnssReceiver:
     ----------
     newest
         By name.
-    ended
-        Set when it is left.
     reason
         Why it is not connected; empty when it is.
     n_messages, n_other_bytes, n_dropped
         Counts of messages, of bytes that are in none, and of those that slow subscribers missed.
+    configuring
+        Held by who configures it.
     """
 
     def __init__(self, source: GnssSource) -> None:
@@ -86,8 +87,9 @@ class GnssReceiver:
         self.newest: dict[str, UbxMessage] = {}
         self.reason = "not opened yet"
         self.n_messages = self.n_other_bytes = self.n_dropped = 0
-        self._queues: set[Queue] = set()
-        self.ended = asyncio.Event()
+        self._puts: set[Put] = set()
+        self._asked: dict[asyncio.Future[UbxMessage], Wanted] = {}
+        self.configuring = asyncio.Lock()
         self._stop = threading.Event()
         self._port: PortOf | None = None
 
@@ -98,44 +100,53 @@ class GnssReceiver:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.ended.set()
         self._stop.set()
         await asyncio.to_thread(self._thread.join)
 
     @contextmanager
-    def subscribed(self, queue: Queue) -> Iterator[None]:
-        """Put the messages to come into a queue, which may be that of several receivers."""
-        self._queues.add(queue)
+    def subscribed(self, put: Put) -> Iterator[None]:
+        """Hand on the messages to come while the block runs; `put` raises QueueFull for one that is dropped."""
+        self._puts.add(put)
         try:
             yield
         finally:
-            self._queues.discard(queue)
+            self._puts.discard(put)
 
     @property
     def answers(self) -> bool:
         """Whether it is connected and can be asked."""
         return self._port is not None and self._port.answers
 
-    async def ask(self, data: bytes, name: str, timeout_s: float) -> UbxMessage:
-        """Send a poll and return the next message of a name.
+    @property
+    def is_captured(self) -> bool:
+        """Whether somebody subscribed."""
+        return bool(self._puts)
+
+    async def poll(self, name: str, timeout_s: float) -> UbxMessage:
+        """Ask for a message and return it; errors as `ask`, and ConfigError for what may not be asked for."""
+        return await self.ask(poll(name), lambda message: message.name == name, timeout_s)
+
+    async def ask(self, data: bytes, wanted: Wanted, timeout_s: float) -> UbxMessage:
+        """Send a message and return the next one that is wanted.
 
         Raises
         ------
         TimeoutError
             None came.
         OSError
-            It is not connected, or is a recording.
+            It is not connected, is lost before it answers, or is a recording.
         """
         port = self._port
         if port is None or not port.answers:
             raise OSError(self.reason or "a recording answers nothing")
-        queue: Queue = asyncio.Queue(QUEUE_SIZE)
-        with self.subscribed(queue):
-            await asyncio.to_thread(port.write, data)
+        answer: asyncio.Future[UbxMessage] = self._loop.create_future()
+        self._asked[answer] = wanted
+        try:
             async with asyncio.timeout(timeout_s):
-                while (message := await queue.get()).name != name:
-                    pass
-                return message
+                await asyncio.to_thread(port.write, data)
+                return await answer
+        finally:
+            self._asked.pop(answer, None)
 
     def _run(self) -> None:
         retry_s = _FIRST_RETRY_S
@@ -148,9 +159,10 @@ class GnssReceiver:
             except (OSError, EOFError, DaqError) as error:
                 self._note(str(error) or type(error).__name__)
             finally:
-                if self._port is not None:
-                    self._port.close()
-                self._port = None
+                port, self._port = self._port, None
+                if port is not None:
+                    port.close()
+            self._loop.call_soon_threadsafe(self._lose, self.reason)
             self._stop.wait(retry_s)
             retry_s = min(2 * retry_s, _LAST_RETRY_S)
 
@@ -173,12 +185,20 @@ class GnssReceiver:
             _log.info("gnss %s: reading %s", self.source.name, self.source.source)
         self.reason = reason
 
+    def _lose(self, reason: str) -> None:
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(OSError(reason))
+
     def _take(self, message: UbxMessage) -> None:
         self.n_messages += 1
         self.newest[message.name] = message
-        for queue in self._queues:
+        for answer, wanted in self._asked.items():
+            if not answer.done() and wanted(message):
+                answer.set_result(message)
+        for put in self._puts:
             try:
-                queue.put_nowait(message)
+                put(message)
             except asyncio.QueueFull:
                 self.n_dropped += 1
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
+
+from google.protobuf.message import Message
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.hub import Hub
@@ -15,6 +18,7 @@ from panoseti_daq.sources.source import FrameSource
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 """Metadata of a call, by key; a key may come more than once."""
+Answer = TypeVar("Answer", bound=Message)
 
 
 @runtime_checkable
@@ -67,6 +71,31 @@ class Elsewhere(FrameSource, FeedsHub, Protocol):
 
     def first(self, settings: ServerSettings) -> HpIoConfig | None:
         """Return what is followed from the start; None for nothing."""
+        ...
+
+    def capture_gnss(
+        self,
+        request: ub.CaptureUbloxRequest,
+        metadata: Metadata,
+        put: Callable[[ub.CaptureUbloxResponse], Awaitable[None]],
+    ) -> Coroutine[None, None, None]:
+        """Return what puts the messages of the receivers of all nodes until cancelled, each from NODE/RECEIVER.
+
+        Raises
+        ------
+        Refused
+            No node has one.
+        """
+        ...
+
+    async def ask_gnss(self, call: str, request: Message, answer: type[Answer], metadata: Metadata) -> Answer:
+        """Return the answer of the node that the metadata names, or of the first with a receiver.
+
+        Raises
+        ------
+        Refused
+            There is none, or it refuses.
+        """
         ...
 
     async def add_status(self, response: pb.StatusResponse, metadata: Metadata) -> None:

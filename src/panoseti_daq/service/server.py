@@ -143,7 +143,10 @@ async def _start(
     stack.callback(beside.close)
     receivers = await stack.enter_async_context(reading(settings.gnss.receivers, settings.gnss.baud))
     report = StatusReport(acquisition, run_health, elsewhere, beside, receivers, among)
-    ublox = UbloxServicer(receivers) if receivers else None
+    has_receivers = receivers or elsewhere is not None
+    ublox = UbloxServicer(receivers, settings.gnss, elsewhere) if has_receivers else None
+    if ublox is not None:
+        stack.callback(ublox.shut_down)
     healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere), ublox)
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 

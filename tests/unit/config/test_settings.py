@@ -142,6 +142,7 @@ def test_every_key_is_an_environment_variable(key: str, monkeypatch: pytest.Monk
         "data_roots": '["/a", "/b"]',
         "init_from_default": "true",
         "accept_uploads": "true",
+        "gnss_allow_configuration": "true",
         "default_hp_io_config_file": "/etc/hp_io.json",
         "simulate_daq_cfg": '{"do_ph": false}',
         "socket_template": "/tmp/{product}",

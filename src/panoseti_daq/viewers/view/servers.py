@@ -45,7 +45,7 @@ class HostNotes:
         return {m: f"{host} lost" for m, host in self._module_hosts.items() if host in lost}
 
     def texts(self) -> list[str]:
-        """Which runs are followed and for how long the disks last; UTC."""
+        """Which runs are followed, for how long the disks last, and how well the time is known; UTC."""
         statuses = self.statuses.values()
         texts = []
         hours = [disk.hours_left for one in statuses for disk in one.disks if disk.HasField("hours_left")]
@@ -54,4 +54,5 @@ class HostNotes:
         if statuses:
             texts.append(f"run {runs}" if runs else "no run")
             texts.append(f"recording, disk {min(hours):.0f} h" if hours else "not recording")
+        texts += [f"GNSS {receiver.name}: {receiver.text}" for one in statuses for receiver in one.receivers]
         return [*texts, time.strftime("%H:%M:%S UTC", time.gmtime())]
