@@ -6,6 +6,7 @@ writes what the servers follow.
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -18,11 +19,13 @@ from typing import Final
 
 import numpy as np
 from PIL import Image
+from pyubx2 import GET, UBX_PAYLOADS_GET, UBXMessage
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 
-from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.cli.gnss import table_of
+from panoseti_daq.client import AioDaqDataClient, DaqDataClient
 from panoseti_daq.pff import Kind, Selection
 from panoseti_daq.viewers import ViewerContext, term, view
 from panoseti_daq.viewers.host.feed import Feed
@@ -137,6 +140,42 @@ def lost_picture(file: Path) -> int:
         return picture.wait()
 
 
+def gnss_picture(file: Path) -> None:
+    """Take a picture of what `panoseti-daq gnss` shows of a receiver that a recording plays."""
+    with tempfile.TemporaryDirectory() as directory:
+        recording = Path(directory) / "roof.ubx"
+        recording.write_bytes(b"".join(map(of_receiver, range(60))))
+        with running("serve", "--data-dir", directory, "--gnss", f"roof={recording}", "--port", 0) as server:
+            assert server.stderr is not None
+            found = (re.match(r"listening on (\S+)", line) for line in server.stderr)
+            address = next(filter(None, found))[1]
+            with DaqDataClient.connect(address) as client:
+                messages = list(itertools.islice(client.capture_gnss(address), 20))
+    columns = TERM_SIZE[0]
+    console = Console(width=columns, force_terminal=True, color_system="truecolor")
+    table = table_of({message["name"]: message for message in messages}.values())
+    paint_cells(console.render_lines(table), columns, file)
+
+
+def of_receiver(second: int) -> bytes:
+    """Return what a receiver at a known place sends in a second of the week."""
+    at = {"iTOW": 345_600_000 + 1000 * second}
+    date = {"year": 2026, "month": 11, "day": 26, "hour": 0, "min": 0, "second": second}
+    leap = {"currLs": 18, "validCurrLs": 1, "validTimeToLsEvent": 1, "timeToLsEvent": -10}
+    messages = {
+        "NAV-PVT": at | date | {"validDate": 1, "validTime": 1, "fixType": 5, "gnssFixOk": 1, "numSV": 21},
+        "NAV-TIMEUTC": at | {"tAcc": 5, "nano": 3} | date | {"sec": second, "validUTC": 1},
+        "NAV-TIMELS": at | leap,
+        "TIM-TP": {"towMS": at["iTOW"] + 1000, "qErr": 37 * second % 400 - 200, "week": 2446, "utc": 1},
+    }
+    made = []
+    for name, fields in messages.items():
+        known = UBX_PAYLOADS_GET[name]
+        fields = {key: value for key, value in fields.items() if key in str(known)}
+        made.append(UBXMessage(name.partition("-")[0], name, GET, **fields).serialize())
+    return b"".join(made)
+
+
 def paint_cells(lines: list[list[Segment]], n_columns: int, file: Path) -> None:
     """Paint lines of a terminal: with Qt, as a picture shall not depend on the fonts of who looks at it."""
     application(off_screen=True)
@@ -191,6 +230,7 @@ def make_pictures(directory: Path) -> None:
         ]
         terminal_picture(address, directory / "term.png")
         dead_picture(address, directory / "view_dead.png")
+        gnss_picture(directory / "gnss.png")
         codes += [picture.wait() for picture in pictures]
     codes.append(lost_picture(directory / "view_lost.png"))
     if any(codes):

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from support.patience import PATIENCE_S
+from support.pseudo_terminal import in_terminal
 from support.receiver import second, ubx
 from support.rig import serving, until
 
@@ -161,3 +162,18 @@ async def test_the_command_writes_json_lines(tmp_path: Path, capsys: pytest.Capt
         arguments = ["gnss", "TIM-", "--host", address, "--json", "--count", "1"]
         assert await asyncio.to_thread(run, arguments) == 0
     assert '"name": "TIM-TP"' in capsys.readouterr().out
+
+
+async def test_the_command_shows_a_table_in_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "night.ubx"
+    path.write_bytes(second(1))
+
+    def shown(address: str) -> str:
+        with in_terminal("gnss", "--host", address) as terminal:
+            terminal.read_until_text("receiver", "NAV-PVT", "TIM-TP", "qErr -122")
+            terminal.press("\x03")
+            terminal.wait()
+            return terminal.text
+
+    async with asked(str(path)) as (address, _):
+        assert "Traceback" not in await asyncio.to_thread(shown, address)

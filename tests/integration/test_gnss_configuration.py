@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -77,6 +80,18 @@ async def test_a_receiver_at_a_port_is_configured_and_asked_by_the_blocking_clie
     assert polled["MON-VER"]["swVersion"] == "EXT CORE 1.00 (3fda8e)"
     assert polled["MON-VER"]["extension_01"] == "MOD=ZED-F9T"
     assert polled["SEC-UNIQID"]["uniqueId"] == UNIQUE_ID
+
+
+async def test_the_code_of_the_page_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gnss.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    async with at_port(FakeF9t()) as source, asked(source) as (address, _):
+        command = [sys.executable, "-c", "\n".join(blocks).replace("daq1", address)]
+        done = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert "\nroof -122 ps\nroof holds all 10 settings\n" in done.stdout
 
 
 async def test_keys_that_a_receiver_does_not_know_or_does_not_take_are_named() -> None:

@@ -32,8 +32,16 @@ PRINTED = {
     "daq import open_run": r"(module [13] (img16|ph256): \d+ frames, mean .* ADC\nfrom 20.* to 20.*\n)+",
     'print(image["module_id"], image["type"], image["image_array"].mean())': r"[13] (MOVIE|PULSE_HEIGHT) .*\n",
 }
-# The viewer: see the end; unit/test_testing.py; test_context.py.
-RUN_ELSEWHERE = ("ViewerSpec(", "pytest_plugins", "def test_", "panoseti_daq.beside", "around = ")
+# The viewer: see the end; unit/test_testing.py; test_context.py; test_gnss_configuration.py.
+RUN_ELSEWHERE = (
+    "ViewerSpec(",
+    "pytest_plugins",
+    "def test_",
+    "panoseti_daq.beside",
+    "around = ",
+    "_gnss(",
+    "f9t_uid",
+)
 
 
 def name_of(page: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json as json_text
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 import typer
@@ -22,6 +22,8 @@ from panoseti_daq.open_types import OpenDict
 from panoseti_daq.printable import printable
 
 _SHOWN_FIELDS = 8
+# Fields about the time come first.
+_FIRST = ("fixType", "numSV", "tAcc", "validUTC", "qErr", "qErrInvalid", "currLs", "lsChange", "timeToLsEvent")
 
 
 @with_options(SERVERS)
@@ -61,13 +63,18 @@ async def _lines(messages: AsyncIterator[OpenDict]) -> None:
 async def _table(messages: AsyncIterator[OpenDict]) -> None:
     rows: dict[tuple[str, str], OpenDict] = {}
 
-    def content(columns: int) -> Content:
-        table = Table("receiver", "message", "UTC", "fields", box=None, pad_edge=False)
-        for (receiver, name), message in sorted(rows.items()):
-            fields = ", ".join(f"{key} {value}" for key, value in list(message["fields"].items())[:_SHOWN_FIELDS])
-            table.add_row(printable(receiver), name, iso_utc(message["unix_ns"])[11:19], printable(fields))
-        return Content(table)
-
-    async with on_screen(Pager(content), PlainConsole()):
+    async with on_screen(Pager(lambda _: Content(table_of(rows.values()))), PlainConsole()):
         async for message in messages:
             rows[message["receiver"], message["name"]] = message
+
+
+def table_of(messages: Iterable[OpenDict]) -> Table:
+    """Return a row for each message, by receiver and name."""
+    table = Table("receiver", "message", "UTC", "fields", box=None, pad_edge=False)
+    for message in sorted(messages, key=lambda message: (message["receiver"], message["name"])):
+        known = {name: value for name, value in message["fields"].items() if not name.startswith("reserved")}
+        names = [*(name for name in _FIRST if name in known), *(name for name in known if name not in _FIRST)]
+        fields = ", ".join(f"{name} {known[name]}" for name in names[:_SHOWN_FIELDS])
+        time = iso_utc(message["unix_ns"])[11:19]
+        table.add_row(printable(message["receiver"]), message["name"], time, printable(fields))
+    return table

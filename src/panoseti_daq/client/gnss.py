@@ -50,8 +50,16 @@ def message_dict(response: ub.CaptureUbloxResponse) -> OpenDict:
         "receiver": response.message,
         "name": response.name,
         "unix_ns": response.pkt_unix_timestamp.ToNanoseconds(),
-        "fields": MessageToDict(response.parsed_data),
+        "fields": _fields(MessageToDict(response.parsed_data)),
         "payload": response.payload,
+    }
+
+
+def _fields(values: OpenMapping) -> OpenDict:
+    """Return fields in the order of their names; a Struct has none, and its numbers are all floats."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in sorted(values.items())
     }
 
 
@@ -72,7 +80,7 @@ async def ask(node: Node, call: str, request: Message, answer: type[_Answer], ti
 async def polled(node: Node, names: Iterable[str]) -> dict[str, OpenDict]:
     """Return the fields of each message that a receiver is asked for, by name; raises RpcError."""
     answer = await ask(node, "PollMessage", ub.PollRequest(cfg_key_patterns=names), ub.PollResponse, _POLL_S)
-    return {str(name): fields for name, fields in MessageToDict(answer.parsed_data).items()}
+    return {str(name): _fields(fields) for name, fields in MessageToDict(answer.parsed_data).items()}
 
 
 async def configured(node: Node, config: OpenMapping, *, force: bool) -> str:

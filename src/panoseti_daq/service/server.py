@@ -143,10 +143,8 @@ async def _start(
     stack.callback(beside.close)
     receivers = await stack.enter_async_context(reading(settings.gnss.receivers, settings.gnss.baud))
     report = StatusReport(acquisition, run_health, elsewhere, beside, receivers, among)
-    has_receivers = receivers or elsewhere is not None
-    ublox = UbloxServicer(receivers, settings.gnss, elsewhere) if has_receivers else None
-    if ublox is not None:
-        stack.callback(ublox.shut_down)
+    ublox = UbloxServicer(receivers, settings.gnss, elsewhere)
+    stack.callback(ublox.shut_down)
     healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere), ublox)
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
@@ -194,12 +192,12 @@ async def _acquire(acquisition: Acquisition, settings: ServerSettings, follow: H
 
 
 async def _register(
-    server: grpc.aio.Server, servicer: DaqDataServicer, ublox: UbloxServicer | None
+    server: grpc.aio.Server, servicer: DaqDataServicer, ublox: UbloxServicer
 ) -> health.aio.HealthServicer:
     """Add the services and accept calls; return the health service."""
     names = [SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME]
     server.add_generic_rpc_handlers((servicer.rpc_handlers(),))
-    if ublox is not None:
+    if ublox.is_used:
         server.add_generic_rpc_handlers((ublox.rpc_handlers(guarded),))
         names.append(UBLOX_NAME)
     healthy = health.aio.HealthServicer()

@@ -54,6 +54,11 @@ class UbloxServicer:
         self._queue_size = QUEUE_SIZE * max(1, len(receivers))
         self._captures: set[CallScope] = set()
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there may be a receiver."""
+        return bool(self._receivers) or self._elsewhere is not None
+
     def rpc_handlers(self, guarded: Callable[[Any], Any]) -> grpc.GenericRpcHandler:
         """Handlers to register, each behind `guarded`."""
         unary: MakeHandler = grpc.unary_unary_rpc_method_handler
