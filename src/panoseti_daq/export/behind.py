@@ -117,7 +117,7 @@ class ConvertBehind:
 
     def _recording(self, series: _Series) -> JudgedRecording:
         run_dir, name = series
-        return JudgedRecording(path for path in run_dir.glob("*.pff") if name_of(path) == name)
+        return JudgedRecording.of(path for path in run_dir.glob("*.pff") if name_of(path) == name)
 
     def _finish(self, run_dir: Path) -> None:
         """Write what stands beside the stores of a run."""

@@ -57,7 +57,7 @@ class PffBackend(BackendEntrypoint):
     ) -> xr.Dataset:
         """Open one file; `open_run` and `xarray.open_mfdataset` join several."""
         drop = [drop_variables] if isinstance(drop_variables, str) else drop_variables or []
-        dataset = dataset_of(JudgedRecording([Path(filename_or_obj)])).drop_vars(drop)
+        dataset = dataset_of(JudgedRecording.of([Path(filename_or_obj)])).drop_vars(drop)
         dataset.set_close(_nothing_to_close)
         return dataset
 

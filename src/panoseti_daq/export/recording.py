@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import accumulate, groupby
+from itertools import accumulate
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.errors import ConfigError, PffError
-from panoseti_daq.pff import FrameBlock, PffName, Recording, open_file
-from panoseti_daq.pff.archive import run_files
+from panoseti_daq.pff import FrameBlock, Recording, open_run
 from panoseti_daq.pff.flags import Quality
 from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.names import FILE_SUFFIX
 from panoseti_daq.pff.product import OpenArray
 from panoseti_daq.pff.quality import QualityCheck
-
-logger = logging.getLogger(__name__)
+from panoseti_daq.pff.recording import open_files
 
 _OF_ONE_FILE: Final = ("start_", "seqno_")  # tokens of a name that differ from file to file
 _SEEN_BEFORE: Final = 4096  # frames that a check sees before those it judges: enough for one of each quabo
 _SPAN: Final = 65536  # frames whose headers are read at once
 _KEPT_SPANS: Final = 16  # 13 MB each
-_UNKNOWN_START: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,20 +75,12 @@ class HeaderTable:
 
 
 class JudgedRecording(Recording):
-    """A recording with the quality of its frames, made from its files.
-
-    Files are ordered as the writer began them (SPEC 1.4). A partial frame at the end of a file is left out, and so
-    is a file without a whole frame, with a warning.
+    """A recording with the quality of its frames.
 
     Parameters
     ----------
-    paths
-        Files of one data product and module.
-
-    Raises
-    ------
-    PffError
-        No file holds a whole frame; the message says why the last one does not.
+    recording
+        Its frames.
 
     Attributes
     ----------
@@ -102,20 +88,15 @@ class JudgedRecording(Recording):
         What the names of the files have in common, such as ``dp_img16.bpp_2.module_1``.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        opened: list[tuple[Path, FrameBlock]] = []
-        error: PffError | None = None
-        for path in sorted(paths, key=_order):
-            try:
-                opened.append((path, open_file(path)))
-            except PffError as reason:
-                error = reason
-                logger.warning("left out: %s", reason)
-        if not opened:
-            raise error or PffError("a recording needs a file")
-        super().__init__(tuple(block for _, block in opened), tuple(path for path, _ in opened))
-        self.name: Final = name_of(opened[0][0])
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(recording.blocks, recording.paths)
+        self.name: Final = name_of(recording.paths[0])
         self._span: Final = lru_cache(_KEPT_SPANS)(self._read_span)
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> Self:
+        """Open files of one module and product; errors as `open_files`."""
+        return cls(open_files(paths))
 
     def headers(self, begin: int, end: int, check: QualityCheck) -> HeaderTable:
         """Return the headers from `begin` up to `end`, at least one; `check` has seen those before."""
@@ -149,8 +130,8 @@ class JudgedRecording(Recording):
         begin = span * _SPAN
         return self.headers(begin, min(begin + _SPAN, len(self)), self.check_at(begin))
 
-    def __reduce__(self) -> tuple[type[JudgedRecording], tuple[tuple[Path, ...]]]:
-        return JudgedRecording, (self.paths,)
+    def __reduce__(self) -> tuple[Callable[[Iterable[Path]], JudgedRecording], tuple[tuple[Path, ...]]]:
+        return JudgedRecording.of, (self.paths,)
 
 
 def name_of(path: Path) -> str:
@@ -159,37 +140,6 @@ def name_of(path: Path) -> str:
     return ".".join(token for token in tokens if not token.startswith(_OF_ONE_FILE))
 
 
-def _order(path: Path) -> tuple[datetime, int, str]:
-    name = PffName.parse(path.name)
-    return name.start or _UNKNOWN_START, name.seqno, path.name
-
-
 def recordings_of(run_dir: Path) -> list[JudgedRecording]:
-    """Return the recordings of one run, by name.
-
-    Parameters
-    ----------
-    run_dir
-        An archived run (flat), the run directory of one module, or a data directory with a single run.
-
-    Raises
-    ------
-    ConfigError
-        It holds several runs.
-    PffError
-        It holds no PFF file with data.
-    OSError
-        It is missing or unreadable.
-    """
-    files = sorted(run_files(run_dir), key=name_of)
-    if len(runs := sorted({path.absolute().parent.name for path in files})) > 1:
-        raise ConfigError(f"{run_dir} holds {len(runs)} runs: {', '.join(runs)}; name one of them")
-    found = []
-    for _, group in groupby(files, key=name_of):
-        try:
-            found.append(JudgedRecording(group))
-        except PffError:
-            continue  # its warnings are logged
-    if not found:
-        raise PffError(f"no file of {run_dir} holds a whole frame")
-    return found
+    """Return the recordings of one run, by name; parameters and errors as `panoseti_daq.open_run`."""
+    return sorted(map(JudgedRecording, open_run(run_dir).values()), key=lambda recording: recording.name)

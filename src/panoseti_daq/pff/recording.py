@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -207,31 +208,46 @@ def open_run(run_dir: str | Path) -> Run:
     >>> run = open_run("obs_Lick.start_2024-07-25T04:34:06Z.runtype_sci-data.pffd")     # doctest: +SKIP
     >>> run[1, "img16"].images.mean(axis=(1, 2))                                        # doctest: +SKIP
     """
-    files = [(PffName.parse(path.name), path) for path in run_files(run_dir)]
-    if len(runs := sorted({path.absolute().parent.name for _, path in files})) > 1:
+    files = run_files(run_dir)
+    if len(runs := sorted({path.absolute().parent.name for path in files})) > 1:
         raise ConfigError(
             f"{run_dir} holds {len(runs)} runs: {', '.join(runs)}; allowed: a directory of one of them"
         )
-    files.sort(key=lambda file: _order(*file))
-    grouped = groupby(files, key=lambda file: (file[0].module_id, file[0].product))
-    recordings = [found for _, group in grouped if (found := _open_files(path for _, path in group)) is not None]
+    recordings = []
+    for _, group in groupby(sorted(files, key=_order), key=lambda path: _order(path)[:2]):
+        with suppress(PffError):  # its warnings are logged
+            recordings.append(open_files(group))
     if not recordings:
         raise PffError(f"no file of {run_dir} holds a whole frame")
     return Run(recordings)
 
 
-def _order(name: PffName, path: Path) -> tuple[int, str, datetime, int, str]:
-    return name.module_id, name.product.token, name.start or _UNKNOWN_START, name.seqno, path.name
+def open_files(paths: Iterable[Path]) -> Recording:
+    """Open files of one module and product, in the order in which the writer began them (SPEC 1.4).
 
+    A file without a whole frame is left out, with a warning in the log.
 
-def _open_files(paths: Iterable[Path]) -> Recording | None:
-    opened = []
-    for path in paths:
+    Raises
+    ------
+    PffError
+        No file holds a whole frame; says why the last one does not.
+    """
+    opened: list[tuple[FrameBlock, Path]] = []
+    error = PffError("a recording needs a file")
+    for path in sorted(paths, key=_order):
         try:
             opened.append((open_file(path), path))
         except PffError as reason:
+            error = reason
             _log.warning("left out: %s", reason)
-    return Recording(*map(tuple, zip(*opened, strict=True))) if opened else None
+    if not opened:
+        raise error
+    return Recording(tuple(block for block, _ in opened), tuple(path for _, path in opened))
+
+
+def _order(path: Path) -> tuple[int, str, datetime, int, str]:
+    name = PffName.parse(path.name)
+    return name.module_id, name.product.token, name.start or _UNKNOWN_START, name.seqno, path.name
 
 
 def _joined(arrays: Sequence[_Array]) -> _Array:

@@ -109,7 +109,7 @@ def test_a_store_that_is_complete_stays_and_one_whose_run_has_grown_gets_the_res
 def test_a_store_can_be_opened_after_every_commit(tmp_path: Path) -> None:
     run = tmp_path / RUN_NAME
     paths = write_run(run, DataProduct.IMG8, frames_of(DataProduct.IMG8, 10 * CHUNK + 7))
-    recording = JudgedRecording(paths)
+    recording = JudgedRecording.of(paths)
     with ThreadPoolExecutor(1) as pool:
         for n_frames in (0, CHUNK, 4 * CHUNK, 10 * CHUNK, 10 * CHUNK + 7):
             # each time by a process that knows nothing of the one before
