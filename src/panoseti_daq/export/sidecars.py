@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from panoseti_daq.beside.housekeeping import find
 from panoseti_daq.export.recording import JudgedRecording
 from panoseti_daq.export.store import Store
 from panoseti_daq.open_types import OpenDict
@@ -23,7 +24,6 @@ _FOLDERS: Final = {
     "logs": ("*.log", "*.txt", "hp_stdout_*"),
     "manifests": ("dp_manifest*",),
     "sentinels": ("collect_complete", "run_complete", "recording_ended"),
-    ".": ("hk.pff",),
 }
 """Which files go to which folder of the bundle."""
 
@@ -47,12 +47,15 @@ def write_sidecars(recordings: Sequence[JudgedRecording], stores: Iterable[Store
     """Copy what stands beside the images to ``<run>.panoseti-meta`` and list it there."""
     bundle = out_dir / f"{recordings[0].run}.panoseti-meta"
     run_dirs = sorted({path.parent for recording in recordings for path in recording.paths})
+    housekeeping = {path for run_dir in run_dirs if (path := find(run_dir)) is not None}
     for folder, patterns in _FOLDERS.items():
         target = bundle / folder
         target.mkdir(parents=True, exist_ok=True)
         for path in (path for run_dir in run_dirs for pattern in patterns for path in run_dir.glob(pattern)):
             if path.is_file():
                 shutil.copy2(path, target / path.name)
+    for path in housekeeping:
+        shutil.copy2(path, bundle / path.name)
     index = {
         "panoseti_meta_version": _BUNDLE_VERSION,
         "created_utc": datetime.now(UTC).isoformat(),

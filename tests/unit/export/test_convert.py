@@ -196,3 +196,11 @@ def test_what_stands_beside_the_images_is_bundled_and_listed(tmp_path: Path) -> 
         "logs/log.txt", "sentinels/recording_ended",
     }  # fmt: skip
     assert opened(store).attrs["run_configs"] == {"obs_config": {"name": "Lick"}, "site": {"altitude_m": 1283}}
+
+
+def test_housekeeping_of_a_recording_is_bundled_though_it_stands_above_the_run(tmp_path: Path) -> None:
+    run = tmp_path / "recording" / "module_1" / RUN_NAME
+    write_run(run, DataProduct.IMG16, frames_of(DataProduct.IMG16, 10))
+    (tmp_path / "recording" / "hk.pff").write_bytes(b"{}")
+    convert_run(run, tmp_path / "out")
+    assert (tmp_path / "out" / f"{RUN_NAME}.panoseti-meta" / "hk.pff").read_bytes() == b"{}"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from pydantic import BaseModel, ConfigDict, Field
 from support.runs import PERIOD_NS, RUN_NAME, START_S, frames_of, write_run
 
 from panoseti_daq.export import convert_run
@@ -79,3 +81,61 @@ def test_the_manifest_has_an_entry_for_every_store(tmp_path: Path) -> None:
     assert movie["timestamp_qc"]["status"] == "clean"
     (tmp_path / "out" / stores[0].name / "images" / "c" / "0" / "0" / "0").write_bytes(b"")
     assert checksum(stores[0]) != movie["checksum"]
+
+
+class TimeChecks(BaseModel):
+    """Section 4 of the storage specification of panoseti_analysis, whose reader refuses any other key."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    status: Literal["clean", "repaired", "flagged", "suspect"]
+    monotonic: bool
+    n_frames: int
+    n_nonmonotonic: int
+    n_duplicates: int
+    max_gap_ns: int
+    n_gaps_over_threshold: int
+    gap_threshold_ns: int
+    t_start_ns: int
+    t_end_ns: int
+
+
+class Entry(BaseModel):
+    """A store, of the keys that a store of level 0 may have."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    dp: Literal["img8", "img16", "ph256", "ph1024"]
+    module: str
+    level: Literal["L0"]
+    kind: Literal["ph", "img"]
+    store: str
+    n_frames: int
+    time_range: list[int] | None
+    checksum: str = Field(pattern="^sha256:[0-9a-f]{64}$")
+    timestamp_qc: TimeChecks
+    cadence_ns: int | None
+
+
+class RunManifest(BaseModel):
+    """Section 7 of the same."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    panoseti_analysis_storage_version: str
+    manifest_schema_version: str
+    run_id: str
+    level: Literal["L0"]
+    created_utc: str
+    stores: list[Entry]
+
+
+def test_the_manifest_has_the_keys_and_types_of_the_storage_specification(tmp_path: Path) -> None:
+    run = tmp_path / RUN_NAME
+    for product in DataProduct:
+        write_run(run, product, frames_of(product, 60, n_flawed=10), n_files=2)
+    convert_run(run, tmp_path / "out")
+    manifest = RunManifest.model_validate_json((tmp_path / "out" / "manifest.json").read_bytes())
+    assert [entry.dp for entry in manifest.stores] == sorted(product.token for product in DataProduct)
+    assert all(entry.n_frames == entry.timestamp_qc.n_frames == 60 for entry in manifest.stores)
+    assert datetime.fromisoformat(manifest.created_utc).utcoffset() == timedelta(0)
