@@ -110,4 +110,9 @@ def rows(bench: Bench) -> Iterator[Row]:
         bench.say("recorded img16 run as Zarr and as a dataset")
         path = make_run(Path(scratch) / RUN_NAME, 30_000 if bench.quick else 130_000)
         yield from converting(bench, path.parent, len(open_file(path)) * PRODUCT.image_size_bytes)
-        yield from reading(bench, path)
+        large = path.parent.with_name("large") / path.name
+        large.parent.mkdir()
+        with large.open("wb") as file:
+            for _ in range(1 if bench.quick else 3):  # 1 GB
+                file.write(path.read_bytes())
+        yield from reading(bench, large)
