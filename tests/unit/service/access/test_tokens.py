@@ -70,3 +70,5 @@ def test_every_call_of_ours_has_the_role_that_was_decided() -> None:
     assert {"InitHpIo", "UploadImages"} == set(methods) - may_read
     assert role_for("/grpc.health.v1.Health/Watch") is Role.READ
     assert role_for("/daqdata.DaqData/WhatMayCome") is Role.CONTROL
+    of_receivers = {name: role_for(f"/ubloxcontrol.UbloxControl/{name}") for name in ("CaptureUblox", "InitF9t")}
+    assert of_receivers == {"CaptureUblox": Role.READ, "InitF9t": Role.CONTROL}
