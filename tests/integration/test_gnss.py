@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
-import tty
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +11,7 @@ import grpc
 import pytest
 from support.patience import PATIENCE_S
 from support.pseudo_terminal import in_terminal
-from support.receiver import second, ubx
+from support.receiver import FakeF9t, asked, connected, plugged, second, ubx
 from support.rig import serving, until
 
 from panoseti_daq._proto import ublox_control_pb2 as ub
@@ -27,15 +23,6 @@ from panoseti_daq.gnss.messages import poll
 pytestmark = pytest.mark.anyio
 
 
-@asynccontextmanager
-async def asked(source: str) -> AsyncIterator[tuple[str, AioDaqDataClient]]:
-    async with (
-        serving(gnss={"receivers": [f"roof={source}"]}) as server,
-        AioDaqDataClient.connect(server.address) as client,
-    ):
-        yield server.address, client
-
-
 async def first(client: AioDaqDataClient, address: str, n: int, *patterns: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     messages = client.capture_gnss(address, patterns)
@@ -45,12 +32,6 @@ async def first(client: AioDaqDataClient, address: str, n: int, *patterns: str) 
             break
     await messages.aclose()
     return found
-
-
-async def connected(client: AioDaqDataClient, address: str, wanted: bool) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while (await client.get_status(address)).receivers[0].connected is not wanted:
-            await asyncio.sleep(0.02)
 
 
 async def test_a_recording_plays_at_its_pace_again_and_again(tmp_path: Path) -> None:
@@ -106,30 +87,19 @@ async def test_a_receiver_at_a_port_is_asked_and_comes_back() -> None:
 
 async def test_a_device_that_is_unplugged_is_opened_again(tmp_path: Path) -> None:
     device = tmp_path / "ttyACM0"
-
-    def plug_in() -> tuple[int, int]:
-        ours, theirs = pty.openpty()
-        tty.setraw(theirs)
-        device.unlink(missing_ok=True)
-        device.symlink_to(os.ttyname(theirs))
-        return ours, theirs
-
-    ours, theirs = plug_in()
-    async with asked(str(device)) as (address, client):
-        await connected(client, address, True)  # opening a device throws away what it held
-        os.write(ours, b"half" + second(1))
-        assert len(await first(client, address, 4)) == 4
-        os.close(theirs)
-        os.close(ours)
-        await connected(client, address, False)
-        ours, theirs = plug_in()
-        await connected(client, address, True)
-        os.write(ours, ubx("NAV-PVT", iTOW=5, fixType=3, gnssFixOk=1, numSV=4))
-        async with asyncio.timeout(PATIENCE_S):
-            while (await client.get_status(address)).receivers[0].satellites != 4:
-                await asyncio.sleep(0.02)
-    os.close(theirs)
-    os.close(ours)
+    with plugged(device, FakeF9t()) as plug:
+        async with asked(str(device)) as (address, client):
+            await connected(client, address)  # opening a device throws away what it held
+            os.write(plug.ours, b"half" + second(1))
+            assert len(await first(client, address, 4)) == 4
+            plug.pull()
+            await connected(client, address, wanted=False)
+            with plugged(device, FakeF9t()) as plug:
+                await connected(client, address)
+                os.write(plug.ours, ubx("NAV-PVT", iTOW=5, fixType=3, gnssFixOk=1, numSV=4))
+                async with asyncio.timeout(PATIENCE_S):
+                    while (await client.get_status(address)).receivers[0].satellites != 4:
+                        await asyncio.sleep(0.02)
 
 
 async def test_a_receiver_is_not_configured(tmp_path: Path) -> None:

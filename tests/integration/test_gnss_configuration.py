@@ -15,7 +15,7 @@ import pytest
 from grpc import StatusCode
 from support.gateways import client_of, gateway_of
 from support.patience import PATIENCE_S
-from support.receiver import UNIQUE_ID, FakeF9t, at_port, plugged
+from support.receiver import UNIQUE_ID, FakeF9t, asked, at_port, connected, plugged
 from support.rig import serving
 
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient
@@ -34,17 +34,11 @@ CONFIG = {"f9t_uid": UNIQUE_ID, "cfg_key_settings": SETTINGS, "position": POSITI
 
 
 @asynccontextmanager
-async def asked(source: str, **settings: Any) -> AsyncIterator[tuple[str, AioDaqDataClient]]:
-    gnss = {"receivers": [f"roof={source}"], "allow_configuration": True} | settings
-    async with serving(gnss=gnss) as server, AioDaqDataClient.connect(server.address) as client:
-        await connected(client, server.address)
-        yield server.address, client
-
-
-async def connected(client: AioDaqDataClient, address: str) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not all(one.connected for one in (await client.get_status(address)).receivers):
-            await asyncio.sleep(0.02)
+async def allowed(source: str) -> AsyncIterator[tuple[str, AioDaqDataClient]]:
+    """A server that may configure its receiver, which is connected, and a client."""
+    async with asked(source, allow_configuration=True) as (address, client):
+        await connected(client, address)
+        yield address, client
 
 
 async def refused(client: AioDaqDataClient, address: str, **more: Any) -> tuple[StatusCode, str]:
@@ -57,7 +51,7 @@ async def test_a_receiver_at_a_device_takes_a_configuration(tmp_path: Path) -> N
     device = tmp_path / "ttyACM0"
     fake = FakeF9t()
     with plugged(device, fake):
-        async with asked(str(device)) as (address, client):
+        async with allowed(str(device)) as (address, client):
             said = await client.init_f9t(address, CONFIG | {"device": str(device)})
     assert said == "roof holds all 12 settings"
     [(signals, _), (others, _)] = fake.sets
@@ -74,7 +68,7 @@ async def test_a_receiver_at_a_port_is_configured_and_asked_by_the_blocking_clie
         with DaqDataClient.connect(address) as client:
             return client.init_f9t(address, CONFIG), client.poll_gnss(address, ["MON-VER", "SEC-UNIQID"])
 
-    async with at_port(fake) as source, asked(source) as (address, _):
+    async with at_port(fake) as source, allowed(source) as (address, _):
         said, polled = await asyncio.to_thread(configure, address)
     assert said == "roof holds all 12 settings"
     assert polled["MON-VER"]["swVersion"] == "EXT CORE 1.00 (3fda8e)"
@@ -85,7 +79,7 @@ async def test_a_receiver_at_a_port_is_configured_and_asked_by_the_blocking_clie
 async def test_the_code_of_the_page_runs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "gnss.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    async with at_port(FakeF9t()) as source, asked(source) as (address, _):
+    async with at_port(FakeF9t()) as source, allowed(source) as (address, _):
         command = [sys.executable, "-c", "\n".join(blocks).replace("daq1", address)]
         done = await asyncio.to_thread(
             subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
@@ -97,7 +91,7 @@ async def test_the_code_of_the_page_runs() -> None:
 async def test_keys_that_a_receiver_does_not_know_or_does_not_take_are_named() -> None:
     async with (
         at_port(FakeF9t(unknown=frozenset({"CFG_TP_DUTY_TP1"}))) as source,
-        asked(source) as (address, client),
+        allowed(source) as (address, client),
     ):
         code, text = await refused(client, address)
     assert code is StatusCode.INTERNAL
@@ -106,7 +100,7 @@ async def test_keys_that_a_receiver_does_not_know_or_does_not_take_are_named() -
     )
     async with (
         at_port(FakeF9t(stuck=frozenset({"CFG_MSGOUT_UBX_TIM_TP_USB"}))) as source,
-        asked(source) as (address, client),
+        allowed(source) as (address, client),
     ):
         code, text = await refused(client, address)
     assert code is StatusCode.INTERNAL
@@ -117,7 +111,7 @@ async def test_keys_that_a_receiver_does_not_know_or_does_not_take_are_named() -
 
 async def test_another_receiver_is_left_alone() -> None:
     fake = FakeF9t()
-    async with at_port(fake) as source, asked(source) as (address, client):
+    async with at_port(fake) as source, allowed(source) as (address, client):
         assert await refused(client, address, f9t_uid="0000000001") == (
             StatusCode.INVALID_ARGUMENT,
             f"f9t_uid 0000000001 not found; roof is {UNIQUE_ID}",
@@ -128,7 +122,7 @@ async def test_another_receiver_is_left_alone() -> None:
             f"device /dev/ttyACM7 not found; there are: roof={source}",
         )
         assert (await refused(client, address, f9t_uid=""))[1].startswith("invalid f9t_uid: missing")
-    async with at_port(FakeF9t("ZED-F9P")) as source, asked(source) as (address, client):
+    async with at_port(FakeF9t("ZED-F9P")) as source, allowed(source) as (address, client):
         assert await refused(client, address) == (
             StatusCode.INVALID_ARGUMENT,
             "invalid model of roof: ZED-F9P; allowed: ZED-F9T",
@@ -139,11 +133,11 @@ async def test_another_receiver_is_left_alone() -> None:
 async def test_it_is_not_configured_unless_that_is_allowed_and_forced_while_somebody_captures() -> None:
     fake = FakeF9t()
     async with at_port(fake) as source:
-        async with asked(source, allow_configuration=False) as (address, client):
+        async with asked(source) as (address, client):
             code, text = await refused(client, address)
             assert code is StatusCode.PERMISSION_DENIED
             assert "--gnss-allow-configuration" in text
-        async with asked(source) as (address, client):
+        async with allowed(source) as (address, client):
             messages = client.capture_gnss(address)
             assert (await anext(messages))["receiver"] == "roof"
             code, text = await refused(client, address)
@@ -162,7 +156,7 @@ async def test_a_device_that_is_unplugged_in_the_middle_is_an_error_at_once_and_
     device = tmp_path / "ttyACM0"
     fake = FakeF9t()
     with plugged(device, fake, n_left=5):  # after who it is, in the answer to what was set
-        async with asked(str(device)) as (address, client):
+        async with allowed(str(device)) as (address, client):
             code, text = await refused(client, address)
             assert code is StatusCode.UNAVAILABLE
             assert text.startswith("roof: ")
@@ -184,7 +178,7 @@ async def test_a_gateway_hands_on_messages_questions_and_configurations() -> Non
     fake = FakeF9t()
     async with (
         at_port(fake) as source,
-        asked(source) as (address, _),
+        allowed(source) as (address, _),
         serving() as other,
         gateway_of(f"daq1={other.address}", f"daq2={address}") as gateway,
         client_of(gateway) as client,

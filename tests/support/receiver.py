@@ -13,7 +13,10 @@ from typing import Any
 
 from pyubx2 import GET, UBX_CONFIG_DATABASE, UBXMessage
 
+from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.gnss.messages import UbxSplitter
+from support.patience import PATIENCE_S
+from support.rig import serving
 
 _NMEA = b"$GNRMC,in,between,and,all,over*00\r\n"
 UNIQUE_ID = "DF03A241BC"
@@ -167,3 +170,20 @@ async def at_port(fake: FakeF9t) -> AsyncIterator[str]:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         yield f"tcp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def asked(source: str, **settings: Any) -> AsyncIterator[tuple[str, AioDaqDataClient]]:
+    """Address of a server that reads a receiver, and a client of it."""
+    async with (
+        serving(gnss={"receivers": [f"roof={source}"]} | settings) as server,
+        AioDaqDataClient.connect(server.address) as client,
+    ):
+        yield server.address, client
+
+
+async def connected(client: AioDaqDataClient, address: str, *, wanted: bool = True) -> None:
+    """Wait until the receiver is connected, or is not."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (await client.get_status(address)).receivers[0].connected is not wanted:
+            await asyncio.sleep(0.02)
