@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from support.pseudo_terminal import in_terminal
 from support.rig import RUN, recording, run_command, serving_process
 from support.runs import RUN_NAME, frames_of, write_run
 
@@ -54,6 +55,23 @@ def test_convert_prints_what_it_has_made(tmp_path: Path) -> None:
         (line,) = result.stdout.splitlines()
         assert line == str(tmp_path / suffix / f"{RUN_NAME}.dp_img16.bpp_2.module_1.{suffix}")
         assert Path(line).exists()
+
+
+def test_convert_shows_a_bar_in_a_terminal_and_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    write_run(tmp_path / RUN_NAME, DataProduct.PH256, frames_of(DataProduct.PH256, 700) * 300)
+    arguments = ("convert", tmp_path / RUN_NAME, tmp_path / "out", "--time", "pypff", "--workers", 1)
+    with in_terminal(*arguments) as terminal:
+        terminal.read_until_text("%")
+        terminal.press("\x03")
+        terminal.wait()
+        assert "Traceback" not in terminal.text
+    with in_terminal(*arguments) as terminal:
+        terminal.read_until_text("100%")
+        assert terminal.wait() == 0
+    (store,) = (tmp_path / "out").glob("*.zarr")
+    with xr.open_zarr(store, consolidated=False) as dataset:
+        assert dataset.sizes["time"] == 210_000
+        assert dataset.unix_t_ns.attrs["time_rule"] == "pypff"
 
 
 def test_convert_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
