@@ -20,7 +20,7 @@ from support.rig import serving
 
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.gnss.f9t import Setting
+from panoseti_daq.gnss.f9t import F9tSetting
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def test_a_receiver_at_a_device_takes_a_configuration(tmp_path: Path) -> N
     [(signals, _), (others, _)] = fake.sets
     assert (len(signals), len(others)) == (1, 11)
     for one in SETTINGS:
-        setting = Setting.of(str(one["key"]), one["value"])
+        setting = F9tSetting.of(str(one["key"]), one["value"])
         assert fake.held[setting.key_id] == setting.encoded
 
 

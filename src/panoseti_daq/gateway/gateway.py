@@ -34,7 +34,7 @@ from panoseti_daq.gateway.targets import credentials_of, files_of, nodes_of
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import Frame
 from panoseti_daq.service.access.reload import AnyReloaded, Reloaded
-from panoseti_daq.service.elsewhere import Answer, Metadata
+from panoseti_daq.service.elsewhere import AnswerOf, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import NoSource, SourceStatus
 from panoseti_daq.wire.blocks import BlockMessage
@@ -259,7 +259,7 @@ class Gateway(NoSource):
         }
 
     def capture_gnss(
-        self, request: ub.CaptureUbloxRequest, metadata: Metadata, put: gnss.Put
+        self, request: ub.CaptureUbloxRequest, metadata: Metadata, put: gnss.PutResponse
     ) -> Coroutine[None, None, None]:
         """Return what puts the messages of the receivers of all nodes; Refused when there is none."""
         came_through = path_in(metadata)
@@ -267,7 +267,7 @@ class Gateway(NoSource):
             raise Refused(StatusCode.FAILED_PRECONDITION, "no node of this gateway reads a receiver")
         return gnss.relay(lambda: self._gnss_nodes(came_through), request, put)
 
-    async def ask_gnss(self, call: str, request: Message, answer: type[Answer], metadata: Metadata) -> Answer:
+    async def ask_gnss(self, call: str, request: Message, answer: type[AnswerOf], metadata: Metadata) -> AnswerOf:
         """Return the answer of the node that the metadata names, or of the first with a receiver."""
         nodes = self._gnss_nodes(path_in(metadata))
         return await gnss.ask_one(nodes, _wanted_node(metadata), call, request, answer)

@@ -13,19 +13,19 @@ from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.gnss import ask, captured
 from panoseti_daq.client.node import Node
-from panoseti_daq.service.elsewhere import Answer
+from panoseti_daq.service.elsewhere import AnswerOf
 from panoseti_daq.service.hp_io import Refused
 
 AGAIN_S: Final = 1.0  # a node whose stream ended, or that is new, is asked after this time at most
 _CALL_S: Final = 60.0
 
-Nodes = Callable[[], Mapping[str, Node]]
+NodesWithReceiver = Callable[[], Mapping[str, Node]]
 """Returns the nodes that read a receiver now, by name."""
-Put = Callable[[ub.CaptureUbloxResponse], Awaitable[None]]
+PutResponse = Callable[[ub.CaptureUbloxResponse], Awaitable[None]]
 
 
-async def relay(nodes: Nodes, request: ub.CaptureUbloxRequest, put: Put) -> None:
-    """Put the messages of all nodes until cancelled, each from NODE/RECEIVER."""
+async def relay(nodes: NodesWithReceiver, request: ub.CaptureUbloxRequest, put: PutResponse) -> None:
+    """PutResponse the messages of all nodes until cancelled, each from NODE/RECEIVER."""
     async with asyncio.TaskGroup() as tasks:
         reading: dict[str, asyncio.Task[None]] = {}
         while True:
@@ -35,7 +35,7 @@ async def relay(nodes: Nodes, request: ub.CaptureUbloxRequest, put: Put) -> None
             await asyncio.sleep(AGAIN_S)
 
 
-async def _hand_on(name: str, node: Node, request: ub.CaptureUbloxRequest, put: Put) -> None:
+async def _hand_on(name: str, node: Node, request: ub.CaptureUbloxRequest, put: PutResponse) -> None:
     try:
         async for response in captured(node, request):
             response.message = f"{name}/{response.message}"
@@ -45,8 +45,8 @@ async def _hand_on(name: str, node: Node, request: ub.CaptureUbloxRequest, put: 
 
 
 async def ask_one(
-    nodes: Mapping[str, Node], wanted: str, call: str, request: Message, answer: type[Answer]
-) -> Answer:
+    nodes: Mapping[str, Node], wanted: str, call: str, request: Message, answer: type[AnswerOf]
+) -> AnswerOf:
     """Return the answer of the wanted node, or of the first.
 
     Raises

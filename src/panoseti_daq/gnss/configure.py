@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from panoseti_daq.errors import ConfigError, DaqError
-from panoseti_daq.gnss.f9t import MODEL, SIGNALS, F9tConfig, Setting, get_message, in_parts, values_in
+from panoseti_daq.gnss.f9t import MODEL, SIGNALS, F9tConfig, F9tSetting, get_message, in_parts, values_in
 from panoseti_daq.gnss.messages import UbxMessage
 from panoseti_daq.gnss.receiver import GnssReceiver
 
@@ -77,7 +77,7 @@ async def configure(
 
 
 async def _read(
-    receiver: GnssReceiver, settings: Sequence[Setting], layer: int, timeout_s: float
+    receiver: GnssReceiver, settings: Sequence[F9tSetting], layer: int, timeout_s: float
 ) -> dict[int, bytes]:
     held: dict[int, bytes] = {}
     waiting = in_parts(settings)
@@ -104,7 +104,7 @@ def _answers(found: UbxMessage, message_id: int) -> bool:
     return is_ack and (fields["clsID"], fields["msgID"]) == (_CLASS_CFG, message_id)
 
 
-def _report(name: str, differing: Sequence[Setting], held: dict[int, bytes], *, refused: bool) -> str:
+def _report(name: str, differing: Sequence[F9tSetting], held: dict[int, bytes], *, refused: bool) -> str:
     unknown_first = sorted(differing, key=lambda one: one.key_id in held)
     lines = [f"{one.name}: wanted {one.value!r}, has {one.shown(held.get(one.key_id))}" for one in unknown_first]
     for line in lines:

@@ -24,7 +24,7 @@ _VALUE_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}  # by three bits of the num
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class F9tSetting:
     """A key of the receiver's database, and the value that it is to have.
 
     Attributes
@@ -112,7 +112,7 @@ class F9tConfig:
     device: str
     layers: int
     read_layer: int
-    settings: tuple[Setting, ...]
+    settings: tuple[F9tSetting, ...]
 
     @classmethod
     def parse(cls, given: OpenMapping) -> Self:
@@ -143,7 +143,7 @@ class F9tConfig:
         in_order = tuple(sorted(settings.values(), key=_place))
         return cls(unique_id, str(given.get("device", "")), layer_bits, _LAYERS[read][1], in_order)
 
-    def set_messages(self) -> Iterator[tuple[bytes, Sequence[Setting]]]:
+    def set_messages(self) -> Iterator[tuple[bytes, Sequence[F9tSetting]]]:
         """Yield the messages CFG-VALSET with what each sets: signals first, then the others.
 
         More than 64 keys are a transaction: the receiver takes all of them, or none.
@@ -158,12 +158,12 @@ class F9tConfig:
                 yield message.serialize(), part
 
 
-def in_parts(settings: Sequence[Setting]) -> list[Sequence[Setting]]:
+def in_parts(settings: Sequence[F9tSetting]) -> list[Sequence[F9tSetting]]:
     """Return settings in as many parts as messages are needed."""
     return [settings[i : i + _MOST_KEYS] for i in range(0, len(settings), _MOST_KEYS)]
 
 
-def get_message(settings: Sequence[Setting], layer: int) -> bytes:
+def get_message(settings: Sequence[F9tSetting], layer: int) -> bytes:
     """Return the message CFG-VALGET that asks for what a layer holds."""
     poll = require_pyubx2().UBXMessage.config_poll(layer, 0, [one.key_id for one in settings])
     data: bytes = poll.serialize()
@@ -181,21 +181,21 @@ def values_in(data: bytes) -> Mapping[int, bytes]:
     return found
 
 
-def _place(setting: Setting) -> int:
+def _place(setting: F9tSetting) -> int:
     if setting.name.startswith(SIGNALS):
         return -1
     return next(i for i, prefix in enumerate(_ORDER) if setting.name.startswith(prefix))
 
 
-def _settings(entries: Any) -> Iterator[tuple[str, Setting]]:
+def _settings(entries: Any) -> Iterator[tuple[str, F9tSetting]]:
     for entry in entries:
         if not isinstance(entry, Mapping) or not {"key", "value"} <= entry.keys():
             raise ConfigError(f"invalid cfg_key_settings: {entry}; allowed: objects with key and value")
-        setting = Setting.of(str(entry["key"]), entry["value"])
+        setting = F9tSetting.of(str(entry["key"]), entry["value"])
         yield setting.name, setting
 
 
-def _fixed_at(position: OpenMapping) -> Iterator[Setting]:
+def _fixed_at(position: OpenMapping) -> Iterator[F9tSetting]:
     """Yield the settings of a receiver that does not move, and so needs one satellite for the time."""
     form = str(position.get("format", "LLH")).upper()
     if form != "LLH":
@@ -204,9 +204,9 @@ def _fixed_at(position: OpenMapping) -> Iterator[Setting]:
     for name in ("lat_deg", "lon_deg", "height_m", "acc_m"):
         if not isinstance(numbers.get(name), int | float):
             raise ConfigError(f"invalid position.{name}: {numbers.get(name, 'missing')}; allowed: a number")
-    yield Setting.of("CFG_TMODE_MODE", 2)
-    yield Setting.of("CFG_TMODE_POS_TYPE", 1)
-    yield Setting.of("CFG_TMODE_FIXED_POS_ACC", round(numbers["acc_m"] * 10_000))  # 0.1 mm
+    yield F9tSetting.of("CFG_TMODE_MODE", 2)
+    yield F9tSetting.of("CFG_TMODE_POS_TYPE", 1)
+    yield F9tSetting.of("CFG_TMODE_FIXED_POS_ACC", round(numbers["acc_m"] * 10_000))  # 0.1 mm
     # 1e-7 degree and hundredths of it; cm, and hundredths of it.
     for key, name, fine_per_unit in (
         ("LAT", "lat_deg", 1e9),
@@ -214,5 +214,5 @@ def _fixed_at(position: OpenMapping) -> Iterator[Setting]:
         ("HEIGHT", "height_m", 1e4),
     ):
         coarse, fine = divmod(round(numbers[name] * fine_per_unit), 100)
-        yield Setting.of(f"CFG_TMODE_{key}", coarse)
-        yield Setting.of(f"CFG_TMODE_{key}_HP", fine)
+        yield F9tSetting.of(f"CFG_TMODE_{key}", coarse)
+        yield F9tSetting.of(f"CFG_TMODE_{key}_HP", fine)

@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 QUEUE_SIZE: Final = 200  # messages of one subscriber: 20 s of ten messages a second
 _FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 5.0
-Put = Callable[[UbxMessage], None]
-Wanted = Callable[[UbxMessage], bool]
+HandOn = Callable[[UbxMessage], None]
+IsWanted = Callable[[UbxMessage], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class GnssReceiver:
         self.newest: dict[str, UbxMessage] = {}
         self.reason = "not opened yet"
         self.n_messages = self.n_other_bytes = self.n_dropped = 0
-        self._puts: set[Put] = set()
-        self._asked: dict[asyncio.Future[UbxMessage], Wanted] = {}
+        self._puts: set[HandOn] = set()
+        self._asked: dict[asyncio.Future[UbxMessage], IsWanted] = {}
         self.configuring = asyncio.Lock()
         self._stop = threading.Event()
         self._port: PortOf | None = None
@@ -104,7 +104,7 @@ class GnssReceiver:
         await asyncio.to_thread(self._thread.join)
 
     @contextmanager
-    def subscribed(self, put: Put) -> Iterator[None]:
+    def subscribed(self, put: HandOn) -> Iterator[None]:
         """Hand on the messages to come while the block runs; `put` raises QueueFull for one that is dropped."""
         self._puts.add(put)
         try:
@@ -126,7 +126,7 @@ class GnssReceiver:
         """Ask for a message and return it; errors as `ask`, and ConfigError for what may not be asked for."""
         return await self.ask(poll(name), lambda message: message.name == name, timeout_s)
 
-    async def ask(self, data: bytes, wanted: Wanted, timeout_s: float) -> UbxMessage:
+    async def ask(self, data: bytes, wanted: IsWanted, timeout_s: float) -> UbxMessage:
         """Send a message and return the next one that is wanted.
 
         Raises

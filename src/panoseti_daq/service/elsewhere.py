@@ -18,7 +18,7 @@ from panoseti_daq.sources.source import FrameSource
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 """Metadata of a call, by key; a key may come more than once."""
-Answer = TypeVar("Answer", bound=Message)
+AnswerOf = TypeVar("AnswerOf", bound=Message)
 
 
 @runtime_checkable
@@ -88,7 +88,7 @@ class Elsewhere(FrameSource, FeedsHub, Protocol):
         """
         ...
 
-    async def ask_gnss(self, call: str, request: Message, answer: type[Answer], metadata: Metadata) -> Answer:
+    async def ask_gnss(self, call: str, request: Message, answer: type[AnswerOf], metadata: Metadata) -> AnswerOf:
         """Return the answer of the node that the metadata names, or of the first with a receiver.
 
         Raises

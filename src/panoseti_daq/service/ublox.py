@@ -23,7 +23,7 @@ from panoseti_daq.gnss.f9t import F9tConfig
 from panoseti_daq.gnss.receiver import QUEUE_SIZE
 from panoseti_daq.service.acquisition import SHUTTING_DOWN
 from panoseti_daq.service.call_scope import CallScope
-from panoseti_daq.service.elsewhere import Answer, Elsewhere, Metadata
+from panoseti_daq.service.elsewhere import AnswerOf, Elsewhere, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.peers import Context, MakeHandler
 
@@ -167,7 +167,9 @@ class UbloxServicer:
         there_are = ", ".join(f"{name} is {one}" for name, one in found.items())
         raise Refused(StatusCode.INVALID_ARGUMENT, f"f9t_uid {config.unique_id} not found; {there_are}")
 
-    async def _ask_elsewhere(self, call: str, request: Message, answer: type[Answer], context: Context) -> Answer:
+    async def _ask_elsewhere(
+        self, call: str, request: Message, answer: type[AnswerOf], context: Context
+    ) -> AnswerOf:
         assert self._elsewhere is not None
         metadata = _metadata(context)
         with self._elsewhere.admit(metadata):

@@ -8,7 +8,7 @@ import pytest
 from pyubx2 import SET, UBXReader
 
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.gnss.f9t import F9tConfig, Setting, values_in
+from panoseti_daq.gnss.f9t import F9tConfig, F9tSetting, values_in
 
 UID = "DF03A241BC"
 
@@ -58,7 +58,7 @@ def test_of_a_key_that_is_there_twice_the_later_value_counts() -> None:
 
 def test_the_values_of_an_answer_are_found_by_their_sizes() -> None:
     settings = [
-        Setting.of(*pair) for pair in (("CFG_TP_TP1_ENA", 1), ("CFG_TP_DUTY_TP1", 0.5), ("CFG_RATE_MEAS", 9))
+        F9tSetting.of(*pair) for pair in (("CFG_TP_TP1_ENA", 1), ("CFG_TP_DUTY_TP1", 0.5), ("CFG_RATE_MEAS", 9))
     ]
     body = b"".join(one.key_id.to_bytes(4, "little") + one.encoded for one in settings)
     assert values_in(b"123456" + bytes(4) + body + b"ck") == {one.key_id: one.encoded for one in settings}
@@ -99,4 +99,4 @@ def test_what_is_no_configuration_is_refused(given: dict[str, Any], text: str) -
 )
 def test_a_value_that_a_key_does_not_hold_is_refused(key: str, value: object, text: str) -> None:
     with pytest.raises(ConfigError, match=text):
-        Setting.of(key, value)
+        F9tSetting.of(key, value)
