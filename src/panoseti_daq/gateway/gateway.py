@@ -27,7 +27,7 @@ from panoseti_daq.gateway.claims import Claims
 from panoseti_daq.gateway.demand import LINGER_S, Demand, DemandWatch
 from panoseti_daq.gateway.lossless import relay
 from panoseti_daq.gateway.node import LOOK_INTERVAL_S, UpstreamNode
-from panoseti_daq.gateway.path import Path, path_in
+from panoseti_daq.gateway.path import Path, node_in, path_in
 from panoseti_daq.gateway.shared_stream import SharedStream
 from panoseti_daq.gateway.status import add_status
 from panoseti_daq.gateway.targets import credentials_of, files_of, nodes_of
@@ -224,7 +224,7 @@ class Gateway(NoSource):
         Refused
             There is no node of this name.
         """
-        wanted = _wanted_node(metadata)
+        wanted = node_in(metadata)
         if wanted and wanted not in self._members:
             text = f"invalid {NODE_KEY}: {wanted!r}; there are: {', '.join(self._members)}"
             raise Refused(StatusCode.INVALID_ARGUMENT, text)
@@ -262,15 +262,12 @@ class Gateway(NoSource):
         self, request: ub.CaptureUbloxRequest, metadata: Metadata, put: gnss.PutResponse
     ) -> Coroutine[None, None, None]:
         """Return what puts the messages of the receivers of all nodes; Refused when there is none."""
-        came_through = path_in(metadata)
-        if not self._gnss_nodes(came_through):
-            raise Refused(StatusCode.FAILED_PRECONDITION, "no node of this gateway reads a receiver")
-        return gnss.relay(lambda: self._gnss_nodes(came_through), request, put)
+        return gnss.relay(lambda: self._gnss_nodes(path_in(metadata)), request, put)
 
     async def ask_gnss(self, call: str, request: Message, answer: type[AnswerOf], metadata: Metadata) -> AnswerOf:
         """Return the answer of the node that the metadata names, or of the first with a receiver."""
         nodes = self._gnss_nodes(path_in(metadata))
-        return await gnss.ask_one(nodes, _wanted_node(metadata), call, request, answer)
+        return await gnss.ask_one(nodes, node_in(metadata), call, request, answer)
 
     async def add_status(self, response: pb.StatusResponse, metadata: Metadata) -> None:
         """Add what the nodes say, or said last when another gateway asks; one that is lost is not waited for."""
@@ -300,7 +297,3 @@ class Gateway(NoSource):
         modules = {module_id for name in members for module_id in self._claims.of(name)}
         description = f"{len(members)} node{'s' if len(members) != 1 else ''}: {', '.join(members)}{lost}"
         return SourceStatus(description, "streams of the nodes", tuple(sorted(modules)), 0)
-
-
-def _wanted_node(metadata: Metadata) -> str:
-    return next((str(value) for key, value in metadata if key == NODE_KEY), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Final
 
 from google.protobuf.message import Message
@@ -24,8 +24,22 @@ NodesWithReceiver = Callable[[], Mapping[str, Node]]
 PutResponse = Callable[[ub.CaptureUbloxResponse], Awaitable[None]]
 
 
-async def relay(nodes: NodesWithReceiver, request: ub.CaptureUbloxRequest, put: PutResponse) -> None:
-    """PutResponse the messages of all nodes until cancelled, each from NODE/RECEIVER."""
+def relay(
+    nodes: NodesWithReceiver, request: ub.CaptureUbloxRequest, put: PutResponse
+) -> Coroutine[None, None, None]:
+    """Return what puts the messages of all nodes until cancelled, each from NODE/RECEIVER.
+
+    Raises
+    ------
+    Refused
+        There is none.
+    """
+    if not nodes():
+        raise Refused(StatusCode.FAILED_PRECONDITION, "no node of this gateway reads a receiver")
+    return _relay(nodes, request, put)
+
+
+async def _relay(nodes: NodesWithReceiver, request: ub.CaptureUbloxRequest, put: PutResponse) -> None:
     async with asyncio.TaskGroup() as tasks:
         reading: dict[str, asyncio.Task[None]] = {}
         while True:

@@ -12,6 +12,7 @@ from grpc import StatusCode
 
 from panoseti_daq.service.elsewhere import Metadata
 from panoseti_daq.service.hp_io import Refused
+from panoseti_daq.wire.requests import NODE_KEY
 
 KEY: Final = "x-daq-path"  # of metadata: names of gateways, with commas
 MOST: Final = 4  # gateways, one behind the other
@@ -21,6 +22,11 @@ def path_in(metadata: Metadata) -> frozenset[str]:
     """Return the gateways that a call came through."""
     names = ",".join(str(value) for key, value in metadata if key == KEY).split(",")
     return frozenset(filter(None, names))
+
+
+def node_in(metadata: Metadata) -> str:
+    """Return the node that a call is for; empty for any, or for all."""
+    return next((str(value) for key, value in metadata if key == NODE_KEY), "")
 
 
 class Path:

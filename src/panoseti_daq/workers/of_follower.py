@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from typing import Final
 
+from google.protobuf.message import Message
+from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.client.credentials import Credentials
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.node import Node
@@ -26,7 +29,7 @@ from panoseti_daq.gateway.shared_stream import SharedStream
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import Frame
 from panoseti_daq.service.access.reload import AnyReloaded
-from panoseti_daq.service.elsewhere import Metadata
+from panoseti_daq.service.elsewhere import AnswerOf, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import NoSource, SourceStatus
 from panoseti_daq.wire.requests import NODE_KEY
@@ -36,6 +39,7 @@ _log = logging.getLogger(__name__)
 NAME: Final = "follower"
 ANSWER_S: Final = 5.0
 INIT_S: Final = 60.0
+_NO_RECEIVERS: Final = "a server with --workers hands on no GNSS receivers; ask one without, or the node itself"
 APPLIED_S: Final = 5.0  # until a new configuration has come back through the supervisor
 
 
@@ -168,6 +172,19 @@ class OfFollower(NoSource):
             await self._node.upload_images(requests)
         except RpcError as error:
             raise _refused(error) from error
+
+    def capture_gnss(
+        self,
+        request: ub.CaptureUbloxRequest,
+        metadata: Metadata,
+        put: Callable[[ub.CaptureUbloxResponse], Awaitable[None]],
+    ) -> Coroutine[None, None, None]:
+        """Refuse: a server with workers reads no receiver."""
+        raise Refused(StatusCode.FAILED_PRECONDITION, _NO_RECEIVERS)
+
+    async def ask_gnss(self, call: str, request: Message, answer: type[AnswerOf], metadata: Metadata) -> AnswerOf:
+        """Refuse: a server with workers reads no receiver."""
+        raise Refused(StatusCode.FAILED_PRECONDITION, _NO_RECEIVERS)
 
     async def add_status(self, response: pb.StatusResponse, metadata: Metadata) -> None:
         """Answer with the status of the process that follows, which knows the streams of all workers."""
