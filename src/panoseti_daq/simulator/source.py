@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import FrameBlock
 from panoseti_daq.pff.archive import run_files
 from panoseti_daq.simulator.schedule import Simulation
@@ -37,6 +38,11 @@ class SimulatedSource:
         How much faster than it was taken; infinite for as fast as possible.
     scratch_dir
         Where to make the directory; None for the system's place for temporary files.
+
+    Raises
+    ------
+    ConfigError
+        On entering: none of `module_ids` is simulated, or in the recorded run.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class SimulatedSource:
         self._scratch = scratch
         try:
             self._simulator = Simulator(self._directory, self._simulation, replay=self._replay, speed=self._speed)
+            self._check_modules()
             for module_id in self._simulator.module_ids:  # what a source expects, before the first frame is there
                 (self._directory / f"module_{module_id}").mkdir()
             self._source = RunSource(self._directory, module_ids=self._module_ids)
@@ -75,6 +82,14 @@ class SimulatedSource:
         self._writing = loop.run_in_executor(self._thread, self._simulator.run)
         self._writing.add_done_callback(self._written)
         return self
+
+    def _check_modules(self) -> None:
+        """Refuse a choice of modules that none of the frames to come belongs to."""
+        there_are = self._simulator.module_ids
+        if self._module_ids and not set(self._module_ids) & set(there_are):
+            wanted, allowed = (", ".join(map(str, ids)) for ids in (self._module_ids, there_are))
+            hint = "" if self._replay else " (those of sim_module_ids are simulated)"
+            raise ConfigError(f"invalid module_ids: {wanted}; allowed: {allowed}{hint}")
 
     def _written(self, writing: asyncio.Future[None]) -> None:
         """A simulator that failed ends the source; a replay that came to its end does not."""

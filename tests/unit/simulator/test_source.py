@@ -10,7 +10,7 @@ from support.frames import wait_until
 from support.patience import PATIENCE_S
 from support.skies import FAST
 
-from panoseti_daq.errors import SourceError
+from panoseti_daq.errors import ConfigError, SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock, Kind
 from panoseti_daq.simulator.schedule import DEFAULT_MODULE_ID, Simulation
 from panoseti_daq.simulator.source import SimulatedSource
@@ -81,6 +81,16 @@ def test_simulated_source_follows_only_the_modules_asked_for(own_tmp: Path) -> N
         return {block.module_id for block in blocks}
 
     assert asyncio.run(main()) == {2}
+
+
+def test_a_choice_of_modules_that_are_not_simulated_is_refused(own_tmp: Path) -> None:  # odd night 52
+    async def enter() -> None:
+        async with SimulatedSource(Simulation(module_ids=(1, 3)), module_ids=(5, 7)):
+            pass
+
+    with pytest.raises(ConfigError, match="invalid module_ids: 5, 7; allowed: 1, 3"):
+        asyncio.run(enter())
+    assert list(own_tmp.iterdir()) == []
 
 
 def test_simulated_source_runs_on_while_old_files_are_deleted(own_tmp: Path) -> None:
