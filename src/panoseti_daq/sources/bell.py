@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
@@ -24,6 +25,8 @@ class Bell:
     def __init__(self) -> None:
         self._rung = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._changes: int | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
 
     @property
     def is_hung(self) -> bool:
@@ -69,10 +72,14 @@ class Bell:
         return bool(waiting.poll(max(0, round(timeout_s * 1000))))
 
     def ring(self) -> None:
-        """Make every `wait` return, now and from then on."""
-        os.eventfd_write(self._rung, 1)
+        """Make every `wait` return, now and from then on; nothing once it is closed."""
+        with self._lock:  # the number of a closed descriptor may be that of somebody else's file by now
+            if not self._is_closed:
+                os.eventfd_write(self._rung, 1)
 
     def close(self) -> None:
         """Give everything back."""
         self.take_down()
-        os.close(self._rung)
+        with self._lock:
+            self._is_closed = True
+            os.close(self._rung)

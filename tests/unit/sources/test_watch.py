@@ -17,6 +17,7 @@ from support.patience import PATIENCE_S
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
+from panoseti_daq.sources.bell import Bell
 from panoseti_daq.sources.watch import Changes, DirectoryWatch, WatchIntervals
 
 
@@ -305,3 +306,13 @@ def test_without_a_bell_appends_after_a_quiet_spell_are_reported(
     path = tmp_path / "run" / "a.pff"
     append(path, b"x")
     assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(path)}
+
+
+def test_a_bell_that_is_closed_rings_no_more(tmp_path: Path) -> None:
+    bell = Bell()
+    bell.ring()
+    assert bell.wait(0)
+    bell.close()
+    with (tmp_path / "another's").open("wb") as file:  # has the number of the closed descriptor
+        bell.ring()
+        assert file.tell() == 0
