@@ -75,7 +75,8 @@ class Tab:
         await self.page.keyboard.press(key)
 
     async def text(self, selector: str) -> str:
-        return await self.page.inner_text(selector)
+        text: str = await self.page.inner_text(selector)
+        return text
 
     async def says(self, selector: str, text: str) -> None:
         """Wait until a text stands somewhere."""

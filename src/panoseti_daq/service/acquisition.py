@@ -187,7 +187,7 @@ class Acquisition:
         """
         async with self._gate:
             self._check_open()
-            if not force and peer != AT_START and (peers := await self._peers()):
+            if not force and (peers := await self._peers(peer)):
                 text = f"{len(peers)} streams are active ({', '.join(peers)}); use force=true to end them"
                 raise Refused(StatusCode.FAILED_PRECONDITION, text)
             message = await check_config(config, self._settings, need_active_run=need_active_run)
@@ -201,9 +201,9 @@ class Acquisition:
             self._among.note_configured(config)
         return message
 
-    async def _peers(self) -> list[str]:
-        """Return the clients of the streams, also of those that other processes have."""
-        if self._among.workers is None:
+    async def _peers(self, by: str) -> list[str]:
+        """Return the clients of the streams, also of those that other processes have once they are there."""
+        if self._among.workers is None or by == AT_START:
             return [stream.peer for stream in self.streams]
         return [stream.peer for status in await self._among.workers() for stream in status.streams]
 
