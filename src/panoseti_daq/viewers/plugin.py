@@ -18,6 +18,7 @@ from panoseti_daq.pff import Key, Selection
 from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import Installed, PluginGroup, describe
 from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.masks import PixelMasks
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -50,11 +51,14 @@ class ViewerContext:
         Selected frames; of them the viewer gets the kinds that its spec names.
     clock
         Where ages are counted: `Clock.age_s` of a frame.
+    masks
+        Pixels that are left out by all viewers of a window.
     """
 
     refresh_period_s: float = 1.0
     selection: Selection = EVERYTHING
     clock: Clock = field(default_factory=Clock)
+    masks: PixelMasks = field(default_factory=PixelMasks)
 
     @property
     def module_ids(self) -> tuple[int, ...]:

@@ -198,7 +198,9 @@ def test_pulses_of_blocks_count_once_and_all_and_per_quabo_on_request(applicatio
     from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
     chart = PulseHeightChart((10,))
-    blocks = [block_of(DataProduct.PH256, 40, module_id=9, quabos=[i % 4 for i in range(40)]) for _ in range(2)]
+    blocks = [
+        block_of(DataProduct.PH256, 40, module_id=9, first=1, quabos=[i % 4 for i in range(40)]) for _ in range(2)
+    ]
     chart.update_blocks([blocks[0]])  # type: ignore[list-item]
     chart.redraw()
     assert [row.texts[:2] for row in chart.table.rows] == [("9", "40")]

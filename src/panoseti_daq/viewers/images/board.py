@@ -12,11 +12,11 @@ from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.history import History
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale, common_levels, frame_levels
-from panoseti_daq.viewers.images.masks import LEAST_IMAGES, PixelMasks, odd_pixels
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import N_MEDIAN, FloatImage, Pedestals
 from panoseti_daq.viewers.images.titles import Stamp
+from panoseti_daq.viewers.masks import LEAST_IMAGES, PixelMasks, odd_pixels
 
 KINDS: Final = (Kind.PULSE_HEIGHT, Kind.MOVIE)  # from left to right
 _STEADY: Final = {Kind.MOVIE: 0.02, Kind.PULSE_HEIGHT: 0.15}

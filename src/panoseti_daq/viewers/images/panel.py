@@ -21,10 +21,10 @@ from panoseti_daq.viewers.images.levels import (
     Scale,
     color_indices,
 )
-from panoseti_daq.viewers.images.masks import Mask
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.images.quadrants import assemble
 from panoseti_daq.viewers.images.titles import Line, Span, Stamp, Tone
+from panoseti_daq.viewers.masks import Mask, bad_quabos
 
 _N_GAPS: Final = 4  # between frames of a quabo, that its period is known by
 _LONGEST_PERIOD_S: Final = 60.0  # what comes less often counts as silent all the same
@@ -127,7 +127,7 @@ class Panel:
             less = {q: pedestals.subtracted(keys[q], image, histories[keys[q]]) for q, image in came.items()}
             self.image, _ = self._joined(less)
         for quabo, stamp in self.stamps.items():
-            self.bad.update(titles.bad_quabos(stamp.frame.quality, quabo))
+            self.bad.update(bad_quabos(stamp.frame.quality, quabo))
         if self.bad or masked is not None:
             known = np.ones(self.image.shape, np.bool_) if known is None else known
             for quabo in self.bad:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff.quabos import MODULE_SIZE
-from panoseti_daq.viewers.images.masks import MAD_TO_SIGMA, Mask
+from panoseti_daq.viewers.masks import MAD_TO_SIGMA, Mask
 
 _FWHM_OF_SIGMA: Final = 2 * math.sqrt(2 * math.log(2))  # of a normal distribution
 

@@ -10,8 +10,7 @@ from typing import Final, NamedTuple, Self
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import Kind, PffName, Quality, TimeStatus
-from panoseti_daq.pff.quabos import N_QUABOS
+from panoseti_daq.pff import Kind, PffName, TimeStatus
 from panoseti_daq.pff.timing import FrameTime
 from panoseti_daq.viewers.clock import Clock
 
@@ -65,24 +64,6 @@ class Stamp(NamedTuple):
 def silent_after_s(period_s: float) -> float:
     """Return the age at which an image counts as silent, s, of frames that come so often."""
     return SILENT_AFTER_PERIODS * max(period_s, LEAST_PERIOD_S)
-
-
-def bad_quabos(quality: Quality, quabo: int | None) -> dict[int, str]:
-    """Return what is wrong with the pixels of quabos, ``zeros`` or ``missing``; empty when all have light.
-
-    Parameters
-    ----------
-    quality
-        Of a frame.
-    quabo
-        Of a ph256 frame; None for a frame of all four.
-    """
-    if not quality:
-        return {}
-    of_frame = range(N_QUABOS) if quabo is None else (quabo,)
-    found = {q: "missing" for q in of_frame if quality & (Quality.MISSING_QUABO_0 << q)}
-    zero = [q for q in of_frame if quality & (Quality.ZERO_IMAGE | Quality.ZERO_QUADRANT_0 << q)]
-    return {**dict.fromkeys(zero, "zeros"), **found}
 
 
 @functools.lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from panoseti_daq.viewers.masks import MaskOption, load_masks
 from panoseti_daq.viewers.plugin import Viewer, ViewerContext, ViewerSpec
 
 N_MOST_PIXELS: Final = 4  # panels above each other that can still be read
@@ -53,13 +54,16 @@ def make(
     *,
     pixel: PixelOption = None,
     minutes: MinutesOption = 5.0,
+    mask: MaskOption = None,
 ) -> Viewer:
     """Make the viewer."""
     from panoseti_daq.viewers.lightcurve.chart import LightCurveChart
     from panoseti_daq.viewers.lightcurve.curves import LightCurves
 
     pixels = tuple(dict.fromkeys(parse_pixel(text) for text in pixel or ()))
-    return LightCurveChart(LightCurves(60 * minutes, pixels), pixels)
+    if mask is not None:
+        context.masks.take(load_masks(mask))
+    return LightCurveChart(LightCurves(60 * minutes, pixels, masks=context.masks), pixels)
 
 
 SPEC = ViewerSpec(

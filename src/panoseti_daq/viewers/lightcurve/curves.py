@@ -11,6 +11,7 @@ import numpy as np
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind, TimeStatus
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, oldest_first
+from panoseti_daq.viewers.masks import PixelMasks
 
 CAPACITY: Final = 3000  # points of a curve: more than a window has columns
 
@@ -36,6 +37,8 @@ class LightCurves:
         Which pixels beside the mean.
     monotonic
         Clock, s.
+    masks
+        Pixels that are left out, as those of quabos without light are.
     """
 
     def __init__(
@@ -43,12 +46,14 @@ class LightCurves:
         span_s: float,
         pixels: Sequence[Pixel] = (),
         monotonic: Callable[[], float] = time.monotonic,
+        masks: PixelMasks | None = None,
     ) -> None:
         self.span_s = span_s
         self.n_without_time = 0
         self._rows = np.array([row for row, _ in pixels], dtype=int)
         self._columns = np.array([column for _, column in pixels], dtype=int)
         self._monotonic = monotonic
+        self._masks = masks or PixelMasks()
         self._series: dict[Key, TimeSeries] = {}
         self._offset_s: dict[Key, float] = {}  # from the monotonic clock to the frames' UTC
 
@@ -84,12 +89,14 @@ class LightCurves:
         if frame.time.status is TimeStatus.NO_TIME:
             self.n_without_time += 1
             return
-        key, unix_s = frame.key, frame.time.unix_ns / 1e9
+        key, unix_s, lit = frame.key, frame.time.unix_ns / 1e9, self._masks.lit(frame)
+        if lit is not None and not lit.any():
+            return
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = TimeSeries(CAPACITY, 1 + len(self._rows))
         elif 0 <= unix_s - series.times_s[-1] < self.span_s / CAPACITY:
             return
         self._offset_s[key] = unix_s - self._monotonic()
-        image = frame.image
-        series.append(unix_s, float(image.mean()), *image[self._rows, self._columns].tolist())
+        image = frame.image if lit is None else np.where(lit, frame.image, np.nan)
+        series.append(unix_s, float(np.nanmean(image)), *image[self._rows, self._columns].tolist())

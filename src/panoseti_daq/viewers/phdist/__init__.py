@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from panoseti_daq.viewers.masks import MaskOption, load_masks
 from panoseti_daq.viewers.plugin import Viewer, ViewerContext, ViewerSpec
 
 WINDOWS_S: Final = (10.0, 60.0, 600.0)
@@ -32,13 +33,16 @@ def make(
     log: LogOption = True,
     log_adc: LogAdcOption = True,
     per_quabo: QuaboOption = False,
+    mask: MaskOption = None,
 ) -> Viewer:
     """Make the viewer."""
     from panoseti_daq.viewers.phdist.chart import PulseHeightChart
     from panoseti_daq.viewers.phdist.pulses import PulseHeights
 
     windows_s = tuple(sorted(set(window or WINDOWS_S)))
-    pulses = PulseHeights(max(windows_s), context.clock)
+    if mask is not None:
+        context.masks.take(load_masks(mask))
+    pulses = PulseHeights(max(windows_s), context.clock, context.masks)
     return PulseHeightChart(windows_s, log=log, log_adc=log_adc, per_quabo=per_quabo, pulses=pulses)
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import Key, Kind
-from panoseti_daq.pff.quabos import MODULE_SIZE, quabo_at
+from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS, quabo_at, quadrant
 from panoseti_daq.viewers.charts.series import Floats, FrameCounter, TimeSeries, oldest_first
 from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.masks import PixelMasks
 
 CAPACITY: Final = 16_384  # frames per module: 27 a second for 600 s; 0.8 MB per module once it is full
 N_BINS: Final = 160  # about as many as a panel can show as steps
+_NO_PULSE: Final = np.iinfo(np.int16).min  # below every pulse
 BINS_PER_DECADE: Final = 30  # 8 % wide each: finer than the spread of the gains
 
 
@@ -57,11 +59,14 @@ class PulseHeights:
         Longest window, s.
     clock
         Where ages are counted.
+    masks
+        Pixels that are left out; a frame of zeros is none.
     """
 
-    def __init__(self, longest_s: float, clock: Clock | None = None) -> None:
+    def __init__(self, longest_s: float, clock: Clock | None = None, masks: PixelMasks | None = None) -> None:
         self._longest_s = longest_s
         self._clock = clock or Clock()
+        self._masks = masks or PixelMasks()
         self._began = self._clock.now_s()
         self._series: dict[int, TimeSeries] = {}
         self._counters: dict[tuple[int, str], FrameCounter] = {}
@@ -82,14 +87,18 @@ class PulseHeights:
         for block in blocks:
             if block.product.kind is not Kind.PULSE_HEIGHT or not block.valid.any():
                 continue
-            valid = block.valid
+            valid = block.valid & block.images.any(axis=(1, 2))  # zeros are no light
+            if not valid.any():
+                continue
             images, now_s = block.images[valid], self._clock.now_s()
             ages_s = (block.detected_unix_ns - block.times[0][valid]) / 1e9
             ages_s[(ages_s < 0) | (ages_s > self._longest_s)] = 0.0
-            flat = images.reshape(len(images), -1)
+            quabos = block.columns["quabo_num"][valid] if block.product.one_quabo else None
+            flat = self._unmasked(block.module_id, images, quabos).reshape(len(images), -1)
             brightest = flat.argmax(axis=1)
             values = flat[np.arange(len(flat)), brightest]
-            quabos = block.columns["quabo_num"][valid] if block.product.one_quabo else _quabos_at(brightest)
+            if quabos is None:
+                quabos = _quabos_at(brightest)
             series = self._of(block.module_id)
             for age_s, value, quabo in zip(ages_s.tolist(), values.tolist(), quabos.tolist(), strict=True):
                 series.append(now_s - age_s, value, 1, quabo)
@@ -120,6 +129,13 @@ class PulseHeights:
             self._series[module_id] = TimeSeries(CAPACITY, 3)
         return self._series[module_id]
 
+    def _unmasked(self, module_id: int, images: npt.NDArray[Any], quabos: Any) -> npt.NDArray[Any]:
+        """Images of quabos, or of all four for None, with the least value there is in place of masked pixels."""
+        if (mask := self._masks.of(module_id)) is None:
+            return images
+        quadrants = np.array([mask[quadrant(quabo)] for quabo in range(N_QUABOS)])
+        return np.where(mask if quabos is None else quadrants[quabos], _NO_PULSE, images)
+
     def _add(self, frame: ReceivedFrame) -> None:
         key = frame.key
         identity = (frame.file, frame.frame_number, frame.detected_unix_ns, frame.time.unix_ns)
@@ -133,9 +149,12 @@ class PulseHeights:
             if last is None and (read_s > taken_s or self._clock.now_s() - read_s > self._longest_s):
                 return
             taken_s = read_s
-        brightest = int(frame.image.argmax())
+        if not frame.image.any():
+            return
+        image = self._unmasked(frame.module_id, frame.image, key.quabo)
+        brightest = int(image.argmax())
         quabo = key.quabo if key.quabo is not None else int(_quabos_at(np.array([brightest]))[0])
-        self._of(key.module_id).append(taken_s, float(frame.image.ravel()[brightest]), n_frames, quabo)
+        self._of(key.module_id).append(taken_s, float(image.ravel()[brightest]), n_frames, quabo)
 
 
 def _quabos_at(places: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:

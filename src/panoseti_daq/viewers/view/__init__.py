@@ -14,9 +14,9 @@ from panoseti_daq.viewers.images.arrays import load_darks
 from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale
-from panoseti_daq.viewers.images.masks import load_masks
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
+from panoseti_daq.viewers.masks import MaskOption, load_masks
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def make(
         PedestalMode | None, typer.Option(help="What to subtract. [default: none; dark with --dark]")
     ] = None,
     dark: Annotated[Path | None, typer.Option(help="Directory that the key D made.")] = None,
-    mask: Annotated[Path | None, typer.Option(help="Hot and dead pixels, as Shift+M saved them.")] = None,
+    mask: MaskOption = None,
 ) -> View:
     """Make the viewer; see `Settings` and `Pedestals` for the options. What is given is not overruled by memory.
 
@@ -90,8 +90,9 @@ def _pedestals(mode: PedestalMode | None, dark: Path | None) -> Pedestals:
 def _view(context: ViewerContext, settings: Settings, pedestals: Pedestals, mask: Path | None) -> View:
     from panoseti_daq.viewers.view.widget import View
 
-    masks = load_masks(mask) if mask is not None else None
-    board = Board(settings, pedestals, masks=masks, clock=context.clock, period_s=context.refresh_period_s)
+    if mask is not None:
+        context.masks.take(load_masks(mask))
+    board = Board(settings, pedestals, masks=context.masks, clock=context.clock, period_s=context.refresh_period_s)
     of = f" of module {', '.join(map(str, context.module_ids))}" if context.module_ids else ""
     return View(board, f"the first frame{of}")
 

@@ -9,10 +9,10 @@ from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale
-from panoseti_daq.viewers.images.masks import PixelMasks
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 from panoseti_daq.viewers.images.titles import KIND_NAMES
+from panoseti_daq.viewers.masks import PixelMasks
 
 _CHOICES: Final[dict[str, type[Choice]]] = {"colormap": ColorMap, "scale": Scale, "orientation": Orientation}
 
@@ -90,7 +90,7 @@ class Looks:
                 self._settings.orientations[int(module)] = Orientation(one)
             names = {int(module): str(name) for module, name in dict(state.get("names", {})).items()}
             if not self._board.masks.n_pixels:
-                self._board.masks = PixelMasks.of_lists(state.get("masked", {}))
+                self._board.masks.take(PixelMasks.of_lists(state.get("masked", {})))
         except (ValueError, TypeError, AttributeError):  # a file that somebody edited
             return
         self._settings.names.update(names)

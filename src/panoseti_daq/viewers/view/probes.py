@@ -14,7 +14,7 @@ from panoseti_daq.pff.quabos import MODULE_SIZE
 from panoseti_daq.viewers.images import regions
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.choice import Choice
-from panoseti_daq.viewers.images.masks import Mask
+from panoseti_daq.viewers.masks import Mask
 from panoseti_daq.viewers.view.curve import Curve, CurvePlot, save_curves
 from panoseti_daq.viewers.view.items import Place
 from panoseti_daq.viewers.view.wall import Wall, WallPixel

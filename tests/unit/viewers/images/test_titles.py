@@ -9,12 +9,12 @@ from panoseti_daq.viewers.images.titles import (
     Span,
     Stamp,
     Tone,
-    bad_quabos,
     file_text,
     is_later_run,
     silent_after_s,
     warning,
 )
+from panoseti_daq.viewers.masks import bad_quabos
 
 NAME = "start_2026-01-01T04:34:{}Z.dp_img16.bpp_2.module_7.seqno_{}.pff"
 

@@ -6,9 +6,11 @@ import typer
 from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.pff.quabos import quadrant
 from panoseti_daq.viewers.charts.series import TimeSeries, breaks, drawable, thinned, with_gaps
 from panoseti_daq.viewers.lightcurve import parse_pixel
 from panoseti_daq.viewers.lightcurve.curves import CAPACITY, LightCurves
+from panoseti_daq.viewers.masks import PixelMasks
 
 IMG8, IMG16 = DataProduct.IMG8, DataProduct.IMG16
 KEY = Key(7, IMG16, None)
@@ -31,6 +33,23 @@ def test_points_are_the_means_and_pixels_of_the_images_at_their_own_time(product
     assert values[:, 2].tolist() == images[:, 31, 0].tolist()
 
 
+def test_quabos_of_zeros_and_masked_pixels_are_no_light() -> None:
+    masks = PixelMasks()
+    masks.toggle(7, 31, 31)
+    light = LightCurves(300, [(3, 4), (31, 31)], masks=masks)
+    image = np.full((32, 32), 100)
+    light.update(by_key(received(IMG16, image, unix_ns=at(0))))
+    image[quadrant(0)] = 0
+    image[31, 31] = 9000
+    light.update(by_key(received(IMG16, image, number=1, unix_ns=at(1))))
+    light.update(by_key(received(IMG16, 0, number=2, unix_ns=at(2))))
+
+    _, values = light.curve(KEY)
+    assert values[:, 0].tolist() == [100, 100]
+    assert values[0, 1] == 100
+    assert np.isnan([values[1, 1], values[0, 2], values[1, 2]]).all()
+
+
 def test_a_frame_without_time_is_left_out() -> None:
     light = LightCurves(300)
     light.update(by_key(received(IMG16, 5, unix_ns=0)))
@@ -48,11 +67,11 @@ def test_points_leave_as_time_passes() -> None:
     clock = Clock()
     light = LightCurves(60, monotonic=clock.monotonic)
     for i in range(3):
-        light.update(by_key(received(IMG16, i, unix_ns=at(20 * i))))
+        light.update(by_key(received(IMG16, 1 + i, unix_ns=at(20 * i))))
         clock.advance(20)
-    assert light.curve(KEY)[1][:, 0].tolist() == [0, 1, 2]
+    assert light.curve(KEY)[1][:, 0].tolist() == [1, 2, 3]
     clock.advance(30)
-    assert light.curve(KEY)[1][:, 0].tolist() == [2]
+    assert light.curve(KEY)[1][:, 0].tolist() == [3]
     clock.advance(60)
     assert len(light.curve(KEY)[0]) == 0
 
@@ -70,7 +89,7 @@ def test_memory_is_bounded_and_the_whole_span_is_kept() -> None:
     clock = Clock()
     light = LightCurves(3000, monotonic=clock.monotonic)
     for i in range(4 * CAPACITY):  # four a second, for the whole span
-        light.update(by_key(received(IMG16, 0, number=i, unix_ns=at(i / 4))))
+        light.update(by_key(received(IMG16, 1, number=i, unix_ns=at(i / 4))))
         clock.advance(0.25)
     times_s, _ = light.curve(KEY)
     assert len(times_s) <= CAPACITY

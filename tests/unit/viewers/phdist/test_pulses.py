@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from support.received import DETECTED_NS, Clock, by_key, received
 
-from panoseti_daq.pff import DataProduct
+from panoseti_daq.client import ReceivedBlock, ReceivedFrame
+from panoseti_daq.pff import DataProduct, Layout, encode_frame
+from panoseti_daq.pff.quabos import quabo_at
 from panoseti_daq.viewers import clock as ages
+from panoseti_daq.viewers.masks import PixelMasks
 from panoseti_daq.viewers.phdist.pulses import CAPACITY, PulseHeights, bin_edges, histogram
 
 PH256, PH1024 = DataProduct.PH256, DataProduct.PH1024
@@ -24,11 +27,36 @@ def pulses(clock: Clock) -> PulseHeights:
     return PulseHeights(600, ages.Clock(clock.monotonic, clock.wall_ns))
 
 
+def block_of(frame: ReceivedFrame) -> ReceivedBlock:
+    data = encode_frame(frame.header, frame.image, frame.product)
+    layout = Layout.discover(data, frame.product)
+    assert layout is not None
+    return ReceivedBlock(data, layout, 7, frame.file, frame.frame_number, detected_unix_ns=DETECTED_NS)
+
+
 @pytest.mark.parametrize("product", [PH256, PH1024], ids=lambda product: product.token)
 def test_the_largest_pixel_of_a_frame_is_kept(pulses: PulseHeights, product: DataProduct) -> None:
     image = np.random.default_rng(1).integers(-50, 900, product.shape)
     pulses.update(by_key(received(product, image)))
     assert pulses.window(7, 10).max_adc.tolist() == [image.max()]
+
+
+@pytest.mark.parametrize("in_blocks", [False, True])
+@pytest.mark.parametrize("product", [PH256, PH1024], ids=lambda product: product.token)
+def test_masked_pixels_and_zeros_are_no_pulses(clock: Clock, product: DataProduct, in_blocks: bool) -> None:
+    masks = PixelMasks()
+    masks.toggle(7, 20, 20)  # quabo 2
+    pulses = PulseHeights(600, ages.Clock(clock.monotonic, clock.wall_ns), masks)
+    image = np.full(product.shape, 50)
+    image[4 if product.one_quabo else 20, 4 if product.one_quabo else 20] = 3000
+    frames = [received(product, one, quabo=quabo_at(20, 20), number=i) for i, one in enumerate([image, 0 * image])]
+    for frame in frames:
+        if in_blocks:
+            pulses.update_blocks([block_of(frame)])
+        else:
+            pulses.update(by_key(frame))
+
+    assert pulses.window(7, 10).max_adc.tolist() == [50]
 
 
 def test_a_movie_frame_is_no_event(pulses: PulseHeights) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.viewers.images.masks import PixelMasks, load_masks
+from panoseti_daq.viewers.masks import PixelMasks, load_masks
 
 
 def test_masks_are_saved_and_loaded(tmp_path: Path) -> None:

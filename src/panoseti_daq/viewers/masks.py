@@ -5,23 +5,48 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import typer
 
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.pff.quabos import MODULE_SIZE
+from panoseti_daq.pff import Frame, Quality
+from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS, quadrant
 
 LEAST_IMAGES: Final = 8  # fewer say nothing about a pixel
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 _HOT_SIGMAS: Final = 8.0  # of the spread over the pixels; stars of a telescope move on, hot pixels do not
 
 Mask = npt.NDArray[np.bool_]
+MaskOption = Annotated[Path | None, typer.Option(help="Hot and dead pixels, as Shift+M in view saved them.")]
+"""Option of the viewers that leave masked pixels out."""
+
+
+def bad_quabos(quality: Quality, quabo: int | None) -> dict[int, str]:
+    """Return what is wrong with the pixels of quabos, ``zeros`` or ``missing``; empty when all have light.
+
+    Parameters
+    ----------
+    quality
+        Of a frame.
+    quabo
+        Of a ph256 frame; None for a frame of all four.
+    """
+    if not quality:
+        return {}
+    of_frame = range(N_QUABOS) if quabo is None else (quabo,)
+    found = {q: "missing" for q in of_frame if quality & (Quality.MISSING_QUABO_0 << q)}
+    zero = [q for q in of_frame if quality & (Quality.ZERO_IMAGE | Quality.ZERO_QUADRANT_0 << q)]
+    return {**dict.fromkeys(zero, "zeros"), **found}
 
 
 class PixelMasks:
-    """Masked pixels of each module, as stored: shape (32, 32), true where a pixel is left out."""
+    """Masked pixels of each module, as stored: shape (32, 32), true where a pixel is left out.
+
+    The viewers of a window share them: what one masks is left out by all.
+    """
 
     def __init__(self, masks: Mapping[int, Mask] | None = None) -> None:
         self._masks = dict(masks or {})
@@ -46,9 +71,26 @@ class PixelMasks:
         before = self._masks.get(module_id)
         self._masks[module_id] = mask if before is None else before | mask
 
+    def lit(self, frame: Frame) -> Mask | None:
+        """Return the pixels of a frame, of its shape, that are light that was measured; None for all of them.
+
+        A masked pixel is none, nor are those of a quabo that is missing or all zeros.
+        """
+        key, mask = frame.key, self._masks.get(frame.module_id)
+        if not (bad := bad_quabos(frame.quality, key.quabo)) and mask is None:
+            return None
+        lit = np.ones((MODULE_SIZE, MODULE_SIZE), np.bool_) if mask is None else ~mask
+        for quabo in bad:
+            lit[quadrant(quabo)] = False
+        return lit if key.quabo is None else lit[quadrant(key.quabo)]
+
     def clear(self) -> None:
         """Mask nothing."""
         self._masks.clear()
+
+    def take(self, others: PixelMasks) -> None:
+        """Mask the pixels that others mask, and only these."""
+        self._masks = dict(others._masks)
 
     def as_lists(self) -> dict[str, list[list[int]]]:
         """Return rows and columns by module, as JSON has them."""
