@@ -121,6 +121,14 @@ class ReplayedViewer(Protocol):
         ...
 
 
+class KeepingViewer(Protocol):
+    """Method of a viewer whose curves go on while its picture stands."""
+
+    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames that are not to be drawn yet; the newest of each key comes again when they are."""
+        ...
+
+
 class StatusViewer(Protocol):
     """Method of a viewer whose spec asks for `status`."""
 

@@ -185,6 +185,7 @@ def test_the_menu_lists_the_keys_of_the_window_and_of_the_viewer(window: HostWin
     assert texts == {
         "Pause": "Space",
         "Save as PNG": "S",
+        "Undo what was saved last": "Ctrl+Z",
         "Acknowledge alarms": "A",
         "Record a film, or end it": "R",
         "Close": "Q",
@@ -281,6 +282,32 @@ def test_a_picture_is_drawn_soon_after_its_frames_came(viewer: NotingViewer, fee
         feed.frames.put(received(i))
         until(lambda n=1 + i: viewer.n_redraws == n)  # type: ignore[misc]
     window.close()
+
+
+def test_a_saved_picture_is_taken_back(
+    window: HostWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    press(window, "S")
+    (saved,) = tmp_path.iterdir()
+    [menu] = window.menuBar().actions()
+    actions = menu.menu().actions()  # type: ignore[attr-defined]
+    next(action for action in actions if action.shortcut().toString() == "Ctrl+Z").trigger()
+
+    assert f"{saved} deleted" in state_of(window)
+    assert not saved.exists()
+
+
+def test_frames_that_come_during_a_pause_are_kept(
+    window: HostWindow, viewer: NotingViewer, feed: StillFeed
+) -> None:
+    kept: list[Mapping[Key, ReceivedFrame]] = []
+    viewer.keep = kept.append  # type: ignore[attr-defined]
+    press(window, "Space")
+    feed.frames.put(received(1))
+    until(lambda: len(kept) == 1)
+
+    assert not viewer.taken
 
 
 def test_a_saved_picture_hides_no_alarm_and_an_acknowledged_one_is_not_red(

@@ -345,6 +345,20 @@ def test_a_new_region_has_the_light_curve_of_the_last_minutes() -> None:
     assert [value for _, value in curve.points] == [10, 11, 12]
 
 
+def test_a_light_curve_goes_on_while_the_picture_stands() -> None:
+    view = shown(frame_of(10))
+    view.click(((7, Kind.MOVIE), 3, 20))
+    for i in (1, 2):
+        view.keep(by_key(frame_of(10 + i, unix_s=NOW_S + i)))
+        view.redraw()
+    (panel,) = view.board.panels.values()
+    assert panel.raw.max() == 10
+    assert [value for _, value in curve_of(view).points] == [10]
+
+    show(view, frame_of(13, unix_s=NOW_S + 3))
+    assert [value for _, value in curve_of(view).points] == [10, 11, 12, 13]
+
+
 def test_a_masked_pixel_counts_in_no_level_and_is_remembered() -> None:
     view = shown(frame_of(one(3, 20, 9000)), levels=LevelsMode.FRAME)
     hover(view, Kind.MOVIE, 3, 20)

@@ -12,6 +12,7 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.host.memory import Memory
 from panoseti_daq.viewers.host.page import Page
+from panoseti_daq.viewers.host.written import Written
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Pages(QtWidgets.QTabWidget):
     def __init__(self, pages: Sequence[Page]) -> None:
         super().__init__()
         self.is_open = True
-        self._pages = list(pages)
+        self._pages, self._written = list(pages), Written()
         for page in self._pages:
             self.addTab(page.viewer.widget, page.name)
         self.setDocumentMode(True)
@@ -51,6 +52,11 @@ class Pages(QtWidgets.QTabWidget):
     def alarms(self) -> list[str]:
         """What the viewers find wrong."""
         return [text for page in self._pages for text in getattr(page.viewer, "alarms", ())]
+
+    @property
+    def written(self) -> Written:
+        """What keys wrote; of a viewer that writes files itself, too, its own."""
+        return getattr(self.seen.viewer, "written", self._written)
 
     def tell(self, method: str, *arguments: Any) -> None:
         """Call a method of every viewer that has it."""

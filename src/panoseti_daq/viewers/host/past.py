@@ -18,6 +18,7 @@ from panoseti_daq.viewers.host.picture import image_of
 from panoseti_daq.viewers.host.replay import ReplayBar
 from panoseti_daq.viewers.host.timeline import Lately, Timeline
 from panoseti_daq.viewers.host.times import time_text
+from panoseti_daq.viewers.host.written import Written
 
 _LONGEST_NS: Final = 600_000_000_000  # that pulses are counted for when the time is chosen
 
@@ -109,13 +110,14 @@ class Past(QtCore.QObject):
     def _set_clock(self) -> None:
         self._clock.replay(None if self.replayed_ns is None else self.replayed_ns / 1e9)
 
-    def switch_film(self, page: Page) -> str:
+    def switch_film(self, page: Page, written: Written) -> str:
         """Begin a film of a page, or end it; return what there is to say, also when there can be no film."""
         if self._film is not None:
             self._shots.stop()
             film, self._film = self._film, None
             film.close()
-            return f"saved {film.file}, {film.n_pictures} pictures"
+            written.add(film.file)
+            return f"saved {film.file}, {film.n_pictures} pictures; Ctrl+Z undoes it"
         try:
             film = self._film = film_of(page.name)
         except (ViewerError, OSError) as error:

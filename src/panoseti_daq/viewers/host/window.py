@@ -106,8 +106,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._feed = feed
         self._clock = clock or Clock()
         self._memory = memory
-        self._paused = False
-        self._rests_until = 0.0
+        self._paused, self._rests_until = False, 0.0
         self._timers: list[QtCore.QTimer] = []
         self._intake = Intake(feed, self._clock, pulses)
         self.past = Past(timeline, self._clock, self)
@@ -168,12 +167,13 @@ class HostWindow(QtWidgets.QMainWindow):
         self._timers.append(timer)
 
     def _make_actions(self) -> list[QtGui.QAction]:
-        actions = []
+        actions, say = [], self._bar.say
         for text, key, do in (
             ("Pause", "Space", self._set_paused),
             ("Save as PNG", "S", self._save_png),
+            ("Undo what was saved last", "Ctrl+Z", lambda: say(self._pages.written.undo())),
             ("Acknowledge alarms", "A", self._acknowledge),
-            ("Record a film, or end it", "R", self._record),
+            ("Record a film, or end it", "R", lambda: say(self.past.switch_film(self.page, self._pages.written))),
             ("Close", "Q", self.close),
         ):
             action = QtGui.QAction(text, self, checkable=key == "Space")
@@ -215,7 +215,9 @@ class HostWindow(QtWidgets.QMainWindow):
         self.past.keep(came)  # the history goes on while the picture stands
         if blocks:
             self._pages.tell("update_blocks", blocks)
-        frames = self._intake.frames(came, stands=self._paused or self.past.replayed_ns is not None)
+        if stands := self._paused or self.past.replayed_ns is not None:
+            self._pages.tell("keep", came)
+        frames = self._intake.frames(came, stands=stands)
         if not frames:
             return
         self._pages.tell("update", frames)
@@ -237,9 +239,6 @@ class HostWindow(QtWidgets.QMainWindow):
             self._pages.tell("update", self._intake.of_past(frames))
             self._redraw()
         self._show_state()
-
-    def _record(self) -> None:
-        self._bar.say(self.past.switch_film(self.page))
 
     def _redraw(self) -> None:
         if not self._paused:
@@ -270,13 +269,14 @@ class HostWindow(QtWidgets.QMainWindow):
         self._show_state()
 
     def _save_png(self) -> None:
-        file = Path(f"{self.page.name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.png")
+        file = Path(f"{self.page.name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.png").absolute()
         try:
-            self.save(file := file.absolute())
+            self.save(file)
         except OSError as error:
             self._bar.say(f"cannot save {file}: {error.strerror}")
         else:
-            self._bar.say(f"saved {file}")
+            self._pages.written.add(file)
+            self._bar.say(f"saved {file}; Ctrl+Z undoes it")
 
     def save(self, file: Path, caption: str = "", size: tuple[int, int] | None = None) -> None:
         """Write what the viewer shows to a PNG file, as `png_of` makes it; raises OSError."""

@@ -114,16 +114,22 @@ class Board:
             for panel in self.panels.values():
                 panel.forget()
         self._updated_s = now_s
-        stamps = [(key, Stamp.of(frame, self.clock)) for key, frame in frames.items()]
-        for key, stamp in sorted(stamps, key=lambda pair: pair[1].time.unix_ns):
-            if (history := self.histories.get(key)) is None:
-                history = self.histories[key] = History(key.product)
-            history.add(stamp.unix_s, stamp.frame.pixels)
+        for key, stamp in self.keep(frames):
             place = key.module_id, key.product.kind
             if place in self.panels:
                 self.panels[place].put(stamp)
             else:
                 self.panels[place] = Panel(stamp, self._period_s)
+
+    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> list[tuple[Key, Stamp]]:
+        """Take frames into the histories only; return them in the order of their times."""
+        stamps = [(key, Stamp.of(frame, self.clock)) for key, frame in frames.items()]
+        stamps.sort(key=lambda pair: pair[1].time.unix_ns)
+        for key, stamp in stamps:
+            if (history := self.histories.get(key)) is None:
+                history = self.histories[key] = History(key.product)
+            history.add(stamp.unix_s, stamp.frame.pixels)
+        return stamps
 
     @property
     def modules(self) -> list[int]:

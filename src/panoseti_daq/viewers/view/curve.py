@@ -45,6 +45,11 @@ class Curve:
         self.name, self.region = name, region
         self.points: deque[tuple[float, float]] = deque(points, maxlen=MOST_POINTS)
 
+    def catch_up(self, points: Iterable[tuple[float, float]]) -> None:
+        """Take the points, oldest first, that are newer than the last one."""
+        last_s = self.points[-1][0] if self.points else -np.inf
+        self.points.extend(point for point in points if point[0] > last_s)
+
     def add(self, panel: Panel) -> bool:
         """Take the image that is shown; return whether there is a new point."""
         region = self.region if panel.valid is None else self.region & panel.valid

@@ -122,6 +122,13 @@ class Probes:
         """Numbers of the region; empty without one."""
         return "" if self._label is None else str(self._label.toPlainText())
 
+    def catch_up(self) -> None:
+        """Add what came while the picture stood."""
+        for name, curve in self.curves.items():
+            place = self._place if name == _REGION else name[0]
+            if place is not None:
+                curve.catch_up(self._curve(curve.name, place, curve.region).points)
+
     def redraw(self) -> None:
         """Take the images that are drawn now."""
         changed = []

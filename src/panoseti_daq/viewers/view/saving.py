@@ -1,12 +1,12 @@
-"""Files that keys write: images, darks, light curves, masks; the last one is taken back."""
+"""Files that keys write: images, darks, light curves, masks."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from panoseti_daq.viewers.host.written import Written
 from panoseti_daq.viewers.images.arrays import save_darks, save_images
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.view.probes import Probes
@@ -21,11 +21,16 @@ class Saves:
         Whose images and light curves.
     say
         Called with what was done.
+
+    Attributes
+    ----------
+    written
+        What was written, for undoing it.
     """
 
     def __init__(self, board: Board, probes: Probes, say: Callable[[str], None]) -> None:
         self._board, self._probes, self._say = board, probes, say
-        self._written: list[Path] = []
+        self.written = Written()
 
     def dark(self) -> None:
         """Write darks, which the board subtracts."""
@@ -59,23 +64,7 @@ class Saves:
         else:
             self._say(f"{what} saved in {to.absolute()}; Ctrl+Z undoes it")
             if is_new:
-                self._written.append(to.absolute())
-
-    def undo(self) -> None:
-        """Delete what a key saved last."""
-        if not self._written:
-            self._say("nothing was saved")
-            return
-        last = self._written.pop()
-        try:
-            if last.is_dir():
-                shutil.rmtree(last)
-            else:
-                last.unlink()
-        except OSError as error:
-            self._say(f"{last} not deleted: {error}")
-        else:
-            self._say(f"{last} deleted")
+                self.written.add(to)
 
 
 def _now_text() -> str:

@@ -45,6 +45,8 @@ class View:
         What the window holds; its actions are the keys.
     wall, bars, probes, saves
         Images, levels, what was pointed at, and files.
+    written
+        What keys wrote, also the window's own.
     """
 
     def __init__(self, board: Board, waiting_for: str = "the first frame") -> None:
@@ -54,7 +56,9 @@ class View:
         self.probes = Probes(board, self.wall, self.widget.splitter)
         self._looks = Looks(board)
         self.saves = Saves(board, self.probes, self.say)
+        self.written = self.saves.written
         self._hovered: WallPixel | None = None
+        self._has_kept = False
         self._waiting_for = waiting_for
         self._notes = HostNotes()
         self.widget.wait(f"waiting for {waiting_for}")
@@ -72,7 +76,7 @@ class View:
             ("Save the median as the dark", "D", self.save_dark),
             ("Save light curves (.csv)", "E", saves.curves),
             ("Save the mask", "Shift+M", saves.mask),
-            ("Undo what was saved last", "Ctrl+Z", saves.undo),
+            ("Undo what was saved last", "Ctrl+Z", lambda: self.say(self.written.undo())),
             ("Next color map", "C", lambda: self._change(looks.next_colormap)),
             ("Next scale: linear, sqrt, log, asinh", "X", lambda: self._change(looks.next_scale)),
             ("Next levels: rolling, per frame, fixed", "L", lambda: self._change(looks.next_levels)),
@@ -101,9 +105,17 @@ class View:
         self.board.update(frames)
         self._notes.update(frames.values())
 
+    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames for the light curves and medians while the picture stands."""
+        self.board.keep(frames)
+        self._has_kept = True
+
     def redraw(self) -> None:
         """Draw what changed."""
         changed = self.board.refresh()
+        if changed and self._has_kept:
+            self._has_kept = False
+            self.probes.catch_up()
         if changed:
             self.widget.wait("")
         self.widget.place_bars()
