@@ -21,7 +21,7 @@ def display() -> Iterator[dict[str, str]]:
         pytest.skip("Xvfb and xdotool are not installed")
     readable, writable = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writable), "-screen", "0", "1400x1000x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(writable), "-screen", "0", "1400x1000x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[writable],
         stderr=subprocess.DEVNULL,
     )
