@@ -28,9 +28,9 @@ from panoseti_daq.cli.gnss import table_of
 from panoseti_daq.client import AioDaqDataClient, DaqDataClient
 from panoseti_daq.pff import Kind, Selection
 from panoseti_daq.viewers import ViewerContext, term, view
+from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.qt import application
-from panoseti_daq.viewers.host.theme import BACKGROUND
 from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.viewers.plugin import make_viewer
@@ -183,7 +183,7 @@ def paint_cells(lines: list[list[Segment]], n_columns: int, file: Path) -> None:
 
     width_px, height_px = CELL_PX
     image = QImage(n_columns * width_px, len(lines) * height_px, QImage.Format.Format_RGB32)
-    image.fill(QColor(BACKGROUND))
+    image.fill(QColor(theme.now().background))
     painter = QPainter(image)
     font = QFont("monospace")
     font.setPixelSize(height_px - 4)

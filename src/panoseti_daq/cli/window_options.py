@@ -12,6 +12,7 @@ from panoseti_daq.viewers.events.lines import EventLines
 from panoseti_daq.viewers.host.desk import Desk
 from panoseti_daq.viewers.host.snapshot import Screenshot
 from panoseti_daq.viewers.host.span import FilmSpan
+from panoseti_daq.viewers.host.theme import ThemeName
 
 _FIRST_S: Final = 5.0  # until the picture is taken: a stream has begun
 
@@ -80,6 +81,17 @@ def _desk(
     ] = None,
     sound: Annotated[bool, typer.Option("--sound", help="Beep at a new alarm.")] = False,
     note: Annotated[bool, typer.Option("--note", help="A note on the desktop at a new alarm.")] = False,
+    theme: Annotated[
+        ThemeName | None, typer.Option(help="Colors of the window; night is red. [default: as the last time]")
+    ] = None,
+    dashes: Annotated[
+        bool | None,
+        typer.Option(
+            "--dashes/--no-dashes",
+            help="Curves differ by dashes, too. [default: as the last time]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Desk:
     return Desk(
         config=config,
@@ -88,6 +100,8 @@ def _desk(
         hold_pulses_s=hold_pulses,
         sound=sound,
         note=note,
+        theme=theme,
+        dashes=dashes,
     )
 
 

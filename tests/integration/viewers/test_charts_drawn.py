@@ -161,7 +161,7 @@ def test_keys_stand_below_their_host_in_a_fixed_order_and_old_ones_are_red(
         ("  3 ph256 Q2", False),
         ("  4 img16", False),
     ]
-    assert theme.ALARM_RGB in colors_in(chart.widget, tmp_path / "rates.png")
+    assert theme.rgb(theme.now().alarm) in colors_in(chart.widget, tmp_path / "rates.png")
 
 
 def test_rates_are_drawn_as_the_server_said_them(application: QApplication) -> None:

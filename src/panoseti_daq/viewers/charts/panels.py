@@ -11,6 +11,8 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
+from panoseti_daq.viewers.charts.pens import Pen
+from panoseti_daq.viewers.charts.table import LegendTable
 from panoseti_daq.viewers.host import theme
 
 _TITLE_POINTS: Final = 11
@@ -80,40 +82,45 @@ class ChartPanel:
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.showGrid(x=True, y=True, alpha=0.15)
-        self.left: Any = _styled(self.plot.getAxis("left"), left)
+        self.left: Any = self.plot.getAxis("left")
         self.left.setWidth(_LEFT_AXIS_WIDTH)
-        self.bottom: Any = _styled(self.plot.getAxis("bottom"), bottom)
-        self._nothing = pg.LabelItem(color=theme.DIM, size=f"{_TITLE_POINTS}pt")
+        self.bottom: Any = self.plot.getAxis("bottom")
+        self._labels = left, bottom
+        self._nothing = pg.LabelItem(size=f"{_TITLE_POINTS}pt")
         self._nothing.setParentItem(self.plot.getViewBox())
         self._nothing.anchor((0.5, 0.5), (0.5, 0.5))
         self._title = ""
         self._curves: dict[object, Any] = {}
-        self._looks: dict[object, tuple[Any, ...]] = {}
+        self._looks: dict[object, Pen] = {}
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take the colors of the theme; those of the curves come with the next `draw`."""
+        for axis, label in zip((self.left, self.bottom), self._labels, strict=True):
+            _style(axis, label)
+        self._nothing.setText(self._nothing.text, color=theme.now().dim)
+        self.plot.setTitle(self._title or None, color=theme.now().foreground, size=f"{_TITLE_POINTS}pt")
 
     def title(self, text: str) -> None:
         """Set the title; costs nothing when it is the same."""
         if text != self._title:
             self._title = text
-            self.plot.setTitle(text, color=theme.FOREGROUND, size=f"{_TITLE_POINTS}pt")
+            self.plot.setTitle(text, color=theme.now().foreground, size=f"{_TITLE_POINTS}pt")
 
     def nothing(self, text: str) -> None:
         """Say in the middle why there are no curves; an empty text when there are."""
-        self._nothing.setText(text)
+        self._nothing.setText(text, color=theme.now().dim)
 
-    def draw(
-        self, name: object, x: Any, y: Any, color: Any, *, width: int = 1, dashed: bool = False, **options: Any
-    ) -> None:
+    def draw(self, name: object, x: Any, y: Any, pen: Pen, **options: Any) -> None:
         """Draw a curve through points; the one of the same name is replaced."""
-        style = QtCore.Qt.PenStyle.DashLine if dashed else QtCore.Qt.PenStyle.SolidLine
-        look = tuple(color), width, style
         if name not in self._curves:
-            self._curves[name] = pg.PlotCurveItem(x, y, pen=pg.mkPen(color, width=width, style=style), **options)
+            self._curves[name] = pg.PlotCurveItem(x, y, pen=pen.qt, **options)
             self.plot.addItem(self._curves[name])
         else:
             self._curves[name].setData(x, y, **options)
-            if self._looks[name] != look:
-                self._curves[name].setPen(pg.mkPen(color, width=width, style=style))
-        self._looks[name] = look
+            if self._looks[name] != pen:
+                self._curves[name].setPen(pen.qt)
+        self._looks[name] = pen
 
     @property
     def curves(self) -> dict[object, tuple[Any, Any]]:
@@ -146,16 +153,15 @@ def utc_axis() -> Any:
     return pg.DateAxisItem("bottom", utcOffset=0)
 
 
-def _styled(axis: Any, text: str) -> Any:
+def _style(axis: Any, text: str) -> None:
     axis.enableAutoSIPrefix(False)
-    axis.setPen(theme.DIM)
-    axis.setTextPen(theme.FOREGROUND)
+    axis.setPen(theme.now().dim)
+    axis.setTextPen(theme.now().foreground)
     font = QtGui.QFont()
     font.setPointSize(_AXIS_POINTS)
     axis.setStyle(tickFont=font)
     if text:
-        axis.setLabel(text, **{"color": theme.FOREGROUND, "font-size": f"{_AXIS_POINTS}pt"})
-    return axis
+        axis.setLabel(text, **{"color": theme.now().foreground, "font-size": f"{_AXIS_POINTS}pt"})
 
 
 class ChartPage(QtWidgets.QStackedWidget):
@@ -165,16 +171,20 @@ class ChartPage(QtWidgets.QStackedWidget):
     ----------
     side
         What stands on the right, with its width in pixels.
+
+    Attributes
+    ----------
+    panels
+        From top to bottom.
     """
 
-    def __init__(self, side: QtWidgets.QWidget, side_width: int) -> None:
+    def __init__(self, side: LegendTable, side_width: int) -> None:
         super().__init__()
-        self.setStyleSheet(f"background: {theme.BACKGROUND}; color: {theme.FOREGROUND};")
+        self.panels: list[ChartPanel] = []
+        self._side = side
         self._text = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignCenter)
         self._text.setWordWrap(True)
-        self._text.setStyleSheet(f"font-size: 16pt; color: {theme.DIM}; padding: 40px;")
         self.layout_ = pg.GraphicsLayoutWidget()
-        self.layout_.setBackground(theme.BACKGROUND)
         self.layout_.ci.layout.setVerticalSpacing(2)
         self._side_width = side_width
         self._charts = QtWidgets.QSplitter(QtCore.Qt.Orientation.Horizontal)
@@ -184,6 +194,25 @@ class ChartPage(QtWidgets.QStackedWidget):
         self._charts.setStretchFactor(1, 0)
         self.addWidget(self._text)
         self.addWidget(self._charts)
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take the colors of the theme."""
+        now = theme.now()
+        self.setStyleSheet(
+            f"background: {now.background}; color: {now.foreground}; QSplitter::handle {{ background: {now.panel}; }}"
+        )
+        self._text.setStyleSheet(f"font-size: 16pt; color: {now.dim}; padding: 40px;")
+        self.layout_.setBackground(now.background)
+        self._side.restyle()
+        for panel in self.panels:
+            panel.restyle()
+
+    def add_panel(self, label: str, label_below: str = "", **axes: Any) -> ChartPanel:
+        """Add a `ChartPanel` below the others, on their bottom axis."""
+        above = self.panels[-1] if self.panels else None
+        self.panels.append(ChartPanel(self.layout_, label, label_below, axes=axes, above=above))
+        return self.panels[-1]
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Give the table what it needs, at most a third of the window; below the charts where that is little."""

@@ -8,13 +8,15 @@ from typing import Any, Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from panoseti_daq.viewers.charts.pens import SAMPLE_PX, Emphasis, Pen, sample
 from panoseti_daq.viewers.host import theme
 
 _Index = QtCore.QModelIndex | QtCore.QPersistentModelIndex
 _Role = QtCore.Qt.ItemDataRole
 _NOWHERE: Final = QtCore.QModelIndex()
 _ROW_HEIGHT: Final = 19  # pixels
-_FAINT: Final = 60  # opacity beside a highlighted curve, 0-255
+MOUSE: Final = (("click on a row", "Highlight its curve"), ("right button on a row", "Hide its curve"))
+"""What the mouse does, for the help of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Row:
     ----------
     texts
         One per column.
-    color
+    pen
         Of its curve, shown before the first text; None for no curve.
     alarm
         Columns that are shown in the color of an alarm.
@@ -34,29 +36,9 @@ class Row:
     """
 
     texts: tuple[str, ...]
-    color: theme.RgbColor | None = None
+    pen: Pen | None = None
     alarm: frozenset[int] = frozenset()
     name: Hashable = None
-
-
-class Emphasis:
-    """Curves that the mouse brought out, or put away. No Qt."""
-
-    def __init__(self) -> None:
-        self.highlighted: set[Hashable] = set()
-        self.hidden: set[Hashable] = set()
-
-    def click(self, name: Hashable, *, hide: bool) -> None:
-        """Highlight a curve, or hide it; once more for back."""
-        (self.hidden if hide else self.highlighted).symmetric_difference_update({name})
-
-    def pen(self, name: Hashable, color: Sequence[int], width: int) -> tuple[tuple[int, ...], int]:
-        """Color with opacity, 0-255, and width, pixels, of a curve: those beside a highlighted one are faint."""
-        if name in self.hidden:
-            return (*color[:3], 0), width
-        if not self.highlighted:
-            return tuple(color), width
-        return ((*color[:3], 255), width + 1) if name in self.highlighted else ((*color[:3], _FAINT), 1)
 
 
 class _Rows(QtCore.QAbstractTableModel):
@@ -85,12 +67,12 @@ class _Rows(QtCore.QAbstractTableModel):
         row, column = self.rows[index.row()], index.column()
         if role == _Role.DisplayRole:
             return row.texts[column]
-        if role == _Role.DecorationRole and column == 0 and row.color:
-            return QtGui.QColor(*row.color)
+        if role == _Role.DecorationRole and column == 0 and row.pen:
+            return sample(row.pen)
         if role == _Role.ForegroundRole and (column in row.alarm or row.name in self.emphasis.hidden):
-            return QtGui.QColor(theme.ALARM if column in row.alarm else theme.DIM)
+            return QtGui.QColor(theme.now().alarm if column in row.alarm else theme.now().dim)
         if role == _Role.BackgroundRole and row.name in self.emphasis.highlighted:
-            return QtGui.QColor(theme.BACKGROUND)
+            return QtGui.QColor(theme.now().background)
         if role == _Role.TextAlignmentRole:
             return _aligned(column)
         return None
@@ -127,12 +109,7 @@ class LegendTable(QtWidgets.QTableView):
         super().__init__()
         self._rows = _Rows(headings)
         self.setModel(self._rows)
-        self.setStyleSheet(
-            f"QTableView {{ background: {theme.PANEL}; border: none; font-size: 10pt; }}"
-            "QTableView::item { padding-right: 5px; }"
-            f"QHeaderView::section {{ background: {theme.BACKGROUND}; color: {theme.DIM}; border: none;"
-            " font-size: 10pt; padding: 2px; }"
-        )
+        self.restyle()
         self.setShowGrid(False)
         self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.NoSelection)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)  # keys are for the window
@@ -141,11 +118,21 @@ class LegendTable(QtWidgets.QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         self.verticalHeader().setMinimumSectionSize(_ROW_HEIGHT)
-        self.setIconSize(QtCore.QSize(12, 12))
+        self.setIconSize(QtCore.QSize(*SAMPLE_PX))
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.Stretch)
         for column, width in enumerate(widths, 1):
             header.resizeSection(column, width)
+
+    def restyle(self) -> None:
+        """Take the colors of the theme."""
+        now = theme.now()
+        self.setStyleSheet(
+            f"QTableView {{ background: {now.panel}; border: none; font-size: 10pt; }}"
+            "QTableView::item { padding-right: 5px; }"
+            f"QHeaderView::section {{ background: {now.background}; color: {now.dim}; border: none;"
+            " font-size: 10pt; padding: 2px; }"
+        )
 
     @property
     def emphasis(self) -> Emphasis:

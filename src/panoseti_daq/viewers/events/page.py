@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PySide6 import QtCore, QtWidgets
@@ -13,6 +13,7 @@ import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key
 from panoseti_daq.viewers.charts.panels import ChartPanel, utc_axis
+from panoseti_daq.viewers.charts.pens import Pen
 from panoseti_daq.viewers.events.lines import Event, EventLines
 from panoseti_daq.viewers.host import theme
 
@@ -41,16 +42,23 @@ class EventPage:
         self.table.verticalHeader().hide()
         self.table.cellClicked.connect(self._choose)
         self.images = pg.GraphicsLayoutWidget()
-        self.images.setBackground(theme.BACKGROUND)
-        charts = pg.GraphicsLayoutWidget()
-        charts.setBackground(theme.BACKGROUND)
+        self._charts = charts = pg.GraphicsLayoutWidget()
         self.counts = ChartPanel(charts, "candidates", "UTC", axes={"bottom": utc_axis()})
         self.counts.title("candidates since the beginning; dashed: by chance")
         self.widget = QtWidgets.QSplitter(QtCore.Qt.Orientation.Vertical)
-        self.widget.setStyleSheet(f"background: {theme.BACKGROUND}; color: {theme.FOREGROUND};")
         for part, size in ((self.table, 220), (self.images, 300), (charts, 220)):
             self.widget.addWidget(part)
             self.widget.setStretchFactor(self.widget.count() - 1, size)
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take the colors of the theme."""
+        self.widget.setStyleSheet(f"QSplitter::handle {{ background: {theme.now().panel}; }}")
+        for part in (self.images, self._charts):
+            part.setBackground(theme.now().background)
+        self.counts.restyle()
+        self._shown = None  # is drawn again
+        self._draw_counts()
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames; the candidates come from the file."""
@@ -102,11 +110,10 @@ class EventPage:
         for i, name in enumerate(names):
             mine = [event for event in events if event.trigger == name]
             times = np.array([event.unix_s for event in mine])
-            color: Any = theme.module_color(i)
             first = n_before if len(names) == 1 else 0
-            self.counts.draw(name, times, first + np.arange(1.0, len(mine) + 1), color, width=2)
+            self.counts.draw(name, times, first + np.arange(1.0, len(mine) + 1), Pen.of(i, 2))
             by_chance = np.array([np.nan if e.accidentals is None else e.accidentals for e in mine])
-            self.counts.draw((name, "chance"), times, by_chance, color, dashed=True, connect="finite")
+            self.counts.draw((name, "chance"), times, by_chance, Pen.of(i, second=True), connect="finite")
 
 
 def _duration(duration_ns: int) -> str:

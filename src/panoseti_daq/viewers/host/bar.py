@@ -12,8 +12,6 @@ from panoseti_daq.viewers.host.alarms import Alarms, missing_hosts
 from panoseti_daq.viewers.host.feed import WindowFeed
 
 _MESSAGE_MS: Final = 5000
-_ALERT: Final = "QLabel { color: white; background: #b00020; padding: 0 4px }"
-_SEEN: Final = f"QLabel {{ color: {theme.ALARM}; padding: 0 4px }}"
 
 
 class StateBar:
@@ -73,5 +71,17 @@ class StateBar:
             texts.append(f"{self._feed.frames.n_lost} frames left out: this computer is too slow")
         self._state.setText("; ".join(texts) or "connecting")
         self._state.setToolTip("\n".join(texts))
-        self._state.setStyleSheet(_ALERT if self._alarms.is_open else _SEEN if missing or alarms else "")
+        look = _alert() if self._alarms.is_open else _seen() if missing or alarms else ""
+        if self._state.styleSheet() != look:
+            self._state.setStyleSheet(look)
         self._age.setText(age)
+
+
+def _alert() -> str:
+    """Style of an alarm that nobody has seen yet: not white in the red theme."""
+    letters = theme.now().strong if theme.now().is_red else "white"
+    return f"QLabel {{ color: {letters}; background: {theme.now().alert}; padding: 0 4px }}"
+
+
+def _seen() -> str:
+    return f"QLabel {{ color: {theme.now().alarm}; padding: 0 4px }}"

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from panoseti_daq.viewers.host.pulses import LargestPulses
+from panoseti_daq.viewers.host.qt import dress
+from panoseti_daq.viewers.host.theme import ThemeName
 from panoseti_daq.viewers.host.timeline import Lately, Recorded, Timeline
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Desk:
         Marks of the replay, UTC ns since 1970.
     hold_pulses_s
         For how long the largest pulse of a key stays, s; None for the newest.
+    theme, dashes
+        How it looks; None for as remembered.
     """
 
     remember: bool = False
@@ -45,6 +49,16 @@ class Desk:
     replay: tuple[Path, ...] = ()
     events_ns: tuple[int, ...] = ()
     hold_pulses_s: float | None = None
+    theme: ThemeName | None = None
+    dashes: bool | None = None
+
+    def dress(self, app: QApplication, memory: Memory | None) -> None:
+        """Choose how windows look: as was asked, or as is remembered."""
+        looks = memory.state(LOOKS) if memory is not None else {}
+        remembered = looks.get("theme")
+        name = ThemeName(remembered) if remembered in list(ThemeName) else ThemeName.DARK
+        dashes = bool(looks.get("dashes")) if self.dashes is None else self.dashes
+        dress(app, self.theme or name, dashes=dashes)
 
     def timeline(self, *, lately: bool) -> Timeline | None:
         """Return the frames of the run that is replayed, or where the last minutes are kept; else None.
@@ -90,6 +104,9 @@ class Desk:
 
         return call
 
+
+LOOKS: Final = "looks"
+"""Name under which theme and dashes are remembered."""
 
 DESK: Final = Desk()
 """Remembers nothing and calls nobody."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.installation import how_to_get
-from panoseti_daq.viewers.host.theme import BACKGROUND, DIM, FOREGROUND, PANEL
+from panoseti_daq.viewers.host import theme
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPalette
@@ -86,7 +86,7 @@ def application(*, off_screen: bool = False) -> QApplication:
     if not QFontDatabase.families():
         _log.warning("no fonts are installed, so texts cannot be read: apt install fonts-dejavu-core")
     made.setStyle("Fusion")  # the style that follows a palette in all its parts
-    made.setPalette(_dark_palette())
+    made.setPalette(_palette())
     font = made.font()
     if 0 < font.pointSizeF() < _LEAST_FONT_PT:
         font.setPointSizeF(_LEAST_FONT_PT)
@@ -94,18 +94,26 @@ def application(*, off_screen: bool = False) -> QApplication:
     return made
 
 
-def _dark_palette() -> QPalette:
-    """Make menus and status bars dark: dim images are watched at night."""
+def dress(app: QApplication, name: theme.ThemeName, *, dashes: bool) -> None:
+    """Choose the theme of all windows; those that are open are to be told."""
+    theme.choose(name, dashes=dashes)
+    app.setPalette(_palette())
+
+
+def _palette() -> QPalette:
+    """Make menus and status bars like the images and charts."""
     from PySide6.QtGui import QColor, QPalette
 
-    role, palette = QPalette.ColorRole, QPalette(QColor(PANEL), QColor(BACKGROUND))
+    now = theme.now()
+    role, palette = QPalette.ColorRole, QPalette(QColor(now.panel), QColor(now.background))
     for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.HighlightedText):
-        palette.setColor(text, QColor(FOREGROUND))
-        palette.setColor(QPalette.ColorGroup.Disabled, text, QColor(DIM))
-    palette.setColor(role.PlaceholderText, QColor(DIM))
-    palette.setColor(role.ToolTipBase, QColor(PANEL))
-    palette.setColor(role.Base, QColor(BACKGROUND))
-    palette.setColor(role.AlternateBase, QColor(PANEL))
+        palette.setColor(text, QColor(now.foreground))
+        palette.setColor(QPalette.ColorGroup.Disabled, text, QColor(now.dim))
+    for behind in (role.ToolTipBase, role.AlternateBase):
+        palette.setColor(behind, QColor(now.panel))
+    palette.setColor(role.PlaceholderText, QColor(now.dim))
+    palette.setColor(role.Base, QColor(now.background))
+    palette.setColor(role.Highlight, QColor(now.dim))
     return palette
 
 

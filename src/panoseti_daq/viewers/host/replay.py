@@ -30,7 +30,7 @@ class _Slider(QtWidgets.QSlider):
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)
         painter = QtGui.QPainter(self)
-        painter.setPen(QtGui.QPen(QtGui.QColor(theme.ALARM), 2))
+        painter.setPen(QtGui.QPen(QtGui.QColor(theme.now().alarm), 2))
         for mark in self.marks:
             x = round(mark * (self.width() - 1))
             painter.drawLine(x, self.height() - 5, x, self.height())

@@ -99,6 +99,7 @@ def show(
 
     with _Stop(app) as stop, ExitStack() as feeds:
         memory = None if off_screen else desk.memory()
+        desk.dress(app, memory)
         windows = []
         for spec, options in viewers:
             pages = [(spec, options), *((tab, {}) for tab in tabs if tab.name != spec.name)]

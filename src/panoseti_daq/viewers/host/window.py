@@ -15,10 +15,14 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.bar import StateBar
+from panoseti_daq.viewers.host.desk import LOOKS
+from panoseti_daq.viewers.host.dress import next_theme, switch_dashes
 from panoseti_daq.viewers.host.feed import WindowFeed
 from panoseti_daq.viewers.host.intake import Intake
 from panoseti_daq.viewers.host.memory import Memory
+from panoseti_daq.viewers.host.menu import KeyTable, Menu
 from panoseti_daq.viewers.host.page import Page
 from panoseti_daq.viewers.host.pages import Pages
 from panoseti_daq.viewers.host.past import Past
@@ -115,9 +119,8 @@ class HostWindow(QtWidgets.QMainWindow):
         self._pages.broke.connect(self._lose)
         self._fill()
         self._bar = StateBar(self.statusBar(), feed, alert)
-        self._menu = self.menuBar().addMenu(f"&{name.capitalize()}")
-        self._actions = self._make_actions()
-        self._list_actions()
+        self._menu = Menu(self, name.capitalize(), self._keys())
+        self._menu.show(self.page.viewer)
         self._pages.currentChanged.connect(self._turn_page)
         if memory is not None:
             memory.restore(self, name)
@@ -166,36 +169,31 @@ class HostWindow(QtWidgets.QMainWindow):
         timer.start(round(period_ms))
         self._timers.append(timer)
 
-    def _make_actions(self) -> list[QtGui.QAction]:
-        actions, say = [], self._bar.say
-        for text, key, do in (
-            ("Pause", "Space", self._set_paused),
+    def _keys(self) -> KeyTable:
+        say = self._bar.say
+        return (
+            ("Pause", "Space", lambda: self._set_paused(not self._paused)),
             ("Save as PNG", "S", self._save_png),
             ("Undo what was saved last", "Ctrl+Z", lambda: say(self._pages.written.undo())),
             ("Acknowledge alarms", "A", self._acknowledge),
             ("Record a film, or end it", "R", lambda: say(self.past.switch_film(self.page, self._pages.written))),
+            ("Next theme: dark, red, light", "T", lambda: say(next_theme())),
+            ("Dashes beside the colors of curves", "Shift+T", lambda: say(switch_dashes())),
             ("Close", "Q", self.close),
-        ):
-            action = QtGui.QAction(text, self, checkable=key == "Space")
-            action.setShortcut(QtGui.QKeySequence(key))
-            action.triggered.connect(do)
-            actions.append(action)
-        return actions
+        )
 
     def _turn_page(self) -> None:
         if self.is_closed:
             return
-        self._list_actions()
+        self._menu.show(self.page.viewer)
         self._pages.redraw()
 
-    def _list_actions(self) -> None:
-        self._menu.clear()
-        own = self.page.viewer.widget.actions()
-        taken = {action.shortcut().toString() for action in own}
-        self._menu.addActions([a for a in self._actions if a.shortcut().toString() not in taken])
-        if own:
-            self._menu.addSeparator()
-            self._menu.addActions(own)
+    def restyle(self) -> None:
+        """Draw in the theme that was chosen."""
+        self._pages.tell("restyle")
+        self._menu.help.restyle()
+        self._redraw()
+        self._show_state()
 
     def _lose(self, error: ViewerError, others: bool) -> None:
         self.error = self.error or error
@@ -296,5 +294,6 @@ class HostWindow(QtWidgets.QMainWindow):
             if self._memory is not None:
                 self._memory.remember(self, self._name)
                 self._pages.remember(self._memory)
+                self._memory.set_state(LOOKS, theme.state())
                 self._memory.close()
             self.closed.emit()

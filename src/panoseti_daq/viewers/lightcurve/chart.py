@@ -9,10 +9,10 @@ import numpy as np
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, show_time, utc_axis
+from panoseti_daq.viewers.charts.panels import ChartPage, show_time, utc_axis
+from panoseti_daq.viewers.charts.pens import Pen
 from panoseti_daq.viewers.charts.series import drawable
-from panoseti_daq.viewers.charts.table import LegendTable, Row
-from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
 from panoseti_daq.viewers.host.times import age_text, span_text
 from panoseti_daq.viewers.lightcurve.curves import LightCurves, Pixel
 
@@ -37,15 +37,11 @@ class LightCurveChart:
         self.table = LegendTable(["module", *names, "age"], [58] * (len(names) + 1))
         self.table.chosen.connect(self.redraw)
         self.widget = ChartPage(self.table, min(440, 190 + 60 * len(names)))
-        self.panels: list[ChartPanel] = []
+        self.panels = self.widget.panels
         for i, name in enumerate(names):
-            above = self.panels[-1] if self.panels else None
-            last = i == len(names) - 1
-            panel = ChartPanel(
-                self.widget.layout_, "ADC counts", "UTC" if last else "", axes={"bottom": utc_axis()}, above=above
-            )
+            panel = self.widget.add_panel("ADC counts", "UTC" if i == len(names) - 1 else "", bottom=utc_axis())
             panel.title("mean of the image" if i == 0 else f"pixel: row {name.replace(',', ', column ')}")
-            self.panels.append(panel)
+        self.restyle, self.mouse = self.widget.restyle, MOUSE
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames."""
@@ -70,9 +66,7 @@ class LightCurveChart:
             for key, (times_s, values) in curves.items():
                 if len(times_s):
                     x, y = drawable(times_s, values[:, i], _N_POINTS // len(curves), _LEAST_GAP_S)
-                    dashed = key.product is DataProduct.IMG8
-                    color, width = self.table.emphasis.pen(key, theme.module_color(key.module_id), 1)
-                    panel.draw(key, x, y, color, width=width, dashed=dashed, connect="finite")
+                    panel.draw(key, x, y, self.table.emphasis.pen(key, _pen(key)), connect="finite")
             nothing = not any(len(times_s) for times_s, _ in curves.values())
             panel.nothing(f"no movie frames in the last {span_text(self._light.span_s)}" if nothing else "")
         began_s = min((float(times_s[0]) for times_s, _ in curves.values() if len(times_s)), default=0.0)
@@ -84,12 +78,13 @@ class LightCurveChart:
         rows = []
         for key, (times_s, values) in curves.items():
             name = f"{key.module_id} {key.product.token}"
-            color = theme.module_color(key.module_id)
             if len(times_s):
                 texts = (name, *(f"{value:.1f}" for value in values[-1]), age_text(max(0.0, now_s - times_s[-1])))
-                rows.append(Row(texts, color, name=key))
             else:
-                rows.append(
-                    Row((name, *["-"] * len(self.panels), f"> {span_text(self._light.span_s)}"), color, name=key)
-                )
+                texts = (name, *["-"] * len(self.panels), f"> {span_text(self._light.span_s)}")
+            rows.append(Row(texts, _pen(key), name=key))
         self.table.show_rows(rows)
+
+
+def _pen(key: Key) -> Pen:
+    return Pen.of(key.module_id, second=key.product is DataProduct.IMG8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,9 @@ from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import Key
 from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, add_switch
+from panoseti_daq.viewers.charts.pens import Pen
 from panoseti_daq.viewers.charts.series import Floats
-from panoseti_daq.viewers.charts.table import LegendTable, Row
+from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.times import span_text
 from panoseti_daq.viewers.phdist.pulses import PulseHeights, Window, bin_edges, histogram
@@ -55,18 +57,17 @@ class PulseHeightChart:
         self._windows_s = tuple(windows_s)
         self._pulses = pulses or PulseHeights(max(self._windows_s))
         headings = ["module", *(text for w in self._windows_s for text in (span_text(w), "Hz"))]
-        self.table = LegendTable(headings, [48, 44] * len(self._windows_s))
+        self.table = LegendTable(headings, [54, 46] * len(self._windows_s))
         self.table.chosen.connect(self.redraw)
-        self.widget = ChartPage(self.table, 90 + 92 * len(self._windows_s))
+        self.widget = ChartPage(self.table, 96 + 100 * len(self._windows_s))
         self._log = add_switch(self.widget, "Logarithmic number of events", "L", log, self._switch)
         self._log_adc = add_switch(self.widget, "Logarithmic pulse height", "X", log_adc, self._switch)
         self._per_quabo = add_switch(self.widget, "Per quabo", "U", per_quabo, self._switch)
-        self.panels: list[ChartPanel] = []
+        self.panels = self.widget.panels
         for i in range(len(self._windows_s)):
             label = "largest pixel of a pulse-height frame (ADC counts)" if i == len(self._windows_s) - 1 else ""
-            axes = {"left": LogAxis("left"), "bottom": LogAxis("bottom")}
-            above = self.panels[-1] if self.panels else None
-            self.panels.append(ChartPanel(self.widget.layout_, "events per bin", label, axes=axes, above=above))
+            self.widget.add_panel("events per bin", label, left=LogAxis("left"), bottom=LogAxis("bottom"))
+        self.restyle, self.mouse = self.widget.restyle, MOUSE
         self._switch()
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
@@ -119,17 +120,17 @@ class PulseHeightChart:
     def _draw_panel(self, panel: ChartPanel, seen: dict[_Row, Floats], edges: Floats) -> None:
         counts = {row: histogram(max_adc, edges).astype(float) for row, max_adc in seen.items()}
         few = len(counts) <= _FEW
-        curves: dict[object, tuple[Floats, tuple[int, ...]]] = {
-            row: (y, (*_color(row), 255 if few else _FAINT)) for row, y in counts.items()
+        curves: dict[object, tuple[Floats, Pen]] = {
+            row: (y, _pen(row) if few else replace(_pen(row), width=1, opacity=_FAINT))
+            for row, y in counts.items()
         }
         if not few:
-            curves["all"] = np.sum(list(counts.values()), axis=0), (255, 255, 255, 255)
+            curves["all"] = np.sum(list(counts.values()), axis=0), _pen_of_all()
         panel.keep(set(curves))
         is_log = self._log.isChecked()
-        for name, (y, color) in curves.items():
+        for name, (y, pen) in curves.items():
             steps = np.log10(y.clip(_FLOOR)) if is_log else y
-            color, width = self.table.emphasis.pen(name, color, 2 if few or name == "all" else 1)
-            panel.draw(name, self._x(edges), steps, color, width=width, stepMode="center")
+            panel.draw(name, self._x(edges), steps, self.table.emphasis.pen(name, pen), stepMode="center")
         highest = max((float(y.max()) for y, _ in curves.values()), default=1.0)
         if is_log:
             panel.y_range(np.log10(0.7), np.log10(max(10.0, 1.5 * highest)))
@@ -145,19 +146,23 @@ class PulseHeightChart:
             return (name, *(text for n, hz in sums for text in (f"{n:.0f}", f"{hz:.1f}")))
 
         rows = [
-            Row(texts(_text(name), [[by_row[name]] for by_row in windows]), _color(name), name=name)
+            Row(texts(_text(name), [[by_row[name]] for by_row in windows]), _pen(name), name=name)
             for name in names
         ]
         if len(names) > 1:
-            total = (255, 255, 255) if len(names) > _FEW else None
+            total = _pen_of_all() if len(names) > _FEW else None
             everything = texts("all", [list(by_row.values()) for by_row in windows])
             rows.insert(0, Row(everything, total, name="all"))
         self.table.show_rows(rows)
 
 
-def _color(row: _Row) -> theme.RgbColor:
+def _pen(row: _Row) -> Pen:
     module_id, quabo = row
-    return theme.module_color(module_id if quabo is None else N_QUABOS * module_id + quabo)
+    return Pen.of(module_id if quabo is None else N_QUABOS * module_id + quabo, 2)
+
+
+def _pen_of_all() -> Pen:
+    return Pen(theme.rgb(theme.now().strong), 2)
 
 
 def _text(row: _Row) -> str:

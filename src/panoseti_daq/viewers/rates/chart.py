@@ -12,9 +12,9 @@ import numpy as np
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
+from panoseti_daq.viewers.charts.pens import Pen, second_text
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, with_gaps
-from panoseti_daq.viewers.charts.table import LegendTable, Row
-from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
 from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.rates.book import SPAN_S, Group, KeyRate, RateBook, known_sum
 
@@ -53,15 +53,12 @@ class RateChart:
         self._wall_ns = wall_ns
         self.table = LegendTable(["host and key", "frames/s", "kB/s", "age s", "drops"], [64, 60, 54, 44])
         self.table.chosen.connect(self.redraw)
-        self.widget = ChartPage(self.table, 366)
-        self.panels: list[ChartPanel] = []
-        for label in ("frames/s", "MB/s", "age (s)", "drops/s"):
-            axes: dict[str, Any] = {"bottom": utc_axis()}
-            if label != "drops/s":
-                axes["left"] = LogAxis("left")
-            above = self.panels[-1] if self.panels else None
-            bottom = "UTC" if label == "drops/s" else ""
-            self.panels.append(ChartPanel(self.widget.layout_, label, bottom, axes=axes, above=above))
+        self.widget = ChartPage(self.table, 378)
+        self.panels = self.widget.panels
+        for label in ("frames/s", "MB/s", "age (s)"):
+            self.widget.add_panel(label, left=LogAxis("left"), bottom=utc_axis())
+        self.widget.add_panel("drops/s", "UTC", bottom=utc_axis())
+        self.restyle, self.mouse = self.widget.restyle, MOUSE
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames."""
@@ -105,18 +102,14 @@ class RateChart:
                     highest = max(highest, float(np.nanmax(values, initial=0.0)))
                     y = np.log10(np.maximum(values, floor))
                     kept.add((group, which))
-                    self._line(panel, (group, which), series, y, _color(group), which != column, few)
+                    second = which != column or (few and group[1].startswith("ph"))
+                    self._line(panel, (group, which), series, y, Pen.of(_number(group), 2, second=second))
             panel.keep(kept)
             panel.y_range(np.log10(0.8 * floor), np.log10(2 * highest))
 
-    def _line(
-        self, panel: ChartPanel, name: Any, series: TimeSeries, y: Floats, color: Any, second: bool, few: bool
-    ) -> None:
-        group, _ = name
-        dashed = second or (few and group[1].startswith("ph"))
+    def _line(self, panel: ChartPanel, name: Any, series: TimeSeries, y: Floats, pen: Pen) -> None:
         x, y = with_gaps(series.times_s, y, _LEAST_GAP_S)
-        color, width = self.table.emphasis.pen(group, color, 1 if second else 2)
-        panel.draw(name, x, y, color, width=width, dashed=dashed, connect="finite")
+        panel.draw(name, x, y, self.table.emphasis.pen(name[0], pen), connect="finite")
 
     def _draw_drops(self) -> None:
         highest = 1.0
@@ -126,18 +119,18 @@ class RateChart:
                 per_s = np.diff(book.drops.values[:, 0]).clip(0) / np.maximum(np.diff(times_s), 1e-3)
                 highest = max(highest, float(per_s.max()))
                 x, y = with_gaps(times_s[1:], per_s, _LEAST_GAP_S)
-                self.panels[3].draw(host, x, y, theme.module_color(i), width=2, connect="finite")
+                self.panels[3].draw(host, x, y, Pen.of(i, 2), connect="finite")
         self.panels[3].y_range(-0.05 * highest, 1.1 * highest)
 
     def _write_titles(self, rates: list[KeyRate], few: bool) -> None:
         oldest = max(rates, key=lambda rate: rate.age_s)
         frames, sizes = (known_sum(column) for column in _columns(rates))
         sums = "" if few else ", sum per product"
-        dashed = "; dashed: pulse height" if few else "; dashed: slowest module"
+        dashed = f"; {second_text()}: {'pulse height' if few else 'slowest module'}"
         unknown = all(self._book.is_silent(host) for host in self._book.hosts)
         self.panels[0].title("no server answers" if unknown else f"{frames:.1f} frames/s{sums}{dashed}")
         self.panels[1].title("" if unknown else f"{sizes / 1e6:.3g} MB/s{sums}")
-        median = "" if few else "; dashed: median"
+        median = "" if few else f"; {second_text()}: median"
         self.panels[2].title(f"oldest: module {oldest.name}, {age_text(oldest.age_s)}{median}")
         n_dropped = sum(book.n_dropped for book in self._book.hosts.values())
         self.panels[3].title(f"{n_dropped} frames dropped because a client was slow")
@@ -147,7 +140,8 @@ class RateChart:
         if not few:
             for token in sorted({rate.product.token for rate in rates}):
                 some = [rate for rate in rates if rate.product.token == token]
-                rows.append(self._sum_row(f"all {token}", some, _color((None, token)), name=(None, token)))
+                pen = Pen.of(_PRODUCT_COLORS[token], 2)
+                rows.append(self._sum_row(f"all {token}", some, pen, name=(None, token)))
         for host in sorted(self._book.hosts):
             book, its = self._book.hosts[host], self._book.rates(host)
             silent, told = self._book.is_silent(host), book.told_at is not None
@@ -155,9 +149,9 @@ class RateChart:
             row = self._sum_row(f"{host}{remark}", its, None, str(book.n_dropped))
             rows.append(replace(row, alarm=row.alarm | {0}) if silent else row)
             for rate in sorted(its, key=_place):
-                group = rate.module_id, rate.product.token
-                color = theme.module_color(rate.module_id) if few else None
-                rows.append(self._sum_row(f"  {rate.name}", [rate], color, name=group if few else None))
+                group = (rate.module_id, rate.product.token) if few else None
+                pen = Pen.of(rate.module_id, 2, second=rate.product.kind is Kind.PULSE_HEIGHT)
+                rows.append(self._sum_row(f"  {rate.name}", [rate], pen if few else None, name=group))
         self.table.show_rows(rows)
 
     def _is_old(self, rate: KeyRate) -> bool:
@@ -165,7 +159,7 @@ class RateChart:
         return rate.age_s > max(least_s, OLD_AFTER_PERIODS * self._period_s)
 
     def _sum_row(
-        self, text: str, rates: list[KeyRate], color: Any, drops: str = "", name: Group | None = None
+        self, text: str, rates: list[KeyRate], pen: Pen | None, drops: str = "", name: Group | None = None
     ) -> Row:
         frames, sizes = (known_sum(column) for column in _columns(rates))
         age_s = max((rate.age_s for rate in rates), default=0.0)
@@ -173,16 +167,17 @@ class RateChart:
         if drops not in ("", "0"):
             alarm.add(4)
         numbers = f"{frames:.1f}", f"{sizes / 1e3:.1f}", f"{age_s:,.1f}"
-        return Row((text, *numbers, drops), color, frozenset(alarm), name)
+        return Row((text, *numbers, drops), pen, frozenset(alarm), name)
 
 
 def _place(rate: KeyRate) -> tuple[int, str, int]:
     return rate.module_id, rate.product.token, -1 if rate.quabo is None else rate.quabo
 
 
-def _color(group: Group) -> theme.RgbColor:
+def _number(group: Group) -> int:
+    """Return whose pen a group has: that of its module, or of one that stands for its product."""
     module_id, token = group
-    return theme.module_color(_PRODUCT_COLORS[token] if module_id is None else module_id)
+    return _PRODUCT_COLORS[token] if module_id is None else module_id
 
 
 def _columns(rates: list[KeyRate]) -> tuple[list[float], list[float]]:

@@ -43,7 +43,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
 
     def __init__(self, board: Board) -> None:
         super().__init__()
-        self.setBackground(theme.BACKGROUND)
+        self.setBackground(theme.now().background)
         self.ci.layout.setContentsMargins(0, 2, 2, 2)
         self._board = board
         self._bars: dict[DataProduct, Any] = {}
@@ -105,7 +105,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
             bar.gradient.allowAdd = False  # the colors are those of the map
             bar.vb.setMenuEnabled(False)
             bar.vb.setMinimumHeight(24)
-            bar.axis.setTextPen(theme.FOREGROUND)
+            bar.axis.setTextPen(theme.now().foreground)
             bar.axis.enableAutoSIPrefix(False)
             bar.sigLevelsChanged.connect(lambda _, product=product: self._drag(product))
             self._bars[product] = bar
@@ -117,7 +117,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
         title = f"{KIND_NAMES[product.kind]} {product.token}, ADC, {scale}"
         if self._titles.get(product) != title:
             self._titles[product] = title
-            bar.axis.setLabel(title, **{"color": theme.FOREGROUND, "font-size": "8pt"})
+            bar.axis.setLabel(title, **{"color": theme.now().foreground, "font-size": "8pt"})
         self._is_setting = True
         if tuple(bar.getLevels()) != tuple(levels):
             bar.setLevels(*levels)

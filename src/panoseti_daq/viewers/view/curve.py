@@ -78,13 +78,13 @@ class CurvePlot:
     """
 
     def __init__(self) -> None:
-        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()}, background=theme.BACKGROUND)
+        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()}, background=theme.now().background)
         self.widget.setLabel("left", "ADC")
         self.widget.setLabel("bottom", "UTC")
         self.widget.getAxis("left").enableAutoSIPrefix(False)
         self.widget.showGrid(x=True, y=True, alpha=0.25)
         self.widget.setMenuEnabled(False)
-        self.widget.addLegend(offset=(8, 8), labelTextColor=theme.FOREGROUND)
+        self.widget.addLegend(offset=(8, 8), labelTextColor=theme.now().foreground)
         self._lines: dict[object, Any] = {}
 
     def draw(self, curves: dict[Any, Curve], changed: Iterable[Any]) -> None:

@@ -26,10 +26,10 @@ from panoseti_daq.viewers.images.titles import Line, Tone
 Place = tuple[int, Kind]
 COLORS: Final = {
     Tone.HEAD: QColor("#ffffff"),
-    Tone.NORMAL: QColor(theme.FOREGROUND),
+    Tone.NORMAL: QColor(theme.now().foreground),
     Tone.OLD: QColor("#757b87"),
     Tone.WARNING: QColor("#ff9f1a"),
-    Tone.BAD: QColor(theme.ALARM),
+    Tone.BAD: QColor(theme.now().alarm),
 }
 _DIMMED: Final = QColor(12, 12, 16, 165)
 _HATCH: Final = QBrush(QColor(216, 220, 227, 110), Qt.BrushStyle.BDiagPattern)

@@ -44,7 +44,9 @@ class Shell(QWidget):
         self.splitter.insertWidget(0, self._both)
         self._add_texts()
         self.setObjectName("view")
-        self.setStyleSheet(f"#view {{ background: {theme.BACKGROUND} }} QLabel {{ color: {theme.FOREGROUND} }}")
+        self.setStyleSheet(
+            f"#view {{ background: {theme.now().background} }} QLabel {{ color: {theme.now().foreground} }}"
+        )
 
     def _add_texts(self) -> None:
         below, layout = QHBoxLayout(), self.layout()

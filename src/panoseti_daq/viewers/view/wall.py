@@ -71,7 +71,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     opened = Signal(object)
 
     def __init__(self, board: Board) -> None:
-        super().__init__(background=theme.BACKGROUND)
+        super().__init__(background=theme.now().background)
         self.chosen: set[WallPixel] = set()
         self.lost: dict[int, str] = {}
         self.beside: dict[int, Span] = {}
