@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["application"]
 
-WINDOWS = ("phdist", "rates", "lightcurve", "events")
+WINDOWS = ("view", "phdist", "rates", "lightcurve", "events")
 RAMP = np.arange(1024).reshape(32, 32)
 FRAMES = by_key(
     *(
@@ -140,7 +140,7 @@ def test_keys_show_the_help_and_change_the_theme_of_a_window(application: QAppli
         QTest.qWaitForWindowActive(window)
         keys = window.findChild(QLabel, "keys")
         assert isinstance(keys, QLabel)
-        QTest.keyClick(window, "?")
+        QTest.keyClicks(window, "?")
         said.append(keys.text() if keys.isVisible() else "")
         QTest.mouseClick(keys, Qt.MouseButton.LeftButton)
         said.append("hidden" if keys.isHidden() else "seen")

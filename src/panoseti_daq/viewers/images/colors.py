@@ -23,6 +23,9 @@ _SAMPLES: Final = {
     "gray": "000000 ffffff",
 }
 NOTHING: Final = 0x2B2B36  # pixels that nobody measured
+NOTHING_RED: Final = 0x1C0403
+_BRIGHTNESS: Final = np.array([0.299, 0.587, 0.114])  # of red, green and blue to the eye
+_RED: Final = np.array([1.0, 0.16, 0.1])
 
 
 class ColorMap(Choice):
@@ -36,25 +39,27 @@ class ColorMap(Choice):
 
 
 @functools.cache
-def color_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
-    """Red, green and blue of every color: shape (`N_COLORS`, 3), from low to high."""
+def color_table(colormap: ColorMap, *, red: bool = False) -> npt.NDArray[np.uint8]:
+    """Red, green and blue of every color: shape (`N_COLORS`, 3), from low to high; or shades of red alone."""
     samples = np.array([list(bytes.fromhex(text)) for text in _SAMPLES[colormap].split()])
     at = np.linspace(0, len(samples) - 1, N_COLORS)
     table = np.stack([np.interp(at, np.arange(len(samples)), channel) for channel in samples.T], axis=1)
+    if red:
+        table = np.outer(table @ _BRIGHTNESS, _RED)
     return np.asarray(np.rint(table), np.uint8)
 
 
 @functools.cache
-def rgba_table(colormap: ColorMap) -> npt.NDArray[np.uint8]:
+def rgba_table(colormap: ColorMap, *, red: bool = False) -> npt.NDArray[np.uint8]:
     """Red, green, blue and opacity of every index that `color_indices` gives: shape (256, 4), `NO_DATA` last."""
     table = np.full((N_COLORS + 1, 4), 255, np.uint8)
-    table[:N_COLORS, :3] = color_table(colormap)
-    table[N_COLORS, :3] = list(NOTHING.to_bytes(3))
+    table[:N_COLORS, :3] = color_table(colormap, red=red)
+    table[N_COLORS, :3] = list((NOTHING_RED if red else NOTHING).to_bytes(3))
     return table
 
 
 @functools.cache
-def rgb_table(colormap: ColorMap) -> npt.NDArray[np.uint32]:
+def rgb_table(colormap: ColorMap, *, red: bool = False) -> npt.NDArray[np.uint32]:
     """Return the colors of `rgba_table` as numbers, ``0xffRRGGBB``: shape (256,)."""
-    red, green, blue, opacity = rgba_table(colormap).astype(np.uint32).T
+    red, green, blue, opacity = rgba_table(colormap, red=red).astype(np.uint32).T
     return np.asarray(opacity << 24 | red << 16 | green << 8 | blue, np.uint32)

@@ -48,7 +48,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
         self._board = board
         self._bars: dict[DataProduct, Any] = {}
         self._titles: dict[DataProduct, str] = {}
-        self._colormap: ColorMap | None = None
+        self._colormap: tuple[ColorMap, bool] | None = None
         self._drawn_s = -np.inf
         self._is_setting = False
         self._is_lying = True
@@ -67,6 +67,11 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
             self.setFixedWidth(WIDTH_PX)
         self._make([])
 
+    def restyle(self) -> None:
+        """Take the colors of the theme, with the next `redraw`."""
+        self.setBackground(theme.now().background)
+        self._make([])
+
     def bar(self, product: DataProduct) -> Any:
         """Return the `HistogramLUTItem` of a product."""
         return self._bars[product]
@@ -77,9 +82,10 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
         shown = sorted(board.products, key=lambda product: (KINDS.index(product.kind), product.token))
         if shown != list(self._bars):
             self._make(shown)
-        if board.settings.colormap is not self._colormap:
-            self._colormap = board.settings.colormap
-            table = color_table(self._colormap)
+        colors = board.settings.colormap, theme.now().is_red
+        if colors != self._colormap:
+            self._colormap = colors
+            table = color_table(colors[0], red=colors[1])
             stops = np.linspace(0, len(table) - 1, _N_STOPS).astype(int)
             colormap = pg.ColorMap(np.linspace(0, 1, _N_STOPS), table[stops])
             for bar in self._bars.values():

@@ -9,19 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import Qt
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
 from panoseti_daq.viewers.charts.panels import utc_axis
+from panoseti_daq.viewers.charts.pens import Pen
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.history import LENGTH_S
 from panoseti_daq.viewers.images.panel import Panel
 
 MOST_POINTS: Final = 30_000  # five minutes at 100 frames/s
 _MOST_SYMBOLS: Final = 1000  # more are slow and cannot be told apart
-_COLORS: Final = ("#fdab33", "#4fc3f7", "#aed581", "#f48fb1", "#ce93d8", "#ffffff")
-_STYLES: Final = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 
 
 class Curve:
@@ -78,14 +76,24 @@ class CurvePlot:
     """
 
     def __init__(self) -> None:
-        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()}, background=theme.now().background)
+        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()})
         self.widget.setLabel("left", "ADC")
         self.widget.setLabel("bottom", "UTC")
         self.widget.getAxis("left").enableAutoSIPrefix(False)
         self.widget.showGrid(x=True, y=True, alpha=0.25)
         self.widget.setMenuEnabled(False)
-        self.widget.addLegend(offset=(8, 8), labelTextColor=theme.now().foreground)
+        self._legend = self.widget.addLegend(offset=(8, 8))
         self._lines: dict[object, Any] = {}
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take the colors of the theme; the curves are to be drawn again."""
+        self.widget.setBackground(theme.now().background)
+        self._legend.setLabelTextColor(theme.now().foreground)
+        for axis in (self.widget.getAxis("left"), self.widget.getAxis("bottom")):
+            axis.setPen(theme.now().dim)
+            axis.setTextPen(theme.now().foreground)
+        self.draw({}, ())
 
     def draw(self, curves: dict[Any, Curve], changed: Iterable[Any]) -> None:
         """Draw curves; of those that were there, only the changed ones."""
@@ -93,8 +101,7 @@ class CurvePlot:
             self.widget.removeItem(self._lines.pop(name))
         new = curves.keys() - self._lines.keys()
         for key in new:
-            n = len(self._lines)
-            pen = pg.mkPen(_COLORS[n % len(_COLORS)], style=_STYLES[n // len(_COLORS) % len(_STYLES)])
+            pen = Pen.of(len(self._lines)).qt
             look = {"symbolSize": 3, "symbolBrush": pen.color(), "symbolPen": None}
             self._lines[key] = self.widget.plot(name=curves[key].name, pen=pen, connect="finite", **look)
         for key in {*changed, *new} & curves.keys():

@@ -24,16 +24,13 @@ from panoseti_daq.viewers.images.layout import LETTERS_PX, LINE, LINES, Cell
 from panoseti_daq.viewers.images.titles import Line, Tone
 
 Place = tuple[int, Kind]
-COLORS: Final = {
-    Tone.HEAD: QColor("#ffffff"),
-    Tone.NORMAL: QColor(theme.now().foreground),
-    Tone.OLD: QColor("#757b87"),
-    Tone.WARNING: QColor("#ff9f1a"),
-    Tone.BAD: QColor(theme.now().alarm),
+_TONES: Final = {
+    Tone.HEAD: "strong",
+    Tone.NORMAL: "foreground",
+    Tone.OLD: "dim",
+    Tone.WARNING: "warning",
+    Tone.BAD: "alarm",
 }
-_DIMMED: Final = QColor(12, 12, 16, 165)
-_HATCH: Final = QBrush(QColor(216, 220, 227, 110), Qt.BrushStyle.BDiagPattern)
-_LINES: Final = QColor(255, 255, 255, 150)
 _AGE_PART: Final = 5.5  # letters of an age that fit on each other in its veil
 _BASELINE: Final = 0.78  # of a line, from its top
 
@@ -64,19 +61,19 @@ class Sheet(NamedTuple):
         for (column, row, width, height), text in self.veils:
             _paint_veil(painter, QRectF(column, row, width, height), text)
         if self.boundaries:
-            painter.setPen(_cosmetic(_LINES, 1))
+            painter.setPen(_cosmetic(_clear(theme.now().strong, 150), 1))
             painter.drawLine(QUABO_SIZE, 0, QUABO_SIZE, MODULE_SIZE)
             painter.drawLine(0, QUABO_SIZE, MODULE_SIZE, QUABO_SIZE)
-        painter.setPen(_cosmetic(COLORS[Tone.OLD], 1))
+        painter.setPen(_cosmetic(color_of(Tone.OLD), 1))
         for row, column in self.masked:
             painter.drawLine(column, row, column + 1, row + 1)
             painter.drawLine(column, row + 1, column + 1, row)
         for row, column in self.marks:
-            for color, grow in (("#000000", 0.25), ("#ffffff", 0.1)):
+            for color, grow in ((theme.now().background, 0.25), (theme.now().strong, 0.1)):
                 painter.setPen(_cosmetic(QColor(color), 1))
                 painter.drawRect(QRectF(column, row, 1, 1).adjusted(-grow, -grow, grow, grow))
         if self.frame is not None:
-            painter.setPen(_cosmetic(COLORS[self.frame], 3))
+            painter.setPen(_cosmetic(color_of(self.frame), 3))
             painter.drawRect(QRectF(0, 0, MODULE_SIZE, MODULE_SIZE))
 
 
@@ -116,7 +113,9 @@ class Mosaic(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
         self._bounds.adjust(-2, -2, 2, 2)  # frames are wider than their images
         before, rows = self._pixels, self._rows
         self._rows = {place: MODULE_SIZE * n for n, place in enumerate(cells)}
-        self._pixels = np.full((MODULE_SIZE * len(cells), MODULE_SIZE), _rgb(theme.BACKGROUND), np.uint32)
+        self._pixels = np.full(
+            (MODULE_SIZE * len(cells), MODULE_SIZE), QColor(theme.now().background).rgb(), np.uint32
+        )
         for place in rows.keys() & self._rows.keys():
             self.show_image(place, before[rows[place] : rows[place] + MODULE_SIZE])
         self.notes = {place: note for place, note in self.notes.items() if place in cells}
@@ -182,7 +181,7 @@ def _paint_caption(
                 room = max(0.0, width - x)
                 text = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room)
             painter.setFont(font)
-            painter.setPen(COLORS[tone])
+            painter.setPen(color_of(tone))
             painter.drawText(QPointF(left + x, y), text)
             x += advance
             if x >= width:
@@ -204,15 +203,15 @@ def _advance(size_px: int, is_bold: bool, text: str) -> float:
 
 
 def _paint_veil(painter: QPainter, rect: QRectF, text: str) -> None:
-    painter.fillRect(rect, _DIMMED)
+    painter.fillRect(rect, _clear(theme.now().background, 165))
     world = painter.worldTransform()
-    hatch = QBrush(_HATCH)
+    hatch = QBrush(_clear(theme.now().foreground, 110), Qt.BrushStyle.BDiagPattern)
     hatch.setTransform(world.inverted()[0])  # stripes keep their width
     painter.fillRect(rect, hatch)
     place = world.mapRect(rect)
     painter.resetTransform()
     painter.setFont(_font(max(8, round(place.height() / _AGE_PART)), True))
-    painter.setPen(COLORS[Tone.HEAD])
+    painter.setPen(color_of(Tone.HEAD))
     painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
     painter.setWorldTransform(world)
 
@@ -224,5 +223,12 @@ def _cosmetic(color: QColor, width: int) -> QPen:
     return pen
 
 
-def _rgb(color: str) -> int:
-    return int(QColor(color).rgb())
+def color_of(tone: Tone) -> QColor:
+    """Return the color of a text in the theme."""
+    return QColor(getattr(theme.now(), _TONES[tone]))
+
+
+def _clear(color: str, opacity: int) -> QColor:
+    made = QColor(color)
+    made.setAlpha(opacity)
+    return made

@@ -141,6 +141,12 @@ class Probes:
         if self.plot is not None and changed:
             self.plot.draw(self.curves, changed)
 
+    def restyle(self) -> None:
+        """Take the colors of the theme."""
+        if self.plot is not None:
+            self.plot.restyle()
+            self.plot.draw(self.curves, self.curves)
+
     def save(self, file: Path) -> None:
         """Write the light curves.
 

@@ -44,9 +44,15 @@ class Shell(QWidget):
         self.splitter.insertWidget(0, self._both)
         self._add_texts()
         self.setObjectName("view")
-        self.setStyleSheet(
-            f"#view {{ background: {theme.now().background} }} QLabel {{ color: {theme.now().foreground} }}"
-        )
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take the colors of the theme."""
+        now = theme.now()
+        self.setStyleSheet(f"#view {{ background: {now.background} }} QLabel {{ color: {now.foreground} }}")
+        self._waiting.setStyleSheet(f"font-size: 15pt; color: {now.dim}; background: transparent")
+        self.wall.restyle()
+        self.bars.restyle()
 
     def _add_texts(self) -> None:
         below, layout = QHBoxLayout(), self.layout()
@@ -59,7 +65,6 @@ class Shell(QWidget):
         QVBoxLayout(self.wall).addWidget(self._waiting, 0, Qt.AlignmentFlag.AlignCenter)
         self._waiting.setWordWrap(True)
         self._waiting.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._waiting.setStyleSheet("font-size: 15pt; color: #757b87; background: transparent")
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def place_bars(self) -> None:

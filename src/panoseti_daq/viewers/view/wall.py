@@ -100,6 +100,12 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         if hasattr(self, "box"):
             self.arrange()
 
+    def restyle(self) -> None:
+        """Take the colors of the theme."""
+        self.setBackground(theme.now().background)
+        self._planned = None
+        self.arrange()
+
     def arrange(self) -> None:
         """Make room for what there is, if that is not what it was."""
         board, size = self._board, self.viewport().size()
@@ -134,7 +140,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     def show_changes(self, changed: Iterable[Panel]) -> None:
         """Take over panels that look different, and captions and covers that differ."""
         settings = self._board.settings
-        table = rgb_table(settings.colormap)
+        table = rgb_table(settings.colormap, red=theme.now().is_red)
         for panel in changed:
             if (place := (panel.module_id, panel.kind)) in self._cells:
                 seen = settings.orientation_of(panel.module_id).shown(panel.indices)

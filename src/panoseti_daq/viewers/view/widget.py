@@ -139,6 +139,12 @@ class View:
         if not self.board.panels:
             self.widget.wait(f"waiting for {self._waiting_for}\n{self._notes.why_waiting}".strip())
 
+    def restyle(self) -> None:
+        """Take the colors of the theme."""
+        self.widget.restyle()
+        self.probes.restyle()
+        self._show()
+
     @property
     def waiting_text(self) -> str:
         """What is said in the middle as long as there is no image."""
