@@ -72,8 +72,9 @@ def test_in_the_red_theme_nothing_is_blue_or_bright_green(application: QApplicat
     viewer.redraw()
     red, green, blue = seen(viewer.widget).T
     viewer.widget.close()
-    assert (blue <= np.maximum(40, 0.5 * red)).all()
-    assert (green <= np.maximum(40, 0.5 * red)).all()
+    other = np.maximum(green, blue)
+    assert (other > np.maximum(40, 0.5 * red)).mean() < 0.002  # shadows of lines, which are gray and dark
+    assert other.max() < 140
     assert red.max() > 100
 
 

@@ -31,7 +31,7 @@ __all__ = ["application"]
 
 pytestmark = pytest.mark.usefixtures("application")
 DARK, BRIGHT, NOTHING, BACKGROUND = "#0d0887", "#f0f921", "#2b2b36", "#15151b"  # the first two: of plasma
-OLD, WARNING, BAD = "#757b87", "#ff9f1a", "#ff6b5e"
+OLD, WARNING, BAD = "#8a919e", "#ff9f1a", "#ff6b5e"
 FILE = frame_of(1, DataProduct.PH256).file
 CORNERS = [(0, 0), (0, 31), (31, 31), (31, 0)]
 

@@ -53,7 +53,9 @@ class EventPage:
 
     def restyle(self) -> None:
         """Take the colors of the theme."""
-        self.widget.setStyleSheet(f"QSplitter::handle {{ background: {theme.now().panel}; }}")
+        self.widget.setStyleSheet(
+            f"QSplitter::handle, QHeaderView::section {{ background: {theme.now().panel}; border: none; }}"
+        )
         for part in (self.images, self._charts):
             part.setBackground(theme.now().background)
         self.counts.restyle()

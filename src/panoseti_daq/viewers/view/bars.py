@@ -111,7 +111,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
             bar.gradient.allowAdd = False  # the colors are those of the map
             bar.vb.setMenuEnabled(False)
             bar.vb.setMinimumHeight(24)
-            bar.axis.setTextPen(theme.now().foreground)
+            _color(bar)
             bar.axis.enableAutoSIPrefix(False)
             bar.sigLevelsChanged.connect(lambda _, product=product: self._drag(product))
             self._bars[product] = bar
@@ -142,3 +142,15 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
         if not self._is_setting:
             low, high = self._bars[product].getLevels()
             self.dragged.emit(product.kind, Levels(float(low), max(float(high), float(low) + 1e-6)))
+
+
+def _color(bar: Any) -> None:
+    """Give a histogram the colors of the theme."""
+    now = theme.now()
+    bar.axis.setTextPen(now.foreground)
+    bar.axis.setPen(now.dim)
+    bar.fillHistogram(color=(*theme.rgb(now.dim), 130))
+    bar.region.setBrush((*theme.rgb(now.foreground), 40))
+    for line in bar.region.lines:
+        line.setPen(now.foreground)
+        line.setHoverPen(now.strong)
