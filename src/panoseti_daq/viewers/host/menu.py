@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from panoseti_daq.viewers.host import theme
 
+_GAP: Final = 3 * "&nbsp;"
 KeyTable = Iterable[tuple[str, str, Callable[..., object]]]
 """Text, key and what to do, of each action."""
 
@@ -80,7 +81,7 @@ class KeyHelp(QtWidgets.QLabel):
         """Take the keys, and what the mouse does."""
         rows = [(action.shortcut().toString(), action.text()) for action in actions]
         rows += mouse
-        cells = [f"<td><b>{escape(key)}</b>&nbsp;</td><td>{escape(text)}</td>" for key, text in rows]
+        cells = [f"<td><b>{escape(key)}</b>&nbsp;</td><td>{escape(text)}{_GAP}</td>" for key, text in rows]
         half = len(cells) // 2 + len(cells) % 2
         lines = (
             f"<tr>{left}{right}</tr>" for left, right in zip_longest(cells[:half], cells[half:], fillvalue="")

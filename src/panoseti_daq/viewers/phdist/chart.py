@@ -59,7 +59,7 @@ class PulseHeightChart:
         headings = ["module", *(text for w in self._windows_s for text in (span_text(w), "Hz"))]
         self.table = LegendTable(headings, [54, 46] * len(self._windows_s))
         self.table.chosen.connect(self.redraw)
-        self.widget = ChartPage(self.table, 96 + 100 * len(self._windows_s))
+        self.widget = ChartPage(self.table, 66 + 100 * len(self._windows_s))
         self._log = add_switch(self.widget, "Logarithmic number of events", "L", log, self._switch)
         self._log_adc = add_switch(self.widget, "Logarithmic pulse height", "X", log_adc, self._switch)
         self._per_quabo = add_switch(self.widget, "Per quabo", "U", per_quabo, self._switch)

@@ -53,7 +53,7 @@ class RateChart:
         self._wall_ns = wall_ns
         self.table = LegendTable(["host and key", "frames/s", "kB/s", "age s", "drops"], [64, 60, 54, 44])
         self.table.chosen.connect(self.redraw)
-        self.widget = ChartPage(self.table, 378)
+        self.widget = ChartPage(self.table, 366)
         self.panels = self.widget.panels
         for label in ("frames/s", "MB/s", "age (s)"):
             self.widget.add_panel(label, left=LogAxis("left"), bottom=utc_axis())
