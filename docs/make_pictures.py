@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
@@ -29,21 +29,28 @@ from panoseti_daq.client import AioDaqDataClient, DaqDataClient
 from panoseti_daq.pff import Kind, Selection
 from panoseti_daq.viewers import ViewerContext, term, view
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.feed import Feed
+from panoseti_daq.viewers.host.feed import Feed, QuietFeed, WindowFeed
 from panoseti_daq.viewers.host.qt import application
+from panoseti_daq.viewers.host.timeline import Recorded
 from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
-from panoseti_daq.viewers.plugin import make_viewer
+from panoseti_daq.viewers.plugin import find_viewer, make_viewer
 from panoseti_daq.viewers.term.halfblocks import UPPER_HALF
+
+if TYPE_CHECKING:
+    from panoseti_daq.viewers.host.window import HostWindow
 
 COMMAND: Final = Path(sys.executable).with_name("panoseti-daq")
 FEW: Final = (1, 2, 3, 224)
+SIXTEEN: Final = tuple(range(1, 17))
 MANY: Final = tuple(range(64))
 AFTER_S: Final = 75  # what is drawn over time has a minute to show
 TERM_SIZE: Final = (136, 21)  # columns, rows: two modules side by side, large
 CELL_PX: Final = (8, 16)  # width and height of a character
 VIEW_SIZE: Final = (1100, 800)
 TEXT_RGB: Final = (216, 220, 227)
+NIGHT: Final = ("--theme", "night")
+LIGHT: Final = ("--theme", "light", "--dashes")
 END_WITHIN_S: Final = 20
 
 
@@ -176,6 +183,59 @@ def of_receiver(second: int) -> bytes:
     return b"".join(made)
 
 
+@contextmanager
+def window_of(feed: WindowFeed, *names: str, **options: Any) -> Iterator[HostWindow]:
+    """A window with these viewers as tabs, without a display."""
+    application(off_screen=True)
+    from panoseti_daq.viewers.host.page import Page
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    context = ViewerContext(refresh_period_s=0.5)
+    specs = [found.spec for name in names if (found := find_viewer(name)) is not None]
+    first, *others = (Page.of(spec, make_viewer(spec, context, {})) for spec in specs if spec is not None)
+    window = HostWindow(first.name, first.viewer, feed, 0.5, others=others, clock=context.clock, **options)
+    window.resize(*VIEW_SIZE)
+    window.show()
+    try:
+        yield window
+    finally:
+        window.close()
+
+
+def let_pass(seconds: float) -> None:
+    """Let windows draw for so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        application(off_screen=True).processEvents()
+        time.sleep(0.01)
+
+
+def help_picture(address: str, file: Path) -> None:
+    """Take a picture of a window with tabs, and the keys over it."""
+    wanted = Wanted(selection=Selection.of(module_ids=FEW[:2]))
+    with Feed(AioDaqDataClient.connect(address), wanted) as feed, window_of(feed, "view", "rates") as window:
+        let_pass(4)
+        next(action for action in window.actions() if action.shortcut().toString() == "?").trigger()
+        let_pass(0.5)
+        window.grab().save(str(file))
+
+
+def replay_picture(file: Path) -> None:
+    """Take a picture of a run that is replayed: in its middle."""
+    with tempfile.TemporaryDirectory() as directory:
+        modules = [f"--module-id={module_id}" for module_id in FEW[:2]]
+        with running("simulate", directory, *modules, "--duration", 20, "--log-level", "error") as simulator:
+            simulator.wait()
+        [run_dir, *_] = sorted(Path(directory).glob("module_1/*"))
+        timeline = Recorded(*sorted(Path(directory).glob(f"module_*/{run_dir.name}")))
+        with window_of(QuietFeed("a run"), "view", "phdist", timeline=timeline) as window:
+            let_pass(1)
+            begin_ns, end_ns = window.past.span_ns
+            window.past.go_to((begin_ns + end_ns) // 2)
+            let_pass(1)
+            window.grab().save(str(file))
+
+
 def paint_cells(lines: list[list[Segment]], n_columns: int, file: Path) -> None:
     """Paint lines of a terminal: with Qt, as a picture shall not depend on the fonts of who looks at it."""
     application(off_screen=True)
@@ -221,9 +281,16 @@ def make_pictures(directory: Path) -> None:
     with telescopes(MANY, 2, 2) as address:
         wall = snapshot(address, directory / "view_64.png", "view", "--refresh-period", "0.5", after_s=15)
         codes = [wall.wait()]
+    with telescopes(SIXTEEN, 10, 8) as address:
+        codes.append(snapshot(address, directory / "view_16.png", "view", after_s=10).wait())
     with telescopes(FEW, 20, 15) as address:
         pictures = [
             snapshot(address, directory / "view.png", "view", "--module-id", "1", "--module-id", "2", after_s=10),
+            snapshot(address, directory / "view_1.png", "view", "--module-id", "1", after_s=10),
+            snapshot(address, directory / "view_4.png", "view", after_s=10),
+            snapshot(address, directory / "view_night.png", "view", "--module-id", "1", *NIGHT, after_s=10),
+            snapshot(address, directory / "rates_night.png", "rates", *NIGHT),
+            snapshot(address, directory / "lightcurve_light.png", "lightcurve", "--minutes", "1", *LIGHT),
             snapshot(address, directory / "phdist.png", "phdist"),
             snapshot(address, directory / "rates.png", "rates"),
             snapshot(address, directory / "lightcurve.png", "lightcurve", "--pixel", "16,16", "--minutes", "1"),
@@ -231,8 +298,11 @@ def make_pictures(directory: Path) -> None:
         terminal_picture(address, directory / "term.png")
         dead_picture(address, directory / "view_dead.png")
         gnss_picture(directory / "gnss.png")
+
+        help_picture(address, directory / "keys.png")
         codes += [picture.wait() for picture in pictures]
     codes.append(lost_picture(directory / "view_lost.png"))
+    replay_picture(directory / "view_replay.png")
     if any(codes):
         sys.exit("a picture is missing: the lines above say why")
     for file in directory.glob("*.png"):

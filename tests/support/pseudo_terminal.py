@@ -45,9 +45,11 @@ class PseudoTerminal:
         self._ours, self._its = pty.openpty()
         self.resize(columns, rows)
         self.attributes_before = termios.tcgetattr(self._its)
-        python, option, code, *rest = command(*arguments)
+        words = command(*arguments)
+        code = words.index("-c") + 1
+        words[code] = f"{_CONTROLLED}; {before}; {words[code]}"
         self.process = subprocess.Popen(
-            [python, option, f"{_CONTROLLED}; {before}; {code}", *rest],
+            words,
             stdin=self._its if stdin is None else stdin,
             stdout=self._its,
             stderr=self._its,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -137,6 +138,20 @@ def test_the_question_mark_shows_the_keys_and_few_colors_are_said(address: str) 
     ) as terminal:
         terminal.read_until_text("few colors", "? keys")
         terminal.press("?\x0c")
-        terminal.read_until_text("Ctrl-L redraw")
+        terminal.read_until_text("Ctrl-L", "Draw all again", "Next color map", "Mask hot and dead")
+        terminal.press("?\x0c")
+        terminal.read_until_text("module 224")
         terminal.press("q")
         assert terminal.wait() == 0
+
+
+def test_in_the_red_theme_every_color_is_red(address: str) -> None:
+    with in_terminal("plot", "term", "--host", address, "--theme", "night") as terminal:
+        terminal.read_until_text("module 224", "q quit")
+        colors = re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", terminal.output)
+        terminal.press("t\x0c")
+        terminal.read_until(lambda: b"38;2;13;8;135" in terminal.output or b"48;2;13;8;135" in terminal.output)
+        terminal.press("q")
+        assert terminal.wait() == 0
+    assert len(colors) > 100
+    assert all(max(int(green), int(blue)) <= max(5, 0.5 * int(red)) for red, green, blue in colors)

@@ -19,6 +19,7 @@ from rich.style import Style
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
+from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.feed import Feed, HostState
 from panoseti_daq.viewers.host.keys import KeyReader, cbreak
 from panoseti_daq.viewers.host.paint import Painter, terminal_size
@@ -31,9 +32,8 @@ _log = logging.getLogger(__name__)
 _DUMB_PERIOD_S: Final = 2.0
 """Least refresh period of a terminal that cannot move its cursor, s: it scrolls by a screen each time."""
 _LOST: Final = Style(color="bright_white", bgcolor="red")
-_STATUS: Final = Style(dim=True)  # a bright bar is all that one sees in a dark dome
 
-_KEYS: Final = "space pause  Ctrl-L redraw  up/down tab m p b l c z images  q quit"
+_KEYS: Final = (("space", "Pause"), ("Ctrl-L", "Draw all again"), ("?", "Keys, or images"), ("q", "Quit"))
 
 _T = TypeVar("_T")
 
@@ -192,17 +192,19 @@ class _Session:
         self._painter.paint([*lines, *[self._status(columns)] * n_status])
 
     def _lines(self, columns: int, rows: int) -> list[list[Segment]]:
+        if self._is_helped:
+            keys = [*getattr(self._viewer, "keys", ()), *_KEYS]
+            lines = [[Segment(f" {key:8}{text}", _status())] for key, text in keys[:rows]]
+            return [Segment.adjust_line_length(line, columns) for line in lines + [[]] * (rows - len(lines))]
         options = self._console.options.update_dimensions(columns, rows)
         return self._console.render_lines(self._viewer.render(columns, rows), options)
 
     def _status(self, columns: int) -> list[Segment]:
         text, is_lost = _connection(self._feed.states)
         keys = "  ? keys  q quit" if self._keys is not None else ""
-        if self._is_helped:
-            keys = f"  {_KEYS}"
         text = ("PAUSED  " if self._is_paused else "") + text + self._hint
         room = max(0, columns - len(keys))
-        line = [Segment(text[:room].ljust(room) + keys, _LOST if is_lost else _STATUS)]
+        line = [Segment(text[:room].ljust(room) + keys, _LOST if is_lost else _status())]
         return Segment.adjust_line_length(line, columns)
 
     def _guarded(self, do: Callable[..., _T], *arguments: Any) -> _T:
@@ -212,6 +214,11 @@ class _Session:
         except Exception as error:
             _log.exception("the viewer failed")
             raise ViewerError(f"the viewer failed: {describe(error)}") from error
+
+
+def _status() -> Style:
+    """Style of the last line: a bright one is all that one sees in a dark dome."""
+    return Style(color=theme.now().foreground) if theme.now().is_red else Style(dim=True)
 
 
 def terminal_hint(console: Console) -> str:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from panoseti_daq.viewers.host.theme import ThemeName, choose
 from panoseti_daq.viewers.images.colors import ColorMap
+from panoseti_daq.viewers.masks import MaskOption, load_masks
 from panoseti_daq.viewers.plugin import Surface, TerminalViewer, ViewerContext, ViewerSpec
 
 
@@ -17,11 +19,18 @@ def make(
     ascii_only: Annotated[
         bool, typer.Option("--ascii", help="Draw with ASCII characters, for terminals without color or UTF-8.")
     ] = False,
+    mask: MaskOption = None,
+    theme: Annotated[ThemeName, typer.Option(help="Colors; night is red.")] = ThemeName.DARK,
 ) -> TerminalViewer:
     """Make the viewer."""
+    from panoseti_daq.viewers.images.board import Board, Settings
     from panoseti_daq.viewers.term.images import TermImages
 
-    return TermImages(context.refresh_period_s, colormap, ascii_only=ascii_only, clock=context.clock)
+    choose(theme)
+    if mask is not None:
+        context.masks.take(load_masks(mask))
+    board = Board(Settings(colormap), masks=context.masks, clock=context.clock, period_s=context.refresh_period_s)
+    return TermImages(board, ascii_only=ascii_only)
 
 
 SPEC = ViewerSpec(

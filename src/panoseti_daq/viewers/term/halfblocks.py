@@ -11,6 +11,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
+from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA
 
@@ -23,6 +24,7 @@ RAMP: Final = ".:-=+*#%@"
 
 _NO_SHADE: Final = N_SHADES  # of pixels that nobody measured
 _NO_DATA_RGB: Final = (40, 44, 52)
+_NO_DATA_RED_RGB: Final = (28, 4, 3)
 
 TextLine = list[Segment]
 Indices = npt.NDArray[np.uint8]
@@ -84,5 +86,12 @@ def cell_style(colormap: ColorMap, upper: int, lower: int) -> Style:
 @functools.cache
 def _color(colormap: ColorMap, shade: int) -> Color:
     if shade == _NO_SHADE:
-        return Color.from_rgb(*_NO_DATA_RGB)
-    return Color.from_rgb(*color_table(colormap)[round(shade * (N_COLORS - 1) / (N_SHADES - 1))].tolist())
+        return Color.from_rgb(*(_NO_DATA_RED_RGB if theme.now().is_red else _NO_DATA_RGB))
+    table = color_table(colormap, red=theme.now().is_red)
+    return Color.from_rgb(*table[round(shade * (N_COLORS - 1) / (N_SHADES - 1))].tolist())
+
+
+def forget_styles() -> None:
+    """Make the styles again: the theme was changed."""
+    cell_style.cache_clear()
+    _color.cache_clear()

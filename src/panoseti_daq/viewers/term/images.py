@@ -9,20 +9,17 @@ from typing import Final, TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
-from rich.style import Style
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
-from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.viewers.images.board import Board, Settings
-from panoseti_daq.viewers.images.colors import ColorMap
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.levels import LevelsMode
-from panoseti_daq.viewers.term.halfblocks import TextLine
-from panoseti_daq.viewers.term.panels import PanelStyle, empty_lines, panel_lines
+from panoseti_daq.viewers.term.halfblocks import TextLine, forget_styles
+from panoseti_daq.viewers.term.panels import PanelStyle, dim, empty_lines, panel_lines
 
 _BETWEEN_KINDS: Final = 2  # columns
 _BETWEEN_MODULES: Final = 4
-_DIM: Final = Style(color="bright_black")
 
 _Member = TypeVar("_Member", bound=enum.Enum)
 
@@ -92,37 +89,38 @@ class TermImages:
 
     Parameters
     ----------
-    refresh_period_s
-        Time between two refreshes, s.
-    colormap
-        Colors to begin with.
+    board
+        The images.
     ascii_only
         Draw with ASCII characters, whatever the terminal can do.
-    clock
-        Where ages are counted.
     """
 
-    def __init__(
-        self, refresh_period_s: float, colormap: ColorMap, *, ascii_only: bool = False, clock: Clock | None = None
-    ) -> None:
-        self._board = Board(Settings(colormap), clock=clock, period_s=refresh_period_s)
+    def __init__(self, board: Board, *, ascii_only: bool = False) -> None:
+        self._board = board
         self._ascii_only = ascii_only
         self._shown = Shown.BOTH
         self._zoom = Zoom.AUTO
         self._first_row = 0
         self._seen = "none"
-        self._keys: dict[str, Callable[[], None]] = {
-            "up": lambda: self._scroll(-1),
-            "down": lambda: self._scroll(+1),
-            "tab": lambda: self._show(_after(self._shown)),
-            "m": lambda: self._show(Shown.MOVIE),
-            "p": lambda: self._show(Shown.PULSE_HEIGHT),
-            "b": lambda: self._show(Shown.BOTH),
-            "c": self._next_colormap,
-            "l": self._next_levels,
-            "x": self._next_scale,
-            "z": self._next_zoom,
+        self._keys: dict[str, tuple[str, Callable[[], None]]] = {
+            "up": ("Modules above", lambda: self._scroll(-1)),
+            "down": ("Modules below", lambda: self._scroll(+1)),
+            "tab": ("Both kinds, or one", lambda: self._show(_after(self._shown))),
+            "m": ("Movies", lambda: self._show(Shown.MOVIE)),
+            "p": ("Pulse heights", lambda: self._show(Shown.PULSE_HEIGHT)),
+            "b": ("Both", lambda: self._show(Shown.BOTH)),
+            "c": ("Next color map", self._next_colormap),
+            "l": ("Next levels: rolling, per frame, fixed", self._next_levels),
+            "x": ("Next scale: linear, sqrt, log, asinh", self._next_scale),
+            "z": ("Next size", self._next_zoom),
+            "k": ("Mask hot and dead pixels, or none", self._toggle_masks),
+            "t": ("Next theme: dark, red, light", self._next_theme),
         }
+
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """Keys and what they do."""
+        return [(key, text) for key, (text, _) in self._keys.items()]
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take the newest frames."""
@@ -131,7 +129,8 @@ class TermImages:
 
     def key(self, key: str) -> None:
         """Do what a key says; keys without a meaning do nothing."""
-        self._keys.get(key, lambda: None)()
+        if key in self._keys:
+            self._keys[key][1]()
 
     def render(self, columns: int, rows: int) -> Drawing:
         """What is to be seen."""
@@ -151,14 +150,14 @@ class TermImages:
         kinds = self._kinds
         if not modules or not kinds:
             lines = [
-                [Segment("waiting for the first image" if not modules else "no image of this kind yet", _DIM)]
+                [Segment("waiting for the first image" if not modules else "no image of this kind yet", dim())]
             ]
         else:
             grid = self._grid(columns, rows - 1, len(modules), len(kinds), in_color=in_color)
             lines = self._draw(grid, modules, kinds)
         body = [Segment.adjust_line_length(line, columns) for line in lines[: rows - 1]]
         body += [[Segment(" " * columns)]] * (rows - 1 - len(body))
-        return [*body, Segment.adjust_line_length([Segment(self._help(), _DIM)], columns)]
+        return [*body, Segment.adjust_line_length([Segment(self._help(), dim())], columns)]
 
     @property
     def _kinds(self) -> list[Kind]:
@@ -229,6 +228,17 @@ class TermImages:
     def _next_scale(self) -> None:
         self._board.settings.scale = self._board.settings.scale.next
         self._board.recolor()
+
+    def _toggle_masks(self) -> None:
+        if self._board.masks.n_pixels:
+            self._board.masks.clear()
+        else:
+            self._board.find_odd_pixels()
+        self._board.recompose()
+
+    def _next_theme(self) -> None:
+        theme.choose(_after(theme.now().name))
+        forget_styles()
 
     def _next_zoom(self) -> None:
         self._zoom = _after(self._zoom)

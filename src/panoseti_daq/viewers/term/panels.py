@@ -12,6 +12,7 @@ from rich.style import Style
 
 from panoseti_daq.pff import Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
+from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.times import age_text, time_text
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels
@@ -124,7 +125,8 @@ def _title(panel: Panel, look: PanelStyle) -> list[TextLine]:
 def _scale(levels: Levels, look: PanelStyle) -> TextLine:
     low, high = f"{levels.low:.0f}", f"{levels.high:.0f}"
     n_columns = look.n_columns - len(f"{low}  {high} ADC")
-    return [Segment(f"{low} "), *color_scale(n_columns, look.colormap), Segment(f" {high} ADC")]
+    style = _red(Tone.NORMAL) if theme.now().is_red else None
+    return [Segment(f"{low} ", style), *color_scale(n_columns, look.colormap), Segment(f" {high} ADC", style)]
 
 
 def _about_pixels(panel: Panel) -> list[Span]:
@@ -138,5 +140,16 @@ def _words(look: PanelStyle, *words: Span) -> TextLine:
     """A line of words with a blank between them, cut or filled to the width of a panel."""
     line: TextLine = []
     for text, tone in words:
-        line += [Segment(text, _STYLES[tone]), Segment(" ")]
+        line += [Segment(text, _red(tone) if theme.now().is_red else _STYLES[tone]), Segment(" ")]
     return Segment.adjust_line_length(line, look.n_columns)
+
+
+def _red(tone: Tone) -> Style:
+    now = theme.now()
+    colors = {Tone.HEAD: now.strong, Tone.OLD: now.dim, Tone.WARNING: now.warning, Tone.BAD: now.alarm}
+    return Style(color=colors.get(tone, now.foreground))
+
+
+def dim() -> Style:
+    """Style of what may be overlooked."""
+    return _red(Tone.OLD) if theme.now().is_red else _STYLES[Tone.OLD]

@@ -15,6 +15,7 @@ from panoseti_daq.pff import DataProduct, Header, Kind
 from panoseti_daq.pff.quabos import CORNERS
 from panoseti_daq.viewers import Surface, ViewerContext
 from panoseti_daq.viewers.host.terminal import save_svg
+from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.term import SPEC
 from panoseti_daq.viewers.term.halfblocks import cell_style
@@ -44,7 +45,7 @@ def frame_of(
 
 
 def viewer_of(*frames: ReceivedFrame, refresh_period_s: float = 1.0, ascii_only: bool = True) -> TermImages:
-    viewer = TermImages(refresh_period_s, ColorMap.PLASMA, ascii_only=ascii_only)
+    viewer = TermImages(Board(Settings(ColorMap.PLASMA), period_s=refresh_period_s), ascii_only=ascii_only)
     viewer.key("l")  # levels of each frame
     for frame in frames:
         viewer.update({frame.key: frame})
