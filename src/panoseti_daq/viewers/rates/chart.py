@@ -51,7 +51,7 @@ class RateChart:
         self._book = book
         self._period_s = period_s
         self._wall_ns = wall_ns
-        self.table = LegendTable(["host and key", "frames/s", "kB/s", "age s", "drops"], [64, 60, 54, 44])
+        self.table = LegendTable(["host and key", "frames/s", "kB/s", "age s", "drops"], [62, 58, 50, 54])
         self.table.chosen.connect(self.redraw)
         self.widget = ChartPage(self.table, 366)
         self.panels = self.widget.panels
