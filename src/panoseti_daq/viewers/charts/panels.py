@@ -200,7 +200,8 @@ class ChartPage(QtWidgets.QStackedWidget):
         """Take the colors of the theme."""
         now = theme.now()
         self.setStyleSheet(
-            f"background: {now.background}; color: {now.foreground}; QSplitter::handle {{ background: {now.panel}; }}"
+            f"QWidget {{ background: {now.background}; color: {now.foreground}; }}"
+            f"QSplitter::handle {{ background: {now.panel}; }}"
         )
         self._text.setStyleSheet(f"font-size: 16pt; color: {now.dim}; padding: 40px;")
         self.layout_.setBackground(now.background)

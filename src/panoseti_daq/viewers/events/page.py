@@ -40,6 +40,7 @@ class EventPage:
         self.table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
+        self.table.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.table.cellClicked.connect(self._choose)
         self.images = pg.GraphicsLayoutWidget()
         self._charts = charts = pg.GraphicsLayoutWidget()

@@ -52,13 +52,14 @@ class Desk:
     theme: ThemeName | None = None
     dashes: bool | None = None
 
-    def dress(self, app: QApplication, memory: Memory | None) -> None:
-        """Choose how windows look: as was asked, or as is remembered."""
+    def dress(self, app: QApplication, memory: Memory | None) -> Memory | None:
+        """Choose how windows look, as was asked, or as is remembered; return what was given."""
         looks = memory.state(LOOKS) if memory is not None else {}
         remembered = looks.get("theme")
         name = ThemeName(remembered) if remembered in list(ThemeName) else ThemeName.DARK
         dashes = bool(looks.get("dashes")) if self.dashes is None else self.dashes
         dress(app, self.theme or name, dashes=dashes)
+        return memory
 
     def timeline(self, *, lately: bool) -> Timeline | None:
         """Return the frames of the run that is replayed, or where the last minutes are kept; else None.

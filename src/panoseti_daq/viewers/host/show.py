@@ -98,8 +98,7 @@ def show(
     from panoseti_daq.viewers.host.page import Page
 
     with _Stop(app) as stop, ExitStack() as feeds:
-        memory = None if off_screen else desk.memory()
-        desk.dress(app, memory)
+        memory = desk.dress(app, None if off_screen else desk.memory())
         windows = []
         for spec, options in viewers:
             pages = [(spec, options), *((tab, {}) for tab in tabs if tab.name != spec.name)]
