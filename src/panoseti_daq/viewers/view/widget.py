@@ -143,7 +143,6 @@ class View:
         """Take the colors of the theme."""
         self.widget.restyle()
         self.probes.restyle()
-        self._show()
 
     @property
     def waiting_text(self) -> str:
