@@ -33,8 +33,8 @@ DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 @asynccontextmanager
 async def site(modules: str, data_dir: Path) -> AsyncIterator[str]:
     """Simulator, server and web server; gives the URL of the page."""
-    command = (sys.executable, "-m", "panoseti_daq", "simulate", str(data_dir), "--module-id", modules)
-    command += ("--rate-hz", "10")
+    command = [sys.executable, "-m", "panoseti_daq", "simulate", str(data_dir), "--module-id", modules]
+    command += ["--rate-hz", "10"]
     simulator = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
     live = LiveWall()
     try:

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 from support.frames import frame_bytes
+from support.gateways import client_of, gateway_of
 from support.night import RUN_1, RUN_2, T0, US, movie, night_site, write
 from support.received import frame_of
 from support.rig import serving
@@ -137,6 +138,28 @@ async def test_frames_of_two_servers_are_found_and_one_that_is_gone_leaves_the_o
         async with AioDaqDataClient.connect([a.address, b.address]) as client:
             found = await Night(client, live).at((T0 + 3) * 10**6, Selection())
             assert [key.module_id for key in found] == [1]
+
+
+async def test_a_head_node_passes_the_question_on_to_the_node_that_has_the_files(tmp_path: Path) -> None:
+    for name, module_id in (("a", 1), ("b", 2)):
+        write(tmp_path / name, module_id, RUN_1, IMG16, movie(range(5)))
+        write(tmp_path / name, module_id, RUN_2, IMG16, movie(range(100, 105)))
+    live = LiveWall()
+    async with (
+        serving(tmp_path / "a") as a,
+        serving(tmp_path / "b") as b,
+        gateway_of(f"a={a.address}", f"b={b.address}") as gateway,
+        client_of(gateway) as client,
+    ):
+        async with client.stream_frames() as stream:
+            while len(live.frames) < 2:
+                live.add(await anext(stream))
+        night = Night(client, live)
+        found = await night.at((T0 + 3) * 10**6, Selection())
+        assert {key.module_id: int(frame.image[0, 0]) for key, frame in found.items()} == {1: 2, 2: 2}
+        at = await night.neighbor((T0 + 50) * 10**6, 2, IMG16, 1)
+        assert at == (T0 + 100) * 10**6 + US
+        assert await night.neighbor(at, 2, IMG16, -1) == (T0 + 4) * 10**6 + US
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ let hosts = [], hostsAt = 0;
 
 const link = new Link({
   wall: (wall, painted) => takeWall(wall, painted),
-  keys: (keys) => keys.forEach(makeCard),
+  keys: (keys) => (keys.forEach(makeCard), fit()),
   hosts: (list) => ((hosts = list), (hostsAt = performance.now()), sayState()),
   beside: (message) => takeBeside(message),
   state: () => sayState(),
@@ -79,7 +79,6 @@ function makeCard(key) {
   const after = [...cards.keys()].filter((module) => module > key.module).sort((a, b) => a - b)[0];
   $("wall").insertBefore(card, after === undefined ? null : cards.get(after));
   sayNote(card, notes[key.module]);
-  fit();
   if (options.large === String(key.module)) enlarge(key.module);
 }
 
@@ -128,6 +127,7 @@ function takeWall(wall, painted) {
 
 function showPast(wall, us) {
   wall.tiles.forEach((tile) => makeCard(tile.key));
+  fit();
   const groups = grouped(wall.tiles);
   for (const [name, source] of sources) source.travel(groups.get(name) ?? [], us / 1000);
   options.at = String(us);
