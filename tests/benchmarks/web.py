@@ -45,20 +45,22 @@ def main() -> None:
 
 
 async def _measure(name: str, serve: Any, n_pages: int, rate_hz: float, depth: int, size: int) -> str:
-    ready: Any = multiprocessing.get_context("spawn").Queue()
+    context = multiprocessing.get_context("spawn")
+    ready: Any = context.Queue()
+    all_ready: Any = context.Event()
     stop = asyncio.Event()
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(address, stop, rate_hz, size))
     url = await address
-    context = multiprocessing.get_context("spawn")
     clients = [
-        context.Process(target=_pages, args=(url, n_pages // N_CLIENTS, rate_hz, depth, ready))
+        context.Process(target=_pages, args=(url, n_pages // N_CLIENTS, rate_hz, depth, ready, all_ready))
         for _ in range(N_CLIENTS)
     ]
     for client in clients:
         client.start()
     for _ in clients:
         await asyncio.to_thread(ready.get)  # all are connected
+    all_ready.set()
     await asyncio.sleep(1)
     cpu, wall = time.process_time(), time.monotonic()
     await asyncio.sleep(SECONDS)
@@ -74,10 +76,12 @@ async def _measure(name: str, serve: Any, n_pages: int, rate_hz: float, depth: i
     for client in clients:
         client.join()
     rss = int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
+    n_walls, least, most = sum(counts), min(counts), max(max(counts), 1)
+    p50, p99 = np.quantile(ages, (0.5, 0.99)) * 1e3
     return (
-        f"{n_pages:5} pages {rate_hz:4g} Hz {depth:2} bit  {name:12}  {used:.3f} core  "
-        f"{sum(counts) / SECONDS:7.0f} walls/s  least/most {min(counts) / max(max(counts), 1):.2f}  "
-        f"way p50/p99 {np.quantile(ages, 0.5) * 1e3:.0f}/{np.quantile(ages, 0.99) * 1e3:.0f} ms  {rss:.0f} MB"
+        f"{n_pages:5} pages {rate_hz:4g} Hz {depth:2} bit  {name:12}  {used:.3f} core  {n_walls / SECONDS:7.0f} walls/s"
+        f"  {used * SECONDS / max(n_walls, 1) * 1e6:4.0f} us/wall  least/most {least / most:.2f}"
+        f"  way p50/p99 {p50:.0f}/{p99:.0f} ms  {rss:.0f} MB"
     )
 
 
@@ -130,12 +134,12 @@ async def _bare(address: asyncio.Future[str], stop: asyncio.Event, rate_hz: floa
     await runner.cleanup()
 
 
-def _pages(url: str, n_pages: int, rate_hz: float, depth: int, ready: Any) -> None:
+def _pages(url: str, n_pages: int, rate_hz: float, depth: int, ready: Any, all_ready: Any) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    asyncio.run(_look(url, n_pages, rate_hz, depth, ready))
+    asyncio.run(_look(url, n_pages, rate_hz, depth, ready, all_ready))
 
 
-async def _look(url: str, n_pages: int, rate_hz: float, depth: int, ready: Any) -> None:
+async def _look(url: str, n_pages: int, rate_hz: float, depth: int, ready: Any, all_ready: Any) -> None:
     counts, ages, counting = [0] * n_pages, [], False
 
     async def page(number: int, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -155,6 +159,7 @@ async def _look(url: str, n_pages: int, rate_hz: float, depth: int, ready: Any) 
             sockets.append(socket)
         tasks = [asyncio.create_task(page(i, socket)) for i, socket in enumerate(sockets)]
         ready.put(None)
+        await asyncio.to_thread(all_ready.wait)  # connecting takes a busy machine as long as measuring
         await asyncio.sleep(1)
         counting = True
         await asyncio.sleep(SECONDS)

@@ -26,7 +26,6 @@ N_MODULES: Final = 45
 N_PAGES: Final = 20
 SECONDS: Final = 15.0
 BYTES_PER_S: Final = 200e3
-DELAY_S: Final = 0.05
 SHAPES: Final = dict.fromkeys(range(2 * N_MODULES), (32, 32))
 _N_PAINTS: Final = 7
 _WATCH: Final = """
@@ -70,7 +69,7 @@ async def _phone() -> None:
     live = LiveWall()
     async with web_server(live, doors.Doors(), WebAddress(port=0)) as (_, url):
         async with proxying(url.removeprefix("http://")) as proxy, asyncio.TaskGroup() as tasks:
-            proxy.rate, proxy.delay_s = BYTES_PER_S, DELAY_S
+            proxy.rate = BYTES_PER_S
             running = [tasks.create_task(_feed(live))]
             fast: list[float] = []
             running += [tasks.create_task(_page(url, fast, hz=10, depth=16)) for _ in range(N_PAGES)]
@@ -84,8 +83,9 @@ async def _phone() -> None:
                 await asyncio.sleep(SECONDS)
                 print(f"{name}: {N_PAGES} pages at 10 Hz, 16 bits: {_text(fast)}", flush=True)
             n_bytes = 24 + 2 * N_MODULES * (32 + 1024)
-            print(f"phone at {BYTES_PER_S / 1e3:g} kB/s, {DELAY_S * 1e3:g} ms each way: {_text(phone)}; ", end="")
-            print(f"a wall takes {n_bytes / BYTES_PER_S + DELAY_S:.3f} s", flush=True)
+            print(
+                f"phone at {BYTES_PER_S / 1e3:g} kB/s: {_text(phone)}; a wall takes {n_bytes / BYTES_PER_S:.3f} s"
+            )
             for task in running:
                 task.cancel()
 
