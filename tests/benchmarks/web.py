@@ -79,9 +79,9 @@ async def _measure(name: str, serve: Any, n_pages: int, rate_hz: float, depth: i
     n_walls, least, most = sum(counts), min(counts), max(max(counts), 1)
     p50, p99 = np.quantile(ages, (0.5, 0.99)) * 1e3
     return (
-        f"{n_pages:5} pages {rate_hz:4g} Hz {depth:2} bit  {name:12}  {used:.3f} core  {n_walls / SECONDS:7.0f} walls/s"
-        f"  {used * SECONDS / max(n_walls, 1) * 1e6:4.0f} us/wall  least/most {least / most:.2f}"
-        f"  way p50/p99 {p50:.0f}/{p99:.0f} ms  {rss:.0f} MB"
+        f"{n_pages:5} pages {rate_hz:4g} Hz {depth:2} bit  {name:12}  {used:.3f} core"
+        f"  {n_walls / SECONDS:7.0f} walls/s  {used * SECONDS / max(n_walls, 1) * 1e6:4.0f} us/wall"
+        f"  least/most {least / most:.2f}  way p50/p99 {p50:.0f}/{p99:.0f} ms  {rss:.0f} MB"
     )
 
 
