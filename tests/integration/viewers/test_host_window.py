@@ -505,6 +505,29 @@ def test_a_gif_needs_no_ffmpeg(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     Film(tmp_path / name).close()
 
 
+def test_a_picture_that_is_saved_in_a_replay_says_so(
+    application: QApplication,
+    viewer: NotingViewer,
+    run_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from PySide6.QtGui import QImage
+
+    from panoseti_daq.viewers.host.feed import QuietFeed
+    from panoseti_daq.viewers.host.timeline import Recorded
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    monkeypatch.chdir(tmp_path)
+    window = HostWindow("noting", viewer, QuietFeed("run"), 60.0, timeline=Recorded(run_dir))
+    window.show()
+    press(window, "S")
+    window.close()
+
+    (saved,) = tmp_path.glob("*.png")
+    assert QImage(str(saved)).text("Description").startswith("REPLAY 2026-01-01 00:00:00.000 UTC")
+
+
 def test_a_viewer_forgets_what_was_later_when_a_replay_goes_back(application: QApplication, run_dir: Path) -> None:
     from panoseti_daq.viewers.host.feed import QuietFeed
     from panoseti_daq.viewers.host.timeline import Recorded

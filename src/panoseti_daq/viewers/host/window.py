@@ -269,7 +269,7 @@ class HostWindow(QtWidgets.QMainWindow):
     def _save_png(self) -> None:
         file = Path(f"{self.page.name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.png").absolute()
         try:
-            self.save(file)
+            self.save(file, self.past.text)
         except OSError as error:
             self._bar.say(f"cannot save {file}: {error.strerror}")
         else:
