@@ -1,6 +1,13 @@
-"""Text from files, hosts and logs made safe for a terminal: control characters are shown, not sent."""
+"""Text from files, hosts and logs made safe: for a terminal, and for messages."""
 
 from __future__ import annotations
+
+import os
+
+
+def sendable(name: str) -> str:
+    """Return a name of a file as UTF-8 may hold it: replacement characters in place of bytes that are none."""
+    return name if name.isascii() else os.fsencode(name).decode(errors="replace")
 
 
 def printable(text: str, keep: str = "") -> str:

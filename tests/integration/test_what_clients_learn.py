@@ -16,7 +16,7 @@ from support.frames import block_of
 from support.rig import RUN, recording, serving, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.client import AioDaqDataClient, ReceivedBlock
 from panoseti_daq.client.node import SERVICE
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import SourceError
@@ -76,6 +76,31 @@ async def test_a_module_that_is_a_link_to_another_disk_is_followed(tmp_path: Pat
             async for frame in client.stream_frames():
                 assert frame.module_id == 1
                 break
+
+
+# odd night 81
+async def test_a_directory_that_becomes_a_link_out_of_the_data_roots_is_left(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root" / "data", tmp_path / "outside"
+    with recording(root) as recorder, recording(outside, 2) as other:
+        recorder.write(DataProduct.IMG16)
+        other.write(DataProduct.IMG16)
+        config = HpIoConfig(str(root))
+        async with (
+            serving(config, data_roots=[tmp_path / "root"]) as running,
+            AioDaqDataClient.connect(running.address) as client,
+        ):
+            blocks, newest = client.stream_blocks(since="run"), client.stream_frames()
+            first = await anext(blocks)
+            assert isinstance(first, ReceivedBlock)
+            assert first.module_id == 1
+            assert (await anext(newest)).module_id == 1
+            root.rename(tmp_path / "root" / "before")
+            root.symlink_to(outside)
+            other.write(DataProduct.IMG16)
+            for stream in (blocks, newest, client.stream_blocks(since="run")):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await anext(stream)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,18 @@ async def test_a_client_is_told_and_the_server_counts_it(
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     n_frames = sum(map(len, lick_files.values()))
-    replay = ("simulate", data_dir, "--replay", lick_run, "--buffering", Buffering.HASHPIPE, "--speed", 1000)
+    replay = (
+        "simulate",
+        data_dir,
+        "--replay",
+        lick_run,
+        "--buffering",
+        Buffering.HASHPIPE,
+        "--block-packets",
+        0,
+        "--speed",
+        1000,
+    )
     with serving_process("--data-dir", data_dir, "--run-probe", "none") as (_, address):
         async with AioDaqDataClient.connect(address) as client:
             stream = await client.stream_images()

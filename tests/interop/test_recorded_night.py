@@ -26,7 +26,18 @@ async def _replay(
     data_dir.mkdir()
     missing = {(name, frame.frame_number) for name, file in files.items() for frame in file.newest().values()}
     images: dict[str, list[ImageDict]] = {name: [] for name in files}
-    replay = ("simulate", data_dir, "--replay", run, "--buffering", buffering, "--speed", speed)
+    replay = (
+        "simulate",
+        data_dir,
+        "--replay",
+        run,
+        "--buffering",
+        buffering,
+        "--block-packets",
+        0,
+        "--speed",
+        speed,
+    )
     with serving_process("--data-dir", data_dir, "--run-probe", "none") as (_, address):
         async with asyncio.timeout(60), AioDaqDataClient.connect(address) as client:
             stream = await client.stream_images()

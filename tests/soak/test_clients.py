@@ -76,6 +76,35 @@ def test_clients_that_are_killed_give_everything_back(tmp_path: Path) -> None:
             assert "Traceback" not in server.said
 
 
+# odd night 66
+async def test_lossless_clients_that_leave_together_give_every_file_back(tmp_path: Path) -> None:
+    n_rounds, n_clients, n_modules = 6, 8, 16
+    with ExitStack() as recorders:
+        for module_id in range(1, n_modules + 1):
+            recorders.enter_context(recording(tmp_path / "data", module_id)).write(IMG16, 400)
+        with running_server(tmp_path / "data", tmp_path / "log", "--log-level", "warning") as (server, address):
+            before = None
+            counted = []
+            async with proxying(address) as proxy:
+                for turn in range(n_rounds):
+                    through = f"127.0.0.1:{proxy.port}"
+                    clients = await asyncio.gather(
+                        *(take_first(through, "all", is_deaf=False) for _ in range(n_clients))
+                    )
+                    assert await asyncio.to_thread(n_streams, address) == n_clients
+                    if turn % 2:
+                        proxy.cut()
+                    else:
+                        for _, call in clients:
+                            call.cancel()
+                    await asyncio.to_thread(patiently, lambda: n_streams(address) == 0)
+                    await asyncio.gather(*(channel.close() for channel, _ in clients))
+                    before = before or Counts.of(server.pid)
+                    counted.append((await asyncio.to_thread(settled, server.pid, before)).descriptors)
+            note(f"leaving together: {n_clients} lossless clients of {n_modules} modules: descriptors {counted}")
+            assert "Traceback" not in server.said
+
+
 async def test_clients_whose_connections_are_cut_give_everything_back(tmp_path: Path) -> None:
     n_clients = N_VANISHING // 4
     with recording(tmp_path / "data") as recorder:

@@ -34,7 +34,13 @@ class Cast:
         logs.mkdir()
         self.server, self.address = server_of(self.data_dir, logs / "server", "--log-level", "warning")
         modules = [f"--module-id={module_id}" for module_id in MODULES]
-        options = ("--buffering=hashpipe", "--max-file-frames=700", "--product=img8", "--product=ph256")
+        options = (
+            "--buffering=hashpipe",
+            "--block-packets=0",
+            "--max-file-frames=700",
+            "--product=img8",
+            "--product=ph256",
+        )
         rates = ("--rate-hz=150", "--pulse-height-rate-hz=60")
         self.writer = Actor(
             "writer", command("simulate", self.data_dir, *modules, *options, *rates), logs / "writer"

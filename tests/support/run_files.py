@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from panoseti_daq.pff import DataProduct, FrameBlock, PffName
@@ -43,5 +44,8 @@ def look(files: RunFiles) -> list[FrameBlock]:
 
 def open_files(directory: Path) -> list[str]:
     """Files below `directory` that this process has open, deleted ones included."""
-    targets = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    targets = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed just now
+            targets.append(os.readlink(entry))
     return [target for target in targets if target.startswith(f"{directory}/")]

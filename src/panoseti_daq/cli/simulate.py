@@ -34,12 +34,13 @@ _SIMULATION: Final = {
     ),
     "buffering": typer.Option(
         "--buffering",
-        help="frame: write each frame at once; hashpipe: in bursts of 1 MiB and 4 KiB, as the real one.",
+        help="frame: write each frame at once; hashpipe: in bursts, as the real one.",
     ),
     "block_packets": typer.Option(
         "--block-packets",
         min=0,
-        help="With --buffering hashpipe: packets gathered before they are written; 16384 in the real one.",
+        help="With --buffering hashpipe: packets of all modules gathered before they are written; a 32x32 frame is"
+        " 4. [default: 16384, as the real one]",
     ),
     "max_file_frames": typer.Option("--max-file-frames", min=1, help="Start a new file after N frames."),
     "output": typer.Option("--output", help="Where frames go: to files, to the sockets of a server, or both."),

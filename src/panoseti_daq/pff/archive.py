@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
+import stat
 from pathlib import Path
 
 from panoseti_daq.errors import PffError
@@ -46,12 +48,18 @@ def open_file(path: str | Path) -> FrameBlock:
     >>> recorded.images.mean(axis=(1, 2))       # doctest: +SKIP
     """
     path = Path(path)
-    path.stat()  # that it is missing is the better news than that its name is wrong
+    _check_regular(path)  # that it is missing is the better news than that its name is wrong
     name = PffName.parse(_name_of(path))
     with path.open("rb") as file:
         layout = _layout_of(path, file.read(MAX_HEADER_BYTES), name.product)
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return FrameBlock(*in_step(data, layout), name.module_id, path.name)
+
+
+def _check_regular(path: Path) -> None:
+    kind = path.stat().st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe would be waited for
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def _layout_of(path: Path, head: bytes, product: DataProduct) -> Layout:

@@ -28,7 +28,11 @@ class TimeStatus(enum.IntEnum):
     HOST_CLOCK = 1
     """The clocks differ by more than a second: the host clock, to the microsecond, is the best estimate."""
     NO_TIME = 2
-    """No quabo reported a time."""
+    """No quabo reported a time, or it is none: beyond the year 2255, which nothing here can hold in ns."""
+
+
+MAX_S: Final = 9_000_000_000  # of host clocks: as ns, with what is added, it fits into 64 bits
+_MAX_REST: Final = 100_000_000_000_000  # ns or us
 
 
 class FrameTime(NamedTuple):
@@ -60,7 +64,7 @@ def resolve(
     tai_minus_utc_s
         Leap seconds.
     """
-    if tv_sec == 0:
+    if tv_sec == 0 or abs(tv_sec) > MAX_S or abs(pkt_nsec) > _MAX_REST or abs(tv_usec) > _MAX_REST:
         return FrameTime(0, TimeStatus.NO_TIME)
     add_s = _SECONDS_TO_ADD.get((tv_sec - pkt_tai + tai_minus_utc_s) % _TAI_PERIOD_S)
     if add_s is None:
@@ -90,12 +94,13 @@ def resolve_columns(
         Arrays of shape (n,); the values of `FrameTime`.
     """
     offset = (tv_sec - pkt_tai + tai_minus_utc_s) & (_TAI_PERIOD_S - 1)  # modulo; a division takes far longer
-    if tv_sec.all() and not offset.any():  # nearly always
+    in_range = (np.abs(tv_sec) <= MAX_S) & (np.abs(pkt_nsec) <= _MAX_REST) & (np.abs(tv_usec) <= _MAX_REST)
+    if tv_sec.all() and in_range.all() and not offset.any():  # nearly always
         return tv_sec * _NS + pkt_nsec, np.zeros(len(tv_sec), np.uint8)
     add_s = np.where(offset == 1, -1, np.where(offset == _TAI_PERIOD_S - 1, 1, 0))
     agree = (offset == 0) | (add_s != 0)
     unix_ns = np.where(agree, (tv_sec + add_s) * _NS + pkt_nsec, tv_sec * _NS + tv_usec * 1000)
     status = np.where(agree, TimeStatus.WHITE_RABBIT, TimeStatus.HOST_CLOCK).astype(np.uint8)
-    no_time = tv_sec == 0
+    no_time = (tv_sec == 0) | ~in_range
     unix_ns[no_time], status[no_time] = 0, TimeStatus.NO_TIME
     return unix_ns, status

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from grpc import StatusCode
@@ -34,6 +35,7 @@ MakeSource = Callable[[HpIoConfig, ServerSettings], FrameSource]
 """Makes the source of a configuration."""
 
 AT_START: Final = "the server's start"  # in place of a peer
+START_PATIENCE_S: Final = 60.0  # with a source that a client asks for: a disk may hang
 SHUTTING_DOWN: Final = "the server is shutting down"
 NOT_INITIALISED: Final = (
     "hp_io is not initialized, so there is nothing to stream: call InitHpIo (panoseti-daq init CONFIG, or"
@@ -85,6 +87,11 @@ class Acquisition:
     def valid_products(self) -> tuple[DataProduct, ...]:
         """Data products that the server follows."""
         return self._settings.valid_data_products
+
+    @property
+    def data_roots(self) -> tuple[Path, ...]:
+        """Directories below which a data directory has to stay; none for any."""
+        return self._settings.data_roots
 
     @property
     def following(self) -> Following | None:
@@ -192,7 +199,7 @@ class Acquisition:
                 raise Refused(StatusCode.FAILED_PRECONDITION, text)
             message = await check_config(config, self._settings, need_active_run=need_active_run)
             self._check_open()
-            following = await self._start(config, peer)
+            following = await self._start_in_time(config, peer)
             self.all_streams.end(Refused(StatusCode.CANCELLED, "ended by a forced reconfiguration of hp_io"))
             old, self._following = self._following, following
             if old is not None:
@@ -206,6 +213,15 @@ class Acquisition:
         if self._among.workers is None or by == AT_START:
             return [stream.peer for stream in self.streams]
         return [stream.peer for status in await self._among.workers() for stream in status.streams]
+
+    async def _start_in_time(self, config: HpIoConfig, peer: str) -> Following:
+        """Start; a client's disk may hang, and all other calls wait."""
+        try:
+            async with asyncio.timeout(None if peer == AT_START else START_PATIENCE_S):
+                return await self._start(config, peer)
+        except TimeoutError:
+            text = f"{config} does not answer within {START_PATIENCE_S:g} s"
+            raise Refused(StatusCode.FAILED_PRECONDITION, text) from None
 
     async def _start(self, config: HpIoConfig, peer: str) -> Following:
         source, hub = self._make_source(config, self._settings), Hub()

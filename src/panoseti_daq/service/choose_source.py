@@ -38,6 +38,7 @@ def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
         module_ids=config.module_ids,
         products=settings.valid_data_products,
         polling_interval_s=settings.polling_interval_seconds,
+        roots=settings.data_roots,
     )
     if not settings.socket.is_used:
         return files

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from grpc import StatusCode
 
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError, DaqError, DataDirError
+from panoseti_daq.service.threads import in_own_thread
 from panoseti_daq.sources.probe import why_inactive
-from panoseti_daq.sources.runs import module_dirs
+from panoseti_daq.sources.runs import is_below, module_dirs
 
 _log = logging.getLogger(__name__)
+
+PATIENCE_S: Final = 10.0  # for a disk; all other calls wait meanwhile
 
 
 class Refused(DaqError):  # noqa: N818 - an answer, not a fault
@@ -52,7 +55,13 @@ async def check_config(config: HpIoConfig, settings: ServerSettings, *, need_act
         raise Refused(StatusCode.INVALID_ARGUMENT, str(error)) from error
     if not config.is_data_dir:
         return ""
-    return await asyncio.to_thread(_check_data_dir, config, settings, need_active_run)
+    looking = in_own_thread("check hp_io", _check_data_dir, config, settings, need_active_run)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await looking
+    except TimeoutError:
+        text = f"data_dir {config.data_dir!r} does not answer within {PATIENCE_S:g} s"
+        raise Refused(StatusCode.FAILED_PRECONDITION, text) from None
 
 
 def _check_data_dir(config: HpIoConfig, settings: ServerSettings, need_active_run: bool) -> str:
@@ -75,7 +84,7 @@ def _check_data_dir(config: HpIoConfig, settings: ServerSettings, need_active_ru
 def _check_is_there(data_dir: Path, asked: str, roots: Collection[Path]) -> None:
     """Refuse a directory that is not allowed, whether it is there or not, then one that is not there."""
     try:
-        if asked and not _is_allowed(data_dir, roots):
+        if asked and not is_below(data_dir, roots):
             _log.warning("data_dir %r is not below an allowed root (%s)", asked, ", ".join(map(str, roots)))
             text = f"data_dir {asked!r} is not below one of the data roots that this server allows"
             raise Refused(StatusCode.PERMISSION_DENIED, text)
@@ -86,8 +95,3 @@ def _check_is_there(data_dir: Path, asked: str, roots: Collection[Path]) -> None
         raise Refused(StatusCode.INVALID_ARGUMENT, text) from error
     except ValueError as error:  # a NUL
         raise Refused(StatusCode.INVALID_ARGUMENT, f"data_dir {asked!r} is not a path") from error
-
-
-def _is_allowed(data_dir: Path, roots: Collection[Path]) -> bool:
-    real = os.path.realpath(data_dir)
-    return not roots or any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer, guarded
+from panoseti_daq.service.threads import reading_threads, stopped_by_signal
 from panoseti_daq.service.ublox import UBLOX_NAME, UbloxServicer
 
 _log = logging.getLogger(__name__)
@@ -128,6 +128,7 @@ async def _start(
     """Start a server in four steps; leave on `stack` what undoes each."""
     server, addresses, reloaded = _secure(settings, *listen_at, among.shares_port)
     stack.push_async_callback(server.stop, settings.limits.shutdown_grace_period)
+    files = reading_threads(stack)
     tasks = await stack.enter_async_context(asyncio.TaskGroup())
 
     if elsewhere is not None:
@@ -145,7 +146,7 @@ async def _start(
     report = StatusReport(acquisition, run_health, elsewhere, beside, receivers, among)
     ublox = UbloxServicer(receivers, settings.gnss, elsewhere)
     stack.callback(ublox.shut_down)
-    healthy = await _register(server, DaqDataServicer(acquisition, report, elsewhere), ublox)
+    healthy = await _register(server, DaqDataServicer(acquisition, report, files, elsewhere), ublox)
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
     for name, task in _watching(acquisition, run_health, reloaded, healthy, elsewhere, beside, among).items():
@@ -279,7 +280,7 @@ async def serve(
     ready: Callable[[str], None],
     elsewhere: Elsewhere | None = None,
 ) -> None:
-    """Run a server until SIGTERM or SIGINT; see `running_server`.
+    """Run a server until SIGTERM or SIGINT; see `running_server`. Then the process ends, by force if need be.
 
     Parameters
     ----------
@@ -288,10 +289,7 @@ async def serve(
     ready
         Called with each address when calls are accepted.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = stopped_by_signal(settings.limits.shutdown_grace_period)
     async with running_server(settings, where, follow=follow, elsewhere=elsewhere) as server:
         for address in server.addresses:
             ready(address)

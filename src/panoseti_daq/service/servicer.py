@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Final, NoReturn, TypeVar
 
@@ -56,13 +57,22 @@ class DaqDataServicer:
         Where frames and configuration come from.
     report
         Makes the answer of Status.
+    reading
+        Threads that read files for streams of all frames.
     elsewhere
         Where all frames come from, of a gateway; None when they are here.
     """
 
-    def __init__(self, acquisition: Acquisition, report: StatusReport, elsewhere: Elsewhere | None = None) -> None:
+    def __init__(
+        self,
+        acquisition: Acquisition,
+        report: StatusReport,
+        reading: Executor,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self._acquisition = acquisition
         self._report = report
+        self._reading = reading
         self._elsewhere = elsewhere
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
@@ -146,14 +156,14 @@ class DaqDataServicer:
                 "what is followed is in no file: only the newest frames are available",
             )
         selection = selection.within(stream.following.config.module_ids, self._acquisition.valid_products)
-        reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs)
+        roots = self._acquisition.data_roots if stream.following.config.is_data_dir else ()
+        reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs, roots)
         try:
             with stream.following.hub.growth() as growth:
-                async for message in _messages(reader, growth):
+                async for message in _messages(reader, growth, self._reading):
                     yield message
         finally:
-            # It may be reading: not in the loop. Who cancels this call does not cancel the closing.
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, reader.close))
+            self._reading.submit(reader.close)  # nobody waits for it: a read may hang
 
     def _passing(self, context: Context) -> AbstractContextManager[None]:
         return nullcontext() if self._elsewhere is None else self._elsewhere.admit(_metadata(context))
@@ -206,7 +216,7 @@ class DaqDataServicer:
             return await self._report(_metadata(context))
 
 
-async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]:
+async def _messages(reader: FrameReader, growth: Growth, threads: Executor) -> AsyncIterator[bytes]:
     """Yield the messages of a reader, without end; a thread reads files and makes messages, one batch ahead."""
     loop = asyncio.get_running_loop()
     sequence = itertools.count()
@@ -214,7 +224,7 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
     def read(grown: Grown | None) -> list[bytes]:
         return [write_item(item, next(sequence)).serialize() for item in reader.read(grown)]
 
-    reading = loop.run_in_executor(None, read, None)
+    reading = loop.run_in_executor(threads, read, None)
     while True:
         messages = await reading
         grown: Grown | None = growth.take()
@@ -224,7 +234,7 @@ async def _messages(reader: FrameReader, growth: Growth) -> AsyncIterator[bytes]
                     grown = await growth.wait()
             except TimeoutError:
                 grown = None
-        reading = loop.run_in_executor(None, read, grown)  # while the client takes what is there
+        reading = loop.run_in_executor(threads, read, grown)  # while the client takes what is there
         for message in messages:
             yield message
 

@@ -20,6 +20,7 @@ from panoseti_daq.simulator.writer import Buffering
 
 DEFAULT_MODULE_ID: Final = 224  # the published simulation's, which scripts expect
 DEFAULT_PRODUCTS: Final = (DataProduct.IMG16, DataProduct.PH256)
+HASHPIPE_BLOCK_PACKETS: Final = 16384  # SPEC 1.5
 NO_INJECTIONS: Final = Injections()
 _NS: Final = 1_000_000_000
 
@@ -51,7 +52,7 @@ class Simulation:
         When a frame reaches the file.
     block_packets
         With the buffering of Hashpipe: packets of all modules that its network thread gathers before it hands them
-        on (16384 there); 0 for none.
+        on; 0 for none. None for as many as there (16384), or none with another buffering.
     max_file_frames
         Frames per file before it rotates; None for never.
     keep_files
@@ -71,7 +72,7 @@ class Simulation:
     rate_hz: float = 20.0
     pulse_height_rate_hz: float = 8.0
     buffering: Buffering = Buffering.FRAME
-    block_packets: int = 0
+    block_packets: int | None = None
     max_file_frames: int | None = None
     keep_files: int | None = None
     seed: int = 0
@@ -95,6 +96,13 @@ class Simulation:
         for name in ("rate_hz", "pulse_height_rate_hz"):
             if not 0 < getattr(self, name) <= 1e6:
                 raise ConfigError(f"{name} {getattr(self, name):g} is not within 0-1000000 frames/s")
+
+    @property
+    def n_block_packets(self) -> int:
+        """Packets of all modules that are gathered before they are written; 0 for none."""
+        if self.block_packets is None:
+            return HASHPIPE_BLOCK_PACKETS if self.buffering is Buffering.HASHPIPE else 0
+        return self.block_packets
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ class Simulator:
         """Write a frame, or hold it until a block of packets is full."""
         self._held.append((module_id, product, data))
         self._n_packets += 1 if product.one_quabo else N_QUABOS
-        if self._n_packets >= self.simulation.block_packets:
+        if self._n_packets >= self.simulation.n_block_packets:
             self._write_held()
 
     def _write_held(self) -> None:

@@ -7,6 +7,7 @@ before it reached them.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,8 +15,9 @@ from typing import Final
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Gap, PffName, Position, Stretch
 from panoseti_daq.sources.places import BEGIN, FilePlace, ModuleFiles
+from panoseti_daq.sources.run_dir import RunFile
 from panoseti_daq.sources.tail import Tail
-from panoseti_daq.sources.when import frame_number_of
+from panoseti_daq.sources.when import frame_number_of, is_where_expected
 
 BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB by default
 LOOK_AHEAD_EVERY_S: Final = 1.0
@@ -66,7 +68,9 @@ class Cursor:
         if from_run:
             self._place = FilePlace.before(from_run, self._files.start_of(from_run))
         self._next_frame = 0
-        self._ahead: dict[FilePlace, int] = {}  # files yet to be read, and their size in bytes
+        self._skip_to = 0  # frames before it are read, but not given
+        self._ahead: deque[tuple[FilePlace, RunFile]] = deque()  # yet to be read
+        self._n_changes = -1  # in the listing that it was taken from
         self._furthest = self._place
         self._late: dict[FilePlace, int] = {}  # files before it that are yet to be read, and from where
         self._left: dict[FilePlace, int] = {}  # where the last few files were left
@@ -83,7 +87,10 @@ class Cursor:
             place = FilePlace.of(run, file)
         except PffError:
             return
-        if place > self._furthest or place == self._place:
+        if place > self._furthest:
+            self._files.expect(run)
+            return
+        if place == self._place:
             return
         begin = self._left.get(place, first_frame)
         if end_frame > begin:
@@ -117,9 +124,8 @@ class Cursor:
             yield from self._rest_of_file()
             if self._tail is not None and (n_bytes := self._tail.n_left_over_bytes):
                 yield self._gap(1, f"the file ends with {n_bytes} bytes of a frame that was never completed")
-            following = min(self._ahead)
-            size = self._ahead.pop(following)
-            self._open(following, size_bytes=size)
+            following, file = self._ahead.popleft()
+            self._open(following, size_bytes=file.size_bytes)
 
     def _visit(self) -> None:
         """Go to a file before the furthest one, and come back later."""
@@ -152,11 +158,15 @@ class Cursor:
     def _rest_of(self, tail: Tail) -> Iterator[Stretch | Gap]:
         for block in tail.read(self._block_bytes):
             self._frame_size_bytes = block.layout.frame_size_bytes
+            if block.first_frame_number + len(block) <= self._skip_to:
+                continue
+            if block.first_frame_number < self._skip_to:
+                block = block[self._skip_to - block.first_frame_number :]
+            self._skip_to = 0
             if block.first_frame_number > self._next_frame:
                 n_missing = block.first_frame_number - self._next_frame
                 yield self._gap(n_missing, "damaged frames were skipped")
-            elif block.first_frame_number < self._next_frame:
-                yield self._gap(None, "the file was truncated and rewritten")
+            yield from self._cut_to(block.first_frame_number)
             self._next_frame = block.first_frame_number
             first = self._position()
             self._next_frame += len(block)
@@ -165,16 +175,30 @@ class Cursor:
             yield ready.pop()
             if time.monotonic() - self._looked_at > self._look_ahead_every_s:
                 yield from self._look_ahead()
+        yield from self._cut_to(tail.n_frames)
+
+    def _cut_to(self, n_frames: int) -> Iterator[Gap]:
+        """Report at once that a file ends, or has other frames, before the frame that is next."""
+        if n_frames < self._next_frame:
+            self._skip_to = 0
+            n_cut, self._next_frame = self._next_frame - n_frames, n_frames
+            yield self._gap(n_cut, "the file was truncated")
 
     def _look_ahead(self) -> Iterator[Gap]:
         """List the files to come; yield gaps for those that are gone."""
         self._looked_at = time.monotonic()
-        files = self._files.after(self._furthest, self._product)
-        present = {place: file.size_bytes for place, file in files if file.size_bytes}
-        for place, size in sorted(self._ahead.items()):
+        n_changes = self._files.look(self._furthest)
+        if n_changes == self._n_changes:
+            return
+        self._n_changes = n_changes
+        before = self._ahead
+        self._ahead = deque(
+            item for item in self._files.after(self._furthest, self._product) if item[1].size_bytes
+        )
+        present = {place for place, _ in self._ahead} if before else ()
+        for place, file in before:
             if place not in present:
-                yield self._gap_of_file(place, size)
-        self._ahead = present
+                yield self._gap_of_file(place, file.size_bytes)
 
     def _gap_of_file(self, place: FilePlace, size_bytes: int) -> Gap:
         n_frames = size_bytes // self._frame_size_bytes if size_bytes and self._frame_size_bytes else None
@@ -197,7 +221,16 @@ class Cursor:
         self._place, self._next_frame, self._size_bytes = place, frame_number, size_bytes
         self._furthest = max(self._furthest, place)
         path = self._module_dir / place.run / place.file
-        self._tail = Tail(path, PffName.parse(place.file), first_frame=frame_number)
+        self._skip_to = frame_number if frame_number and self._is_uneven(path, frame_number) else 0
+        first_frame = 0 if self._skip_to else frame_number
+        self._tail = Tail(path, PffName.parse(place.file), first_frame=first_frame)
+
+    def _is_uneven(self, path: Path, frame_number: int) -> bool:
+        """Whether a frame stands elsewhere than its number says: then all before it have to be read."""
+        try:
+            return not is_where_expected(path, self._product, frame_number)
+        except (OSError, PffError):  # the tail says so
+            return False
 
     def close(self) -> None:
         """Close the file; reading continues with the next one."""
@@ -229,14 +262,16 @@ def position_in_run(
         The position; the end when all frames are earlier. None when the run has no frames yet.
     """
     position = None
-    for place, _ in ModuleFiles.shared(module_dir, module_id).in_run(run, product):
+    # From the end: a night may have a hundred thousand files, and what is wanted is mostly in the last.
+    for place, file in reversed(ModuleFiles.shared(module_dir, module_id).in_run(run, product)):
         try:
-            found = frame_number_of(module_dir / run / place.file, product, since_ns)
+            found = frame_number_of(file.path, product, since_ns) if file.size_bytes else None
         except (PffError, OSError):
             continue
         if found is not None:
             number, is_there = found
-            position = Position(module_id, product, run, place.file, number)
-            if is_there:
+            if is_there or position is None:
+                position = Position(module_id, product, run, place.file, number)
+            if number or not is_there:
                 break
     return position

@@ -17,6 +17,7 @@ from panoseti_daq.sources.looks import LastScan, Look, missed_by_events
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.run_dir import RunDir, RunFile
 from panoseti_daq.sources.runs import (
+    LOOK_AT_ALL_S,
     RUN_NAME_FILE,
     ModuleRuns,
     active_run_name,
@@ -30,11 +31,11 @@ from panoseti_daq.sources.tails import Tails, most_open
 _log = logging.getLogger(__name__)
 
 SETTLED_AFTER_S: Final = 30.0
-LOOK_AT_ALL_S: Final = 60.0
 LOOK_AT_RUNS_S: Final = 1.0
 # When following begins, this many frames of a file are read back, to have the newest of every key at once:
 # one for the products that hold all quabos; ph256 mixes four quabos that trigger at different rates.
 _FRAMES_BACK: Final = {product: 256 if product.one_quabo else 1 for product in DataProduct}
+_MOST_NAMED: Final = 5  # of what is left out, in Status
 _CLOCK_MARGIN_NS: Final = 2_000_000_000  # file systems may keep times to 2 s
 
 
@@ -60,6 +61,8 @@ class RunFiles:
         Data products to follow.
     settled_after_s
         A file that a later one replaced is closed when it did not grow for this time.
+    roots
+        The data directory has to stay below one of these; none for any.
 
     Attributes
     ----------
@@ -69,6 +72,8 @@ class RunFiles:
         Base name of the active run of each module that has one; from any thread.
     notes
         Why other runs are followed than the names propose; from any thread.
+    left_out
+        What is left out and why, a few; from any thread.
     directories
         Those whose entries matter, with their device and inode.
     """
@@ -79,11 +84,15 @@ class RunFiles:
         module_ids: Collection[int] = (),
         products: Collection[DataProduct] = tuple(DataProduct),
         settled_after_s: float = SETTLED_AFTER_S,
+        roots: Collection[Path] = (),
     ) -> None:
+        self._roots = roots
         self.data_dir = data_dir
         self.modules: tuple[int, ...] = ()
         self.active_runs: dict[int, str] = {}
         self.notes: tuple[str, ...] = ()
+        self.left_out: tuple[str, ...] = ()
+        self._odd: list[str] = []  # in this scan
         self.directories: dict[str, tuple[int, int]] = {}
         self._module_ids = frozenset(module_ids)
         self._products = frozenset(products)
@@ -118,10 +127,11 @@ class RunFiles:
 
         Returns whether `directories` are others than after the last scan.
         """
+        self._odd = []
         self._seen.begin()
         self._seen.note([self.data_dir])
         try:
-            dirs = module_dirs(self.data_dir)
+            dirs = module_dirs(self.data_dir, self._roots)
         except DataDirError as error:
             self._complain(str(error))
             dirs = {}
@@ -133,6 +143,7 @@ class RunFiles:
             present |= self._take_up(runs)
         self._tails.let_go_of_settled(present)
         self._first_scan = False
+        self.left_out = tuple(self._odd[:_MOST_NAMED])
         self._seen.note({tail.path.parent for tail in self._tails.followed.values()})  # also of a run that is over
         before, self.directories = self.directories, self._seen.identities
         self._seen.note([self.data_dir / RUN_NAME_FILE])
@@ -153,7 +164,7 @@ class RunFiles:
             try:
                 runs.list(everything=everything)
             except OSError as error:
-                self._complain(f"module {module_id} cannot be read: {error}")
+                self._leave_out(f"module {module_id} cannot be read: {error}")
         choose_runs(self._runs.values(), active_run_name(self.data_dir))
         self._tell()
 
@@ -185,7 +196,9 @@ class RunFiles:
         for file in fresh:
             from_end, product = self._n_from_end(run, file, newest), file.name.product
             # Of what was recorded before, the last file that was replaced may still get its rest; no other.
-            is_wanted = from_end is None or file in (newest.get(product), replaced.get(product))
+            is_wanted = (from_end is None and run.may_grow(file)) or any(
+                file is one for one in (newest.get(product), replaced.get(product))
+            )
             if is_wanted and str(file.path) not in self._tails:
                 self._tails.add(self._tail(file, from_end))
         present = {str(file.path) for file in newest.values()}
@@ -195,7 +208,7 @@ class RunFiles:
         if directory.state:
             self._seen.note_as(directory.path, directory.state)
         for text in directory.refused:
-            self._complain(text)
+            self._leave_out(text)
 
     def _n_from_end(self, run: RunDir, file: RunFile, newest: dict[DataProduct, RunFile]) -> int | None:
         """Frames to read back from the end of a file that we did not know; None to read all."""
@@ -269,6 +282,10 @@ class RunFiles:
             file = run.files.get(path.name) if run and run.path == path.parent else None
             if file is not None and file.name.product in self._products:
                 self._tails.add(self._tail(file, 0))
+
+    def _leave_out(self, text: str) -> None:
+        self._complain(text)
+        self._odd.append(text)
 
     def _complain(self, text: str) -> None:
         if text not in self._complaints:

@@ -19,6 +19,7 @@ from panoseti_daq.sources.source import SourceStatus
 from panoseti_daq.sources.watch import Changes, DirectoryWatch
 
 MAX_BATCH_BYTES: Final = 32 << 20
+CLOSE_PATIENCE_S: Final = 3.0  # with a read that hangs
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class RunSource:
         Read at most this many bytes at once; the rest stays on disk until it is requested.
     make_watch
         Makes the watch.
+    roots
+        The data directory has to stay below one of these; none for any.
     """
 
     def __init__(
@@ -55,11 +58,13 @@ class RunSource:
         polling_interval_s: float | None = None,
         max_batch_bytes: int = MAX_BATCH_BYTES,
         make_watch: Callable[..., DirectoryWatch] = DirectoryWatch,
+        roots: Collection[Path] = (),
     ) -> None:
         self.data_dir = Path(data_dir)
         self._make_watch = partial(make_watch, self.data_dir, polling_interval_s=polling_interval_s)
         self._max_batch_bytes = max_batch_bytes
-        self._files = RunFiles(self.data_dir, module_ids, products)
+        self._roots = roots
+        self._files = RunFiles(self.data_dir, module_ids, products, roots=roots)
         self._watch: DirectoryWatch | None = None
         self._n_missed_events = 0
         self._reading: Iterator[FrameBlock] = iter(())
@@ -86,9 +91,12 @@ class RunSource:
     ) -> None:
         self.stop()
         try:
-            if self._ahead is not None:
-                await asyncio.wait([self._ahead])
-            await self._in_thread(self._close)
+            last = self._in_thread(self._close)
+            done, _ = await asyncio.wait([last], timeout=CLOSE_PATIENCE_S)
+            if done:
+                last.result()
+            else:
+                _log.error("%s does not answer: its files are closed when it does", self.data_dir)
         finally:
             self._thread.shutdown(wait=False)
 
@@ -101,7 +109,7 @@ class RunSource:
         return asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     def _open(self) -> None:
-        if not module_dirs(self.data_dir):  # raises when there is nothing to follow
+        if not module_dirs(self.data_dir, self._roots):  # raises when there is nothing to follow
             _log.warning("%s", why_no_modules(self.data_dir))
         self._watch = self._make_watch()
         self._scan(self._watch)
@@ -170,7 +178,7 @@ class RunSource:
     def status(self) -> SourceStatus:
         """Return what is followed now."""
         return SourceStatus(
-            description="; ".join([f"data directory {self.data_dir}", *self._files.notes]),
+            description="; ".join([f"data directory {self.data_dir}", *self._files.notes, *self._files.left_out]),
             watching=self._watch.mode if self._watch else "not yet",
             modules=self._files.modules,
             n_files=len(self._files),

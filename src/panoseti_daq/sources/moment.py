@@ -7,7 +7,7 @@ from pathlib import Path
 
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Position
-from panoseti_daq.sources.places import BEGIN, ModuleFiles
+from panoseti_daq.sources.places import ModuleFiles
 from panoseti_daq.sources.when import frame_number_of
 
 
@@ -30,8 +30,7 @@ def position_at(
     Position
         Where to begin; counts back from the end when all frames are earlier. None when there are no frames.
     """
-    listed = ModuleFiles.shared(module_dir, module_id).after(BEGIN, product)
-    places = [place for place, file in listed if file.size_bytes]
+    places = ModuleFiles.shared(module_dir, module_id).with_data(product)
     if not places:
         return None
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import glob
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Final
 
 from panoseti_daq.config.settings import RunProbe
-from panoseti_daq.errors import DataDirError
-from panoseti_daq.pff.names import FILE_SUFFIX
-from panoseti_daq.sources.runs import module_dirs
+from panoseti_daq.errors import DataDirError, PffError
+from panoseti_daq.sources.regular import open_regular
+from panoseti_daq.sources.runs import LOOK_AT_ALL_S, ModuleRuns, module_dirs
 
 PROCESS_NAME: Final = "hashpipe"
 PID_FILE: Final = "daq_hashpipe_pid"  # written by the control software when it starts Hashpipe
+_MOST_PID_CHARACTERS: Final = 100
 _DEAD: Final = ("Z", "X")  # states of a zombie in /proc/PID/stat
 # The writer hands out blocks of 16384 packets, over all modules of the node (SPEC 1.5): 82 s at 200 packets/s.
 GROWN_WITHIN_S: Final = 600.0
@@ -36,7 +37,7 @@ def why_inactive(probe: RunProbe, data_dir: Path, process_name: str = PROCESS_NA
         case RunProbe.PID_FILE:
             return _why_pid_inactive(data_dir / PID_FILE)
         case RunProbe.GROWTH:
-            newest_s, burst_s = _newest_growth(data_dir)
+            newest_s, burst_s = _growths.setdefault(data_dir, _Growth(data_dir)).look()
             within_s = max(GROWN_WITHIN_S, _N_BURSTS_LATE * burst_s)
             return None if newest_s >= time.time() - within_s else f"no PFF file grew within {within_s:.3g} s"
 
@@ -53,7 +54,10 @@ def _process_name(pid: str) -> str:
 
 def _why_pid_inactive(path: Path) -> str | None:
     try:
-        pid = path.read_text(errors="replace").strip()
+        with open(open_regular(path), errors="replace") as file:
+            pid = file.read(_MOST_PID_CHARACTERS).strip()
+    except PffError:
+        return f"{PID_FILE} is not a regular file"
     except OSError as error:
         return f"{PID_FILE} cannot be read: {error.strerror}"
     # Its content is left out: clients, who choose the directory, receive the reason.
@@ -62,30 +66,43 @@ def _why_pid_inactive(path: Path) -> str | None:
     return None if _process_name(pid) else f"the process of {PID_FILE} is gone"
 
 
-# newest growth seen in a data directory, and the longest pause in it
-_bursts: dict[Path, tuple[float, float]] = {}
+class _Growth:
+    """Growth below a data directory; old runs are looked into as seldom as the source does. For any thread."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._modules: dict[int, ModuleRuns] = {}
+        self._look_at_all_at = 0.0
+        self._newest_s = self._pause_s = 0.0
+        self._lock = threading.Lock()
+
+    def look(self) -> tuple[float, float]:
+        """Return when a file grew last, s since 1970, and the longest pause between bursts seen lately."""
+        with self._lock:
+            newest_s = self._newest()
+            if self._newest_s and newest_s > self._newest_s:
+                self._pause_s = max(min(newest_s - self._newest_s, _MAX_BURST_S), self._pause_s / 2)
+            self._newest_s = newest_s
+            return newest_s, self._pause_s
+
+    def _newest(self) -> float:
+        try:
+            dirs = module_dirs(self._data_dir)
+        except DataDirError:
+            return 0.0
+        everything = time.monotonic() >= self._look_at_all_at
+        if everything:
+            self._look_at_all_at = time.monotonic() + LOOK_AT_ALL_S
+        self._modules = {m: self._modules.get(m) or ModuleRuns(path, m) for m, path in dirs.items()}
+        return max((_newest_of(runs, everything=everything) for runs in self._modules.values()), default=0.0)
 
 
-def _newest_growth(data_dir: Path) -> tuple[float, float]:
-    """Return when a file grew last, s since 1970, and the longest pause between bursts seen lately."""
-    newest_s = _newest_mtime(data_dir)
-    before_s, pause_s = _bursts.get(data_dir, (0.0, 0.0))
-    if before_s and newest_s > before_s:
-        pause_s = max(min(newest_s - before_s, _MAX_BURST_S), pause_s / 2)
-    _bursts[data_dir] = newest_s, pause_s
-    return newest_s, pause_s
-
-
-def _newest_mtime(data_dir: Path) -> float:
-    newest = 0.0
+def _newest_of(runs: ModuleRuns, *, everything: bool) -> float:
     try:
-        directories = module_dirs(data_dir).values()
-    except DataDirError:
-        return newest
-    for directory in directories:
-        for path in glob.iglob(f"*/*{FILE_SUFFIX}", root_dir=directory):
-            try:
-                newest = max(newest, (directory / path).stat().st_mtime)
-            except OSError:
-                continue
-    return newest
+        runs.list(everything=everything)
+    except OSError:  # the other modules are not concerned
+        return 0.0
+    return max((run.alive_ns for run in runs.near), default=0) / 1e9
+
+
+_growths: dict[Path, _Growth] = {}

@@ -7,8 +7,9 @@ no memory, and one that returns continues where it was.
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,15 +19,17 @@ from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import Begin, DataProduct, Gap, Key, ModuleProduct, Position, Selection, Stretch
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.pff.position import Grown
+from panoseti_daq.printable import sendable
 from panoseti_daq.sources.cursor import BLOCK_BYTES, Cursor, position_in_run
 from panoseti_daq.sources.moment import position_at
-from panoseti_daq.sources.places import earliest_run
-from panoseti_daq.sources.runs import active_runs, module_dirs
+from panoseti_daq.sources.places import ModuleFiles, earliest_run
+from panoseti_daq.sources.runs import active_runs, is_below, module_dirs
 
 _log = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 4 << 20  # read at once for one client
 ALL_BATCHES_BYTES: Final = 64 << 20  # for all clients together
+_MOST_ITEMS: Final = 1024  # read at once: many files may be gaps only
 
 Item = Stretch | Gap | Position
 """Frames, a gap, or the position where a cursor begins."""
@@ -38,7 +41,7 @@ def batch_bytes(n_readers: int) -> int:
 
 
 class FrameReader:
-    """Cursors of one client. `close` may be called while another thread reads; it waits for it.
+    """Cursors of one client. `close` may be called while another thread reads, which then ends soon.
 
     Existing files are read from where the client asks. A module or product that appears later,
     even while the client is away, is read from its first frame: it begins with the earliest of the runs that were
@@ -54,6 +57,8 @@ class FrameReader:
         Where to begin or to continue.
     active
         Returns the base name of the active run of each module; None to look.
+    roots
+        Nothing is read while the data directory is not below one of these; none for any.
 
     Raises
     ------
@@ -67,7 +72,9 @@ class FrameReader:
         selection: Selection,
         begin: Begin,
         active: Callable[[], Mapping[int, str]] | None = None,
+        roots: Collection[Path] = (),
     ) -> None:
+        self._roots = roots
         self._active_runs = active
         self._data_dir = data_dir
         self._selection = selection
@@ -77,6 +84,7 @@ class FrameReader:
         if self._places:
             self._first_run = earliest_run(place.run for place in self._places.values())
         self._cursors: dict[ModuleProduct, Cursor] = {}
+        self._listings: dict[int, ModuleFiles] = {}  # kept, so that all cursors share one
         self._ready: dict[ModuleProduct, None] = {}  # may have more; first in, first out
         self._n_left: dict[ModuleProduct, int] = {}  # frames that may still be read, where there is a limit
         self._begun: list[Position] = []  # sent once, so that a client that returns can name its position
@@ -92,8 +100,13 @@ class FrameReader:
         grown
             Files that grew, by module and product; None to look at everything.
         """
-        with self._lock:
-            return [] if self._closed else self._read(grown)
+        try:
+            with self._lock:
+                is_over = self._closed or not is_below(self._data_dir, self._roots)
+                return [] if is_over else self._read(grown)
+        finally:
+            if self._closed:
+                self._let_go()
 
     def _read(self, grown: Grown | None) -> list[Item]:
         if grown is None or any(key not in self._cursors for key in grown):
@@ -108,7 +121,7 @@ class FrameReader:
         items: list[Item] = [*self._begun]
         self._begun.clear()
         n_bytes, enough = 0, batch_bytes(len(_open_readers))
-        while self._ready and n_bytes < enough:
+        while self._ready and n_bytes < enough and len(items) < _MOST_ITEMS and not self._closed:
             key = next(iter(self._ready))
             del self._ready[key]
             try:
@@ -143,9 +156,11 @@ class FrameReader:
 
     def _look_for_modules(self) -> None:
         try:
-            dirs = module_dirs(self._data_dir)
+            dirs = module_dirs(self._data_dir, self._roots)
         except DataDirError:  # it may come back
             return
+        for module_id in {module_id for module_id, _ in self._wanted_of(dirs)}:
+            self._listings.setdefault(module_id, ModuleFiles.shared(dirs[module_id], module_id))
         if self._first_run is None:
             self._first_run = self._look_first(dirs)
         for module_id, product in self._wanted_of(dirs):
@@ -187,18 +202,35 @@ class FrameReader:
         size = BLOCK_BYTES
         if self._begin.n_most:  # a moment of many modules is not to read a megabyte of each
             size = min(size, self._begin.n_most * (MAX_HEADER_BYTES + at.product.image_size_bytes))
+        at = replace(at, run=_real(module_dir, at.run))
+        at = replace(at, file=_real(module_dir / at.run, at.file))
         if at.file:
             return Cursor(module_dir, at.module_id, at.product, at=at, block_bytes=size)
         return Cursor(module_dir, at.module_id, at.product, from_run=at.run, block_bytes=size)
 
     def close(self) -> None:
-        """Close all files; a later `read` finds nothing."""
-        with self._lock:
-            self._closed = True
+        """Close all files, or let the thread that reads close them: it may hang. A later `read` finds nothing."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             _open_readers.discard(self)
             for cursor in self._cursors.values():
                 cursor.end()
             self._cursors.clear()
+            self._listings.clear()
+        finally:
+            self._lock.release()
 
 
 _open_readers: Final[WeakSet[FrameReader]] = WeakSet()
+
+
+def _real(directory: Path, name: str) -> str:
+    """Return the name in a directory of what messages call so: bytes that are no UTF-8 are replaced in them."""
+    if "\ufffd" not in name or not directory.is_dir():
+        return name
+    return next((found for found in sorted(os.listdir(directory)) if sendable(found) == name), name)

@@ -20,17 +20,18 @@ STILL_NS: Final = 2_000_000_000  # a run stands still that did not grow for so l
 SAME_TIME_NS: Final = 100_000_000  # file systems keep times in steps: a directory may change twice within one
 
 
+_N_EMPTY: Final = 8  # a writer may have opened files that hold nothing yet
 _numbers: Final = itertools.count(1)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RunFile:
     """A file of the writer, as it was at the last look.
 
     Attributes
     ----------
-    name, path, inode, size_bytes, mtime_ns
-        Of the file.
+    name, directory, file, inode, size_bytes, mtime_ns
+        Of the file; `file` is its base name.
     first_bytes, first_ns
         Size at the first look, and when file and directory were last changed before.
     is_new
@@ -40,7 +41,8 @@ class RunFile:
     """
 
     name: PffName
-    path: Path
+    directory: Path
+    file: str
     inode: int
     size_bytes: int
     mtime_ns: int
@@ -50,15 +52,20 @@ class RunFile:
     number: int = field(default_factory=_numbers.__next__)
 
     @property
+    def path(self) -> Path:
+        """Where it is: not kept, as a run may have many files."""
+        return self.directory / self.file
+
+    @property
     def is_snapshot(self) -> bool:
         """Whether it is rewritten in place."""
-        return ".dp_" not in f".{self.path.name}"
+        return ".dp_" not in f".{self.file}"
 
     @property
     def order(self) -> tuple[float, int, str]:
         """Order of the files of a product: by the start time in their name, then by seqno."""
         start = self.name.start
-        return start.timestamp() if start else 0.0, self.name.seqno, self.path.name
+        return start.timestamp() if start else 0.0, self.name.seqno, self.file
 
     def look(self) -> None:
         """Take note of size and time."""
@@ -89,6 +96,8 @@ class RunDir:
         It was there when following began.
     alive_ns
         When something was last written, by the times of the newest files; 0 when there are none.
+    n_changes
+        How often files with data came or went.
     """
 
     def __init__(self, path: Path, module_id: int, *, was_there: bool = False) -> None:
@@ -100,7 +109,7 @@ class RunDir:
         self.snapshots: list[RunFile] = []
         self.refused: list[str] = []
         self.state: State = ()
-        self.alive_ns = 0
+        self.alive_ns = self.n_changes = 0
         self.start_s = named.timestamp() if (named := start_of(path.name)) else 0.0
         self.has_start = named is not None
         self._fresh: dict[str, RunFile] = {}
@@ -124,8 +133,8 @@ class RunDir:
         """When it or one of its files changed."""
         return max(self.alive_ns, self.state[3] if self.state else 0)
 
-    def look(self) -> bool:
-        """List it if it changed, and look how its newest files are; whether it was listed.
+    def look(self, *, everything: bool = False) -> bool:
+        """List it if it changed, and look how its newest files are, or all empty ones; whether it was listed.
 
         Raises
         ------
@@ -139,15 +148,26 @@ class RunDir:
             self._list(state[3])
             self.state, self._listed_ns = state, now_ns
         before = self.alive_ns
-        for file in self._growing:
-            try:
-                file.look()
-            except OSError:  # deleted just now: the next listing says so
-                continue
+        old = [file for file in self.files.values() if not file.size_bytes] if everything else []
+        began = [file for file in (*self._growing, *old) if self._look_at(file)]
+        if began:
+            self.n_changes += 1
+            self._fresh |= {file.file: file for file in began}
+            self._sort()
         self.alive_ns = max((file.mtime_ns for file in self._growing), default=0)
         if 0 < before < self.alive_ns:
             self._burst_ns = max(self.alive_ns - before, self._burst_ns // 2)
         return is_changed
+
+    @staticmethod
+    def _look_at(file: RunFile) -> bool:
+        """Look at a file; whether it had no data before."""
+        was_empty = not file.size_bytes
+        try:
+            file.look()
+        except OSError:  # deleted just now: the next listing says so
+            return False
+        return was_empty and file.size_bytes > 0
 
     def _list(self, dir_changed_ns: int) -> None:
         known, self.files, self.snapshots, self.refused = self.files, {}, [], []
@@ -164,17 +184,19 @@ class RunDir:
                     self._fresh[entry.name] = file
                 self.files[entry.name] = file
         self._forgot = False
+        self.n_changes += self.files != known
         self._fresh = {name: file for name, file in self._fresh.items() if name in self.files}
         self._sort()
 
     def _sort(self) -> None:
-        """Find the files that may grow: the last two of each product that hold data, and the empty ones."""
+        """Find the files that may grow: the last two of each product that hold data, and the last empty ones."""
         self.in_order, self._growing = {}, []
         for file in sorted(self.files.values(), key=lambda file: file.order):
             self.in_order.setdefault(file.name.product, []).append(file)
         for files in self.in_order.values():
-            with_data = [file for file in files if file.size_bytes][-2:]
-            self._growing += [file for file in files if not file.size_bytes or file in with_data]
+            with_data = itertools.islice((file for file in reversed(files) if file.size_bytes), 2)
+            empty = itertools.islice((file for file in reversed(files) if not file.size_bytes), _N_EMPTY)
+            self._growing += sorted([*with_data, *empty], key=lambda file: file.order)
         if not self.has_start and self.files:
             self.start_s = min(files[0].order[0] for files in self.in_order.values())
 
@@ -195,12 +217,16 @@ class RunDir:
         is_new = bool(self.state) and (not self._forgot or status.st_mtime_ns > self._listed_ns)
         size, changed_ns = status.st_size, status.st_mtime_ns
         first = size, min(changed_ns, dir_changed_ns)
-        return RunFile(name, Path(entry.path), entry.inode(), size, changed_ns, *first, is_new)
+        return RunFile(name, self.path, entry.name, entry.inode(), size, changed_ns, *first, is_new)
 
     def take(self) -> list[RunFile]:
         """Files that nobody took yet, in order."""
         fresh, self._fresh = self._fresh, {}
         return sorted(fresh.values(), key=lambda file: file.order)
+
+    def may_grow(self, file: RunFile) -> bool:
+        """Whether a file holds data, or is one of the last empty ones."""
+        return bool(file.size_bytes) or file in self._growing
 
     def newest(self) -> dict[DataProduct, RunFile]:
         """Return the newest file with data of each product."""
@@ -210,6 +236,6 @@ class RunDir:
         """Keep only the newest files; for a run that nobody reads."""
         if len(self.files) > len(self._growing):
             self._forgot = True
-            self.files = {file.path.name: file for file in self._growing}
+            self.files = {file.file: file for file in self._growing}
             self._fresh = {name: file for name, file in self._fresh.items() if name in self.files}
             self._sort()

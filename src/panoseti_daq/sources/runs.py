@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,18 +25,27 @@ from panoseti_daq.sources.run_dir import SAME_TIME_NS, RunDir
 RUN_NAME_FILE: Final = "daq_run_name"  # the control software names the active run in it
 
 RECENT_NS: Final = 3_600_000_000_000  # at the first look a run that grew so lately counts as growing
+LOOK_AT_ALL_S: Final = 60.0  # runs in which nothing changed lately are looked into this often
 _N_NEIGHBORS: Final = 3  # runs beside the active one that are looked into at each look
 _MAX_NAME_BYTES: Final = 4096
 
 
-def module_dirs(data_dir: Path) -> dict[int, Path]:
+def is_below(path: Path, roots: Collection[Path]) -> bool:
+    """Return whether a path leads to one of the roots, or below one; any does when there are none."""
+    real = os.path.realpath(path)
+    return not roots or any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots)
+
+
+def module_dirs(data_dir: Path, roots: Collection[Path] = ()) -> dict[int, Path]:
     """Return the directories ``module_N`` of a data directory, by module; symlinks count.
 
     Raises
     ------
     DataDirError
-        `data_dir` is missing, unreadable or not a directory.
+        `data_dir` is missing, unreadable, not a directory or, now, not below one of `roots`.
     """
+    if not is_below(data_dir, roots):  # somebody may have put a link in its place
+        raise DataDirError(f"data_dir {str(data_dir)!r} is not below one of the data roots any more")
     try:
         with os.scandir(data_dir) as entries:
             found = {
@@ -136,7 +145,7 @@ class ModuleRuns:
         looked_into = [run for run in self._runs.values() if everything or not run.state] if is_changed else []
         for run in dict.fromkeys([*looked_into, *self.near]):
             try:
-                is_changed |= run.look()
+                is_changed |= run.look(everything=everything)
             except FileNotFoundError:
                 is_changed |= self._runs.pop(run.path.name, None) is not None
             except OSError as error:

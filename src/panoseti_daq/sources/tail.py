@@ -15,13 +15,13 @@ from panoseti_daq.pff import FrameBlock, Layout, PffName
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.pff.step import MOST_NARROWER, n_in_step, standard_layout
 from panoseti_daq.sources import resync
+from panoseti_daq.sources.known import KnownFrames
 from panoseti_daq.sources.regular import Signature, open_regular, signature, signature_of
 
 _log = logging.getLogger(__name__)
 
 MAX_BLOCK_BYTES: Final = 4 << 20  # four of Hashpipe's writes; bounds memory during a long catch-up
 AFTER_DAMAGE_BYTES: Final = 1 << 16  # the next damage may be near, and what follows it is read again
-COMPARE_AFTER_S: Final = 1.0
 
 
 class Tail:
@@ -52,8 +52,6 @@ class Tail:
         Begin with this frame.
     damage
         Counts what is skipped; one of its own if None.
-    compare_after_s
-        A file that rested this long may have been rewritten to the same size or a larger one.
 
     Attributes
     ----------
@@ -72,7 +70,6 @@ class Tail:
         known_bytes: int | None = None,
         first_frame: int = 0,
         damage: resync.Damage | None = None,
-        compare_after_s: float = COMPARE_AFTER_S,
     ) -> None:
         self.path = path
         self.name = name
@@ -83,7 +80,6 @@ class Tail:
         self._last_frames = last_frames
         self._known_bytes = known_bytes
         self._first_frame = first_frame
-        self._compare_after_s = compare_after_s
         self._fd: int | None = None
         self._signature: Signature | None = None  # before the last read
         self._complained = False
@@ -98,6 +94,7 @@ class Tail:
         self._mark = b""  # what every header begins with
         self._searched = 0  # offset to which a first header was looked for in vain
         self._in_step = False  # whether the frame before the cursor was one
+        self._known = KnownFrames()
 
     @property
     def n_frames(self) -> int:
@@ -107,8 +104,8 @@ class Tail:
     def read(self, max_block_bytes: int = MAX_BLOCK_BYTES) -> Iterator[FrameBlock]:
         """Yield what was appended since the last call, in blocks of at most `max_block_bytes`.
 
-        A file that became shorter continues at its new end when it still begins as before; otherwise, like one
-        that was rewritten, it is read from its beginning.
+        A file that was cut continues with the first frame that is not as it was; one that was rewritten is read
+        from its beginning.
 
         Raises
         ------
@@ -139,11 +136,14 @@ class Tail:
             n_frames, goes_on = self._accept(self._fd, layout, data, size)
             if n_frames:
                 self.grew_at = time.monotonic()
-                data = data[: n_frames * frame_size]
-                rest = self.path.name, number, self.generation, time.time_ns(), self.path.parent.name
-                ready = [FrameBlock(data, layout, self.name.module_id, *rest)]
+                ready = [self._block(data[: n_frames * frame_size], layout, offset, number)]
                 del data  # nothing stays in memory while the reader waits
                 yield ready.pop()
+
+    def _block(self, data: bytes, layout: Layout, offset: int, number: int) -> FrameBlock:
+        self._known.add(offset, number, layout, data)
+        rest = self.path.name, number, self.generation, time.time_ns(), self.path.parent.name
+        return FrameBlock(data, layout, self.name.module_id, *rest)
 
     def _whole_frames(self, fd: int, frame_size: int, size: int, max_block_bytes: int) -> bytes:
         """Bytes from the cursor on, as many as whole frames would have."""
@@ -211,20 +211,23 @@ class Tail:
         self._complained = True
 
     def _notice_change(self, fd: int, size: int) -> None:
-        """Start again when the file has other content than before; continue at its end when it was only cut."""
+        """Continue at the first frame that is not as it was; start again when the file has another beginning."""
         if self._layout is None:
             return
-        is_shorter = size < self._offset
-        if not is_shorter and time.monotonic() - self.grew_at < self._compare_after_s:
+        changed, is_shorter = self._known.first_changed(fd), size < self._offset
+        if changed is None and not is_shorter and self._known.first_number is not None:
             return
-        if size < len(self._beginning) or os.pread(fd, len(self._beginning), 0) != self._beginning:
+        if os.pread(fd, len(self._beginning), 0) != self._beginning:
             self._begin_anew()
             self._first_frame = 0
-        elif is_shorter:
-            frame_size = self._layout.frame_size_bytes
-            n_less = -((size - self._offset) // frame_size)
-            self._offset, self._number = max(0, self._offset - n_less * frame_size), max(0, self._number - n_less)
-            self._in_step = False
+        elif changed is not None and changed[0] <= size:
+            self._offset, self._number = changed
+            self._known.cut(self._number)
+            self._in_step = True
+        elif is_shorter:  # than all that is known
+            self._number, self._in_step = size // self._layout.frame_size_bytes, False
+            self._offset = self._number * self._layout.frame_size_bytes
+            self._known.cut(self._number)
         else:
             return
         self.renew()
@@ -252,11 +255,11 @@ class Tail:
         frame_size = layout.frame_size_bytes
         if self._last_frames is not None:
             end = size if self._known_bytes is None else min(size, self._known_bytes)
-            n_frames = max(0, end - begin) // frame_size
-            n_frames = resync.n_before_zeros(fd, layout, begin, n_frames)
+            n_frames = resync.n_before_zeros(fd, layout, begin, max(0, end - begin) // frame_size)
             self._offset = begin + max(0, n_frames - self._last_frames) * frame_size
         elif self._first_frame:
             self._offset = min(self._first_frame, size // frame_size) * frame_size
+            self._known.learn(fd, layout, self._offset // frame_size)
         elif begin:
             self._skip(layout, begin)
         self._number = self._offset // frame_size

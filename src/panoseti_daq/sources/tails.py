@@ -127,8 +127,10 @@ class Tails:
         newest = self._newest.get((tail.name.module_id, tail.name.product), tail)
         if newest is not tail and tail.n_frames and time.monotonic() - newest.grew_at > _STILL_S and tail.grows():
             self._renew(tail)  # a name proposes, growth decides
+        was_open = tail.is_open
         yield from tail.read()
-        self._bound()
+        if not was_open:
+            self._bound()
 
     def _bound(self) -> None:
         """Close the files that grew the longest ago, if too many are open; their cursors stay."""

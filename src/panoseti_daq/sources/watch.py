@@ -25,6 +25,7 @@ from typing import Final
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
+from panoseti_daq.printable import sendable
 from panoseti_daq.sources.bell import Bell
 
 _log = logging.getLogger(__name__)
@@ -153,7 +154,7 @@ class DirectoryWatch:
         old, self._notify = self._notify, None
         while True:
             try:
-                there = [path for path in self._directories if os.path.isdir(path) and os.access(path, os.R_OK)]
+                there = [path for path in self._directories if _can_be_watched(path)]
                 self._notify = self._open_notify(there, False, False, 0, False, False)
                 self._hang_bell(there)
             except FileNotFoundError:  # it was just deleted
@@ -262,3 +263,8 @@ class DirectoryWatch:
         if self._notify is not None:
             self._notify.close()
             self._notify = None
+
+
+def _can_be_watched(path: str) -> bool:
+    """Whether a directory is there and readable, and has a name that watchfiles takes; looks notice the others."""
+    return sendable(path) == path and os.path.isdir(path) and os.access(path, os.R_OK)

@@ -16,6 +16,7 @@ from panoseti_daq.pff.flags import quality_of
 from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES, format_header
 from panoseti_daq.pff.quabos import N_QUABOS
+from panoseti_daq.printable import sendable
 from panoseti_daq.wire.header import pack, unpack
 from panoseti_daq.wire.header import quabo_of as quabo_of_packed
 from panoseti_daq.wire.position import check_name
@@ -39,7 +40,7 @@ def as_struct(frame: Frame) -> pb.PanoImage:
         image_array=unsigned.tolist(),
         shape=product.shape,
         bytes_per_pixel=product.bytes_per_pixel,
-        file=frame.file,
+        file=sendable(frame.file),
         frame_number=frame.frame_number,
         module_id=frame.module_id,
     )
@@ -53,7 +54,7 @@ def as_raw(frame: Frame) -> pb.PanoImage:
     packed = pack(header) if header.other is None else b""
     return pb.PanoImage(
         product=NUMBERS[product],
-        file=frame.file,
+        file=sendable(frame.file),
         frame_number=frame.frame_number,
         module_id=frame.module_id,
         pixels=frame.pixels,

@@ -7,6 +7,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, PffName, Position
 from panoseti_daq.pff.names import check_run_name
 from panoseti_daq.pff.product import MAX_MODULE_ID
+from panoseti_daq.printable import sendable
 
 _MAX_NAME_BYTES = 255  # no file system has longer names
 
@@ -16,8 +17,8 @@ def position_message(position: Position) -> pb.Position:
     return pb.Position(
         module_id=position.module_id,
         product=position.product.token,
-        run=position.run,
-        file=position.file,
+        run=sendable(position.run),
+        file=sendable(position.file),
         frame_number=position.frame_number,
     )
 

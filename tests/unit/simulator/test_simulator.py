@@ -163,6 +163,17 @@ def test_nothing_is_written_before_a_block_of_packets_is_full(tmp_path: Path) ->
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.pff")) > 1000 * 600
 
 
+# odd night 45
+@pytest.mark.parametrize(
+    ("buffering", "asked", "expected"),
+    [(Buffering.HASHPIPE, None, 16384), (Buffering.HASHPIPE, 0, 0), (Buffering.FRAME, None, 0)],
+)
+def test_the_bursts_of_hashpipe_are_blocks_of_16384_packets(
+    buffering: Buffering, asked: int | None, expected: int
+) -> None:
+    assert Simulation(buffering=buffering, block_packets=asked).n_block_packets == expected
+
+
 # odd night 27
 def test_the_directory_of_an_observatory_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     name = tmp_path / RUN_NAME_FILE

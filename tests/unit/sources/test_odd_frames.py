@@ -57,6 +57,28 @@ def test_headers_of_varying_width_are_followed(tmp_path: Path, one_by_one: bool)
     assert written(file_of(tmp_path), parts, one_by_one=one_by_one) == list(range(40))
 
 
+# odd night 10 and 12
+@pytest.mark.parametrize("by", [[4], [-1], [0, 1, 2, 3]])
+@pytest.mark.parametrize("number", [0, 1, 2000, 2500, 2999, 3000])
+def test_reading_continues_at_the_same_frame_of_an_uneven_file(tmp_path: Path, by: list[int], number: int) -> None:
+    path = file_of(tmp_path)
+    parts = [frame_bytes(IMG16, i) for i in range(3000)]
+    odd = range(len(parts)) if len(by) > 1 else [1000]
+    for i in odd:
+        parts[i] = wider(parts[i], by[i % len(by)])
+    append(path, b"".join(parts))
+    at = Position(1, IMG16, RUN, path.name, number)
+    with closing(Cursor(tmp_path / "module_1", 1, IMG16, at=at)) as cursor:
+        append(path, frame_bytes(IMG16, 3000))
+        items = list(iter(cursor.read, None))
+    assert all(isinstance(item, Stretch) for item in items)
+    came = [frame.header.pkt_num[0] for item in items if isinstance(item, Stretch) for frame in item.block]
+    assert came == list(range(number, 3001))
+    now = position_in_run(tmp_path / "module_1", RUN, 1, IMG16)
+    assert now is not None
+    assert now.frame_number == 3001
+
+
 # odd night 13
 @pytest.mark.parametrize("n_zeros", [100, len(FRAME), 3 * len(FRAME) + 100])
 def test_newest_image_stands_before_the_zeros_that_a_power_failure_left(
@@ -118,12 +140,39 @@ def test_position_beyond_the_end_does_not_deliver_the_file_again(tmp_path: Path)
     append(file_of(tmp_path), frames(0, 1))
     at = Position(1, IMG16, RUN, file_of(tmp_path).name, 100)
     with closing(Cursor(tmp_path / "module_1", 1, IMG16, at=at)) as cursor:
-        assert cursor.read() is None
-        append(file_of(tmp_path), frames(2))
-        gap, stretch = iter(cursor.read, None)
+        (gap,) = iter(cursor.read, None)
         assert isinstance(gap, Gap)
+        assert (gap.first.frame_number, gap.n_frames) == (2, 98)
+        append(file_of(tmp_path), frames(2))
+        (stretch,) = iter(cursor.read, None)
         assert isinstance(stretch, Stretch)
         assert (stretch.first.frame_number, len(stretch.block)) == (2, 1)
+
+
+# odd night 80
+@pytest.mark.parametrize("n_again", [0, 3, 5, 9])
+@pytest.mark.parametrize("one_by_one", [False, True])
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_truncate_and_append_loses_no_frame_and_the_gap_is_exact(
+    tmp_path: Path, n_again: int, one_by_one: bool, is_resumed: bool
+) -> None:
+    path = file_of(tmp_path)
+    append(path, frames(*range(10)))
+    at = Position(1, IMG16, RUN, path.name, 10) if is_resumed else None
+    with closing(Cursor(tmp_path / "module_1", 1, IMG16, at=at)) as cursor:
+        list(iter(cursor.read, None))
+        os.truncate(path, 5 * len(FRAME) + 100)  # and a part of a frame
+        os.truncate(path, 5 * len(FRAME))
+        items: list[Stretch | Gap] = list(iter(cursor.read, None)) if one_by_one else []
+        append(path, frames(*range(20, 20 + n_again)))
+        items += iter(cursor.read, None)
+    gap, *rest = items
+    assert isinstance(gap, Gap)
+    assert (gap.first.frame_number, gap.n_frames) == (5, 5)
+    assert all(isinstance(item, Stretch) for item in rest)
+    came = [frame for item in rest if isinstance(item, Stretch) for frame in item.block]
+    assert [frame.frame_number for frame in came] == list(range(5, 5 + n_again))
+    assert [frame.header.pkt_num[0] for frame in came] == list(range(20, 20 + n_again))
 
 
 # odd night 81

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from support.frames import append, wait_until
+from support.run_files import RUN, file_of
 
 from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.sources.probe import GROWN_WITHIN_S, PID_FILE, PROCESS_NAME, why_inactive
+
+FILE = file_of(Path()).name
 
 
 def test_no_probe_finds_every_run_active(tmp_path: Path) -> None:
@@ -77,12 +80,12 @@ def test_pid_file_probe_says_that_the_file_holds_no_number(tmp_path: Path, conte
 
 
 def test_growth_probe_finds_a_file_that_grew(tmp_path: Path) -> None:
-    append(tmp_path / "module_1" / "run" / "a.pff", b"x")
+    append(tmp_path / "module_1" / RUN / FILE, b"x")
     assert why_inactive(RunProbe.GROWTH, tmp_path) is None
 
 
 def test_growth_probe_says_that_nothing_grew(tmp_path: Path) -> None:
-    path = tmp_path / "module_1" / "run" / "a.pff"
+    path = tmp_path / "module_1" / RUN / FILE
     append(path, b"x")
     long_ago_s = path.stat().st_mtime - GROWN_WITHIN_S - 1
     os.utime(path, (long_ago_s, long_ago_s))
@@ -91,7 +94,7 @@ def test_growth_probe_says_that_nothing_grew(tmp_path: Path) -> None:
 
 # odd night 42
 def test_growth_probe_waits_for_three_of_the_bursts_that_it_saw(tmp_path: Path) -> None:
-    path = tmp_path / "module_1" / "run" / "a.pff"
+    path = tmp_path / "module_1" / RUN / FILE
     append(path, b"x")
     now_s = path.stat().st_mtime
     for ago_s, is_active in ((2100, False), (1000, True)):  # a burst each 18 minutes
@@ -101,8 +104,8 @@ def test_growth_probe_waits_for_three_of_the_bursts_that_it_saw(tmp_path: Path) 
 
 def test_growth_probe_passes_over_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "module_1").symlink_to("module_1")
-    append(tmp_path / "module_2" / "run" / "a.pff", b"x")
-    (tmp_path / "module_2" / "run" / "b.pff").symlink_to("missing")
+    append(file_of(tmp_path, 2), b"x")
+    file_of(tmp_path, 2, seqno=1).symlink_to("missing")
     assert why_inactive(RunProbe.GROWTH, tmp_path) is None
 
 

@@ -111,7 +111,7 @@ def test_file_that_was_only_cut_repeats_nothing_and_goes_on_at_its_end(
 def test_file_written_anew_to_a_larger_size_is_read_from_its_beginning_once_it_rested(
     path: Path,
 ) -> None:
-    tail = Tail(path, PffName(IMG16, 7), compare_after_s=0.0)
+    tail = Tail(path, PffName(IMG16, 7))
     append(path, FRAME * 2)
     assert numbers(tail.read()) == [0, 1]
     path.write_bytes(b"".join(frame_bytes(IMG16, i) for i in (7, 8, 9)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from panoseti_daq.errors import ConfigError
+from panoseti_daq.service.threads import in_own_thread
 
 _log = logging.getLogger(__name__)
 
@@ -73,12 +74,12 @@ class Reloaded(Generic[_T]):
 
     async def reload(self) -> None:
         """Read the files if they changed; when they are bad, log it and keep what there is."""
-        fingerprint = await asyncio.to_thread(fingerprint_of, *self._files)
+        fingerprint = await in_own_thread("look at credentials", fingerprint_of, *self._files)
         if fingerprint == self._fingerprint:
             return
         self._fingerprint = fingerprint
         try:
-            self.content = await asyncio.to_thread(self._load)
+            self.content = await in_own_thread("read credentials", self._load)
         except ConfigError as error:
             _log.error("new %s are invalid, the old ones stay in force: %s", self._name, error)
             return

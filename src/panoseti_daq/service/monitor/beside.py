@@ -11,6 +11,7 @@ from panoseti_daq.beside.housekeeping import find
 from panoseti_daq.beside.redis import RedisReader
 from panoseti_daq.config.settings import ContextSettings
 from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.threads import in_own_thread
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Beside:
                     self._open(following.config.replay)
                 if self._played is not None:
                     newest_ns = [state.newest.time.unix_ns for state in following.hub.keys.values()]
-                    return await asyncio.to_thread(self._played.at, max(newest_ns, default=0) / 1e9)
+                    return await in_own_thread("read hk", self._played.at, max(newest_ns, default=0) / 1e9)
         return None if self.reader is None else self.reader.surroundings()
 
     def _open(self, run_dir: str) -> None:

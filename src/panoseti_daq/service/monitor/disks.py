@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from panoseti_daq.errors import DataDirError
+from panoseti_daq.service.threads import in_own_thread
 from panoseti_daq.sources.runs import module_dirs
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Disks:
             self._data_dir, self._known, self._looking = data_dir, [], None
             self._looked_at = loop.time() - self._max_age_s
         if self._looking is None and loop.time() - self._looked_at >= self._max_age_s:
-            self._looking = loop.run_in_executor(None, _disks, data_dir, frozenset(module_ids))
+            self._looking = in_own_thread("look at disks", _disks, data_dir, frozenset(module_ids))
         if (looking := self._looking) is not None:
             # Not cancelled: a thread that hangs in a mount cannot be. It is not started twice either.
             await asyncio.wait((looking,), timeout=self._patience_s)

@@ -16,6 +16,7 @@ from typing import Final
 from panoseti_daq.config.settings import RunProbe, ServerSettings
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.streams import Following
+from panoseti_daq.service.threads import in_own_thread
 from panoseti_daq.sources.probe import why_inactive
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 LOOK_INTERVAL_S: Final = 1.0  # compares two numbers
 _N_BURSTS_LATE: Final = 3  # the writer hands out blocks of packets, minutes apart when they are few (SPEC 1.5)
 _LEAST_LATE_S: Final = 60.0
+PATIENCE_S: Final = 10.0  # for a probe
 PROBE_INTERVAL_S: Final = 10.0  # reads /proc or the directory tree
 
 
@@ -39,6 +41,8 @@ class RunHealth:
         The probe and ``stalled_run_seconds``.
     probe_interval_s
         Time between two probes; less when ``stalled_run_seconds`` is short.
+    patience_s
+        Longest wait for one, s: a disk may hang.
 
     Attributes
     ----------
@@ -47,14 +51,21 @@ class RunHealth:
     """
 
     def __init__(
-        self, acquisition: Acquisition, settings: ServerSettings, probe_interval_s: float = PROBE_INTERVAL_S
+        self,
+        acquisition: Acquisition,
+        settings: ServerSettings,
+        probe_interval_s: float = PROBE_INTERVAL_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
+        self._patience_s = patience_s
         self._acquisition = acquisition
         self._probe = settings.run_probe
         self._limit_s = settings.stalled_run_seconds or math.inf
         self._interval_s = min(probe_interval_s, self._limit_s / 4)
         self._following: Following | None = None  # to which the next two belong
         self._inactive: str | None = None  # why no run is active, by the last probe
+        self._probing: asyncio.Future[str | None] | None = None
+        self._hangs = ""  # what does not answer
         self._next_probe = 0.0
         self.stalled = ""
 
@@ -86,11 +97,14 @@ class RunHealth:
         now, following = asyncio.get_running_loop().time(), self._acquisition.following
         if following is not self._following:
             self._following, self._inactive, self._next_probe = following, None, now + self._interval_s
+            self._probing, self._hangs = None, ""
         if following is None or not following.config.data_dir:
             return ""
         if now >= self._next_probe:
             self._next_probe = now + self._interval_s
             await self._probe_run(Path(following.config.data_dir))
+        if self._hangs:
+            return self._hangs
         limit_s, burst_s = self._limit_s, following.hub.burst_interval_s
         if burst_s:
             limit_s = max(min(limit_s, _LEAST_LATE_S), _N_BURSTS_LATE * burst_s)
@@ -100,7 +114,13 @@ class RunHealth:
 
     async def _probe_run(self, data_dir: Path) -> None:
         was_inactive = self._inactive
-        self._inactive = await asyncio.to_thread(why_inactive, self._probe, data_dir)
+        probing = self._probing or in_own_thread("probe the run", why_inactive, self._probe, data_dir)
+        self._probing = probing
+        done, _ = await asyncio.wait((probing,), timeout=self._patience_s)
+        if not done:
+            self._hangs = f"{data_dir} does not answer"
+            return
+        self._inactive, self._probing, self._hangs = probing.result(), None, ""
         if self._inactive and not was_inactive:
             _log.warning("no run is active in %s: %s; still following it", data_dir, self._inactive)
         elif was_inactive and not self._inactive:

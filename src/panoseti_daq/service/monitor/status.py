@@ -14,6 +14,7 @@ from panoseti_daq.gnss import GnssReceiver
 from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.flags import NAMES
+from panoseti_daq.printable import sendable
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.elsewhere import Elsewhere, Metadata
@@ -72,7 +73,7 @@ class StatusReport:
         metadata
             Of the call that asks.
         """
-        following = self._acquisition.following
+        following, stalled = self._acquisition.following, self._run_health.stalled
         source = following.source.status() if following else None
         disks: list[Disk] = []
         if following and source and following.config.data_dir:
@@ -80,11 +81,11 @@ class StatusReport:
         now, now_ns = asyncio.get_running_loop().time(), time.time_ns()
         response = pb.StatusResponse(
             hp_io_initialized=following is not None,
-            message=self._run_health.stalled or (source.description if source else "follows nothing yet"),
+            message=sendable(stalled or (source.description if source else "follows nothing yet")),
             version=__version__,
             uptime_seconds=now - self._started_at,
             now_unix_ns=now_ns,
-            stalled=self._run_health.stalled,
+            stalled=sendable(stalled),
         )
         add_streams(response, self._acquisition.all_streams)
         if following is not None and source is not None:
@@ -113,8 +114,8 @@ def add_streams(response: pb.StatusResponse, streams: Streams) -> None:
 
 def _followed(following: Following, source: SourceStatus, now: float) -> pb.Followed:
     return pb.Followed(
-        description=source.description,
-        watching=source.watching,
+        description=sendable(source.description),
+        watching=sendable(source.watching),
         update_interval_seconds=following.config.update_interval_s,
         module_ids=following.config.module_ids,
         modules=source.modules,
@@ -150,7 +151,7 @@ def _key(key: Key, state: KeyState, now: float, now_ns: int) -> pb.KeyStatus:
         frames=state.n_frames,
         frames_per_second=rate_hz,
         bytes_per_second=rate_hz * state.frame_size_bytes,
-        file=frame.file,
+        file=sendable(frame.file),
         frame_number=frame.frame_number,
         unix_ns=unix_ns,
         time_status=pb.TimeStatus.Name(frame.time.status),
@@ -168,9 +169,9 @@ def _key(key: Key, state: KeyState, now: float, now_ns: int) -> pb.KeyStatus:
 def _socket(socket: SocketStatus) -> pb.SocketStatus:
     return pb.SocketStatus(
         product=socket.product.token,
-        path=str(socket.path),
+        path=sendable(str(socket.path)),
         listening=socket.is_listening,
-        reason=socket.reason,
+        reason=sendable(socket.reason),
         connected=socket.n_connections,
         records=socket.n_records,
         bad_records=socket.n_bad,
@@ -202,7 +203,7 @@ def _disk(disk: Disk, keys: Iterable[pb.KeyStatus]) -> pb.Disk:
     # A disk may hold some of the modules only.
     rate = sum(key.bytes_per_second for key in keys if key.module_id in disk.modules)
     return pb.Disk(
-        path=str(disk.path),
+        path=sendable(str(disk.path)),
         modules=disk.modules,
         free_bytes=disk.free_bytes,
         total_bytes=disk.total_bytes,
