@@ -139,8 +139,7 @@ async def _start(
     stack.push_async_callback(acquisition.shut_down)
     await _acquire(acquisition, settings, follow)
 
-    run_health = RunHealth(acquisition, settings)
-    beside = Beside(settings.context, acquisition)
+    run_health, beside = RunHealth(acquisition, settings), Beside(settings.context, acquisition)
     stack.callback(beside.close)
     receivers = await stack.enter_async_context(reading(settings.gnss.receivers, settings.gnss.baud))
     report = StatusReport(acquisition, run_health, elsewhere, beside, receivers, among)
