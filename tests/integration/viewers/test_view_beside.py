@@ -21,7 +21,9 @@ LINE = "Q1: HV off, 21 C, shutter closed"
 
 def status(*, old: bool = False, trouble: str = "", severity: int = 0) -> pb.StatusResponse:
     module = pb.ModuleContext(module_id=7, text=LINE, old=old, severity=severity)
-    receiver = pb.Receiver(name="roof", connected=True, text="time only, 21 satellites, time to 5 ns")
+    receiver = pb.Receiver(
+        name="roof", connected=True, fix="time only", satellites=21, time_accuracy_ns=5, qerr_ps=-118
+    )
     return pb.StatusResponse(context=pb.Context(trouble=trouble, modules=[module]), receivers=[receiver])
 
 
@@ -49,7 +51,14 @@ def test_the_receiver_stands_in_the_last_line() -> None:
     from PySide6.QtWidgets import QLabel
 
     view = shown(frame_of(np.ones((32, 32)), DataProduct.IMG16, module_id=7))
-    view.update_status("head", status())
-    show(view)
-    labels = [label.text() for label in view.widget.findChildren(QLabel)]
-    assert any("GNSS roof: time only, 21 satellites, time to 5 ns" in text for text in labels)
+    said = status()
+    for change, connected, text in (
+        (pb.Receiver(), True, "GNSS time only, 21 satellites, 5 ns, qErr -118 ps"),
+        (pb.Receiver(utc_valid=False, leap_second_ahead=1), True, "ps, UTC NOT valid, LEAP SECOND +1"),
+        (pb.Receiver(), False, "GNSS roof NOT READ"),
+    ):
+        said.receivers[0].MergeFrom(change)
+        said.receivers[0].connected = connected
+        view.update_status("head", said)
+        show(view)
+        assert any(text in label.text() for label in view.widget.findChildren(QLabel))

@@ -54,5 +54,23 @@ class HostNotes:
         if statuses:
             texts.append(f"run {runs}" if runs else "no run")
             texts.append(f"recording, disk {min(hours):.0f} h" if hours else "not recording")
-        texts += [f"GNSS {receiver.name}: {receiver.text}" for one in statuses for receiver in one.receivers]
+        texts += [_receiver_text(receiver) for one in statuses for receiver in one.receivers]
         return [*texts, time.strftime("%H:%M:%S UTC", time.gmtime())]
+
+
+def _receiver_text(receiver: pb.Receiver) -> str:
+    """Return what a GNSS receiver says, short: a long line would make the window wide."""
+    if not receiver.connected:
+        return f"GNSS {receiver.name} NOT READ"
+    parts = [receiver.fix or "no message yet"]
+    if receiver.HasField("satellites"):
+        parts.append(f"{receiver.satellites} satellites")
+    if receiver.HasField("time_accuracy_ns"):
+        parts.append(f"{receiver.time_accuracy_ns:.0f} ns")
+    if receiver.HasField("qerr_ps"):
+        parts.append(f"qErr {receiver.qerr_ps:.0f} ps")
+    if receiver.HasField("utc_valid") and not receiver.utc_valid:
+        parts.append("UTC NOT valid")
+    if receiver.leap_second_ahead:
+        parts.append(f"LEAP SECOND {receiver.leap_second_ahead:+d}")
+    return f"GNSS {', '.join(parts)}"
