@@ -28,9 +28,11 @@ from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName, Selection
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.viewers import Viewer, ViewerContext
+from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.feed import Feed
 from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.host.wanted import Wanted
+from panoseti_daq.viewers.lightcurve.curves import CAPACITY, LightCurves
 from panoseti_daq.viewers.plugin import find_viewer
 
 N_SETS: Final = 8  # of frames, shown in turn: an image that does not change may cost less
@@ -40,6 +42,7 @@ RATE_HZ: Final = 1000
 LAG_HZ: Final = 50
 REFRESH_S: Final = 0.02
 SETTLE_S: Final = 12.0  # until the viewer has imported everything and made its panels
+SPAN_S: Final = 300.0  # of light curves
 _DURATION_S: Final = 5.0
 
 
@@ -100,6 +103,28 @@ def _draw(view: Viewer, frames: Mapping[Key, ReceivedFrame]) -> None:
     view.update(frames)
     view.redraw()
     view.widget.grab()
+
+
+def curves_ms(repetitions: int, *, dashes: bool) -> list[float]:
+    """Time to draw and paint full light curves of `N_WATCHED` modules, ms."""
+    from panoseti_daq.viewers.lightcurve.chart import LightCurveChart
+
+    light, now_ns = LightCurves(SPAN_S), time.time_ns()
+    skies = {module_id: ModuleSky(module_id) for module_id in range(1, N_WATCHED + 1)}
+    for i in range(CAPACITY):
+        unix_ns = now_ns + round(1e9 * i * SPAN_S / CAPACITY)
+        frames = (_received(m, sky, DataProduct.IMG16, i, unix_ns) for m, sky in skies.items())
+        light.update({frame.key: frame for frame in frames})
+    theme.choose(theme.ThemeName.DARK, dashes=dashes)
+    chart, times_ms = LightCurveChart(light), []
+    chart.widget.resize(*SIZE_PX)
+    for _ in range(repetitions):
+        begin = time.perf_counter()
+        chart.redraw()
+        chart.widget.grab()
+        times_ms.append(1000 * (time.perf_counter() - begin))
+    theme.choose(theme.ThemeName.DARK)
+    return times_ms
 
 
 def make_files(data_dir: Path, n_modules: int) -> list[Path]:
@@ -254,6 +279,9 @@ def main() -> None:
     for n_modules in (1, 16, 64):
         name = f"view, {n_modules} module{'s' if n_modules > 1 else ''}"
         note(name, redraws_per_s(n_modules, duration_s, repetitions), "redraws/s")
+    for dashes in (False, True):
+        name = f"lightcurve, {N_WATCHED} modules x {CAPACITY} points{', dashes' if dashes else ''}"
+        note(name, curves_ms(repetitions, dashes=dashes), "ms")
     note(
         f"plot view at 1 Hz, {N_WATCHED} modules x {RATE_HZ} frames/s",
         viewer_cpu(duration_s, repetitions),
