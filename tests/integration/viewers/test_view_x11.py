@@ -15,6 +15,7 @@ from support.replays import run_of_seconds
 from support.x11 import Window, shown
 
 IMAGE = (300, 400)  # a place of the window in the first image
+FILMS = (".mp4", ".gif")
 INNER = slice(250, 550), slice(150, 450)  # rows and columns of the window within that image
 
 
@@ -71,6 +72,19 @@ def test_a_region_is_put_moved_and_its_curve_and_that_of_a_pixel_saved(window: W
     names = {line.split(",")[0] for line in lines[1:]}
     assert "mean of the circle" in str(names)
     assert len(names) == 2
+
+
+def test_a_replay_is_stepped_recorded_and_what_keys_wrote_is_taken_back(window: Window) -> None:
+    for _ in range(2):
+        window.press("Right")
+    picture = window.saved("view_*.png", "s")
+    window.press("r")
+    film = window.until(lambda: next((f for f in window.directory.glob("view_*.*") if f.suffix in FILMS), None))
+    window.press("r")
+    for file in (film, picture):
+        window.press("ctrl+z")
+        window.until(lambda gone=file: None if gone.exists() else True)  # type: ignore[misc]
+    assert window.errors == ""
 
 
 def test_levels_are_dragged_a_pixel_is_masked_and_both_are_remembered(window: Window, tmp_path: Path) -> None:
