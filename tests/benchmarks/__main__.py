@@ -37,6 +37,7 @@ FAMILIES: Final = (
     "thin",
     "period",
     "clients",
+    "workers",
     "idle",
     "throughput",
     "follow_all",

@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.floor import BareSender
 from benchmarks.load import clients
 from benchmarks.ours import Ours
-from benchmarks.processes import cpu_s
+from benchmarks.processes import cpu_s_of_all
 from benchmarks.stage import System, stage
 from benchmarks.table import FLOOR, OURS, Goal, Row, of_floor
 from benchmarks.workload import BOTH, Workload
@@ -100,9 +100,9 @@ def serve(system: System, work: Workload, numbers: Sequence[int], window_s: floa
         for n_clients in numbers:
             with clients(running, n_clients) as load:
                 time.sleep(WARM_UP_S)
-                before, cpu_before, begin = load.counts(), cpu_s(running.pid), time.monotonic()
+                before, cpu_before, begin = load.counts(), cpu_s_of_all(running.pid), time.monotonic()
                 time.sleep(window_s)
-                after, cpu_after, end = load.counts(), cpu_s(running.pid), time.monotonic()
+                after, cpu_after, end = load.counts(), cpu_s_of_all(running.pid), time.monotonic()
             got = [b - a for a, b in zip(before, after, strict=True)]
             distinct = 1.0 if system.name in (OURS, FLOOR) else _distinct(load.sample())
             served.append(_served(work, got, distinct, cpu_after - cpu_before, end - begin))

@@ -29,6 +29,7 @@ from support.patience import PATIENCE_S
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 START_NS = 1_767_225_600_000_000_000
 PERIOD_NS = 10_000_000
+N_WORKERS = int(os.environ.get("SERVE_WORKERS", "1"))  # SERVE_WORKERS=2 pytest tests/integration
 _ARGUMENTS = ("make_source", "limits", "host", "elsewhere")  # of running_server
 
 
@@ -127,8 +128,9 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def serving_process(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """``panoseti-daq serve`` on a free port, and the address that it prints."""
-    with started("serve", "--port", 0, *arguments) as process:
+    """``panoseti-daq serve`` on a free port, with `N_WORKERS`, and the address that it prints."""
+    several = () if N_WORKERS == 1 or "--workers" in arguments else ("--workers", N_WORKERS)
+    with started("serve", "--port", 0, *several, *arguments) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if match := re.match(r"listening on (\S+)", line):
