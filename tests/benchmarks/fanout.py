@@ -132,7 +132,9 @@ async def cost(directory: Path, n_modules: int, seconds: float) -> None:
             bridging(server, address, "--from-start", *SIZES) as bridge,
         ):
             await asyncio.sleep(2)
-            before, node_before, begin = cpu_s(bridge.pid), cpu_s(node.pid), time.monotonic()
+            assert server.process is not None
+            pids = bridge.pid, node.pid, server.process.pid
+            before, begin = [cpu_s(pid) for pid in pids], time.monotonic()
             at = begin
             while time.monotonic() < begin + seconds:
                 writer.write()
@@ -144,11 +146,11 @@ async def cost(directory: Path, n_modules: int, seconds: float) -> None:
             while await stored(server, stream) < writer.n_bytes and time.monotonic() < end + 120:
                 await asyncio.sleep(0.05)
             late_s = time.monotonic() - end
-            used_s, node_s = cpu_s(bridge.pid) - before, cpu_s(node.pid) - node_before
+            used_s, node_s, nats_s = (cpu_s(pid) - n for pid, n in zip(pids, before, strict=True))
         rate = writer.n_bytes / took_s
         print(f"{n_modules} modules x {RATE_HZ} frames/s, {took_s:.0f} s: {rate / 1e6:.0f} MB/s written")
         print(f"all stored {late_s:.1f} s after the last was written")
-        print(f"bridge {used_s / took_s:.2f} of a core, node {node_s / took_s:.2f}")
+        print(f"of a core: bridge {used_s / took_s:.2f}, node {node_s / took_s:.2f}, NATS {nats_s / took_s:.2f}")
         digest = await read_back(server, writer)
         print(f"read back: {writer.n_frames} frames, {digest}")
         # There is room on the disk for the frames twice, and not three times.

@@ -21,7 +21,7 @@ from support.nats import SITE, NatsServer, bridging
 from support.rig import RUN, serving_process
 
 from benchmarks.fanout import SIZES, TICK_S, Writer, read_back, server_at, stored
-from benchmarks.processes import cpu_s
+from benchmarks.processes import Command, cpu_s
 from benchmarks.scratch import scratch
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.nats_link import NatsAddress, ask, connect, send
@@ -85,39 +85,35 @@ async def measured(what: str, nats: NatsServer, subject: str, n_readers: int, se
     )
 
 
-class Night:
-    """Movies and pulse heights of some modules, ten times a second, with the time of their writing."""
-
-    def __init__(self, data_dir: Path, n_modules: int) -> None:
-        modules = range(1, n_modules + 1)
-        self._skies = {m: ModuleSky(m) for m in modules}
-        self._writers = {m: RunWriter(data_dir / f"module_{m}" / RUN, m) for m in modules}
-
-    async def write(self) -> None:
-        at = time.monotonic()
-        while True:
-            for module_id, writer in self._writers.items():
-                for product in (DataProduct.IMG16, DataProduct.PH1024):
-                    writer.write(product, self._skies[module_id].frame(product, time.time_ns()))
-            at = max(at + PERIOD_S, time.monotonic())
-            await asyncio.sleep(at - time.monotonic())
+def night(data_dir: Path, n_modules: int) -> None:
+    """Write movies and pulse heights of some modules, ten times a second, with the time of their writing."""
+    modules = range(1, n_modules + 1)
+    writers = {m: (RunWriter(data_dir / f"module_{m}" / RUN, m), ModuleSky(m)) for m in modules}
+    print("ready", flush=True)
+    at = time.monotonic()
+    while True:
+        for writer, sky in writers.values():
+            for product in (DataProduct.IMG16, DataProduct.PH1024):
+                writer.write(product, sky.frame(product, time.time_ns()))
+        at = max(at + PERIOD_S, time.monotonic())
+        time.sleep(at - time.monotonic())
 
 
 async def with_night(directory: Path, n_modules: int, then: Callable[[NatsServer, int], Awaitable[None]]) -> None:
     """Do something while a bridge publishes; gets the server and the process of the bridge."""
-    night = Night(directory / "data", n_modules)
     server = server_at(directory / "nats")
     server.start()
-    writing = asyncio.create_task(night.write())
+    # A process of its own: it would hold up the readers.
+    write = Command("-m", "benchmarks.fanout_readers", "night", str(directory / "data"), str(n_modules))
     try:
         with (
+            write.running("ready", directory / "night.log"),
             serving_process("--data-dir", directory / "data", "--run-probe", "none") as (_, address),
             bridging(server, address, *SIZES) as bridge,
         ):
             await asyncio.sleep(3)
             await then(server, bridge.pid)
     finally:
-        writing.cancel()
         server.kill()
 
 
@@ -249,6 +245,8 @@ _MEASURE: Final = {"walls": (walls, (1000, 20)), "slow": (slow, (45, 20)), "outa
 
 if __name__ == "__main__":
     what, *numbers = sys.argv[1:]
+    if what == "night":
+        night(Path(numbers[0]), int(numbers[1]))
     measure, defaults = _MEASURE[what]
     with scratch() as made:
         asyncio.run(measure(made, *(int(n) for n in numbers or defaults)))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
-from panoseti_daq.cli.options import LogLevelOption, OptionGroup, finite_option, with_options
+from panoseti_daq.cli.options import (
+    LogLevelOption,
+    OptionGroup,
+    UpdateIntervalOption,
+    finite_option,
+    with_options,
+)
 from panoseti_daq.cli.selected import FRAMES_AND_KINDS
 from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.client.nats_link import NatsAddress
@@ -48,11 +55,12 @@ def bridge(
     nats: _NatsOption = "nats://localhost",
     site: Annotated[str, typer.Option(help="Name of the site: letters, digits, '_' and '-'.")] = "site",
     newest_only: Annotated[
-        bool, typer.Option("--newest-only", help="Publish the newest frames, and not all of them.")
+        bool, typer.Option("--newest-only", help="Publish, or copy, the newest frames and not all of them.")
     ] = False,
     wall_hz: Annotated[
         float, finite_option("--wall-hz", min=0, help="Walls of the newest frames per second; 0 for none.")
     ] = WALL_HZ,
+    update_interval: UpdateIntervalOption = 0.0,
     from_start: _FromStartOption = False,
     *,
     retention: Retention,
@@ -71,10 +79,12 @@ def bridge(
     log_to_stderr(log_level)
     address = NatsAddress.parse(nats)
     if mirror:
-        asyncio.run(make_mirrors(address, of_site, retention, mirror))
-        typer.echo(f"{address.name} copies site {site} of {mirror}", err=True)
+        asyncio.run(make_mirrors(address, of_site, retention, mirror, lossless=not newest_only))
+        what = "the newest frames of" if newest_only else "site"
+        typer.echo(f"{address.name} copies {what} {site} of {mirror}", err=True)
         return
     hosts = servers.hosts if servers.host else []
+    selection = replace(selection, update_interval_s=update_interval)
     publisher = Bridge(address, of_site, selection, hosts, not newest_only, wall_hz, from_start, retention)
     asyncio.run(_run(publisher, servers))
 

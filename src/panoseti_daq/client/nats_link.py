@@ -44,17 +44,17 @@ class NatsError(DaqError):
         self.is_final = is_final
 
 
-class NoJetStreamError(NatsError):
-    """JetStream is not there: never, or no more, as when the disk of its streams is full."""
+class NotThereError(NatsError):
+    """JetStream or a stream is not there: never, or no more, as when the disk of its streams is full."""
 
-    def __init__(self) -> None:
-        super().__init__("JetStream is off at the NATS server, or not for this user", is_final=True)
+    def __init__(self, text: str) -> None:
+        super().__init__(text, is_final=True)
 
 
 def as_rpc_error(error: NatsError) -> AioRpcError:
     """Return the error that a gRPC server would give, which the streams know how to handle."""
     code = grpc.StatusCode.PERMISSION_DENIED if error.is_final else grpc.StatusCode.UNAVAILABLE
-    if isinstance(error, NoJetStreamError):  # may come back, for those who had it
+    if isinstance(error, NotThereError):  # may come back, for those who had it
         code = grpc.StatusCode.FAILED_PRECONDITION
     return AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), str(error))
 
@@ -156,7 +156,7 @@ async def ask(nc: Client, subject: str, request: object) -> OpenDict:
     try:
         answer = await nc.request(f"$JS.API.{subject}", json.dumps(request).encode(), timeout=ANSWER_S)
     except nats.errors.NoRespondersError:
-        raise NoJetStreamError from None
+        raise NotThereError("JetStream is off at the NATS server, or not for this user") from None
     except (nats.errors.Error, TimeoutError, OSError) as error:
         if "permissions violation" in str(nc.last_error).lower():
             raise NatsError(f"the NATS server does not allow this user {subject}", is_final=True) from None

@@ -11,8 +11,9 @@ from google.protobuf.message import DecodeError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import next_position
-from panoseti_daq.client.nats_link import NatsError, ask, kept_message
+from panoseti_daq.client.nats_link import NO_STREAM, NatsError, NotThereError, ask, kept_message
 from panoseti_daq.client.nats_puller import Puller
+from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Begin, Position, Selection
 from panoseti_daq.sources.places import FilePlace
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
@@ -88,8 +89,7 @@ class Places:
         heads, pullers = [], []
         for kind, pattern in self._site.frames_in(selection):
             stream = self._site.frames(kind)
-            request = {"subjects_filter": pattern}
-            state = (await ask(self._client, f"STREAM.INFO.{stream}", request))["state"]
+            state = await self._state(stream, pattern)
             first = after_all = int(state["last_seq"]) + 1
             for subject in sorted(state.get("subjects") or ()):
                 start = await self._start(stream, subject, int(state["first_seq"]), after_all)
@@ -100,6 +100,18 @@ class Places:
             how = {"deliver_policy": "by_start_sequence", "opt_start_seq": first}
             pullers.append(await Puller.open(self._client, stream, pattern, **how))
         return heads, pullers
+
+    async def _state(self, stream: str, pattern: str) -> OpenDict:
+        """Return the state of a stream, with the subjects of a pattern."""
+        try:
+            answer = await ask(self._client, f"STREAM.INFO.{stream}", {"subjects_filter": pattern})
+        except NatsError as error:
+            if NO_STREAM not in str(error):
+                raise
+            await ask(self._client, f"STREAM.INFO.{self._site.latest}", {})  # else no bridge was here yet
+            raise NotThereError(f"only the newest frames of {self._site.name} are there: no {stream}") from error
+        state: OpenDict = answer["state"]
+        return state
 
     async def _start(self, stream: str, subject: str, first: int, after_all: int) -> _Start:
         """Return where to begin with a subject that has messages."""

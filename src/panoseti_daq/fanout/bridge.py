@@ -22,7 +22,7 @@ from panoseti_daq.client import AioDaqDataClient, RpcError
 from panoseti_daq.client.nats_link import (
     NatsAddress,
     NatsError,
-    NoJetStreamError,
+    NotThereError,
     connect,
     kept_message,
     send,
@@ -172,7 +172,7 @@ class Bridge:
                     await nats.close()
             except NatsError as error:
                 # A server whose disk is full turns JetStream off, and newest frames go on.
-                if error.is_final and not (self._held.is_set() and isinstance(error, NoJetStreamError)):
+                if error.is_final and not (self._held.is_set() and isinstance(error, NotThereError)):
                     raise
                 if time.monotonic() - begin > HELD_S:
                     n_failures, last_error = 0, ""

@@ -70,7 +70,7 @@ def configs_of(site: Site, retention: Retention, mirror: str = "") -> list[OpenD
     }
     frames = [_config_of_frames(site, retention, kind) for kind in Kind]
     always = {"retention": "limits", "discard": "old", "allow_direct": True, "num_replicas": 1}
-    configs = [{**always, **config} for config in (latest, *frames, status)]
+    configs = [{**always, **config} for config in (*frames, latest, status)]
     return [_mirror_of(config, mirror) for config in configs] if mirror else configs
 
 
@@ -97,8 +97,10 @@ def _mirror_of(config: OpenDict, domain: str) -> OpenDict:
     return {**own, "storage": "file", "mirror": source, "mirror_direct": True}  # is there after a restart
 
 
-async def make_streams(client: Client, site: Site, retention: Retention, mirror: str = "") -> None:
-    """Make what is missing.
+async def make_streams(
+    client: Client, site: Site, retention: Retention, mirror: str = "", *, lossless: bool = True
+) -> None:
+    """Make what is missing, all streams or those of the newest frames and of states.
 
     Raises
     ------
@@ -107,6 +109,8 @@ async def make_streams(client: Client, site: Site, retention: Retention, mirror:
     """
     for config in configs_of(site, retention, mirror):
         name = config["name"]
+        if not lossless and name in map(site.frames, Kind):
+            continue
         try:
             there = (await ask(client, f"STREAM.INFO.{name}", {}))["config"]
         except NatsError as error:
@@ -137,8 +141,12 @@ async def _make(client: Client, name: str, config: OpenDict) -> None:
         raise NatsError(f"cannot make stream {name}: {error}{more}", is_final=is_full or error.is_final) from error
 
 
-async def make_mirrors(address: NatsAddress, site: Site, retention: Retention, domain: str) -> None:
+async def make_mirrors(
+    address: NatsAddress, site: Site, retention: Retention, domain: str, *, lossless: bool = True
+) -> None:
     """Make streams on a server that copy those of a site from another, once however many read there.
+
+    Without `lossless`, those of the newest frames and of states, which are all that a public needs.
 
     Raises
     ------
@@ -147,6 +155,6 @@ async def make_mirrors(address: NatsAddress, site: Site, retention: Retention, d
     """
     client = await connect(address, f"panoseti-daq mirror of {site.name}")
     try:
-        await make_streams(client, site, retention, domain)
+        await make_streams(client, site, retention, domain, lossless=lossless)
     finally:
         await client.close()

@@ -14,7 +14,7 @@ from support.nats import LIMITS, SITE, NatsServer, bridging, nats_server_binary,
 from support.patience import PATIENCE_S
 from support.rig import recording, run_command, serving_process
 
-from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.client import AioDaqDataClient, RpcError
 from panoseti_daq.fanout.conf import USERS
 from panoseti_daq.pff import DataProduct, Gap
 
@@ -157,3 +157,24 @@ async def test_a_server_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> N
         process = await begin
         process.terminate()
         assert await asyncio.to_thread(process.wait) == 0
+
+
+async def test_a_public_server_may_copy_the_newest_frames_alone(tmp_path: Path) -> None:
+    with (
+        recording(tmp_path / "data") as recorder,
+        serving_process("--data-dir", tmp_path / "data", *NODE) as (_, node),
+        nats_serving(tmp_path / "head") as head,
+        bridging(head, node, "--from-start"),
+        nats_serving(tmp_path / "leaf", head.leaf_conf(tmp_path / "leaf")) as leaf,
+    ):
+        recorder.write(DataProduct.IMG16, 300)
+        mirror = "--mirror", SITE.name, "--nats", leaf.url("admin", ""), "--site", SITE.name, "--newest-only"
+        made = await asyncio.to_thread(run_command, "bridge", *mirror, *LIMITS)
+        assert made.stderr.endswith("copies the newest frames of lick of lick\n")
+        async with asyncio.timeout(PATIENCE_S), AioDaqDataClient.connect(leaf.url("")) as client:
+            async with client.stream_frames(wait_for_ready=True) as frames, client.stream_walls() as walls:
+                frame, [of_wall] = await anext(aiter(frames)), await anext(aiter(walls))
+            assert frame.key == of_wall.key
+            with pytest.raises(RpcError, match="only the newest frames of lick are there"):
+                async with client.stream_blocks(since="run") as blocks:
+                    await anext(aiter(blocks))
