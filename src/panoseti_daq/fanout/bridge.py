@@ -13,7 +13,7 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf.json_format import MessageToJson
 
@@ -26,14 +26,12 @@ from panoseti_daq.client.nats_link import (
     connect,
     kept_message,
     send,
-    unix_ns_of,
 )
 from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.errors import HostError
 from panoseti_daq.fanout.lossless import publish_all, resume_token
 from panoseti_daq.fanout.streams import Retention, make_streams
 from panoseti_daq.fanout.walls import WallMaker
-from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, Kind, Selection
 from panoseti_daq.wire.image import key_of
 from panoseti_daq.wire.subjects import EVERYTHING, STATUS_BUCKET, WALL_KEYS, Site
@@ -75,6 +73,18 @@ class BridgeCounts:
             self.n_gaps += 1
         else:
             self.n_frames += head.frames
+
+
+class _Holder(NamedTuple):
+    """A bridge that says that it publishes the site, in a message of this number."""
+
+    sequence: int
+    host: str
+    pid: int
+
+    def is_dead(self) -> bool:
+        """Return whether it ran on this host, and does no more."""
+        return self.host == socket.gethostname() and not os.path.exists(f"/proc/{self.pid}")
 
 
 @dataclass(slots=True)
@@ -243,22 +253,29 @@ class Bridge:
             Another one does.
         """
         subject = f"$KV.{STATUS_BUCKET}.{self.site.bridge}"
-        if message := await kept_message(nats, f"KV_{STATUS_BUCKET}", last_by_subj=subject):
-            self._check(message)
+        before, end = None, time.monotonic() + HELD_S
+        # Whether it still says so is seen without comparing clocks, which differ from host to host.
+        while (other := await self._other(nats, subject)) and time.monotonic() < end:
+            if before and other.sequence != before.sequence:
+                raise NatsError(
+                    f"another bridge publishes site {self.site.name}: process {other.pid} on {other.host};"
+                    " stop it, or give this one another --site",
+                    is_final=True,
+                )
+            before = other
+            await asyncio.sleep(STATES_EVERY_S / 2)
         holder = {"id": self._id, "host": socket.gethostname(), "pid": os.getpid()}
         await send(nats, subject, json.dumps(holder).encode())
 
-    def _check(self, message: OpenDict) -> None:
+    async def _other(self, nats: Client, subject: str) -> _Holder | None:
+        """Return who said last that it publishes the site, unless that was this bridge, or one that is dead."""
+        message = await kept_message(nats, f"KV_{STATUS_BUCKET}", last_by_subj=subject)
+        if message is None:
+            return None
         try:
-            holder = json.loads(b64decode(message["data"]))
-            other, host, pid = str(holder["id"]), str(holder["host"]), int(holder["pid"])
+            said = json.loads(b64decode(message["data"]))
+            other = _Holder(int(message["seq"]), str(said["host"]), int(said["pid"]))
+            is_ours = said["id"] == self._id
         except (ValueError, KeyError, TypeError):
-            return
-        age_s = (time.time_ns() - unix_ns_of(message["time"])) / 1e9
-        is_dead = host == socket.gethostname() and not os.path.exists(f"/proc/{pid}")
-        if other != self._id and age_s < HELD_S and not is_dead:
-            raise NatsError(
-                f"another bridge publishes site {self.site.name}: process {pid} on {host};"
-                " stop it, or give this one another --site",
-                is_final=True,
-            )
+            return None
+        return None if is_ours or other.is_dead() else other

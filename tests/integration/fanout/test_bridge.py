@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,8 +16,10 @@ from support.patience import PATIENCE_S
 from support.rig import recording, run_command, serving_process
 
 from panoseti_daq.client import AioDaqDataClient, RpcError
+from panoseti_daq.client.nats_link import NatsAddress, connect
 from panoseti_daq.fanout.conf import USERS
 from panoseti_daq.pff import DataProduct, Gap
+from panoseti_daq.wire.subjects import STATUS_BUCKET
 
 pytestmark = pytest.mark.anyio
 
@@ -126,6 +129,16 @@ def test_a_second_bridge_of_a_site_is_refused(nats: NatsServer) -> None:
     assert second.returncode == 1
     assert "another bridge publishes site lick: process" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+async def test_a_bridge_that_is_gone_without_a_word_on_another_host_holds_nobody_up(nats: NatsServer) -> None:
+    client = await connect(NatsAddress.parse(nats.url("bridge", "")), "test")
+    holder = {"id": "other", "host": "elsewhere", "pid": 1}
+    await client.publish(f"$KV.{STATUS_BUCKET}.{SITE.bridge}", json.dumps(holder).encode())
+    await client.close()
+    with ExitStack() as stack:
+        process = await asyncio.to_thread(stack.enter_context, bridging(nats, "localhost:1"))
+        assert process.poll() is None
 
 
 @pytest.mark.parametrize(
