@@ -158,7 +158,7 @@ class AioDaqDataClient(StreamClient):
         host
             Which server; its first receiver that can be asked answers.
         names
-            MON-VER, SEC-UNIQID or NAV-*.
+            ``MON-VER``, ``SEC-UNIQID`` or ``NAV-*``.
 
         Raises
         ------
