@@ -304,7 +304,7 @@ def test_record_names_a_server_that_never_came_and_exits_3(tmp_path: Path) -> No
             status = run_command("status", "--json", *hosts)
     assert recorded.returncode == initialized.returncode == status.returncode == 3
     assert "never answered: localhost:1" in recorded.stderr
-    assert "localhost:1 does not answer; waiting for it" in recorded.stderr
+    assert "localhost:1 does not answer: nothing listens there; waiting for it" in recorded.stderr
     assert "recorded 1 frames" in recorded.stderr
     assert f"initialized: {address}" in initialized.stdout
     assert "not initialized: localhost:1" in initialized.stdout

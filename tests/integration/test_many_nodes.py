@@ -192,7 +192,7 @@ async def test_a_node_that_comes_late_is_named_and_taken_up(
         async with serving(tmp_path / "data", host=first):
             async with watching(AioDaqDataClient.connect(first, late)) as watcher:
                 await watcher.frames_from([first])
-                assert f"{late} does not answer; waiting for it" in caplog.text
+                assert f"{late} does not answer: nothing listens there; waiting for it" in caplog.text
                 async with serving(tmp_path / "data", host=late):
                     await watcher.frames_from([late])
 

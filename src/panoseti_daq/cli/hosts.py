@@ -65,7 +65,8 @@ def ping(servers: Servers, log_level: LogLevelOption = LogLevel.WARNING) -> None
             for name in servers.names(client):
                 begin = time.perf_counter()
                 if answers := await client.ping(name):
-                    typer.echo(f"{name}: answered in {1e3 * (time.perf_counter() - begin):.1f} ms")
+                    took_ms = 1e3 * (time.perf_counter() - begin)
+                    typer.echo(f"{name}: answered in {took_ms:.1f} ms{await _refusal(client, name)}")
                 else:
                     typer.echo(f"{name}: no answer{await _reason(client, name)}")
                 n_answers += answers
@@ -73,6 +74,17 @@ def ping(servers: Servers, log_level: LogLevelOption = LogLevel.WARNING) -> None
 
     if not asyncio.run(ping_all()):
         raise HostError("no server answered")
+
+
+async def _refusal(client: AioDaqDataClient, host: str) -> str:
+    """Return why `host`, which answers, refuses us; empty when it does not."""
+    try:
+        await client.get_status(host)
+    except RpcError as error:
+        return "" if predecessor(error) else f", but refuses: {printable(error.details() or error.code().name)}"
+    except HostError as error:  # gone meanwhile
+        return f", and does not any more{': ' if error.reason else ''}{error.reason}"
+    return ""
 
 
 async def _reason(client: AioDaqDataClient, host: str) -> str:

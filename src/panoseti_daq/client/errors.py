@@ -15,7 +15,12 @@ _WHY_NOT: Final = {
     "CERTIFICATE_VERIFY_FAILED": ": its certificate is not trusted (tls_ca), or not valid now",
     "WRONG_VERSION_NUMBER": ": it does not speak TLS",
     "Socket closed": ": it closes the connection; does it require TLS, or a certificate of ours?",
+    "Connection refused": ": nothing listens there",
+    "No such file or directory": ": nothing listens there",
+    "DNS resolution failed": ": its name is not known",
+    "Permission denied": ": we may not use its socket (Permission denied)",
 }
+_REFUSED: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _BROKEN_WRITE: Final = "execute_batch"  # grpc.aio: Failed "execute_batch": ...
 _NO_METHOD: Final = "Method not found!"  # gRPC's, for a call that a server does not have
 _OLDER: Final = (
@@ -72,6 +77,10 @@ def lost(why: str) -> AioRpcError:
 
 
 def reason_of(error: AioRpcError) -> str:
-    """Return why a server does not answer, as far as it is a matter of TLS; empty otherwise."""
+    """Return why a server does not answer, after a colon."""
     details = error.details() or ""
-    return next((text for sign, text in _WHY_NOT.items() if sign in details), "")
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return ": no answer in time (timeout)"
+    if error.code() in _REFUSED:
+        return f": {details}"
+    return next((text for sign, text in _WHY_NOT.items() if sign in details), f": {details}" if details else "")

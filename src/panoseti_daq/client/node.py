@@ -86,7 +86,7 @@ class Node:
         await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)
 
     async def why_not(self, timeout_s: float) -> str:
-        """Return why the server does not answer if TLS is the reason; empty otherwise."""
+        """Return why the server does not answer, after a colon; empty when it does now."""
         try:
             await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, metadata=self.metadata)
         except AioRpcError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from typing import Final, Self
 
 import grpc
@@ -108,7 +108,14 @@ class Nodes:
         (self.valid.add if answers else self.valid.discard)(host)
         return answers
 
-    async def choose(self, hosts: Hosts, *, wait: bool = False, some: bool = True) -> list[str]:
+    async def choose(
+        self,
+        hosts: Hosts,
+        *,
+        wait: bool = False,
+        some: bool = True,
+        on_silent: Callable[[str, str], None] = lambda host, why: None,
+    ) -> list[str]:
         """Hosts that an argument stands for; the log names those that do not answer.
 
         Parameters
@@ -119,6 +126,8 @@ class Nodes:
             Also those that do not answer yet, be it all of them.
         some
             Without names and `wait`: leave out those that do not answer; else they are waited for, too.
+        on_silent
+            Called with each host that does not answer but is waited for, and why.
 
         Raises
         ------
@@ -142,6 +151,8 @@ class Nodes:
         for host, why in silent.items():
             what = "left out" if left_out else "waiting for it"
             _log.warning("%s does not answer%s; %s", host, why, what)
+            if not left_out:
+                on_silent(host, why.removeprefix(": ") or "does not answer")
         return [host for host in asked if not (left_out and host in silent)]
 
     def _refuse_silent(self, silent: dict[str, str], named: bool, all_of_them: bool) -> None:

@@ -80,6 +80,11 @@ class Asking:
     ends_with_server: bool = False
     on_host_change: OnHostChange | None = None
 
+    def note_silent(self, host: str, why: str) -> None:
+        """Tell of a host that does not answer before it ever streamed."""
+        if self.on_host_change is not None:
+            self.on_host_change(HostChange(host, connected=False, reason=why))
+
 
 class HostFeed(Protocol[_Response]):
     """Calls to one host, repeated when it was lost."""

@@ -243,7 +243,9 @@ class StreamClient(ControlClient):
             async with self._life.call():
                 if needs_pandas:
                     await asyncio.to_thread(__import__, "pandas")  # takes longer than many images: not in the loop
-                chosen = await self._nodes.choose(hosts, wait=asking.wait_for_ready, some=asking.ends_with_server)
+                chosen = await self._nodes.choose(
+                    hosts, wait=asking.wait_for_ready, some=asking.ends_with_server, on_silent=asking.note_silent
+                )
         except ClientStateError:  # left meanwhile: the stream ends like one that had begun
             chosen = []
         merged = open_them(self._tasks, {host: self._nodes[host] for host in chosen})

@@ -166,8 +166,6 @@ class Feed:
             answering = client.get_valid_daq_hosts()
             if not answering.intersection(hosts) or not set(hosts) <= set(client.hosts):
                 await client.validate_daq_hosts(list(hosts))  # raises, and says which there are
-            for host in set(hosts) - answering:
-                self._note(HostChange(host, connected=False, reason="does not answer"))
             async with asyncio.TaskGroup() as tasks:
                 in_blocks = await self._with_blocks(hosts) if self._wanted.blocks is not None else ()
                 if in_blocks:
