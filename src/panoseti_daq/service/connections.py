@@ -35,15 +35,21 @@ class ConnectionLimits:
         Connections at once: those of every client, a second one for its bulk data, and short commands.
     handshake_s
         A connection that stays silent is closed after this time.
+    request_s
+        A call is ended unless its request comes within this time.
     idle_s
         A connection without a call is closed after this time; a client connects again by itself.
+    calls_per_connection
+        Calls at once on one connection beside the streams; those of a client that wants more wait in the client.
     """
 
     other_calls: int = 1000
     connections_per_stream: int = 4
     other_connections: int = 200
     handshake_s: float = 10.0
-    idle_s: float = 600.0
+    request_s: float = 10.0
+    idle_s: float = 60.0
+    calls_per_connection: int = 20
 
     def options(self, n_streams: int) -> tuple[tuple[str, int], ...]:
         """Return the options of a gRPC server with this limit of streams."""
@@ -52,6 +58,8 @@ class ConnectionLimits:
             ("grpc.max_allowed_incoming_connections", n_connections),
             ("grpc.server_handshake_timeout_ms", round(self.handshake_s * 1000)),
             ("grpc.max_connection_idle_ms", round(self.idle_s * 1000)),
+            # Uploads, control calls and a stream more than there may be, which is refused and does not wait.
+            ("grpc.max_concurrent_streams", n_streams + self.calls_per_connection),
         )
 
 

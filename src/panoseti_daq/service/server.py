@@ -33,6 +33,7 @@ from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.connections import OPTIONS, USUAL, ConnectionLimits
 from panoseti_daq.service.elsewhere import Elsewhere
+from panoseti_daq.service.first_message import FirstMessage
 from panoseti_daq.service.listening import LOOPBACK, ListenAt, bind_all
 from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.notify import notifying
@@ -169,7 +170,7 @@ def _secure(
     server = grpc.aio.server(
         # A port in use is an error, not a lottery, unless the others that use it are ours.
         options=(*OPTIONS, *limits.options(n_streams), ("grpc.so_reuseport", int(shares_port))),
-        interceptors=[access] if access else [],
+        interceptors=[*([access] if access else []), FirstMessage(limits.request_s)],
         maximum_concurrent_rpcs=n_streams + limits.other_calls,
     )
     addresses = bind_all(server, where, tls)
