@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
+from google.protobuf.message import DecodeError
+from grpc import StatusCode
 
-from panoseti_daq.service.peers import Context, Handler, MakeHandler
+from panoseti_daq.service.peers import Context, Handler, MakeHandler, PeerLog
 
 _log = logging.getLogger(__name__)
 
@@ -16,7 +18,8 @@ _log = logging.getLogger(__name__)
 class FirstMessage(grpc.aio.ServerInterceptor):
     """Interceptor that ends calls whose request does not come; uploads, whose frames may be rare, are left alone.
 
-    gRPC counts a call from its headers on and waits for the request without end.
+    The first of the interceptors: it makes handlers that read their request themselves, because gRPC would wait
+    for it without end.
 
     Parameters
     ----------
@@ -31,27 +34,31 @@ class FirstMessage(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Callable[[object], Awaitable[Handler | None]], handler_call_details: object
     ) -> Handler | None:
-        """Return the handler of a call, which is ended unless its request comes in time."""
+        """Return the handler of a call, with a deadline for its request."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
             return handler
-        task = asyncio.current_task()  # gRPC has one for each call
-        assert task is not None
-        timer = asyncio.get_running_loop().call_later(self._within_s, self._end, task)
         behaviour = handler.unary_unary or handler.unary_stream
 
-        async def call(request: object, context: Context) -> object:
-            timer.cancel()
-            return await behaviour(request, context)
+        async def call(requests: AsyncIterator[object], context: Context) -> object:
+            return await behaviour(await self._first(requests, context), context)
 
         make: MakeHandler = (
-            grpc.unary_unary_rpc_method_handler if handler.unary_unary else grpc.unary_stream_rpc_method_handler
+            grpc.stream_unary_rpc_method_handler if handler.unary_unary else grpc.stream_stream_rpc_method_handler
         )
         return make(call, handler.request_deserializer, handler.response_serializer)
 
-    def _end(self, task: asyncio.Task[object]) -> None:
-        if not task.done():
-            task.cancel()  # which gives its place back: gRPC resets a call that ends without a status
+    async def _first(self, requests: AsyncIterator[object], context: Context) -> object:
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await anext(aiter(requests))
+        except StopAsyncIteration:
+            await context.abort(StatusCode.INVALID_ARGUMENT, "the call has no request")
+        except DecodeError as error:
+            await context.abort(StatusCode.INVALID_ARGUMENT, f"the request cannot be read: {error}")
+        except TimeoutError:
             self._n_ended += 1
-            if self._n_ended.bit_count() == 1:  # the 1st, 2nd, 4th, 8th
-                _log.warning("ended a call whose request did not come; so far: %d", self._n_ended)
+            if self._n_ended.bit_count() == 1:  # the 1st, 2nd, 4th, 8th: a flood fills no disk
+                PeerLog(_log, context).warning("ended a call without a request; so far: %d", self._n_ended)
+            await context.abort(StatusCode.DEADLINE_EXCEEDED, "the request did not come")
+        raise AssertionError("abort does not return")

@@ -170,7 +170,7 @@ def _secure(
     server = grpc.aio.server(
         # A port in use is an error, not a lottery, unless the others that use it are ours.
         options=(*OPTIONS, *limits.options(n_streams), ("grpc.so_reuseport", int(shares_port))),
-        interceptors=[*([access] if access else []), FirstMessage(limits.request_s)],
+        interceptors=[FirstMessage(limits.request_s), *([access] if access else [])],
         maximum_concurrent_rpcs=n_streams + limits.other_calls,
     )
     addresses = bind_all(server, where, tls)
