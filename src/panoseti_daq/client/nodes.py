@@ -136,12 +136,7 @@ class Nodes:
         ConfigError
             The argument is not a host name or several.
         """
-        chosen = list(dict.fromkeys(map(self.name_of, _names_in(hosts))))
-        if hosts and not chosen:  # what get_daq_host_status returned
-            raise HostError(f"No valid daq hosts found: none of {_listed(hosts)} answered")
-        for host in chosen:
-            if host not in self.targets:
-                raise self._host_error(host, "is not configured")
+        chosen = self._configured(hosts)
         asked = chosen or list(self.targets)
         answers = dict(zip(asked, await asyncio.gather(*map(self.answers, asked)), strict=True))
         silent = await self._why_silent(host for host in asked if not answers[host])
@@ -149,11 +144,19 @@ class Nodes:
             self._refuse_silent(silent, named=bool(chosen), all_of_them=len(silent) == len(asked))
         left_out = some and not wait
         for host, why in silent.items():
-            what = "left out" if left_out else "waiting for it"
-            _log.warning("%s does not answer%s; %s", host, why, what)
+            _log.warning("%s does not answer%s; %s", host, why, "left out" if left_out else "waiting for it")
             if not left_out:
                 on_silent(host, why.removeprefix(": ") or "does not answer")
         return [host for host in asked if not (left_out and host in silent)]
+
+    def _configured(self, hosts: Hosts) -> list[str]:
+        chosen = list(dict.fromkeys(map(self.name_of, _names_in(hosts))))
+        if hosts and not chosen:  # what get_daq_host_status returned
+            raise HostError(f"No valid daq hosts found: none of {_listed(hosts)} answered")
+        for host in chosen:
+            if host not in self.targets:
+                raise self._host_error(host, "is not configured")
+        return chosen
 
     def _refuse_silent(self, silent: dict[str, str], named: bool, all_of_them: bool) -> None:
         """Raise HostError when a named host is silent, or all are."""

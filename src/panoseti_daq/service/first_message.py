@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
 
-from panoseti_daq.service.peers import Context, Handler, MakeHandler, PeerLog
+from panoseti_daq.service.peers import Context, MakeHandler, PeerLog
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +33,13 @@ class FirstMessage(grpc.aio.ServerInterceptor):
         self._n_ended = 0
 
     async def intercept_service(
-        self, continuation: Callable[[object], Awaitable[Handler | None]], handler_call_details: object
-    ) -> Handler | None:
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
+    ) -> Any:
         """Return the handler of a call, with a deadline for its request."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
             return handler
-        behaviour = handler.unary_unary or handler.unary_stream
+        behaviour: Any = handler.unary_unary or handler.unary_stream
 
         async def call(requests: AsyncIterator[object], context: Context) -> object:
             return await behaviour(await self._first(requests, context), context)
