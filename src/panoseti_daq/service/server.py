@@ -177,8 +177,7 @@ def _secure(
     for host, address in zip(where.hosts, addresses, strict=True):
         if not is_local(host) and (danger := _danger(tls, access)):
             _log.warning("listening on %s %s", address, danger)
-    reloaded: list[AnyReloaded] = [tls.configuration] if tls else []
-    return server, addresses, [*reloaded, access.tokens] if access else reloaded
+    return server, addresses, [*([tls.configuration] if tls else []), *([access.tokens] if access else [])]
 
 
 async def _acquire(acquisition: Acquisition, settings: ServerSettings, follow: HpIoConfig | None) -> None:
