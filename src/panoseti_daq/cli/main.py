@@ -124,8 +124,11 @@ def exit_code_of(command: Callable[[], int]) -> int:
         return command()
     except typer.TyperException as error:
         where = getattr(error, "ctx", None)
-        hint = f" (see {where.command_path} --help)" if where else ""
-        return _fail(error.format_message(), error.exit_code, hint)
+        message = error.format_message()
+        if where and message == where.get_help():  # of commands none was given: here they are
+            typer.echo(message, err=True)
+            return error.exit_code
+        return _fail(message, error.exit_code, f" (see {where.command_path} --help)" if where else "")
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output left, as `head` does

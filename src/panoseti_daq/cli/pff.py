@@ -19,7 +19,9 @@ from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import FrameBlock, Run, TimeStatus, open_file, open_run
 
-app = typer.Typer(help="Show the content of PFF files.", rich_markup_mode=None, add_completion=False)
+app = typer.Typer(
+    help="Show the content of PFF files.", rich_markup_mode=None, no_args_is_help=True, add_completion=False
+)
 
 FileArgument = Annotated[Path, typer.Argument(help="A PFF file, named as the writer names it.")]
 

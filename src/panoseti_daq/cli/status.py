@@ -131,7 +131,10 @@ def _value(message: Message, field: Any) -> object:
     def plain(item: Any) -> object:
         if field.message_type is not None:
             return as_dict(item)
-        return item if field.enum_type is None else field.enum_type.values_by_number[item].name
+        if field.enum_type is None:
+            return item
+        known = field.enum_type.values_by_number.get(item)  # a newer server may have more
+        return item if known is None else known.name
 
     if field.has_presence and not message.HasField(field.name):
         return None

@@ -199,10 +199,15 @@ def _keys(answer: pb.StatusResponse) -> Table:
             str(key.frame_number),
             str(key.bad_frames),
             str(key.flawed_frames),
-            pb.TimeStatus.Name(key.time_status).lower().replace("_", " "),
+            _time_status(key.time_status),
             key.file,
         )
     return table
+
+
+def _time_status(number: int) -> str:
+    known = pb.TimeStatus.DESCRIPTOR.values_by_number.get(number)  # a newer server may have more
+    return str(number) if known is None else known.name.lower().replace("_", " ")
 
 
 def _product(key: pb.KeyStatus) -> str:
@@ -225,4 +230,4 @@ def _count(n: int, what: str) -> str:
 
 
 def _hours(hours: float) -> str:
-    return f"{math.floor(hours / 24)} days left" if hours >= 100 else f"{hours:.1f} hours left"
+    return f"{math.floor(hours / 24)} days left" if 100 <= hours < math.inf else f"{hours:.1f} hours left"

@@ -74,7 +74,7 @@ def _is_private(path: Path) -> bool:
 def _of_serve(given: list[str]) -> tuple[list[str], list[Path], ServerSettings]:
     """Options of ``serve`` that were given, what the server must be able to read, the settings they make."""
     command = as_command("serve", serve)
-    parsed = command.make_context("systemd-unit", list(given))
+    parsed = command.make_context(f"{NAME} systemd-unit", list(given))
     arguments: list[str] = []
     values: OpenDict = {}
     for parameter in command.params:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.call import StreamCall
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Begin, DataProduct, ModuleProduct
 from panoseti_daq.wire.blocks import BlockMessage
+from panoseti_daq.wire.position import position_of
 
 BlockCall = StreamCall[BlockMessage]
+
+_MAX_NUMBER: Final = 2**64 - 1  # of a frame, in a message
 
 Since = Literal["run"] | datetime | float | Begin | None
 
@@ -50,7 +53,7 @@ def next_position(response: pb.StreamFramesResponse) -> pb.Position:
         product=first.product,
         run=first.run,
         file=first.file,
-        frame_number=first.frame_number + (0 if response.gap else response.frames),
+        frame_number=min(first.frame_number + (0 if response.gap else response.frames), _MAX_NUMBER),
     )
 
 
@@ -89,11 +92,18 @@ class BlockFeed:
         return self._make_call(request, again)
 
     def new_in(self, message: BlockMessage) -> tuple[BlockMessage, ...]:
-        """Note the position; return the message when it holds frames or a gap."""
+        """Note the position; return the message when it holds frames or a gap.
+
+        Raises
+        ------
+        PffError
+            It is a position that there cannot be.
+        """
         response = message.head
         self._positions[response.first.module_id, response.first.product] = next_position(response)
         if response.frames or response.gap:
             return (message,)
+        position_of(response.first)
         self._progress.note(response, self._host)
         return ()
 

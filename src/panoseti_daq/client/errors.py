@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc.aio import AioRpcError
 
 from panoseti_daq.errors import DaqError
+
+_Message = TypeVar("_Message")
 
 # What gRPC says of a handshake that fails, by what helps.
 _WHY_NOT: Final = {
@@ -74,6 +78,31 @@ def lost(why: str) -> AioRpcError:
     """Return the error of a server that went away while frames were sent."""
     details = f"the server went away while frames were sent: {why}"
     return AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+
+
+def unreadable(error: Exception) -> AioRpcError:
+    """Return the error of a server that sent what it should not."""
+    details = f"it sent what cannot be read: {error}"
+    return AioRpcError(grpc.StatusCode.DATA_LOSS, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+
+
+def reader(parse: Callable[[bytes], _Message]) -> Callable[[bytes], _Message | DecodeError]:
+    """Return a deserializer whose result `readable` takes; gRPC would log an error of it and give None."""
+
+    def read(message: bytes) -> _Message | DecodeError:
+        try:
+            return parse(message)
+        except DecodeError as error:
+            return error
+
+    return read
+
+
+def readable(message: _Message | DecodeError) -> _Message:
+    """Return what a deserializer of `reader` has read; AioRpcError if it could not."""
+    if isinstance(message, DecodeError):
+        raise unreadable(message)
+    return message
 
 
 def reason_of(error: AioRpcError) -> str:

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import ublox_control_pb2 as ub
-from panoseti_daq.client.errors import RpcError, as_lost
+from panoseti_daq.client.errors import RpcError, as_lost, readable, reader
 from panoseti_daq.client.node import Node
 from panoseti_daq.open_types import OpenDict, OpenMapping
 
@@ -32,12 +32,12 @@ async def captured(node: Node, request: ub.CaptureUbloxRequest) -> AsyncGenerato
     method = node.channel.unary_stream(
         f"{_SERVICE}/CaptureUblox",
         request_serializer=ub.CaptureUbloxRequest.SerializeToString,
-        response_deserializer=ub.CaptureUbloxResponse.FromString,
+        response_deserializer=reader(ub.CaptureUbloxResponse.FromString),
     )
     call = method(request, metadata=node.metadata)
     try:
         async for response in call:
-            yield response
+            yield readable(response)
     except AioRpcError as error:
         raise RpcError(node.target.host, as_lost(error)) from error
     finally:
@@ -65,13 +65,13 @@ def _fields(values: OpenMapping) -> OpenDict:
 
 async def ask(node: Node, call: str, request: Message, answer: type[_Answer], timeout_s: float) -> _Answer:
     """Return the answer to a call; raises RpcError when the server refuses."""
-    method: Callable[..., Awaitable[_Answer]] = node.channel.unary_unary(
+    method: Callable[..., Awaitable[_Answer | DecodeError]] = node.channel.unary_unary(
         f"{_SERVICE}/{call}",
         request_serializer=lambda message: message.SerializeToString(),
-        response_deserializer=answer.FromString,
+        response_deserializer=reader(answer.FromString),
     )
     try:
-        answered: _Answer = await method(request, timeout=timeout_s, metadata=node.metadata)
+        answered = readable(await method(request, timeout=timeout_s, metadata=node.metadata))
     except AioRpcError as error:
         raise RpcError(node.target.host, error) from error
     return answered

@@ -76,9 +76,13 @@ class Lifetime:
         Raises
         ------
         ClientStateError
-            It was entered before, or this process was forked after a client was open.
+            It was entered before, this process was forked after a client was open, or no asyncio runs.
         """
         check_process()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # as under trio
+            raise ClientStateError(f"{self._owner} needs asyncio, and no event loop of it runs here") from None
         if self.state is not ClientState.NEW:
             raise self.error()
         self.state = ClientState.OPEN

@@ -17,7 +17,7 @@ from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client.blocks import BlockCall
 from panoseti_daq.client.call import StreamCall
 from panoseti_daq.client.credentials import LoadedCredentials
-from panoseti_daq.client.errors import RpcError, as_lost, lost, reason_of
+from panoseti_daq.client.errors import RpcError, as_lost, lost, readable, reader, reason_of
 from panoseti_daq.client.image_feed import ImageCall
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.wire.blocks import BlockMessage
@@ -105,14 +105,14 @@ class Node:
         self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None
     ) -> ImageCall:
         """Begin to stream."""
-        stream = self._stream("StreamImages", pb.StreamImagesResponse.FromString)
+        stream = self._stream("StreamImages", reader(pb.StreamImagesResponse.FromString))
         return stream(request, timeout=timeout_s, wait_for_ready=wait_for_ready, metadata=self.metadata)
 
     def stream_image_messages(self, request: pb.StreamImagesRequest) -> MessageCall:
         """Begin to stream messages that are not read, for a gateway."""
         return self._stream("StreamImages", None)(request, metadata=self.metadata)
 
-    def _stream(self, name: str, read: Callable[[bytes], Message] | None) -> Callable[..., StreamCall[Any]]:
+    def _stream(self, name: str, read: Callable[[bytes], object] | None) -> Callable[..., StreamCall[Any]]:
         stream: Callable[..., Callable[..., StreamCall[Any]]] = (
             self.channel.unary_stream
         )  # its type does not know None
@@ -129,7 +129,7 @@ class Node:
         stream = unary_stream(
             f"{SERVICE}/StreamFrames",
             request_serializer=pb.StreamFramesRequest.SerializeToString,
-            response_deserializer=BlockMessage.parse,
+            response_deserializer=reader(BlockMessage.parse),
         )
         return stream(request, wait_for_ready=wait_for_ready, metadata=self.metadata)
 
@@ -143,7 +143,7 @@ class Node:
         upload = stream_unary(
             f"{SERVICE}/UploadImages",
             request_serializer=pb.UploadImageRequest.SerializeToString,
-            response_deserializer=Empty.FromString,
+            response_deserializer=reader(Empty.FromString),
         )
         try:
             await upload(images, metadata=self.metadata)
@@ -160,13 +160,13 @@ class Node:
         return self.channel.unary_unary(
             f"{SERVICE}/{name}",
             request_serializer=lambda request: request.SerializeToString(),
-            response_deserializer=response.FromString,
+            response_deserializer=reader(response.FromString),
         )
 
     async def _call(self, name: str, request: Message, response: type[_Response], timeout_s: float) -> _Response:
         try:
-            answer: _Response = await self._unary(name, response)(
-                request, timeout=timeout_s, metadata=self.metadata
+            answer: _Response = readable(
+                await self._unary(name, response)(request, timeout=timeout_s, metadata=self.metadata)
             )
         except AioRpcError as error:
             raise RpcError(self.target.host, error) from error

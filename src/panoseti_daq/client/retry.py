@@ -13,8 +13,9 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from panoseti_daq.client.call import StreamCall
-from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.errors import RpcError, readable, unreadable
 from panoseti_daq.client.latest import Inbox
+from panoseti_daq.errors import PffError
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _FINAL: Final = frozenset(
         StatusCode.UNAUTHENTICATED,
         StatusCode.PERMISSION_DENIED,
         StatusCode.DEADLINE_EXCEEDED,
+        StatusCode.DATA_LOSS,
     }
 )
 
@@ -156,8 +158,8 @@ class HostReader(Generic[_Response]):
                 if self._asking.ends_with_server:
                     return None
                 self._note_lost(StatusCode.OK, "the server ended the stream")
-            except AioRpcError as error:
-                lost = RpcError(self.host, error)
+            except (AioRpcError, PffError) as error:
+                lost = RpcError(self.host, unreadable(error) if isinstance(error, PffError) else error)
                 if lost.code() is StatusCode.CANCELLED and self._asking.ends_with_server:
                     return None
                 if not self._may_come_back(lost.code()):
@@ -172,7 +174,7 @@ class HostReader(Generic[_Response]):
             await call.wait_for_connection()
             self._note_connected()
             async for message in call:
-                for response in self._feed.new_in(message):
+                for response in self._feed.new_in(readable(message)):
                     self.n_read += 1
                     self.last = response
                     self._inbox.put(self.host, response)

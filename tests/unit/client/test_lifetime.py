@@ -16,6 +16,15 @@ from panoseti_daq.errors import ClientStateError, ConfigError
 pytestmark = pytest.mark.anyio
 
 NOBODY = "unix:///nobody/listens/here"
+
+
+# odd night 82
+def test_a_client_without_asyncio_says_that_it_needs_it() -> None:
+    client = AioDaqDataClient.connect(NOBODY)
+    with pytest.raises(ClientStateError, match="AioDaqDataClient needs asyncio"):
+        client.__aenter__().send(None)  # as another loop, such as trio's, would
+
+
 _CALLS: dict[str, Callable[[AioDaqDataClient], Any]] = {
     "ping": lambda client: client.ping(NOBODY),
     "is_daq_host_valid": lambda client: client.is_daq_host_valid(NOBODY),
