@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -145,6 +146,7 @@ def test_a_status_of_absurd_values_is_shown(number: float) -> None:
             done = run_command(*arguments, "--host", address)
             assert (done.returncode, done.stderr) == (0, ""), done.stderr
             assert "\x1b" not in done.stdout
+            assert "--json" not in arguments or not {"NaN", "Infinity"} & set(re.findall(r"\w+", done.stdout))
 
 
 # odd night 82
@@ -164,6 +166,10 @@ async def test_a_resume_token_of_another_host_is_no_silent_now(tmp_path: Path) -
                 item = await anext(client.stream_blocks(resume=token))
                 assert not isinstance(item, Gap)
                 assert item.first_frame_number == first
+            other = block.file.replace("start_20", "start_19")
+            token = json.dumps({"elsewhere:1": [[1, "img16", block.run, other, 3]]})
+            item = await anext(client.stream_blocks(resume=token))
+            assert isinstance(item, Gap) and item.first.file == other
             token = json.dumps({"elsewhere:1": [[9, "img16", block.run, "", 0]]})  # none of its modules is here
             item = await anext(client.stream_blocks(resume=token))
             assert not isinstance(item, Gap)

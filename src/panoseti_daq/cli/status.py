@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as json_text
+import math
 from collections.abc import MutableSequence, Sequence
 from typing import Annotated, Any
 
@@ -132,7 +133,7 @@ def _value(message: Message, field: Any) -> object:
         if field.message_type is not None:
             return as_dict(item)
         if field.enum_type is None:
-            return item
+            return None if isinstance(item, float) and not math.isfinite(item) else item  # JSON has no NaN
         known = field.enum_type.values_by_number.get(item)  # a newer server may have more
         return item if known is None else known.name
 
