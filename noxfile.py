@@ -20,6 +20,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # once, and not at each of a thousand starts of a server
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a start of our command takes twice the time where it is set
 nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"  # what is not here is skipped at once, also without a network
 nox.options.sessions = [
     "lint",
     "types",

@@ -80,7 +80,7 @@ class Tab:
 
     async def says(self, selector: str, text: str) -> None:
         """Wait until a text stands somewhere."""
-        await self.until(f"document.querySelector({selector!r}).innerText.includes({text!r})")
+        await self.until(f"document.querySelector({selector!r})?.innerText.includes({text!r})")
 
 
 @pytest.fixture(scope="module")

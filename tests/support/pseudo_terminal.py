@@ -48,12 +48,14 @@ class PseudoTerminal:
         words = command(*arguments)
         code = words.index("-c") + 1
         words[code] = f"{_CONTROLLED}; {before}; {words[code]}"
+        # The size is that of this terminal: test runners set these two for their own.
+        outer = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             words,
             stdin=self._its if stdin is None else stdin,
             stdout=self._its,
             stderr=self._its,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environment},
+            env={**outer, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environment},
             start_new_session=True,
         )
 

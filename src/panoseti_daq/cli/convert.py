@@ -79,7 +79,8 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
         def tell(name: str, n_done: int, n_frames: int) -> None:
             if name not in shown:
-                shown[name] = bars.add_task(name, total=n_frames)
+                # All are of one run, whose name would leave no room for the numbers.
+                shown[name] = bars.add_task(name[name.find("dp_") :], total=n_frames)
             bars.update(shown[name], completed=n_done)
 
         yield tell

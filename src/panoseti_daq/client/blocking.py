@@ -240,6 +240,7 @@ class DaqDataClient(ClientBase):
     stream_images = streaming(AioDaqDataClient.stream_images)
     stream_frames = streaming(AioDaqDataClient.stream_frames)
     stream_blocks = streaming(AioDaqDataClient.stream_blocks)
+    stream_walls = streaming(AioDaqDataClient.stream_walls)
     stream_responses = streaming(AioDaqDataClient.stream_responses)
 
     def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> Iterator[OpenDict]:

@@ -148,8 +148,8 @@ class RunSource:
         if changes.look:
             look = self._files.look()
             if watch.uses_events and (missed := look.missed - modified):
-                self._n_missed_events += len(missed)
                 watch.distrust(f"a change of {min(missed)}")
+                self._n_missed_events += len(missed)  # last: who sees it sees the reason, too
             modified, rescan = modified | look.modified, rescan or look.rescan
         rescan = rescan or self._files.changes_run(modified)
         if rescan or str(self.data_dir / RUN_NAME_FILE) in modified:

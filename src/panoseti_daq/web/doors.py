@@ -69,6 +69,8 @@ def read_link(key: bytes, text: str, now_unix_s: float) -> Visitor | None:
         data = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
     except (binascii.Error, ValueError):
         return None
+    if base64.urlsafe_b64encode(data).decode().rstrip("=") != body:  # the last character has bits to spare
+        return None
     signature, claims = data[:_KEY_BYTES], data[_KEY_BYTES:]
     if not hmac.compare_digest(signature, hmac.digest(key, claims, hashlib.sha256)):
         return None

@@ -217,7 +217,7 @@ async def test_no_process_stays_when_the_supervisor_ends(tmp_path: Path, number:
         assert any(re.match("listening on ", line) for line in process.stderr)
         pids = processes_of(process.pid).values()
         process.send_signal(number)
-        await until(lambda: not any(is_running(pid) for pid in pids))
+        await until(lambda: process.poll() is not None and not any(is_running(pid) for pid in pids))
     assert len(pids) == 3
     assert process.returncode == (0 if number != signal.SIGKILL else -signal.SIGKILL)
 
