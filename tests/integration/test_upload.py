@@ -14,6 +14,7 @@ import grpc
 import numpy as np
 import pytest
 from support.frames import block_of, each_product, wait_until
+from support.proxy import proxying
 from support.rig import serving, serving_in_thread, until
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -248,6 +249,20 @@ async def test_an_upload_to_a_server_that_goes_away_ends_with_an_error() -> None
         gone.set()
         assert (await upload).code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
         await client.__aexit__(None, None, None)
+
+
+async def test_a_connection_that_breaks_while_frames_are_sent_is_unavailable() -> None:
+    async with serving(accept_uploads=True) as server, proxying(server.address) as proxy:
+
+        async def cut_on_the_way() -> AsyncIterator[Frame]:
+            for number in itertools.count():
+                if number == 100:
+                    proxy.cut()
+                yield frame_of(number=number)
+
+        async with AioDaqDataClient.connect(f"127.0.0.1:{proxy.port}") as client:
+            error = await _error_of(client.upload_images(None, cut_on_the_way()))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_shutdown_ends_an_upload_at_once_and_says_so() -> None:

@@ -69,9 +69,8 @@ def _rebuild(host: str, code: grpc.StatusCode, details: str | None) -> RpcError:
 
 def as_lost(error: AioRpcError) -> AioRpcError:
     """Return the error of a server that went away; gRPC makes a write that it interrupts an INTERNAL one."""
-    if error.code() is not grpc.StatusCode.INTERNAL or _BROKEN_WRITE not in (error.details() or ""):
-        return error
-    return lost(error.details() or "")
+    why = f"{error.details()}; {error.debug_error_string()}"  # which of them has it is a matter of gRPC's version
+    return lost(why) if error.code() is grpc.StatusCode.INTERNAL and _BROKEN_WRITE in why else error
 
 
 def lost(why: str) -> AioRpcError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self, TypeVar
 
@@ -15,7 +15,7 @@ from grpc.aio import AioRpcError
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.client.blocks import BlockCall
-from panoseti_daq.client.call import StreamCall
+from panoseti_daq.client.call import StreamCall, UploadCall, write_all
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError, as_lost, lost, readable, reader, reason_of
 from panoseti_daq.client.image_feed import ImageCall
@@ -138,23 +138,40 @@ class Node:
         await asyncio.gather(self.channel.close(), self.bulk_channel.close())
 
     async def upload_images(self, images: AsyncIterator[pb.UploadImageRequest]) -> None:
-        """Send frames until `images` ends."""
-        stream_unary: Callable[..., Callable[..., Awaitable[Empty]]] = self.channel.stream_unary
+        """Send frames until `images` ends; it is not asked for more after this returned.
+
+        Raises
+        ------
+        RpcError
+            The server refuses, or goes away (UNAVAILABLE). An error of `images` is raised as it is.
+        """
+        stream_unary: Callable[..., Callable[..., UploadCall]] = self.channel.stream_unary
         upload = stream_unary(
             f"{SERVICE}/UploadImages",
             request_serializer=pb.UploadImageRequest.SerializeToString,
             response_deserializer=reader(Empty.FromString),
-        )
+        )(metadata=self.metadata)
+        writing = asyncio.create_task(write_all(upload, images), name=f"frames to {self.target.host}")
+
+        def stop_writing(_: object) -> None:
+            # At once: a write that fails after the server said why would make its status an INTERNAL one.
+            writing.cancel()
+
+        upload.add_done_callback(stop_writing)
         try:
-            await upload(images, metadata=self.metadata)
+            await upload
         except AioRpcError as error:
             raise RpcError(self.target.host, as_lost(error)) from error
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            # Nobody cancelled us: gRPC could not send that the frames are at an end.
-            raise RpcError(self.target.host, lost("their end was not sent")) from error
+            if writing.done() and not writing.cancelled() and (failed := writing.exception()):
+                raise failed from None
+            raise RpcError(self.target.host, lost("gRPC ended the call")) from error  # nobody cancelled us
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
 
     def _unary(self, name: str, response: type[Message]) -> Any:
         return self.channel.unary_unary(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -40,17 +41,12 @@ async def upload(nodes: Sequence[AnyNode], images: Images) -> None:
 
 
 async def _upload_one(node: AnyNode, queue: asyncio.Queue[pb.UploadImageRequest | None]) -> None:
-    async def requests() -> AsyncIterator[pb.UploadImageRequest]:
+    async def requests() -> AsyncGenerator[pb.UploadImageRequest, None]:
         while (request := await queue.get()) is not None:
             yield request
 
-    try:
-        await node.upload_images(requests())
-    finally:
-        # gRPC waits in a task of its own for the next frame, also when the server has ended the call.
-        while not queue.empty():
-            queue.get_nowait()
-        queue.put_nowait(None)
+    async with aclosing(requests()) as frames:
+        await node.upload_images(frames)
 
 
 async def _requests(images: Images) -> AsyncIterator[pb.UploadImageRequest]:
