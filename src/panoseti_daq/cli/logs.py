@@ -67,6 +67,13 @@ def log_to_stderr(
         handler = UnhinderedHandler()
         handler.setFormatter(TextFormatter(f"%(asctime)s %(levelname)s %(name)s: {of_process}%(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[LimitRepeats(handler) if limit_repeats else handler])
+    logging.getLogger("asyncio").addFilter(_is_no_lost_connection)
+
+
+def _is_no_lost_connection(record: logging.LogRecord) -> bool:
+    """Return False for connections that broke in a task of a library: who used them reports it in one line."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, ConnectionError) and "never retrieved" in record.getMessage())
 
 
 class TextFormatter(logging.Formatter):

@@ -16,6 +16,7 @@ from panoseti_daq.cli.logs import (
     LimitRepeats,
     TextFormatter,
     UnhinderedHandler,
+    _is_no_lost_connection,
 )
 
 
@@ -204,3 +205,11 @@ def test_a_log_that_is_read_lacks_nothing(tmp_path: Path) -> None:
     lines = (tmp_path / "log").read_text().splitlines()
     assert [line.split()[0] for line in lines] == [str(number) for number in range(100)]
     assert {len(line.split()[1]) for line in lines} == {10_000}
+
+
+@pytest.mark.parametrize(("error", "n_lines"), [(ConnectionResetError(104, "reset"), 0), (ValueError("a bug"), 1)])
+def test_a_connection_that_broke_in_a_library_leaves_no_traceback(error: Exception, n_lines: int) -> None:
+    record = logging.LogRecord(
+        "asyncio", logging.ERROR, "", 0, "Task exception was never retrieved", (), (type(error), error, None)
+    )
+    assert int(_is_no_lost_connection(record)) == n_lines
