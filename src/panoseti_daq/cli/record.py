@@ -9,9 +9,9 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import typer
 
@@ -33,6 +33,8 @@ from panoseti_daq.errors import DaqError
 from panoseti_daq.pff import Gap, Selection
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _PROGRESS_EVERY_S: Final = 1.0
 _CONTEXT_EVERY_S: Final = 2.0
@@ -171,11 +173,11 @@ async def _write_all(
             progress = tasks.create_task(_show_progress(recorder), name="progress")
             beside = tasks.create_task(context.run(), name="context")
             async for block in blocks:
-                await asyncio.to_thread(recorder.write, block)
+                await _to_the_end(recorder.write, block)
                 written = blocks.resume_token
                 if (now := time.monotonic()) - noted_at > _NOTE_EVERY_S:
                     noted_at = now
-                    await asyncio.to_thread(recorder.note, written)
+                    await _to_the_end(recorder.note, written)
                 if n_frames is not None and recorder.n_frames >= n_frames:
                     break
             progress.cancel()
@@ -183,6 +185,16 @@ async def _write_all(
     finally:
         if written:
             recorder.note(written)
+
+
+async def _to_the_end(write: Callable[[_T], object], what: _T) -> None:
+    """Write in a thread, and end no sooner than it does: what comes next closes the files."""
+    writing = asyncio.get_running_loop().run_in_executor(None, write, what)
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise
 
 
 async def _show_progress(recorder: Recorder) -> None:
