@@ -113,9 +113,8 @@ class Node:
         return self._stream("StreamImages", None)(request, metadata=self.metadata)
 
     def _stream(self, name: str, read: Callable[[bytes], object] | None) -> Callable[..., StreamCall[Any]]:
-        stream: Callable[..., Callable[..., StreamCall[Any]]] = (
-            self.channel.unary_stream
-        )  # its type does not know None
+        # Its own type does not know None.
+        stream: Callable[..., Callable[..., StreamCall[Any]]] = self.channel.unary_stream
         return stream(
             f"{SERVICE}/{name}",
             request_serializer=lambda request: request.SerializeToString(),

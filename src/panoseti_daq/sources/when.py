@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -42,10 +43,7 @@ def frame_number_of(path: Path, product: DataProduct, since_ns: int | None) -> t
     OSError
         It is missing or unreadable.
     """
-    fd = open_regular(path)
-    try:
-        layout = Layout.discover(os.pread(fd, MAX_HEADER_BYTES, 0), product)
-        n_frames = os.fstat(fd).st_size // layout.frame_size_bytes if layout else 0
+    with _opened(path, product) as (fd, layout, n_frames):
         if layout is None or not n_frames:
             return None
         is_even = os.fstat(fd).st_size % layout.frame_size_bytes == 0 or _stands(fd, layout, n_frames - 1)
@@ -55,8 +53,6 @@ def frame_number_of(path: Path, product: DataProduct, since_ns: int | None) -> t
             return n_frames, False
         # bisected, not all read: a file of a night has millions of frames
         return bisect_left(range(n_frames), since_ns, key=lambda i: _time(fd, layout, i)), True
-    finally:
-        os.close(fd)
 
 
 def _in_uneven(path: Path, product: DataProduct, since_ns: int | None) -> tuple[int, bool] | None:
@@ -80,14 +76,20 @@ def is_where_expected(path: Path, product: DataProduct, frame_number: int) -> bo
     OSError
         It is missing or unreadable.
     """
-    fd = open_regular(path)
-    try:
-        layout = Layout.discover(os.pread(fd, MAX_HEADER_BYTES, 0), product)
-        n_frames = os.fstat(fd).st_size // layout.frame_size_bytes if layout else 0
+    with _opened(path, product) as (fd, layout, n_frames):
         if layout is None or not n_frames:
             return True
         last = min(frame_number, n_frames - 1)
         return any(_stands(fd, layout, i) for i in (last, max(last - 1, 0)))
+
+
+@contextmanager
+def _opened(path: Path, product: DataProduct) -> Iterator[tuple[int, Layout | None, int]]:
+    """Give descriptor and layout of a file, and its number of frames when all have the length of the first."""
+    fd = open_regular(path)
+    try:
+        layout = Layout.discover(os.pread(fd, MAX_HEADER_BYTES, 0), product)
+        yield fd, layout, os.fstat(fd).st_size // layout.frame_size_bytes if layout else 0
     finally:
         os.close(fd)
 
