@@ -17,6 +17,7 @@ from nox.virtualenv import HAS_UV, UV
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "uv|virtualenv"
+os.environ.setdefault("UV_SYSTEM_CERTS", "1")  # networks may have a certificate authority of their own
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # once, and not at each of a thousand starts of a server
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a start of our command takes twice the time where it is set
 nox.options.error_on_missing_interpreters = False
