@@ -60,7 +60,6 @@ class Actor:
     arguments: list[str]
     log: Path
     prefix: tuple[str, ...] = ()
-    limit: Callable[[], None] | None = None  # runs in the process before the program does
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     n_kills: int = field(default=0, init=False)
     _said_before: int = field(default=0, init=False)
@@ -96,7 +95,6 @@ class Actor:
             stderr=log,
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path},
-            preexec_fn=self.limit,
         )
 
     def check_alive(self) -> None:
@@ -144,12 +142,11 @@ def server_of(
     host: str = "127.0.0.1",
     port: int | None = None,
     prefix: tuple[str, ...] = (),
-    limit: Callable[[], None] | None = None,
 ) -> tuple[Actor, str]:
     """``panoseti-daq serve`` of a data directory, not yet started, and its address."""
     port = port or free_port()
     arguments = ("serve", "--host", host, "--port", port, "--data-dir", data_dir, "--run-probe", "none", *options)
-    return Actor("server", command(*arguments), log, prefix, limit), f"{host}:{port}"
+    return Actor("server", command(*arguments), log, prefix), f"{host}:{port}"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,14 @@ SAID = ("Too many open files", "File descriptor limit")  # ours, and that of gRP
 LATER = RUN.replace("2026-01-01", "2026-01-02")
 
 
-def few_descriptors() -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
+FEW_DESCRIPTORS = "prlimit", f"--nofile={LIMIT}:{LIMIT}"
 
 
 def test_the_limit_of_descriptors_is_told_and_survived(tmp_path: Path) -> None:
     data_dir, log = tmp_path / "data", tmp_path / "crowd"
     with recording(data_dir) as recorder:
         recorder.write(IMG16, 3)
-        with running_server(data_dir, tmp_path / "log", limit=few_descriptors) as (server, address):
+        with running_server(data_dir, tmp_path / "log", prefix=FEW_DESCRIPTORS) as (server, address):
             wait_for_newest(address, recorder, IMG16)
             before = Counts.of(server.pid)
             with running(Actor("crowd", program("clients", "newest", address, LIMIT + 20), log)) as crowd:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -60,10 +59,15 @@ def unmount(path: Path) -> None:
     subprocess.run(["umount", "-l", str(path)], check=True, capture_output=True)
 
 
-def run(*arguments: object, limit: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+def files_up_to(size_bytes: int) -> tuple[str, ...]:
+    """Command that runs a command which cannot write more to a file."""
+    return "prlimit", f"--fsize={size_bytes}:{size_bytes}"
+
+
+def run(*arguments: object, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     for _ in range(5):
         done = subprocess.run(
-            command(*arguments), capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit
+            [*prefix, *command(*arguments)], capture_output=True, text=True, timeout=120, check=False
         )
         if done.returncode != 3:  # a busy machine did not answer within the half second that commands wait
             break
@@ -146,22 +150,20 @@ def test_a_write_that_is_cut_short_leaves_whole_frames_and_is_told(tmp_path: Pat
     """A limit, a quota or another program: the check of the free space cannot see it coming."""
     source, out = tmp_path / "source", tmp_path / "out"
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_001, 300_001))
-
     with recording(source) as recorder, running_server(source, tmp_path / "log") as (_, address):
         recorder.write(IMG16, 600)
-        done = run("record", out, "--host", address, "--from-start", "--min-free-gb", 0, limit=limit)
+        done = run(
+            "record", out, "--host", address, "--from-start", "--min-free-gb", 0, prefix=files_up_to(300_001)
+        )
         assert "cannot record to" in one_line(done)
         check_is_beginning(source, out)
         assert f"recorded {300_001 // 2540} frames" in done.stderr
 
 
 def test_a_simulation_whose_write_is_cut_short_says_so(tmp_path: Path) -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
-
-    done = run("simulate", tmp_path, "--product", "img16", "--rate-hz", 1000, "--duration", 30, limit=limit)
+    done = run(
+        "simulate", tmp_path, "--product", "img16", "--rate-hz", 1000, "--duration", 30, prefix=files_up_to(3000)
+    )
     assert "cannot write to" in one_line(done)
 
 

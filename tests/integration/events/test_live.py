@@ -89,12 +89,8 @@ def follows(data_dir: Path) -> tuple[object, ...]:
 @contextmanager
 def live(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """The command; killed at the end, if it still runs then."""
-
-    def hear_ctrl_c() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
     run = command("events", "live", "--from-start", *arguments)
-    with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
+    with subprocess.Popen(run, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
