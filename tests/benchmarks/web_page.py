@@ -27,7 +27,7 @@ N_PAGES: Final = 20
 SECONDS: Final = 15.0
 BYTES_PER_S: Final = 200e3
 SHAPES: Final = dict.fromkeys(range(2 * N_MODULES), (32, 32))
-_N_PAINTS: Final = 7
+_N_PAINTS: Final = 15
 _WATCH: Final = """
 const watch = () => document.querySelectorAll("figure:not(.empty)").length >= 90
   ? (window.paintedAt = performance.now()) : requestAnimationFrame(watch);
@@ -38,8 +38,8 @@ requestAnimationFrame(watch);
 def main() -> None:
     """Print both."""
     doors.MAX_SOCKETS_PER_ADDRESS = 1000  # type: ignore[misc]  # all pages come from one address here
-    asyncio.run(_phone())
     asyncio.run(_first_paint())
+    asyncio.run(_phone())
 
 
 async def _feed(live: LiveWall) -> None:

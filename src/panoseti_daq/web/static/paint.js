@@ -50,6 +50,17 @@ export function place(row, column, orientation) {
   }
 }
 
+const orders = new Map();
+
+/** Index in the image of each pixel of the screen; made once. */
+function orderOf(orientation) {
+  if (!orders.has(orientation)) {
+    const index = (_, i) => place(Math.floor(i / SIZE), i % SIZE, orientation).reduce((row, column) => row * SIZE + column);
+    orders.set(orientation, Uint16Array.from({ length: SIZE * SIZE }, index));
+  }
+  return orders.get(orientation);
+}
+
 /** Colors of a map as ABGR numbers, from [[r, g, b], ...]. */
 export function tableOf(colors) {
   return Uint32Array.from(colors, ([r, g, b]) => (0xff000000 | (b << 16) | (g << 8) | r) >>> 0);
@@ -62,12 +73,10 @@ export function tableOf(colors) {
 export function fill(out, image, [low, high], table, orientation, scale = SCALES.linear) {
   const span = Math.max(high - low, 1e-6);
   const last = table.length - 1;
-  for (let row = 0; row < SIZE; row++) {
-    for (let column = 0; column < SIZE; column++) {
-      const [r, c] = place(row, column, orientation);
-      const value = image[r * SIZE + c];
-      const share = Math.min(Math.max((value - low) / span, 0), 1);
-      out[row * SIZE + column] = value === value ? table[Math.round(scale(share) * last)] : NOTHING;
-    }
+  const order = orderOf(orientation);
+  for (let i = 0; i < out.length; i++) {
+    const value = image[order[i]];
+    const share = Math.min(Math.max((value - low) / span, 0), 1);
+    out[i] = value === value ? table[Math.round(scale(share) * last)] : NOTHING;
   }
 }

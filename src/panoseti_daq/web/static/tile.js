@@ -114,7 +114,7 @@ export class Tile {
     this.figure.innerHTML = `<div class="picture"><canvas class="image" width="32" height="32"></canvas></div>
       <figcaption><span class="name"></span><span class="age"></span><span class="when"><span class="date"></span><span class="time"></span></span><span class="flaws"></span></figcaption>`;
     this.canvas = this.figure.querySelector("canvas");
-    this.context = this.canvas.getContext("2d");
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true }); // in memory: only pixels are put there
     this.pixels = this.context.createImageData(SIZE, SIZE);
     this.words = new Uint32Array(this.pixels.data.buffer);
     this.texts = Object.fromEntries(["name", "age", "date", "time", "flaws"].map((n) => [n, this.figure.querySelector(`.${n}`)]));
