@@ -246,7 +246,7 @@ def counts(session: nox.Session) -> None:
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
     """Make docs/images again, from simulated images and without a display."""
-    session.install("-e", ".[gui,web]", "pillow", "playwright>=1.50")
+    session.install("-e", ".[gui,web,gnss]", "pillow", "playwright>=1.50")
     session.run("python", "docs/make_pictures.py", "docs/images")
     session.run("python", "docs/make_web_pictures.py", "docs/images")
 

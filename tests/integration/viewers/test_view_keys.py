@@ -310,6 +310,16 @@ def test_the_ends_of_the_levels_are_dragged() -> None:
     assert view.board.panels[7, Kind.PULSE_HEIGHT].levels != (10, 60)
 
 
+def test_numbers_and_title_of_a_histogram_of_large_values_are_inside_the_window() -> None:
+    view = shown(frame_of(one(0, 0, 12_000)))
+    bar = view.bars.bar(DataProduct.IMG16)
+    title, width = bar.axis.label, view.bars.viewport().width()
+
+    assert title.isVisible() and "img16" in title.toPlainText()
+    assert title.sceneBoundingRect().right() - title.document().documentMargin() <= width
+    assert bar.axis.sceneBoundingRect().right() <= width
+
+
 def test_histograms_follow_the_stream_again_after_a_replay() -> None:
     view = shown(frame_of(one(0, 0)))
     clock, histogram = view.board.clock, view.bars.bar(DataProduct.IMG16).plot

@@ -248,3 +248,24 @@ def test_boundaries_are_lines_between_the_quabos() -> None:
 
     assert before == {DARK}
     assert colors_in(view, cell.image) > before
+
+
+def test_a_time_for_which_there_is_no_room_is_left_out_whole() -> None:
+    """Half of a time, as 20:48 of 20:48:52, would be another time."""
+    narrow = shown(
+        *(
+            frame_of(9, product, module)
+            for module in range(64)
+            for product in (DataProduct.IMG16, DataProduct.PH1024)
+        )
+    )
+    cell = cell_of(narrow, 7, Kind.MOVIE)
+    right = Box(
+        cell.text.x + cell.text.width // 2,
+        cell.text.y + cell.text.height // 2,
+        cell.text.width // 2,
+        cell.text.height // 2,
+    )
+
+    assert "00:00:00" in text_of(narrow, 7, Kind.MOVIE)
+    assert colors_in(narrow, right) == {BACKGROUND}

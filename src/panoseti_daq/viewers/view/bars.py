@@ -18,6 +18,7 @@ from panoseti_daq.viewers.images.titles import KIND_NAMES
 
 WIDTH_PX: Final = 112  # beside the images
 HEIGHT_PX: Final = 98  # below them
+_HISTOGRAM_PX: Final = 24
 _N_BINS: Final = 64
 _PERIOD_S: Final = 1.0  # of histograms: they cost more than images
 _MARGIN: Final = 0.15  # of the levels, that is seen beyond them
@@ -44,7 +45,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
     def __init__(self, board: Board) -> None:
         super().__init__()
         self.setBackground(theme.now().background)
-        self.ci.layout.setContentsMargins(0, 2, 2, 2)
+        self.ci.layout.setContentsMargins(0, 2, 0, 2)
         self._board = board
         self._bars: dict[DataProduct, Any] = {}
         self._titles: dict[DataProduct, str] = {}
@@ -110,7 +111,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
             )
             bar.gradient.allowAdd = False  # the colors are those of the map
             bar.vb.setMenuEnabled(False)
-            bar.vb.setMinimumHeight(24)
+            bar.vb.setMinimumSize(_HISTOGRAM_PX, _HISTOGRAM_PX)  # the rest is for numbers and title
             _color(bar)
             bar.axis.enableAutoSIPrefix(False)
             bar.sigLevelsChanged.connect(lambda _, product=product: self._drag(product))

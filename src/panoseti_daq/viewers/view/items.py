@@ -31,6 +31,7 @@ _TONES: Final = {
     Tone.WARNING: "warning",
     Tone.BAD: "alarm",
 }
+_PLAIN: Final = (Tone.NORMAL, Tone.OLD)
 _AGE_PART: Final = 5.5  # letters of an age that fit on each other in its veil
 _BASELINE: Final = 0.78  # of a line, from its top
 
@@ -167,7 +168,10 @@ class Mosaic(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
 def _paint_caption(
     painter: QPainter, world: QTransform, cell: Cell, lines: tuple[Line, ...], letters_px: float
 ) -> None:
-    """Paint lines on the upper edge of an image, or beside it; what does not fit is cut with an ellipsis."""
+    """Paint lines on the upper edge of an image, or beside it.
+
+    What does not fit is cut with an ellipsis; a single plain word is left out: half of a time tells nothing.
+    """
     box, line_px = cell.text, LINE * letters_px
     corner = world.map(QPointF(box.x, box.y if cell.is_beside else box.y + box.height))
     left, width = round(corner.x()), box.width * world.m11()
@@ -178,6 +182,8 @@ def _paint_caption(
             font = _font(round(letters_px), tone is Tone.HEAD)
             advance = _advance(round(letters_px), tone is Tone.HEAD, text + " ")
             if x + advance > width:
+                if x and tone in _PLAIN and " " not in text:
+                    break
                 room = max(0.0, width - x)
                 text = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room)
             painter.setFont(font)
