@@ -67,7 +67,7 @@ def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def telescopes(module_ids: Sequence[int], rate_hz: float, pulse_height_rate_hz: float) -> Iterator[str]:
-    """Address of a server that follows so many simulated modules."""
+    """Address of a server that follows simulated modules."""
     with ExitStack() as stack:
         data_dir = stack.enter_context(tempfile.TemporaryDirectory())
         modules = [f"--module-id={module_id}" for module_id in module_ids]

@@ -59,7 +59,7 @@ async def site(modules: str, data_dir: Path) -> AsyncIterator[str]:
 
 
 async def page_of(browser: Browser, url: str, size: dict[str, int], n_images: int) -> Page:
-    """A page that shows so many images."""
+    """A page that shows this number of images."""
     page = await browser.new_page(viewport=size)  # type: ignore[arg-type]
     await page.goto(url)
     await page.locator("figure:not(.empty):not(.old)").nth(n_images - 1).wait_for(timeout=120_000)

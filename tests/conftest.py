@@ -1,4 +1,4 @@
-"""What every test has: properties without a deadline, SIGINT as a terminal sends it, and nothing left behind."""
+"""All tests: properties without a deadline, SIGINT as a terminal sends it, and nothing left behind."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@
     ├── ConfigError (ValueError)     a configuration or an argument that is invalid
     │   └── ClientStateError         a client used before it was entered or after it was left, or entered twice
     ├── HostError (ValueError, ConnectionError)   a host that is unknown or does not answer
-    ├── ViewerError                  a viewer that cannot be loaded, opened or drawn
+    ├── ViewerError                  a viewer that fails to load, open or draw
     ├── MissingExtraError            packages that are not installed, and the extra that brings them
-    └── TriggerError                 a trigger that cannot be loaded or made
+    └── TriggerError                 a trigger that fails to load or to be made
 
 An RPC that the server refused raises `panoseti_daq.client.RpcError`, which is a `DaqError` and a
 `grpc.aio.AioRpcError`; it is defined there because this module must not import gRPC.
@@ -34,7 +34,7 @@ class HeaderError(PffError):
 
 
 class SourceError(DaqError):
-    """Frames that cannot be followed or written."""
+    """Frames that could not be followed or written."""
 
 
 class DataDirError(SourceError):
@@ -62,7 +62,7 @@ class HostError(DaqError, ValueError, ConnectionError):
 
 
 class ViewerError(DaqError):
-    """A viewer that cannot be loaded or opened, or that failed; names a remedy."""
+    """A viewer that failed to load, open or draw; names a remedy."""
 
 
 class MissingExtraError(DaqError):
@@ -70,4 +70,4 @@ class MissingExtraError(DaqError):
 
 
 class TriggerError(DaqError):
-    """A trigger that is not installed, or that cannot be loaded or made; names the installed ones."""
+    """A trigger that is not installed, or failed to load or to be made; names the installed ones."""

@@ -1,4 +1,4 @@
-"""What every family of rows is given."""
+"""Context of a family of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long decoding takes: ``python -m benchmarks.decode WHAT FILE``, in the python of a system, prints us.
+"""Time of decoding: ``python -m benchmarks.decode WHAT FILE``, in the python of a system, prints us.
 
 From the bytes of a message, as gRPC hands them out, to what the user gets. Processor time,
 so that other processes do not count.

@@ -26,7 +26,7 @@ PATIENT_FLOOR: Final = Floor("floor, step 50 ms", step_ms=50)
 MAX_IDLE: Final = 0.2  # times the floor, as is the next
 MAX_FIRST_FRAME: Final = 2.0
 N_CLIENTS: Final = 100
-BARE: Final = BareSender(pause_s=0.02)  # so many messages as ours sends
+BARE: Final = BareSender(pause_s=0.02)  # as often as ours sends
 MAX_MEMORY: Final = 1.5  # times the bare process
 
 _Rest = tuple[float, list[float]]  # share of a core, and the latencies of single frames, ms

@@ -1,4 +1,4 @@
-"""A thin line: a proxy that carries so many bytes per second from a server, and no more at once."""
+"""A thin line: a proxy that carries a number of bytes per second from a server, and no more at once."""
 
 from __future__ import annotations
 

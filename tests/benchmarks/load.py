@@ -56,7 +56,7 @@ class Load:
 
 @contextmanager
 def clients(stage: Stage, n_clients: int) -> Iterator[Load]:
-    """Let so many stream as long as the ``with`` block."""
+    """Let clients stream as long as the ``with`` block."""
     method, request = stage.system.call(stage.scene.work)
     n_processes = min(N_PROCESSES, n_clients)
     counts, samples = [], []

@@ -1,4 +1,4 @@
-"""What a user waits for before anything happens: import, help, the first answer of a server."""
+"""Waits before anything happens: import, help, the first answer of a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What drawing costs: ``python -m benchmarks.viewers [--quick] [--json FILE]`` from tests/, without a display.
+"""Cost of drawing: ``python -m benchmarks.viewers [--quick] [--json FILE]`` from tests/, without a display.
 
 Redraws per second of `view` with 1, 16 and 64 modules; processor time of ``plot view`` at 1 Hz with 16 modules
 of 1000 frames/s; time from a frame's write to its pixels with a redraw every 20 ms. Medians and ranges; it never
@@ -56,7 +56,7 @@ def make_view(refresh_period_s: float) -> Viewer:
 
 
 def frame_sets(n_modules: int) -> list[dict[Key, ReceivedFrame]]:
-    """The newest frames of so many modules, a movie image and four quabos each, at `N_SETS` times."""
+    """The newest frames of modules, a movie image and four quabos each, at `N_SETS` times."""
     skies = {module_id: ModuleSky(module_id) for module_id in range(1, n_modules + 1)}
     sets = []
     for i in range(N_SETS):
@@ -139,7 +139,7 @@ def make_files(data_dir: Path, n_modules: int) -> list[Path]:
 
 
 def write(files: list[Path], rate_hz: float, burst_s: float, duration_s: float, times: Queue[list[int]]) -> None:
-    """Append frames to each file, so many at once; gives when each write returned, ns."""
+    """Append frames to each file, some at once; gives when each write returned, ns."""
     at_once = round(rate_hz * burst_s)
     data = {path: path.read_bytes() * at_once for path in files}
     opened = {path: path.open("ab", buffering=0) for path in files}

@@ -33,7 +33,7 @@ N_CLIENTS = 2  # processes
 def main() -> None:
     """Print a row per load and server."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=int, help="only the load of so many pages")
+    parser.add_argument("--pages", type=int, help="only the load of this number of pages")
     wanted = parser.parse_args().pages
     doors.MAX_SOCKETS_PER_ADDRESS = 10_000  # type: ignore[misc]  # all pages come from one address here
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)

@@ -1,4 +1,4 @@
-"""What is written: so many modules at such a rate, a file for each of their data products."""
+"""Workload: modules written at a rate, a file for each of their data products."""
 
 from __future__ import annotations
 

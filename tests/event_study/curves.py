@@ -1,4 +1,4 @@
-"""What the triggers find of what was put in, and what they find in pure noise.
+"""Efficiency of the triggers for pulses put in, and their rate in pure noise.
 
 Many frames: the noise is Poisson or Gaussian with the mean of a moonless night at Lick (200 ADC counts), made in
 blocks of 4096 frames. S/N is that of the best possible filter, which knows start and width.
@@ -98,7 +98,7 @@ class FalseRate:
 
 
 def false_rate(kind: Noise, n_samples: float, expected: float, seed: int = 0) -> FalseRate:
-    """Search pure noise with a threshold from which so many false pulses are expected in all."""
+    """Search pure noise with a threshold from which this number of false pulses is expected in all."""
     random = np.random.default_rng((seed, len(kind)))
     n_blocks = max(2, round(n_samples / 1024 / BLOCK))
     hours = n_blocks * BLOCK / RATE_HZ / 3600

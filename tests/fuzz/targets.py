@@ -1,4 +1,4 @@
-"""What is fed with bytes of any kind: each target may raise what its function documents, and nothing else.
+"""Targets of random bytes: each may raise what its function documents, and nothing else.
 
 For hypothesis (test_targets.py, short) and for atheris (with_atheris.py, long), which both find what a target lets
 through.

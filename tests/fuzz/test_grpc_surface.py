@@ -1,4 +1,4 @@
-"""What a raw client may send to a server: it is answered or its call is ended, and the server goes on."""
+"""Random messages of a raw client: answered, or the call is ended, and the server continues."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def channel(shared: tuple[Actor, str]) -> AsyncIterator[grpc.aio.Channel]:
 
 @pytest.fixture
 async def server(shared: tuple[Actor, str], channel: grpc.aio.Channel) -> tuple[Actor, str]:
-    """The server, following its directory anew; what it said begins with this test."""
+    """The server, following its directory again; what it said begins with this test."""
     shared[0].forget_said()
     await follow_again(channel, shared)
     return shared

@@ -1,4 +1,4 @@
-"""What stands in ``daq_run_name`` and in the names of runs."""
+"""Random text in ``daq_run_name`` and in the names of runs."""
 
 from __future__ import annotations
 

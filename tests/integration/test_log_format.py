@@ -1,4 +1,4 @@
-"""What ``serve --log-format json`` writes."""
+"""Lines of ``serve --log-format json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the quality of frames reaches a client, in either encoding and with every frame."""
+"""Quality of frames at a client, in either encoding and with every frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a server does not answer, or refuses, as every command that connects says it."""
+"""Reasons why a server does not answer, or refuses, as every command that connects says them."""
 
 from __future__ import annotations
 

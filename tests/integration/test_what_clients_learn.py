@@ -1,4 +1,4 @@
-"""What errors tell clients (no path, no file's content that they did not send), and limits on what they may do."""
+"""Errors as clients see them (no path, no file's content that they did not send), and limits on clients."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_both_plots_run_together_until_ctrl_c_which_is_quiet(
 
 
 def _wait_for_streams(address: str, n_streams: int) -> None:
-    """Wait until so many clients stream and were sent something."""
+    """Wait until this number of clients stream and were sent something."""
     with DaqDataClient.connect(address) as client:
         deadline = time.monotonic() + 20
         while sum(stream.sent > 0 for stream in client.get_status(address).streams) < n_streams:

@@ -1,4 +1,4 @@
-"""What `panoseti-daq record` writes is read by pypff, the published reader, as our own reader reads it."""
+"""Recordings of `panoseti-daq record`, read by pypff, the published reader, as our own reader reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we convert to Zarr is what pypff, the published converter, makes of the same run: arrays, and bytes."""
+"""Zarr stores of `convert`, equal to those of pypff, the published converter: arrays, and bytes."""
 
 from __future__ import annotations
 

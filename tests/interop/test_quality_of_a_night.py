@@ -1,4 +1,4 @@
-"""What is wrong with the frames of a recorded night: little, and always the same."""
+"""Flaws of the frames of a recorded night: few, and always the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients got, kept so that it can be compared with the files."""
+"""Frames that clients got, kept to be compared with the files."""
 
 from __future__ import annotations
 

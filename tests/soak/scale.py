@@ -1,4 +1,4 @@
-"""How long a soak is: short by default, longer by variables (`nox -s soak`)."""
+"""Length of a soak: short by default, longer by variables (`nox -s soak`)."""
 
 from __future__ import annotations
 

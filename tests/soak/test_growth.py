@@ -35,7 +35,7 @@ _OPTIONS: Final = (("grpc.use_local_subchannel_pool", 1),)
 
 
 class Writing:
-    """Writes frames in a thread, at most so many ahead of the reader; old files are deleted."""
+    """Writes frames in a thread, at most a number of them ahead of the reader; old files are deleted."""
 
     def __init__(self, data_dir: Path) -> None:
         self.n_read = 0

@@ -104,7 +104,7 @@ async def test_nothing_is_lost_or_wrong_when_anybody_is_killed(tmp_path: Path) -
     copies = [survivor.out_dir, *cast.copies]
     with cast.on_stage():
         async with copying(cast.address, survivor) as surviving:
-            # Who has a token can be killed: before that it would begin anew with the run of that moment.
+            # Who has a token can be killed: before that it would begin again with the run of that moment.
             await until(lambda: all((out / "token").exists() for out in cast.copies), ARRIVES_WITHIN_S)
             before = Counts.of(os.getpid())
             n_tasks = len(asyncio.all_tasks())

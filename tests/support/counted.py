@@ -1,4 +1,4 @@
-"""How much is done, counted: no clock, and no machine that is busy."""
+"""Counts of work: no clock, and no machine that is busy."""
 
 from __future__ import annotations
 

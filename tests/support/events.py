@@ -57,7 +57,7 @@ def pulse_height(
 
 
 def ph256(module_id: int, offsets_ns: Iterable[int], **how: Any) -> FrameBlock:
-    """Frames of quabo 0 so many ns after `BEGIN_NS`."""
+    """Frames of quabo 0, ns after `BEGIN_NS`."""
     return block_from((pulse_height(BEGIN_NS + ns, **how) for ns in offsets_ns), DataProduct.PH256, module_id)
 
 

@@ -1,4 +1,4 @@
-"""What a test must not leave behind: threads, asyncio tasks, child processes and subscriptions of a hub."""
+"""Leftovers that fail a test: threads, asyncio tasks, child processes and subscriptions of a hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a test waits for what is sure to come: only what hangs takes longer, however busy the machine is."""
+"""Patience of tests with what is sure to come: only what hangs takes longer, however busy the machine is."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What integration tests are made of: a data directory, a writer, a server, and patience."""
+"""Parts of integration tests: a data directory, a writer, a server, and patience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an installation gets an extra."""
+"""Commands that install an extra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside the images: high voltage, temperatures, clocks, mount and weather, each with its age."""
+"""Context of the images: high voltage, temperatures, clocks, mount and weather, each with its age."""
 
 from panoseti_daq.beside.housekeeping import HousekeepingFile, housekeeping
 from panoseti_daq.beside.instrument import Instrument

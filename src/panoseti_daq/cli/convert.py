@@ -52,7 +52,7 @@ def convert(
     if headers_only != (output_format is ExportFormat.PARQUET):
         raise typer.BadParameter("Parquet holds headers, Zarr images: --headers-only goes with --format parquet")
     log_to_stderr(log_level)
-    with _progress() as tell:
+    with _progress() as report:
         if output_format is ExportFormat.PARQUET:
             from panoseti_daq.export import convert_headers
 
@@ -60,7 +60,7 @@ def convert(
         else:
             from panoseti_daq.export import convert_run
 
-            paths = convert_run(run, out, codec=codec, time=time, workers=workers, progress=tell)
+            paths = convert_run(run, out, codec=codec, time=time, workers=workers, progress=report)
     for path in paths:
         typer.echo(str(path))
 
@@ -77,10 +77,10 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(console=Console(stderr=True)) as bars:
         shown: dict[str, TaskID] = {}
 
-        def tell(name: str, n_done: int, n_frames: int) -> None:
+        def report(name: str, n_done: int, n_frames: int) -> None:
             if name not in shown:
                 # All are of one run, whose name would leave no room for the numbers.
                 shown[name] = bars.add_task(name[name.find("dp_") :], total=n_frames)
             bars.update(shown[name], completed=n_done)
 
-        yield tell
+        yield report

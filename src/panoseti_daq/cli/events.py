@@ -34,7 +34,7 @@ app = typer.Typer(
 
 @app.command()
 def triggers(log_level: LogLevelOption = LogLevel.WARNING) -> None:
-    """List the installed triggers and their options, and triggers that cannot be loaded."""
+    """List the installed triggers and their options, and triggers that fail to load."""
     log_to_stderr(log_level)
     table = Table("trigger", "option", "default", "package", "what it is", box=None, pad_edge=False)
     for trigger in installed_triggers():

@@ -1,4 +1,4 @@
-"""What runs beside a live search: its sinks, and a line about how it is doing."""
+"""Companions of a live search: its sinks, and a line about how it is doing."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ class LimitRepeats(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a record on, or count it."""
         now = self._clock()
-        self._tell(lambda place: now - place.since >= _MINUTE_S)
+        self._report(lambda place: now - place.since >= _MINUTE_S)
         if record.levelno >= logging.WARNING:
             key = record.pathname, record.lineno, str(record.msg)
             place = self._places.setdefault(key, _Place(now, record))
@@ -207,10 +207,10 @@ class LimitRepeats(logging.Handler):
                 return
             if len(self._places) > _MAX_PLACES:
                 oldest = next(iter(self._places.values()))
-                self._tell(lambda place: place is oldest)
+                self._report(lambda place: place is oldest)
         self._to.handle(record)
 
-    def _tell(self, is_over: Callable[[_Place], bool]) -> None:
+    def _report(self, is_over: Callable[[_Place], bool]) -> None:
         """Forget places, the oldest first, and report what was held back."""
         while self._places:
             key, place = next(iter(self._places.items()))
@@ -232,7 +232,7 @@ class LimitRepeats(logging.Handler):
         """Report what was held back."""
         self.acquire()
         try:
-            self._tell(lambda place: True)
+            self._report(lambda place: True)
         finally:
             self.release()
         super().close()

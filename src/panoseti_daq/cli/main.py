@@ -40,7 +40,7 @@ COMMANDS: Final = {
     "status": ("status:status", "Show what servers are doing: what they follow, rates and ages, streams, disks."),
     "token": ("token:token", "Make a token for a client."),
     "systemd-unit": ("systemd:app", "Print a systemd unit that serves with this installation."),
-    "viewers": ("plot:viewers", "List the viewers that are installed, and those that cannot be loaded."),
+    "viewers": ("plot:viewers", "List the installed viewers, and those that fail to load."),
     "plot": ("plot:plot_app", "Look at the images: one command per installed viewer."),
     "web": ("web:web", "Show the images of running servers in browsers."),
     "web-share": ("web:web_share", "Print a link to the page of web, for some modules and some time."),

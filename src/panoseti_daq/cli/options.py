@@ -233,7 +233,7 @@ def as_command(name: str, command: Callable[..., None] | typer.Typer, **settings
 
 
 def _learn_names(made: Command, command: Any) -> None:
-    """Tell a command which other names its options have."""
+    """Add the other names of its options to a command."""
     names: dict[type[Former | Also], dict[str, str]] = {Former: {}, Also: {}}
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         metadata = getattr(parameter.annotation, "__metadata__", ())

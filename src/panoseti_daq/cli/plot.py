@@ -180,7 +180,7 @@ def _in_terminal(
 
 
 def viewers(log_level: LogLevelOption = LogLevel.WARNING) -> None:
-    """List the viewers that are installed, and those that cannot be loaded (--log-level debug: traceback)."""
+    """List the installed viewers, and those that fail to load (--log-level debug: traceback)."""
     log_to_stderr(log_level)
     table = Table("name", "package", "version", "what it shows", box=None, pad_edge=False)
     for viewer in installed_viewers():

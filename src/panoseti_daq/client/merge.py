@@ -80,7 +80,7 @@ class MergedStream(Generic[_Response]):
             self._catch_up.close()
 
     def give_up(self, host: str, reason: str) -> bool:
-        """End the stream of one host, which sent what is no frame; the others go on.
+        """End the stream of one host, which sent what is no frame; the others continue.
 
         Returns
         -------

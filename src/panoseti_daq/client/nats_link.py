@@ -25,7 +25,7 @@ CONNECT_S: Final = 3.0
 ANSWER_S: Final = 5.0  # for what a server does at once
 NO_STREAM: Final = "stream not found"  # as the server says it
 _NO_MESSAGE: Final = "no message found"
-DEFAULT_MAX_PAYLOAD: Final = 1_048_576  # bytes of a message that a server takes unless told otherwise
+DEFAULT_MAX_PAYLOAD: Final = 1_048_576  # bytes of a message that a server takes by default
 _DEFAULT_PORT: Final = 4222
 _NS: Final = 1_000_000_000
 

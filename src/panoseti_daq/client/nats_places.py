@@ -85,7 +85,7 @@ class Places:
         self._decode = BlockDecoder()
 
     async def open(self, selection: Selection) -> tuple[list[BlockMessage], list[Puller]]:
-        """Return the messages that tell where the reading begins, and the consumers that give the rest."""
+        """Return the messages that say where reading begins, and the consumers that give the rest."""
         heads, pullers = [], []
         for kind, pattern in self._site.frames_in(selection):
             stream = self._site.frames(kind)

@@ -33,7 +33,7 @@ async def describe(node: Node, timeout_s: float) -> str:
     services: tuple[str, ...] = ()
     methods: list[str] = []
     try:
-        # A refusal is raised here: of a call that ended while we write, gRPC may tell an internal error.
+        # A refusal is raised here: of a call that ended while we write, gRPC may report an internal error.
         await node.ping(timeout_s)
         async for answer in stub.ServerReflectionInfo(questions(), metadata=node.metadata):
             services += tuple(service.name for service in answer.list_services_response.service)

@@ -83,7 +83,7 @@ class Asking:
     on_host_change: OnHostChange | None = None
 
     def note_silent(self, host: str, why: str) -> None:
-        """Tell of a host that does not answer before it ever streamed."""
+        """Report a host that does not answer before it ever streamed."""
         if self.on_host_change is not None:
             self.on_host_change(HostChange(host, connected=False, reason=why))
 

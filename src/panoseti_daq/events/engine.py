@@ -84,7 +84,7 @@ class RunningTrigger:
             return []
         try:
             return list(what())
-        except (Exception, SystemExit) as error:  # a door: whatever a plugin does, the others go on
+        except (Exception, SystemExit) as error:  # a door: whatever a plugin does, the others continue
             _log.exception("trigger %s is stopped", self.spec.name)
             self.error = describe(error)
             return []

@@ -1,4 +1,4 @@
-"""What one may choose when a run is exported; imports nothing, for the command line."""
+"""Options of an export; imports nothing, for the command line."""
 
 from __future__ import annotations
 

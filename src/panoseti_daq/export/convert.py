@@ -121,7 +121,7 @@ def convert_run(
 ) -> list[Path]:
     """Convert a recorded run to the Zarr L0 stores that pypff defines; return them, one per product and module.
 
-    Goes on where an earlier call ended, also one that was killed; a store that is complete stays as it is.
+    Continues where an earlier call ended, also one that was killed; a store that is complete stays as it is.
 
     Parameters
     ----------
@@ -162,15 +162,15 @@ def _convert(
 ) -> Store:
     conversion = Conversion(recording, out_dir, codec, time, chunk)
     store, n_frames = conversion.store, len(recording)
-    tell = partial(progress, store.path.name)
-    tell(store.n_frames, n_frames)
-    conversion.advance(recording, n_frames, pool, lambda done: tell(done, n_frames))
+    report = partial(progress, store.path.name)
+    report(store.n_frames, n_frames)
+    conversion.advance(recording, n_frames, pool, lambda done: report(done, n_frames))
     store.seal()
     return store
 
 
 class _Pool(ThreadPoolExecutor):
-    """Threads that do not go on with what waits when the main one is interrupted."""
+    """Threads that drop what waits when the main one is interrupted."""
 
     def close(self) -> None:
         self.shutdown(cancel_futures=True)

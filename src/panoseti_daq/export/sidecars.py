@@ -1,4 +1,4 @@
-"""What stands beside the images of a run: its configurations, logs and housekeeping, as pypff bundles them."""
+"""Sidecars of a run: its configurations, logs and housekeeping, as pypff bundles them."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Bridge:
     """Publisher of one site; `run` runs until it is cancelled.
 
     Its parts, newest frames, walls, all frames and states, have a connection each: what goes wrong with one is
-    tried again, with growing delays, while the others go on.
+    tried again, with growing delays, while the others continue.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ class Bridge:
                 finally:
                     await nats.close()
             except NatsError as error:
-                # A server whose disk is full turns JetStream off, and newest frames go on.
+                # A server whose disk is full turns JetStream off, and newest frames continue.
                 if error.is_final and not (self._held.is_set() and isinstance(error, NotThereError)):
                     raise
                 if time.monotonic() - begin > HELD_S:

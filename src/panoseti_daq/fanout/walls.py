@@ -37,7 +37,7 @@ class WallMaker:
         for key, (response, arrived_ns) in self._newest.items():
             try:
                 tiles.append(_tile(len(tiles), response, arrived_ns))
-            except PffError:  # readers of the newest frames are told
+            except PffError:  # readers of the newest frames see the error
                 continue
             names.append(name_of_key(key))
         self._n_made += 1

@@ -25,7 +25,7 @@ class Demand:
     selection
         All that one of them selects, at the interval of the fastest, but once a second at least.
     path
-        Gateways that the frames go on to, this one among them.
+        Gateways that the frames are passed to, this one among them.
     """
 
     selection: Selection
@@ -65,8 +65,8 @@ class DemandWatch:
     hub
         Its subscriptions are the demand.
     path
-        Returns the gateways that the frames go on to.
-    tell
+        Returns the gateways that the frames are passed to.
+    report
         Called with the demand, None for none.
     linger_s
         How long what is no longer wanted continues, s.
@@ -76,10 +76,10 @@ class DemandWatch:
         self,
         hub: Hub,
         path: Callable[[], frozenset[str]],
-        tell: Callable[[Demand | None], None],
+        report: Callable[[Demand | None], None],
         linger_s: float = LINGER_S,
     ) -> None:
-        self._hub, self._path, self._tell, self._linger_s = hub, path, tell, linger_s
+        self._hub, self._path, self._report, self._linger_s = hub, path, report, linger_s
         self.reported: Demand | None = None
 
     async def run(self) -> None:
@@ -104,7 +104,7 @@ class DemandWatch:
     def _tell_of(self, wanted: Demand | None) -> None:
         if wanted != self.reported:
             self.reported = wanted
-            self._tell(wanted)
+            self._report(wanted)
 
     def _wanted(self) -> Demand | None:
         selection = union_of(subscription.selection for subscription in self._hub.subscriptions)

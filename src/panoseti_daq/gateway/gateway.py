@@ -120,7 +120,7 @@ class Gateway(NoSource):
         self._renewed.set()
 
     async def _set_nodes(self, targets: Mapping[str, Target]) -> None:
-        """Ask these nodes from now on; those that were there before go on undisturbed."""
+        """Ask these nodes from now on; those that were there before continue undisturbed."""
         gone = [name for name, member in self._members.items() if targets.get(name) != member.node.target]
         for name in gone:
             _log.info("node %s is no longer one", name)
@@ -276,15 +276,15 @@ class Gateway(NoSource):
             await asyncio.gather(*(member.node.refresh() for member in members))
         add_status(response, [(member.node, member.stream) for member in members], self._claims)
 
-    async def watch(self, tell: Callable[[str, bool], Awaitable[None]]) -> None:
-        """Call `tell` with a node, or "" for any of them, when it is reached or lost; run until cancelled."""
+    async def watch(self, report: Callable[[str, bool], Awaitable[None]]) -> None:
+        """Call `report` with a node, or "" for any of them, when it is reached or lost; run until cancelled."""
         reported: dict[str, bool] = {}
         while True:
             now = {name: member.node.connected for name, member in self._members.items()}
             now = {**dict.fromkeys(reported, False), **now, "": any(now.values())}
             for name, is_well in now.items():
                 if reported.get(name) != is_well:
-                    await tell(name, is_well)
+                    await report(name, is_well)
             reported = now
             await self._changed.wait()
             self._changed.clear()

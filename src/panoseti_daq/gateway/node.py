@@ -31,7 +31,7 @@ CLOCKS_DIFFER_S: Final = 1.0
 
 _LAST: Final = re.compile(".*last error: [A-Z_]+: ")  # what gRPC says before the reason
 
-Told = Callable[["UpstreamNode"], None]
+OnNodeChange = Callable[["UpstreamNode"], None]
 
 
 class UpstreamNode:
@@ -45,7 +45,7 @@ class UpstreamNode:
         Credentials for it.
     path
         Metadata of the calls of the gateway itself.
-    told
+    on_change
         Called when it is reached or lost.
     look_interval_s
         Interval of checks when nobody else asks, s.
@@ -70,7 +70,7 @@ class UpstreamNode:
         target: Target,
         credentials: LoadedCredentials,
         path: tuple[str, str],
-        told: Told,
+        on_change: OnNodeChange,
         look_interval_s: float = LOOK_INTERVAL_S,
     ) -> None:
         self.name, self.target = name, target
@@ -81,7 +81,7 @@ class UpstreamNode:
         self.status: pb.StatusResponse | None = None
         self.foreign = ""
         self.clock_offset_s: float | None = None
-        self._told, self._look_interval_s = told, look_interval_s
+        self._on_change, self._look_interval_s = on_change, look_interval_s
         self._loop = asyncio.get_running_loop()
         self._since = self._asked_at = self._next_at = self._loop.time()
         self._n_failures = 0
@@ -145,7 +145,7 @@ class UpstreamNode:
                 _log.warning("the clock of node %s is %+.1f s from ours", self.name, self.clock_offset_s)
         else:
             _log.warning("node %s (%s) is lost, asking again: %s", self.name, self.target.shown, reason)
-        self._told(self)
+        self._on_change(self)
 
     @property
     def modules(self) -> Collection[int]:

@@ -66,7 +66,7 @@ class Path:
 
     @property
     def clients(self) -> frozenset[str]:
-        """Gateways that streams of this one go on to, and this one."""
+        """Gateways that streams of this one are passed to, and this one."""
         return frozenset({*self._clients, self.name})
 
     def onward(self, came_through: Iterable[str] = ()) -> tuple[str, str]:

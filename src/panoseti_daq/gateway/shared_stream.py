@@ -111,7 +111,7 @@ class SharedStream:
             except AioRpcError as error:
                 reason = f"{error.details() or 'no details'} ({error.code().name})"
             except DecodeError as error:
-                reason = f"a message that cannot be read: {error}"
+                reason = f"an unreadable message: {error}"
             n_failures = 1 if self._came else n_failures + 1
             level = logging.DEBUG if reason == self.reason else logging.WARNING
             _log.log(level, "stream from %s broke: %s", self._name, reason)

@@ -47,9 +47,9 @@ class Begin:
     of_any_run
         Count `since_unix_ns` in all runs that are there, and not in the active one.
     n_before
-        Begin so many frames of each module and product earlier; with `of_any_run`.
+        Begin this number of frames of each module and product earlier; with `of_any_run`.
     n_most
-        Read no more than so many frames of each module and product; 0 for all.
+        Most frames to read of each module and product; 0 for all.
     """
 
     since_unix_ns: int | None = None

@@ -1,4 +1,4 @@
-"""What a server shares with the other processes of one service: the limit of streams, and what each reports."""
+"""State shared by the processes of one service: the limit of streams, and what each reports."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Among:
             self.configured(config)
 
     async def add_streams(self, response: pb.StatusResponse) -> None:
-        """Let a status tell of the streams of the workers instead of those to them."""
+        """Replace the streams to the workers in a status by those of the workers."""
         if self.workers is None:
             return
         del response.streams[:]

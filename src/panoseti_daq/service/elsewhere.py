@@ -102,6 +102,6 @@ class Elsewhere(FrameSource, FeedsHub, Protocol):
         """Add what the nodes say, or said last when another gateway asks."""
         ...
 
-    async def watch(self, tell: Callable[[str, bool], Awaitable[None]]) -> None:
-        """Call `tell` with a node, or "" for any of them, when it is reached or lost; run until cancelled."""
+    async def watch(self, report: Callable[[str, bool], Awaitable[None]]) -> None:
+        """Call `report` with a node, or "" for any of them, when it is reached or lost; run until cancelled."""
         ...

@@ -34,7 +34,7 @@ class Pace:
     n_allowed
         Frames that a message may ever hold.
     clock
-        Tells how long a message waits, s.
+        Measures how long a message waits, s.
 
     Attributes
     ----------

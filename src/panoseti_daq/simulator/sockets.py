@@ -87,7 +87,7 @@ def _format_socket_header(header: Header) -> bytes:
 class SocketWriter:
     """Sender of the newest frames to the sockets of a server, as Hashpipe does it. For one thread.
 
-    Never waits: a frame that cannot be sent at once is dropped. Owns its connections until `close`.
+    Never waits: a frame that finds no room is dropped. Owns its connections until `close`.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class FilePlace:
 
     @classmethod
     def before(cls, run: str, start_s: float = 0.0) -> Self:
-        """Return the place before every file of a run, which began at `start_s` if its name does not tell."""
+        """Return the place before every file of a run, which began at `start_s` unless its name has a start."""
         named = start_of(run)
         return cls(named.timestamp() if named else start_s, run, -1.0, -1, "")
 

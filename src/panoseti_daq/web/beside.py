@@ -1,4 +1,4 @@
-"""What stands beside the images: frames per second of each key, and a line about each module, from Status."""
+"""Context of the images: frames per second of each key, and a line about each module, from Status."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class Doors:
             self._failures.count(address)
             return None
         # The oldest goes, so that somebody with a link cannot keep others out by opening sessions. Those that are
-        # over are not looked for, which takes 13 ms when there are so many.
+        # over are not looked for, which takes 13 ms for a full table.
         if len(self._sessions) >= MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         session = secrets.token_urlsafe(_KEY_BYTES)

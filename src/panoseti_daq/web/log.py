@@ -9,7 +9,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 
 class _OurFaults(logging.Filter):
-    """Leaves out requests that cannot be read, and who left: a stranger could fill the log with tracebacks."""
+    """Leaves out unreadable requests, and who left: a stranger could fill the log with tracebacks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionError))

@@ -56,7 +56,7 @@ class PageSocket:
     sending_since
         When the message began that goes out now, loop time in s; None while nothing does.
     hosts_at
-        When the page was last told of the hosts, likewise.
+        When the page last got the states of the hosts, likewise.
     """
 
     def __init__(

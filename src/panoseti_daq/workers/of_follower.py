@@ -123,7 +123,7 @@ class OfFollower(NoSource):
         return self._path.admit(metadata)
 
     async def stream_frames(self, request: pb.StreamFramesRequest, metadata: Metadata) -> AsyncGenerator[bytes]:
-        """Yield messages that hold every frame; when the process that follows is restarted, they go on behind it.
+        """Yield messages that hold every frame; they continue when the process that follows is restarted.
 
         Raises
         ------
@@ -196,12 +196,12 @@ class OfFollower(NoSource):
             return
         response.CopyFrom(answer)
 
-    async def watch(self, tell: Callable[[str, bool], Awaitable[None]]) -> None:
-        """Call `tell` when frames stop or come again; run until cancelled."""
+    async def watch(self, report: Callable[[str, bool], Awaitable[None]]) -> None:
+        """Call `report` when frames stop or come again; run until cancelled."""
         while True:
             await self._health_changed.wait()
             self._health_changed.clear()
-            await tell("", self._is_well)
+            await report("", self._is_well)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""Streams of a worker, told to the process that follows: it answers Status and the metrics for all."""
+"""Streams of a worker, for the process that follows: it answers Status and the metrics for all."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ANSWER_S: Final = 1.0  # a worker that does not answer for so long is left out
 async def telling(socket: Path, acquisition: Acquisition) -> AsyncIterator[None]:
     """Answer whoever connects to `socket` with the streams of this process while the block runs."""
 
-    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def report(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         status = pb.StatusResponse()
         add_streams(status, acquisition.all_streams)
         writer.write(status.SerializeToString())
         writer.close()
 
     await asyncio.to_thread(socket.unlink, missing_ok=True)  # of one that was killed
-    server = await asyncio.start_unix_server(tell, socket)
+    server = await asyncio.start_unix_server(report, socket)
     try:
         yield
     finally:

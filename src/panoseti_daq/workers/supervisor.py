@@ -131,7 +131,7 @@ class _Service:
         return replace(self._plan, number=number)
 
     def note(self, message: Message, member: _Member) -> None:
-        """Take note of what a process says, and tell the workers what they have to know."""
+        """Take note of what a process says, and pass to the workers what they need."""
         if isinstance(message, Ready) and member is not self.follower:
             member.send(self._health)
             return

@@ -109,7 +109,7 @@ def lines_of(out_dir: Path) -> list[dict[str, Any]]:
 
 
 async def run_until(search: LiveSearch, address: str, n_found: int) -> None:
-    """Search until so many candidates are written."""
+    """Search until this number of candidates is written."""
     async with AioDaqDataClient.connect(address) as client:
         task = asyncio.create_task(search.run(client, [address]))
         try:

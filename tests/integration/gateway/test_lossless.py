@@ -30,7 +30,7 @@ class Taken:
         self.token: str | None = None
 
     async def take(self, client: AioDaqDataClient, n_frames: int, hosts: Any = None) -> None:
-        """Take at least so many frames, from the beginning of the run or where it was."""
+        """Take at least this number of frames, from the beginning of the run or where it was."""
         since: Literal["run"] | None = None if self.token else "run"
         async with client.stream_blocks(hosts, since=since, resume=self.token) as stream:
             async for block in stream:

@@ -1,4 +1,4 @@
-"""What a gateway says of its nodes, and what it asks them to do."""
+"""Nodes of a gateway: their states, and requests to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `view` writes of what stands beside the images: a line per module, and the receiver."""
+"""Context of the images in `view`: a line per module, and the receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on the screen, compared with the arrays: orientation, quadrants, levels, texts."""
+"""Pixels on the screen, compared with the arrays: orientation, quadrants, levels, texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside the images: ages, missing sensors, offline mounts, dead daemons, and housekeeping files."""
+"""Context of the images: ages, missing sensors, offline mounts, dead daemons, and housekeeping files."""
 
 from __future__ import annotations
 

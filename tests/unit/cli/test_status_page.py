@@ -1,4 +1,4 @@
-"""What ``status`` prints about a server."""
+"""Page of ``status`` about a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a host for all frames: at first, and after it was lost."""
+"""Requests to a host for all frames: at first, and after it was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits for a consumer, and what a slow one gets."""
+"""Frames that wait for a consumer, and those that a slow one gets."""
 
 from __future__ import annotations
 

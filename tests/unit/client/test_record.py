@@ -1,4 +1,4 @@
-"""What `Recorder` writes: the node's files, byte for byte, and a line for each gap."""
+"""Files of `Recorder`: the node's files, byte for byte, and a line for each gap."""
 
 from __future__ import annotations
 

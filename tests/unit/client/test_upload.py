@@ -1,4 +1,4 @@
-"""What an upload ends with, by what gRPC says."""
+"""End of an upload, by what gRPC says."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ def test_single_frames_have_the_gaussian_tail(u: float) -> None:
 
 
 @pytest.mark.parametrize("width", [4, 64])
-def test_sliding_sums_of_noise_pass_the_threshold_anew_as_often_as_computed(width: int) -> None:
+def test_sliding_sums_of_noise_pass_the_threshold_again_as_often_as_computed(width: int) -> None:
     noise = np.random.default_rng(width).standard_normal(4_000_000)
     sums = np.convolve(noise, np.full(width, width**-0.5), "valid")
     over = np.flatnonzero(sums > 3.5)
-    n_anew = 1 + np.count_nonzero(np.diff(over) > width)
-    assert n_anew == pytest.approx(len(sums) * false_per_frame(3.5, (width,)), rel=0.2)
+    n_again = 1 + np.count_nonzero(np.diff(over) > width)
+    assert n_again == pytest.approx(len(sums) * false_per_frame(3.5, (width,)), rel=0.2)
 
 
 def test_the_threshold_is_that_of_the_false_rate() -> None:

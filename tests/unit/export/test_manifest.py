@@ -19,7 +19,7 @@ CLEAN = np.arange(1000) * CADENCE_NS + 10**18
 
 
 def qc(*changes: tuple[int, int], cadence_ns: int | None = CADENCE_NS) -> dict[str, Any]:
-    """Checks of times of which some are moved by so many ns."""
+    """Checks of times of which some are moved by a number of ns."""
     times = CLEAN.copy()
     for i, by_ns in changes:
         times[i] += by_ns

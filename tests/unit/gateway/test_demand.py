@@ -1,4 +1,4 @@
-"""What clients want together."""
+"""Demand of all clients together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the hub counts of the quality of frames."""
+"""Quality of frames as the hub counts it."""
 
 from __future__ import annotations
 

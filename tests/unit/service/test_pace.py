@@ -1,4 +1,4 @@
-"""How the messages of a stream follow its line."""
+"""Pace: messages of a stream follow its line."""
 
 from __future__ import annotations
 

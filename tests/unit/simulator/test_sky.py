@@ -1,4 +1,4 @@
-"""What simulated frames look like."""
+"""Simulated frames."""
 
 from __future__ import annotations
 

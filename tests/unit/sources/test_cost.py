@@ -1,4 +1,4 @@
-"""What a frame, a file and a call cost: counted, beside old runs and in runs of many files."""
+"""Cost of a frame, a file and a call: counted, beside old runs and in runs of many files."""
 
 from __future__ import annotations
 

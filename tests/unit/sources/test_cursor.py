@@ -218,7 +218,7 @@ def gaps_of(items: list[Stretch | Gap]) -> list[tuple[int, int | None, str]]:
     return [(gap.first.frame_number, gap.n_frames, gap.reason.partition(":")[0]) for gap in found]
 
 
-def test_a_file_that_was_written_anew_is_read_again_after_a_gap_of_unknown_size(tmp_path: Path) -> None:
+def test_a_file_that_was_written_again_is_read_again_after_a_gap_of_unknown_size(tmp_path: Path) -> None:
     path = append(tmp_path, RUN_1, 0, frames(0, 3))
     cursor = Cursor(tmp_path, 1, PH256)
     read_all(cursor)

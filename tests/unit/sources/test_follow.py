@@ -31,7 +31,7 @@ from panoseti_daq.sources.watch import DirectoryWatch, WatchIntervals
 
 
 async def take(source: RunSource, n_frames: int) -> list[FrameBlock]:
-    """Blocks until they hold so many frames."""
+    """Blocks until they hold this number of frames."""
     blocks: list[FrameBlock] = []
     async with asyncio.timeout(PATIENCE_S):
         async for block in source:

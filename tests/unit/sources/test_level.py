@@ -1,4 +1,4 @@
-"""What is said of a data directory without modules."""
+"""Message about a data directory without modules."""
 
 from __future__ import annotations
 

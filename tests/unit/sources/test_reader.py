@@ -1,4 +1,4 @@
-"""Where the cursors of a client begin: at first, and when it comes back."""
+"""Beginnings of the cursors of a client: at first, and when it comes back."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_file_that_was_only_cut_repeats_nothing_and_goes_on_at_its_end(
     assert after._generation > before._generation
 
 
-def test_file_written_anew_to_a_larger_size_is_read_from_its_beginning_once_it_rested(
+def test_file_written_again_to_a_larger_size_is_read_from_its_beginning_once_it_rested(
     path: Path,
 ) -> None:
     tail = Tail(path, PffName(IMG16, 7))

@@ -1,1 +1,1 @@
-"""Where candidates go: JSON lines, which are the record of truth, and what is made of them."""
+"""Sinks of candidates: JSON lines, which are the record of truth, and what is made of them."""

@@ -69,14 +69,14 @@ class RunHealth:
         self._next_probe = 0.0
         self.stalled = ""
 
-    async def watch(self, tell: Callable[[bool], Awaitable[None]]) -> None:
+    async def watch(self, report: Callable[[bool], Awaitable[None]]) -> None:
         """Keep `stalled` true to the facts, and log when a run begins or ends; run until cancelled.
 
         Without a probe there is nothing to compare with: nothing is ever stalled, and this returns.
 
         Parameters
         ----------
-        tell
+        report
             Called with whether all is well, each time that this changes.
         """
         if self._probe is RunProbe.NONE:
@@ -90,7 +90,7 @@ class RunHealth:
                 else:
                     _log.info("no longer stalled")
                 self.stalled = stalled
-                await tell(not stalled)
+                await report(not stalled)
 
     async def _look(self) -> str:
         """Return why what is followed seems not to be what is recorded; probe when it is time."""

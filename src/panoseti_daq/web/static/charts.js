@@ -36,7 +36,7 @@ export function columns(points, pause = 3) {
 
 const LINES = ["#5ab0ff", "#ffb35a", "#7fe08a", "#ff7fb0"];
 
-/** One chart in an element; its kind is made anew when the number of series changes. */
+/** One chart in an element; it is replaced when the number of series changes. */
 export class Chart {
   /** @param {HTMLElement} parent @param {{unit: string, bars?: boolean}} what */
   constructor(parent, what) {

@@ -1,4 +1,4 @@
-"""When the probe runs and what it means, without a server."""
+"""Run probe: its moments and its meaning, without a server."""
 
 from __future__ import annotations
 

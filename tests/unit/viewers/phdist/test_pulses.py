@@ -140,7 +140,7 @@ def test_frames_missed_in_a_long_silence_are_not_all_of_the_shortest_window(
     assert pulses.window(7, 600).n_events == pytest.approx(1001)
 
 
-def test_a_new_file_begins_to_count_anew(pulses: PulseHeights) -> None:
+def test_a_new_file_begins_to_count_again(pulses: PulseHeights) -> None:
     pulses.update(by_key(received(PH256, 1, number=500, file="a")))
     pulses.update(by_key(received(PH256, 1, number=3, file="b")))
     assert pulses.window(7, 10).n_events == 2
