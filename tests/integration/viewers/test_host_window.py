@@ -1,7 +1,11 @@
-"""The host window without a display, around a viewer that notes what it was told."""
+"""The host window without a display, around a viewer that notes what it was given."""
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -494,6 +498,46 @@ def test_r_records_a_film_of_what_is_seen(
     [film] = tmp_path.glob("noting_*")
     assert begin in film.read_bytes()[:12]
     assert f"saved {film}" in state_of(window)
+
+
+# imageio leaves its pipe to ffmpeg open, whose last bytes then find no reader.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_film_whose_ffmpeg_ends_is_ended_and_the_window_says_why(
+    window: HostWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    monkeypatch.chdir(tmp_path)
+    press(window, "R")
+    until(lambda: window.past._film.n_pictures >= 3)  # type: ignore[union-attr]
+    children = [
+        int(pid) for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()
+    ]
+    for pid in children:
+        if "ffmpeg" in Path(f"/proc/{pid}/comm").read_text():
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: "RECORDING" not in state_of(window))
+    assert re.search(r"the film .*noting_\S+\.mp4 ends after \d+ pictures: .*Broken pipe", state_of(window))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_no_process_of_a_film_is_forked_with_code_before_exec(
+    window: HostWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside gRPC's threads, one such process in seven dies."""
+    pytest.importorskip("imageio_ffmpeg")
+    monkeypatch.chdir(tmp_path)
+    forked: list[object] = []
+    os_popen = subprocess.Popen
+
+    def popen(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        forked.append(options.get("preexec_fn"))
+        return os_popen(*arguments, **options)
+
+    monkeypatch.setattr("imageio_ffmpeg._io.subprocess.Popen", popen)
+    press(window, "R")
+    until(lambda: window.past._film.n_pictures >= 1)  # type: ignore[union-attr]
+    press(window, "R")
+    assert forked and not any(forked)
 
 
 @pytest.mark.parametrize("name", ["night.gif", "night.GIF"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -52,6 +53,8 @@ class Film:
         is_video = file.suffix.lower() != ".gif"
         if is_video and not has_ffmpeg():
             raise ViewerError(f"MP4 needs ffmpeg: {how_to_get('film')}; allowed: NAME.gif")
+        # By default imageio-ffmpeg forks with code before exec; gRPC's threads let one such process in seven die.
+        os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
         self.file = file.absolute()
         more: dict[str, Any] = (
             {"fps": RATE_HZ, "macro_block_size": _EVEN} if is_video else {"duration": 1e3 / RATE_HZ}
@@ -61,7 +64,13 @@ class Film:
         self.n_pictures = 0
 
     def add(self, image: QtGui.QImage) -> None:
-        """Add a picture; all become as large as the first."""
+        """Add a picture; all become as large as the first.
+
+        Raises
+        ------
+        OSError
+            It cannot be written: ffmpeg ended, or the disk is full.
+        """
         if self._shape is not None and (image.height(), image.width()) != self._shape:
             image = image.scaled(self._shape[1], self._shape[0])
         pixels = pixels_of(image)

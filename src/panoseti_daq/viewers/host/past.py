@@ -38,6 +38,8 @@ class Past(QtCore.QObject):
 
     moved = QtCore.Signal()
     """Another time is to be shown, or the live stream again."""
+    film_ended = QtCore.Signal(str)
+    """A film could not be continued; why."""
 
     def __init__(self, timeline: Timeline | None, clock: Clock, window: QtCore.QObject) -> None:
         super().__init__(window)
@@ -129,7 +131,14 @@ class Past(QtCore.QObject):
 
     def _shoot(self, film: Film, widget: QtWidgets.QWidget) -> None:
         unix_ns = time.time_ns() if self.replayed_ns is None else self.replayed_ns
-        film.add(image_of(widget, f"{time_text(unix_ns)} UTC"))
+        try:
+            film.add(image_of(widget, f"{time_text(unix_ns)} UTC"))
+        except OSError as error:
+            self._shots.stop()
+            self._film = None
+            film.close()
+            why = str(error).splitlines()[0]  # imageio adds the command
+            self.film_ended.emit(f"the film {film.file} ends after {film.n_pictures} pictures: {why}")
 
     def close(self) -> None:
         """End the film, if one is made."""

@@ -119,6 +119,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._pages.broke.connect(self._lose)
         self._fill()
         self._bar = StateBar(self.statusBar(), feed, alert)
+        self.past.film_ended.connect(self._bar.say)
         self._menu = Menu(self, name.capitalize(), self._keys())
         self._menu.show(self.page.viewer)
         self._pages.currentChanged.connect(self._turn_page)
