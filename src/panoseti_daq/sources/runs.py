@@ -12,6 +12,7 @@ is the one that ``daq_run_name`` names, else the newest by name, unless it stand
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Final
 
 from panoseti_daq.errors import DataDirError, PffError
 from panoseti_daq.pff.names import SNAPSHOT_DIR, module_dir_id
+from panoseti_daq.sources.past import N_REMEMBERED, PastRuns
 from panoseti_daq.sources.regular import State, open_regular, state_of
 from panoseti_daq.sources.run_dir import SAME_TIME_NS, RunDir
 
@@ -109,6 +111,7 @@ class ModuleRuns:
         self.why = ""
         self.near: list[RunDir] = []
         self._runs: dict[str, RunDir] = {}
+        self._past = PastRuns(path)
         self._newest_by_name: RunDir | None = None
         self._state: State = ()
         self._listed_ns = 0
@@ -117,6 +120,8 @@ class ModuleRuns:
 
     def has(self, run_name: str) -> bool:
         """Return whether there is a run of that name."""
+        if run_name in self._past:
+            self._look_into(self._take_up(self._past.take(run_name)))
         return run_name in self._runs and bool(self._runs[run_name].files)
 
     def list(self, *, everything: bool) -> None:
@@ -125,7 +130,7 @@ class ModuleRuns:
         Parameters
         ----------
         everything
-            Look into all of them; else only into new ones and those near the active one.
+            Look into all of them but those of the past; else only into new ones and those near the active one.
 
         Raises
         ------
@@ -136,32 +141,67 @@ class ModuleRuns:
         is_changed = everything or state != self._state or state[3] > self._listed_ns - SAME_TIME_NS
         if is_changed:
             self._listed_ns = time.time_ns()
-            known, was_there = self._runs, self._is_first and not self._state
-            self._runs = {
-                path.name: known.get(path.name) or RunDir(path, self.module_id, was_there=was_there)
-                for path in run_dirs(self.path)
-            }
+            self._take_note(everything=everything)
             self._state = state
         looked_into = [run for run in self._runs.values() if everything or not run.state] if is_changed else []
         for run in dict.fromkeys([*looked_into, *self.near]):
-            try:
-                is_changed |= run.look(everything=everything)
-            except FileNotFoundError:
-                is_changed |= self._runs.pop(run.path.name, None) is not None
-            except OSError as error:
-                run.refused = [f"{run.path} cannot be read: {error.strerror}"]
+            is_changed |= self._look_into(run, everything=everything)
         if is_changed:
             self._find_near()
 
+    def _take_note(self, *, everything: bool) -> None:
+        """Take note of the names of the runs, and of those that may become active."""
+        names = set(map(sys.intern, _run_names(self.path)))  # all modules have the same
+        self._past.keep(names)
+        self._runs = {name: run for name, run in self._runs.items() if name in names}
+        new = [name for name in names if name not in self._runs and name not in self._past]
+        was_there = self._is_first and not self._state
+        for name in self._past.sort_out(new):
+            self._take_up(name, was_there=was_there)
+        for name in self._past.to_look_into() if everything and self._state else ():
+            self._take_up(self._past.take(name))
+
+    def _take_up(self, name: str, *, was_there: bool = True) -> RunDir:
+        run = self._runs[name] = RunDir(self.path / name, self.module_id, was_there=was_there)
+        return run
+
+    def _look_into(self, run: RunDir, *, everything: bool = False) -> bool:
+        """Look into a run; return whether something came or went."""
+        try:
+            return run.look(everything=everything)
+        except FileNotFoundError:
+            return self._runs.pop(run.path.name, None) is not None
+        except OSError as error:
+            run.refused = [f"{run.path} cannot be read: {error.strerror}"]
+            return False
+
     def _find_near(self) -> None:
+        self._newest_by_name = self._find_newest_by_name()
         in_time = sorted(self._runs.values(), key=lambda run: run.changed_ns, reverse=True)
-        with_files = [run for run in in_time if run.files]
-        self._newest_by_name = max(with_files, key=lambda run: (run.start_s, run.alive_ns), default=None)
         expected = [self.active, self._proposed, self._newest_by_name, *in_time[:_N_NEIGHBORS]]
         self.near = list(dict.fromkeys(r for r in expected if r is not None and r.path.name in self._runs))
-        for run in in_time:
-            if run not in self.near:
-                run.forget_old()
+        others = [run for run in in_time if run not in self.near]
+        for run in others:
+            run.forget_old()
+        for run in [run for run in others if run.has_start][2 * N_REMEMBERED :]:
+            self._retire(run)
+
+    def _find_newest_by_name(self) -> RunDir | None:
+        with_files = [run for run in self._runs.values() if run.files]
+        newest = max(with_files, key=lambda run: (run.start_s, run.alive_ns), default=None)
+        for name in self._past.later_than(newest.start_s if newest else 0.0):
+            run = self._take_up(self._past.take(name))
+            self._look_into(run)
+            if run.files:
+                return run
+            self._retire(run)
+        return newest
+
+    def _retire(self, run: RunDir) -> None:
+        if self._runs.pop(run.path.name, None) is not None:
+            self._past.add(
+                run.path.name, run.state[3] if run.state else 0, is_empty=bool(run.state) and not run.files
+            )
 
     def choose(self, run_name: str | None, *, is_named_elsewhere: bool = False) -> None:
         """Set `active` and `why`.
@@ -211,10 +251,15 @@ def run_dirs(module_dir: Path) -> Iterator[Path]:
     OSError
         `module_dir` is missing or unreadable.
     """
+    for name in _run_names(module_dir):
+        yield module_dir / name
+
+
+def _run_names(module_dir: Path) -> Iterator[str]:
     with os.scandir(module_dir) as entries:
         for entry in entries:
             if not entry.name.startswith(".") and entry.name != SNAPSHOT_DIR and _may_be_dir(entry):
-                yield Path(entry.path)
+                yield entry.name
 
 
 def choose_runs(modules: Iterable[ModuleRuns], run_name: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from support.run_files import FRAME, LATER_RUN, LONG_AGO_NS, RUN
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import DataProduct, PffName
+from panoseti_daq.sources.past import N_IN_TURN
 from panoseti_daq.sources.runs import (
     RUN_NAME_FILE,
     ModuleRuns,
@@ -218,3 +220,66 @@ def test_old_runs_are_not_looked_into_again(tmp_path: Path) -> None:
     runs = ModuleRuns(tmp_path, 1)
     runs.list(everything=True)
     assert len(runs.near) <= 6
+
+
+def many_runs(module_dir: Path, n: int = 200) -> list[str]:
+    names = [f"obs_A.start_2025-01-01T00:{i // 60:02}:{i % 60:02}Z.runtype_x.pffd" for i in range(n)]
+    make_runs(module_dir, *names)
+    return names
+
+
+def forget_when_made(*paths: Path) -> None:
+    """Directories as of long ago, before any file."""
+    for path in paths:
+        os.utime(path, ns=(LONG_AGO_NS - 1, LONG_AGO_NS - 1))
+
+
+@pytest.fixture
+def names(module: Module) -> list[str]:
+    """Runs of the past, more than are remembered with their files."""
+    names = many_runs(module.path)
+    forget_when_made(*(module.path / name for name in names))
+    assert module.look() == names[-1]
+    return names
+
+
+def test_run_of_the_past_that_is_named_is_active(tmp_path: Path, module: Module, names: list[str]) -> None:
+    (tmp_path / RUN_NAME_FILE).write_text(names[3])
+    assert module.look() == names[3]
+
+
+def test_run_of_the_past_in_which_a_file_appears_is_active(module: Module, names: list[str]) -> None:
+    other = PffName(DataProduct.IMG8, 1).format()
+    append(module.path / names[3] / other, bytes(2000))
+    module.runs.list(everything=True)
+    assert module.look() == names[3]
+
+
+def test_run_of_the_past_that_grows_is_active_when_it_was_its_turn(module: Module, names: list[str]) -> None:
+    module.grow(names[150])
+    forget_when_made(module.path / names[150])
+    for _ in range(1 + len(names) // N_IN_TURN):
+        module.runs.list(everything=True)
+    assert module.look() == names[150]
+
+
+def test_when_the_newest_runs_are_deleted_the_one_before_them_is_active(module: Module, names: list[str]) -> None:
+    for name in names[2:]:
+        shutil.rmtree(module.path / name)
+    assert module.look() == names[1]
+
+
+def test_newest_runs_without_files_do_not_count(module: Module) -> None:
+    names = many_runs(module.path)
+    for name in names[100:]:
+        (module.path / name / FILE).unlink()
+    forget_when_made(*(module.path / name for name in names))
+    assert module.look() == names[99]
+    append(module.path / names[120] / FILE, FRAME)
+    module.runs.list(everything=True)
+    assert module.look() == names[120]
+
+
+def test_new_run_beside_many_old_ones_is_active_at_once(module: Module, names: list[str]) -> None:
+    module.grow(RUN.replace("2024", "2026"))
+    assert module.look() == RUN.replace("2024", "2026")
