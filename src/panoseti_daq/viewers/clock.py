@@ -20,12 +20,8 @@ class Clock:
     A frame was taken so long before it got here as the server says: its age when the server read it, by the
     server's clock, and the time in the server's queue. For one thread.
 
-    Parameters
-    ----------
-    monotonic
-        Clock, s.
-    wall_ns
-        UTC of this computer, ns since 1970; only for servers that do not say when they read a frame.
+    `monotonic`: clock, s. `wall_ns`: UTC of this computer, ns since 1970; only for servers that do not say when
+    they read a frame.
     """
 
     def __init__(

@@ -27,12 +27,7 @@ MaskOption = Annotated[Path | None, typer.Option(help="Hot and dead pixels, as S
 def bad_quabos(quality: Quality, quabo: int | None) -> dict[int, str]:
     """Return what is wrong with the pixels of quabos, ``zeros`` or ``missing``; empty when all have light.
 
-    Parameters
-    ----------
-    quality
-        Of a frame.
-    quabo
-        Of a ph256 frame; None for a frame of all four.
+    `quality`: of a frame. `quabo`: of a ph256 frame; None for a frame of all four.
     """
     if not quality:
         return {}
@@ -100,10 +95,7 @@ class PixelMasks:
     def of_lists(cls, lists: Mapping[str, Iterable[Any]]) -> PixelMasks:
         """Return the masks that `as_lists` gave.
 
-        Raises
-        ------
-        ValueError, TypeError, IndexError
-            They are none.
+        Raises ValueError, TypeError, IndexError: they are none.
         """
         masks = cls()
         for module, pixels in lists.items():
@@ -116,10 +108,7 @@ class PixelMasks:
     def save(self, file: Path) -> None:
         """Write them as JSON.
 
-        Raises
-        ------
-        OSError
-            It cannot be written.
+        Raises OSError: it cannot be written.
         """
         file.write_text(json.dumps(self.as_lists()))
 
@@ -127,10 +116,7 @@ class PixelMasks:
 def load_masks(file: Path) -> PixelMasks:
     """Read what `PixelMasks.save` wrote.
 
-    Raises
-    ------
-    ViewerError
-        There is no such file, or it holds no masks.
+    Raises ViewerError: there is no such file, or it holds no masks.
     """
     try:
         return PixelMasks.of_lists(json.loads(file.read_text()))

@@ -133,10 +133,7 @@ class Picture:
 def window_viewer(name: str) -> ViewerSpec:
     """The installed viewer of that name, which draws with Qt.
 
-    Raises
-    ------
-    ViewerError
-        There is none, or it cannot be loaded.
+    Raises ViewerError: there is none, or it cannot be loaded.
     """
     viewer = find_viewer(name)
     if viewer is not None and viewer.spec is None:
@@ -151,10 +148,7 @@ def window_viewer(name: str) -> ViewerSpec:
 def received(image: Image) -> ReceivedFrame:
     """Frame of what scripts have, as viewers take it.
 
-    Raises
-    ------
-    PffError
-        The dict is no image.
+    Raises PffError: the dict is no image.
     """
     if not isinstance(image, Frame):
         return frame_of_dict(image)

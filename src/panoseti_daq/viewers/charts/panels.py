@@ -52,27 +52,17 @@ class LogAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
 
 
 class ChartPanel:
-    """One pair of axes with a title, and a text in it where there is nothing.
-
-    Parameters
-    ----------
-    layout
-        What to add a row to.
-    left, bottom
-        Labels of the axes with their units; no label for an empty one.
-    axes
-        'left' and 'bottom' when they are not linear; `utc_axis`, `LogAxis`.
-    above
-        The panel above, which has the same bottom axis and needs no numbers at it.
-    """
+    """One pair of axes with a title, and a text in it where there is nothing."""
 
     def __init__(
         self,
-        layout: Any,
+        layout: Any,  # What to add a row to
+        # Labels of the axes with their units; no label for an empty one
         left: str,
         bottom: str = "",
         *,
-        axes: dict[str, Any] | None = None,
+        axes: dict[str, Any] | None = None,  # 'left' and 'bottom' when they are not linear; `utc_axis`, `LogAxis`
+        # The panel above, which has the same bottom axis and needs no numbers at it
         above: ChartPanel | None = None,
     ) -> None:
         self.plot = layout.addPlot(row=layout.ci.layout.rowCount(), col=0, axisItems=axes or {})
@@ -167,20 +157,12 @@ def _style(axis: Any, text: str) -> None:
 class ChartPage(QtWidgets.QStackedWidget):
     """Charts above each other beside a table; or, as long as there is nothing to draw, a text.
 
-    Parameters
-    ----------
-    side
-        What stands on the right, with its width in pixels.
-
-    Attributes
-    ----------
-    panels
-        From top to bottom.
+    `side`: what stands on the right, with its width in pixels.
     """
 
     def __init__(self, side: LegendTable, side_width: int) -> None:
         super().__init__()
-        self.panels: list[ChartPanel] = []
+        self.panels: list[ChartPanel] = []  # From top to bottom
         self._side = side
         self._text = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignCenter)
         self._text.setWordWrap(True)
@@ -243,14 +225,8 @@ class ChartPage(QtWidgets.QStackedWidget):
 def show_time(panels: Sequence[ChartPanel], began_s: float, now_s: float, span_s: float) -> None:
     """Show the last `span_s` of panels with the same UTC axis; at first less, so that a young curve is no dash.
 
-    Parameters
-    ----------
-    panels
-        From top to bottom.
-    began_s, now_s
-        First time that there is, and the end of the axis, Unix time, s.
-    span_s
-        What is shown at most, s.
+    `panels`: from top to bottom. `began_s`, `now_s`: first time that there is, and the end of the axis, Unix time,
+    s. `span_s`: what is shown at most, s.
     """
     shown_s = min(span_s, max(_SHORTEST_AXIS_S, now_s - began_s))
     panels[0].plot.setXRange(now_s - shown_s, now_s, padding=0)

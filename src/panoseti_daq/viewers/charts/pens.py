@@ -23,24 +23,12 @@ _OPAQUE: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """How a curve is drawn.
+    """How a curve is drawn."""
 
-    Attributes
-    ----------
-    color
-        Red, green and blue, 0-255.
-    width
-        Pixels.
-    dashes
-        Lengths of dashes and gaps, in widths; empty for a solid line.
-    opacity
-        0 to 255.
-    """
-
-    color: theme.RgbColor
-    width: int = 1
-    dashes: tuple[float, ...] = ()
-    opacity: int = _OPAQUE
+    color: theme.RgbColor  # Red, green and blue, 0-255
+    width: int = 1  # Pixels
+    dashes: tuple[float, ...] = ()  # Lengths of dashes and gaps, in widths; empty for a solid line
+    opacity: int = _OPAQUE  # 0 to 255
 
     @classmethod
     def of(cls, module_id: int, width: int = 1, *, second: bool = False) -> Self:

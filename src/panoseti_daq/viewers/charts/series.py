@@ -17,12 +17,7 @@ class TimeSeries:
 
     **Holds** at most `capacity` of them; the oldest is **replaced**. For one thread.
 
-    Parameters
-    ----------
-    capacity
-        How many to keep.
-    n_values
-        Quantities at each time.
+    `capacity`: how many to keep. `n_values`: quantities at each time.
     """
 
     def __init__(self, capacity: int, n_values: int = 1) -> None:
@@ -88,17 +83,10 @@ class FrameCounter:
 def breaks(times_s: Floats, least_gap_s: float) -> npt.NDArray[np.bool_]:
     """Where a line through points must be broken, because nothing is known in between.
 
-    Parameters
-    ----------
-    times_s
-        Times, s, shape (n,).
-    least_gap_s
-        Shorter ones are none, s.
+    `times_s`: times, s, shape (n,). `least_gap_s`: shorter ones are none, s.
 
-    Returns
-    -------
-    array
-        Shape (n,): whether a gap follows the point: more than three times the usual step, or time that goes back.
+    Returns shape (n,): whether a gap follows the point: more than three times the usual step, or time that goes
+    back.
     """
     gap = np.zeros(len(times_s), dtype=bool)
     if len(times_s) > 1:

@@ -21,24 +21,12 @@ MOUSE: Final = (("click on a row", "Highlight its curve"), ("right button on a r
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table.
-
-    Attributes
-    ----------
-    texts
-        One per column.
-    pen
-        Of its curve, shown before the first text; None for no curve.
-    alarm
-        Columns that are shown in the color of an alarm.
-    name
-        Of its curves, for `Emphasis`; None for a row that has none.
-    """
+    """One line of a table."""
 
     texts: tuple[str, ...]
-    pen: Pen | None = None
-    alarm: frozenset[int] = frozenset()
-    name: Hashable = None
+    pen: Pen | None = None  # Of its curve, shown before the first text; None for no curve
+    alarm: frozenset[int] = frozenset()  # Columns that are shown in the color of an alarm
+    name: Hashable = None  # Of its curves, for `Emphasis`; None for a row that has none
 
 
 class _Rows(QtCore.QAbstractTableModel):
@@ -95,12 +83,7 @@ def _aligned(column: int) -> QtCore.Qt.AlignmentFlag:
 class LegendTable(QtWidgets.QTableView):
     """A legend with current values; a click on a row highlights its curve, with the right button it hides it.
 
-    Parameters
-    ----------
-    headings
-        Of the columns.
-    widths
-        Of the columns but the first, which takes what is left, pixels.
+    `headings`: of the columns. `widths`: of the columns but the first, which takes what is left, pixels.
     """
 
     chosen = QtCore.Signal()

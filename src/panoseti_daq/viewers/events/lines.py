@@ -18,63 +18,34 @@ _IMAGE_TYPES: Final = {"<i2", "<i4", "<u2", "|u1"}
 
 @dataclass(frozen=True, slots=True)
 class EventImage:
-    """One image of a candidate.
+    """One image of a candidate."""
 
-    Attributes
-    ----------
-    title
-        Module, quabo and the brightest pixel.
-    image
-        Rows and columns, ADC counts.
-    """
-
-    title: str
-    image: npt.NDArray[np.integer[Any]]
+    title: str  # Module, quabo and the brightest pixel
+    image: npt.NDArray[np.integer[Any]]  # Rows and columns, ADC counts
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is shown of a candidate.
+    """What is shown of a candidate."""
 
-    Attributes
-    ----------
-    id, trigger, shape
-        As in the JSON.
-    unix_s
-        When, Unix time, s.
-    time
-        The same, UTC to the nanosecond.
-    duration_ns
-        From the first to the last member, or length of the pulse.
-    snr
-        Sigma; None when it is not a matter of noise.
-    modules
-        Modules that take part, as text.
-    accidentals
-        How many candidates of this trigger chance had given until then; None when nobody said.
-    images
-        Images of the members that have one.
-    """
-
+    # As in the JSON
     id: str
     trigger: str
     shape: str
-    unix_s: float
-    time: str
-    duration_ns: int
-    snr: float | None
-    modules: str
+    unix_s: float  # When, Unix time, s
+    time: str  # The same, UTC to the nanosecond
+    duration_ns: int  # From the first to the last member, or length of the pulse
+    snr: float | None  # Sigma; None when it is not a matter of noise
+    modules: str  # Modules that take part, as text
+    # How many candidates of this trigger chance had given until then; None when nobody said
     accidentals: float | None
-    images: tuple[EventImage, ...]
+    images: tuple[EventImage, ...]  # Images of the members that have one
 
     @classmethod
     def parse(cls, line: bytes) -> Event:
         """Candidate of a line.
 
-        Raises
-        ------
-        ValueError, KeyError, TypeError
-            It is not one.
+        Raises ValueError, KeyError, TypeError: it is not one.
         """
         fields = json.loads(line)
         members = fields["members"]
@@ -104,24 +75,12 @@ def _image(member: dict[str, Any]) -> EventImage:
 
 
 class EventLines:
-    """The newest candidates of a file that grows; what is no candidate is counted and skipped.
-
-    Parameters
-    ----------
-    path
-        The file; it need not be there yet.
-
-    Attributes
-    ----------
-    events
-        At most `MAX_KEPT`, the newest last.
-    n_read, n_bad
-        Lines that were candidates, and others.
-    """
+    """The newest candidates of a file that grows; what is no candidate is counted and skipped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events: deque[Event] = deque(maxlen=MAX_KEPT)
+        self.events: deque[Event] = deque(maxlen=MAX_KEPT)  # At most `MAX_KEPT`, the newest last
+        # Lines that were candidates, and others
         self.n_read = self.n_bad = 0
         self._at = 0
 

@@ -23,13 +23,7 @@ _MAX_ROWS: Final = 200
 
 
 class EventPage:
-    """Shows the newest candidate until one is chosen in the table.
-
-    Parameters
-    ----------
-    lines
-        Where they come from.
-    """
+    """Shows the newest candidate until one is chosen in the table."""
 
     def __init__(self, lines: EventLines) -> None:
         self._lines = lines

@@ -17,14 +17,8 @@ _MESSAGE_MS: Final = 5000
 class StateBar:
     """Fills the status bar of a window.
 
-    Parameters
-    ----------
-    bar
-        Of the window.
-    feed
-        Whose hosts are named.
-    alert
-        Called with the texts of new alarms: for a sound, or a note on the desktop.
+    `bar`: of the window. `feed`: whose hosts are named. `alert`: called with the texts of new alarms: for a sound,
+    or a note on the desktop.
     """
 
     def __init__(

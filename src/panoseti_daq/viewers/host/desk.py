@@ -20,35 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a window may do beyond itself.
+    """What a window may do beyond itself."""
 
-    Attributes
-    ----------
-    remember
-        Whether geometry and choices are kept from session to session.
-    config
-        File for them; None for the user's settings.
-    sound
-        Whether a new alarm is heard.
-    note
-        Whether a new alarm makes a note on the desktop, where the desktop shows such.
-    replay
-        Run directories to replay instead of a stream; none for the stream.
-    events_ns
-        Marks of the replay, UTC ns since 1970.
-    hold_pulses_s
-        For how long the largest pulse of a key stays, s; None for the newest.
-    theme, dashes
-        How it looks; None for as remembered.
-    """
-
-    remember: bool = False
-    config: Path | None = None
-    sound: bool = False
-    note: bool = False
-    replay: tuple[Path, ...] = ()
-    events_ns: tuple[int, ...] = ()
-    hold_pulses_s: float | None = None
+    remember: bool = False  # Whether geometry and choices are kept from session to session
+    config: Path | None = None  # File for them; None for the user's settings
+    sound: bool = False  # Whether a new alarm is heard
+    note: bool = False  # Whether a new alarm makes a note on the desktop, where the desktop shows such
+    replay: tuple[Path, ...] = ()  # Run directories to replay instead of a stream; none for the stream
+    events_ns: tuple[int, ...] = ()  # Marks of the replay, UTC ns since 1970
+    hold_pulses_s: float | None = None  # For how long the largest pulse of a key stays, s; None for the newest
+    # How it looks; None for as remembered
     theme: ThemeName | None = None
     dashes: bool | None = None
 
@@ -64,10 +45,7 @@ class Desk:
     def timeline(self, *, lately: bool) -> Timeline | None:
         """Return the frames of the run that is replayed, or where the last minutes are kept; else None.
 
-        Raises
-        ------
-        PffError, ConfigError, OSError
-            There is no run to replay.
+        Raises PffError, ConfigError, OSError: there is no run to replay.
         """
         if self.replay:
             return Recorded(*self.replay, events_ns=self.events_ns)

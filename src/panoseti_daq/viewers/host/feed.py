@@ -28,24 +28,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """How it stands with one host.
-
-    Attributes
-    ----------
-    connected
-        Whether it streams.
-    reason
-        Why not; empty when it does.
-    since
-        Monotonic time since when, s.
-    was_connected
-        Whether it ever streamed.
-    """
+    """How it stands with one host."""
 
     connected: bool
-    reason: str
-    since: float
-    was_connected: bool
+    reason: str  # Why not; empty when it does
+    since: float  # Monotonic time since when, s
+    was_connected: bool  # Whether it ever streamed
 
 
 class WindowFeed(Protocol):
@@ -73,13 +61,7 @@ class WindowFeed(Protocol):
 
 
 class QuietFeed:
-    """Feed without a stream: a script puts its frames, or a timeline shows them.
-
-    Parameters
-    ----------
-    source
-        What the status bar is connected to.
-    """
+    """Feed without a stream: a script puts its frames, or a timeline shows them."""
 
     def __init__(self, source: str) -> None:
         self.frames = Handover()
@@ -95,29 +77,14 @@ class Feed:
     Entering enters `client` in an event loop of another thread; leaving ends all of it. A host that refuses, ends
     its stream or is lost is asked again until it comes back; the others are not concerned.
 
-    Parameters
-    ----------
-    client
-        Not yet entered.
-    wanted
-        What to stream.
+    `client`: not yet entered. `wanted`: what to stream.
 
-    Attributes
-    ----------
-    frames
-        Where the frames are.
-    statuses
-        What each host said of itself last.
-
-    Raises
-    ------
-    HostError
-        On entering: no host answers, or one is not configured.
+    Raises HostError: on entering: no host answers, or one is not configured.
     """
 
     def __init__(self, client: AioDaqDataClient, wanted: Wanted) -> None:
         self.frames = Handover()
-        self.statuses: dict[str, pb.StatusResponse] = {}
+        self.statuses: dict[str, pb.StatusResponse] = {}  # What each host said of itself last
         self._client = client
         self._wanted = wanted
         self._states: dict[str, HostState] = {}

@@ -25,24 +25,7 @@ class Film:
 
     It is written as it grows; `close` makes the file whole.
 
-    Parameters
-    ----------
-    file
-        To be written, MP4 or GIF by its name.
-
-    Attributes
-    ----------
-    file
-        The same.
-    n_pictures
-        How many were added.
-
-    Raises
-    ------
-    ViewerError
-        imageio is not installed, or for MP4 its ffmpeg.
-    OSError
-        The file cannot be written.
+    Raises ViewerError: imageio is not installed, or for MP4 its ffmpeg; OSError: the file cannot be written.
     """
 
     def __init__(self, file: Path) -> None:
@@ -61,7 +44,7 @@ class Film:
         )
         self._writer = imageio.get_writer(self.file, **more)
         self._shape: tuple[int, ...] | None = None
-        self.n_pictures = 0
+        self.n_pictures = 0  # How many were added
 
     def add(self, image: QtGui.QImage) -> None:
         """Add a picture; all become as large as the first.

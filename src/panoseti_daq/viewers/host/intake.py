@@ -25,26 +25,13 @@ class Intake:
 
     **Holds** the newest frame of each key while the picture stands. For one thread.
 
-    Parameters
-    ----------
-    feed
-        Where they come from.
-    clock
-        Where ages are counted.
-    pulses
-        What holds the largest pulses; None for the newest.
-
-    Attributes
-    ----------
-    n_frames
-        How many were given out.
-    clock_texts
-        What there is to say of the clocks of hosts.
+    `feed`: where they come from. `clock`: where ages are counted. `pulses`: what holds the largest pulses; None
+    for the newest.
     """
 
     def __init__(self, feed: WindowFeed, clock: Clock, pulses: LargestPulses | None) -> None:
-        self.n_frames = 0
-        self.clock_texts: list[str] = []
+        self.n_frames = 0  # How many were given out
+        self.clock_texts: list[str] = []  # What there is to say of the clocks of hosts
         self._feed = feed
         self._clock = clock
         self._pulses = pulses

@@ -18,24 +18,11 @@ _READ_BYTES: Final = 1024
 
 
 class KeyReader:
-    """Reads keys from a terminal in cbreak mode.
-
-    Parameters
-    ----------
-    descriptor
-        File descriptor of the terminal.
-
-    Attributes
-    ----------
-    descriptor
-        The same.
-    is_at_end
-        Whether no key will ever come: the terminal is gone.
-    """
+    """Reads keys from a terminal in cbreak mode."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.is_at_end = False
+        self.is_at_end = False  # Whether no key will ever come: the terminal is gone
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
 
@@ -66,13 +53,7 @@ def _arrow(sequence: str) -> str | None:
 
 @contextmanager
 def cbreak(descriptor: int | None) -> Iterator[None]:
-    """Have keys at once and without echo, signals included, as long as the block; does nothing without a terminal.
-
-    Parameters
-    ----------
-    descriptor
-        File descriptor of the terminal, or None.
-    """
+    """Have keys at once and without echo, signals included, in the block; does nothing without a terminal."""
     if descriptor is None:
         yield
         return

@@ -13,13 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 class Memory:
-    """Settings of windows by name, in a file of the user or one that was named.
-
-    Parameters
-    ----------
-    file
-        Where they are; None for the user's settings.
-    """
+    """Settings of windows by name, in a file of the user or one that was named."""
 
     def __init__(self, file: Path | None = None) -> None:
         if file is None:

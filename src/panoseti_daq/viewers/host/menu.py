@@ -29,17 +29,7 @@ def add_actions(widget: QtWidgets.QWidget, keys: KeyTable) -> list[QtGui.QAction
 
 
 class Menu:
-    """Lists the actions of a window and of the viewer that is seen; ? shows them over the window.
-
-    Parameters
-    ----------
-    window
-        Whose menu.
-    title
-        Of the menu.
-    keys
-        Of the window itself.
-    """
+    """Lists the actions of a window and of the viewer that is seen; ? shows them over the window."""
 
     def __init__(self, window: QtWidgets.QMainWindow, title: str, keys: KeyTable) -> None:
         self.help = KeyHelp(window)
@@ -62,13 +52,7 @@ class Menu:
 
 
 class KeyHelp(QtWidgets.QLabel):
-    """Table of keys in the middle of a window; a click or the key closes it.
-
-    Parameters
-    ----------
-    window
-        What it lies over.
-    """
+    """Table of keys in the middle of a window; a click or the key closes it."""
 
     def __init__(self, window: QtWidgets.QWidget) -> None:
         super().__init__(window)

@@ -13,30 +13,17 @@ from panoseti_daq.viewers.plugin import Viewer, ViewerSpec
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A viewer in a window.
-
-    Attributes
-    ----------
-    name
-        Of the viewer.
-    viewer
-        What to show.
-    on_arrival
-        Whether to draw when a frame came, and not only on the timer.
-    """
+    """A viewer in a window."""
 
     name: str
     viewer: Viewer
-    on_arrival: bool = False
+    on_arrival: bool = False  # Whether to draw when a frame came, and not only on the timer
 
     @classmethod
     def of(cls, spec: ViewerSpec, viewer: Viewer) -> Self:
         """Page of a viewer.
 
-        Raises
-        ------
-        ViewerError
-            Its widget is none of Qt.
+        Raises ViewerError: its widget is none of Qt.
         """
         widget = getattr(viewer, "widget", None)
         if not isinstance(widget, QtWidgets.QWidget):

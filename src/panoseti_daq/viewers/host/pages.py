@@ -18,25 +18,14 @@ _log = logging.getLogger(__name__)
 
 
 class Pages(QtWidgets.QTabWidget):
-    """Calls the methods of viewers; one that raises leaves, and the others go on.
-
-    Parameters
-    ----------
-    pages
-        At least one.
-
-    Attributes
-    ----------
-    is_open
-        Whether viewers are called; false after the window was closed.
-    """
+    """Calls the methods of viewers; one that raises leaves, and the others go on."""
 
     broke = QtCore.Signal(object, bool)
     """A viewer raised: the `ViewerError`, and whether there are others."""
 
     def __init__(self, pages: Sequence[Page]) -> None:
         super().__init__()
-        self.is_open = True
+        self.is_open = True  # Whether viewers are called; false after the window was closed
         self._pages, self._written = list(pages), Written()
         for page in self._pages:
             self.addTab(page.viewer.widget, page.name)

@@ -24,11 +24,6 @@ class Painter:
 
     Over ssh the number of bytes is what limits the refresh: a cell that did not change is skipped, and a color
     that is still set is not set again. A terminal that cannot move its cursor (TERM=dumb) gets every line.
-
-    Parameters
-    ----------
-    console
-        Where to write; its colors are kept to.
     """
 
     def __init__(self, console: Console) -> None:

@@ -26,14 +26,8 @@ _LONGEST_NS: Final = 600_000_000_000  # that pulses are counted for when the tim
 class Past(QtCore.QObject):
     """The timeline of a window, if it has one, and its film, while one is made.
 
-    Parameters
-    ----------
-    timeline
-        Frames by time: a `Lately` that is filled here, or those of a run; None for no way back.
-    clock
-        Counts ages at the time that is shown.
-    window
-        Whose past it is.
+    `timeline`: frames by time: a `Lately` that is filled here, or those of a run; None for no way back. `clock`:
+    counts ages at the time that is shown. `window`: whose past it is.
     """
 
     moved = QtCore.Signal()

@@ -14,14 +14,8 @@ _CAPTION_PX: Final = 24
 def image_of(widget: QtWidgets.QWidget, caption: str = "", size: tuple[int, int] | None = None) -> QtGui.QImage:
     """Return what a widget shows, above a line with the caption if there is one.
 
-    Parameters
-    ----------
-    widget
-        What to take a picture of.
-    caption
-        Text below it.
-    size
-        Width and height of the picture, pixels; None for those of the widget, and the caption below it.
+    `widget`: what to take a picture of. `caption`: text below it. `size`: width and height of the picture, pixels;
+    None for those of the widget, and the caption below it.
     """
     line_px = _CAPTION_PX if caption else 0
     if size is not None:

@@ -18,11 +18,6 @@ class LargestPulses:
     """The largest pulse of each key over the last seconds.
 
     **Holds** of each key the largest pulse, the largest of those after it, and so on, `_MOST` at most.
-
-    Parameters
-    ----------
-    hold_s
-        For how long, s, by the times of the frames.
     """
 
     def __init__(self, hold_s: float) -> None:

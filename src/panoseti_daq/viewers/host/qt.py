@@ -34,10 +34,7 @@ _SYSTEM_LIBRARIES: Final = (
 def require_qt() -> None:
     """Import Qt and pyqtgraph, in this order: pyqtgraph takes the binding that is there.
 
-    Raises
-    ------
-    ViewerError
-        They are not installed, or cannot be loaded; says what to do.
+    Raises ViewerError: they are not installed, or cannot be loaded; says what to do.
     """
     try:
         importlib.import_module("PySide6.QtWidgets")
@@ -61,15 +58,7 @@ def has_display() -> bool:
 def application(*, off_screen: bool = False) -> QApplication:
     """Give the one application of this process, made on first use in the main thread.
 
-    Parameters
-    ----------
-    off_screen
-        Draw without a display.
-
-    Raises
-    ------
-    ViewerError
-        Qt is not installed, or there is no display.
+    Raises ViewerError: Qt is not installed, or there is no display.
     """
     require_qt()
     from PySide6.QtGui import QFontDatabase

@@ -40,17 +40,8 @@ class _Slider(QtWidgets.QSlider):
 class ReplayBar(QtWidgets.QWidget):
     """Chooses a time of a timeline.
 
-    Parameters
-    ----------
-    timeline
-        Whose times.
-    is_live
-        Whether the timeline grows; then nothing is replayed before somebody asks for it.
-
-    Attributes
-    ----------
-    unix_ns
-        Time that is shown, UTC ns since 1970; None while the live stream is.
+    `timeline`: whose times. `is_live`: whether the timeline grows; then nothing is replayed before somebody asks
+    for it.
     """
 
     moved = QtCore.Signal()
@@ -59,6 +50,7 @@ class ReplayBar(QtWidgets.QWidget):
         super().__init__()
         self._timeline = timeline
         self._is_live = is_live
+        # Time that is shown, UTC ns since 1970; None while the live stream is
         self.unix_ns: int | None = None if is_live else timeline.span_ns[0]
         self._played_at = 0.0
         self.slider = _Slider()

@@ -41,55 +41,25 @@ _STATUS_PERIOD_S: Final = 2.0
 
 
 def show(
-    viewers: Sequence[tuple[ViewerSpec, Mapping[str, Any]]],
-    make_client: Callable[[], AioDaqDataClient],
+    viewers: Sequence[tuple[ViewerSpec, Mapping[str, Any]]],  # What to show, and the values of its options
+    make_client: Callable[[], AioDaqDataClient],  # Makes a client that is not yet entered; called once per viewer
     *,
-    hosts: Sequence[str] = (),
+    hosts: Sequence[str] = (),  # Which; empty for all
+    # Which frames; of them each viewer gets the kinds that its spec names, as often as its spec says
     selection: Selection = EVERYTHING,
-    refresh_period_s: float = 1.0,
-    duration_s: float | None = None,
-    snapshot: Screenshot | None = None,
-    film: FilmSpan | None = None,
-    tabs: Sequence[ViewerSpec] = (),
-    desk: Desk = DESK,
+    refresh_period_s: float = 1.0,  # Time between two redraws, s
+    duration_s: float | None = None,  # Close the windows after this time, s; None for never
+    snapshot: Screenshot | None = None,  # Take a picture of the first viewer without a display, instead
+    film: FilmSpan | None = None,  # Make a film of a replay with the first viewer without a display, instead
+    tabs: Sequence[ViewerSpec] = (),  # Viewers in further tabs of each window, on its stream
+    desk: Desk = DESK,  # What windows remember, and how they call somebody
 ) -> None:
     """Show viewers, each in a window with a stream of its own, until the last one is closed or SIGTERM comes.
 
     For the main thread.
 
-    Parameters
-    ----------
-    viewers
-        What to show, and the values of its options.
-    make_client
-        Makes a client that is not yet entered; called once per viewer.
-    hosts
-        Which; empty for all.
-    selection
-        Which frames; of them each viewer gets the kinds that its spec names, as often as its spec says.
-    refresh_period_s
-        Time between two redraws, s.
-    duration_s
-        Close the windows after this time, s; None for never.
-    snapshot
-        Take a picture of the first viewer without a display, instead.
-    film
-        Make a film of a replay with the first viewer without a display, instead.
-    tabs
-        Viewers in further tabs of each window, on its stream.
-    desk
-        What windows remember, and how they call somebody.
-
-    Raises
-    ------
-    ViewerError
-        Qt is missing, there is no display, a viewer failed, or no frame came in time for the picture.
-    OSError
-        The picture cannot be written.
-    HostError
-        No host answers.
-    KeyboardInterrupt
-        Ctrl-C.
+    Raises ViewerError: Qt is missing, there is no display, a viewer failed, or no frame came in time for the
+    picture; OSError: the picture cannot be written; HostError: no host answers; KeyboardInterrupt: Ctrl-C.
     """
     off_screen = snapshot is not None or film is not None
     app = qt.application(off_screen=off_screen)
@@ -232,10 +202,7 @@ class _Stop:
     def run(self) -> None:
         """Run the event loop.
 
-        Raises
-        ------
-        KeyboardInterrupt
-            SIGINT came.
+        Raises KeyboardInterrupt: SIGINT came.
         """
         self._in_loop = True
         try:

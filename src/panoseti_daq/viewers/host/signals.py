@@ -17,17 +17,9 @@ _MAX_HELD: Final = 100  # records; the last ones say why it ended
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Signals that came.
+    """Signals that came."""
 
-    Attributes
-    ----------
-    wakeup
-        Readable when one came.
-    received
-        Their numbers.
-    """
-
-    wakeup: socket.socket
+    wakeup: socket.socket  # Readable when one came
     received: set[int] = field(default_factory=set)
 
     def clear_wakeup(self) -> None:

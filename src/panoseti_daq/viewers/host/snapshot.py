@@ -20,27 +20,13 @@ if TYPE_CHECKING:
 class Screenshot:
     """A picture to be written instead of showing a window.
 
-    Attributes
-    ----------
-    file
-        PNG file to write.
-    after_s
-        When, s after the window is ready.
-    every_s
-        Write it again every so often, s, until the end; None for once.
-    size
-        Width and height of the window, pixels; None for that of a new one.
-
-    Raises
-    ------
-    ViewerError
-        The file is no PNG by its name, or its directory does not exist.
+    Raises ViewerError: the file is no PNG by its name, or its directory does not exist.
     """
 
-    file: Path
-    after_s: float = 5.0
-    every_s: float | None = None
-    size: tuple[int, int] | None = None
+    file: Path  # PNG file to write
+    after_s: float = 5.0  # When, s after the window is ready
+    every_s: float | None = None  # Write it again every so often, s, until the end; None for once
+    size: tuple[int, int] | None = None  # Width and height of the window, pixels; None for that of a new one
 
     def __post_init__(self) -> None:
         require_place(self.file, ".png")

@@ -17,28 +17,16 @@ if TYPE_CHECKING:
 class FilmSpan:
     """Part of a replay that becomes a film.
 
-    Attributes
-    ----------
-    file
-        MP4 or GIF file to write.
-    begin_s, end_s
-        Where it begins and ends, s since the first frame; None for the last.
-    speed
-        How many times as fast as it was.
-    size
-        Width and height of the pictures, pixels; None for those of a new window.
-
-    Raises
-    ------
-    ViewerError
-        The file is no film by its name, its directory does not exist, or the end is not after the beginning.
+    Raises ViewerError: the file is no film by its name, its directory does not exist, or the end is not after the
+    beginning.
     """
 
-    file: Path
+    file: Path  # MP4 or GIF file to write
+    # Where it begins and ends, s since the first frame; None for the last
     begin_s: float = 0.0
     end_s: float | None = None
-    speed: float = 1.0
-    size: tuple[int, int] | None = None
+    speed: float = 1.0  # How many times as fast as it was
+    size: tuple[int, int] | None = None  # Width and height of the pictures, pixels; None for those of a new window
 
     def __post_init__(self) -> None:
         require_place(self.file, ".mp4", ".gif")

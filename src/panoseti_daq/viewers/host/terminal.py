@@ -41,23 +41,11 @@ _T = TypeVar("_T")
 def run(viewer: TerminalViewer, feed: Feed, refresh_period_s: float, duration_s: float | None = None) -> None:
     """Show a viewer on the terminal until q, SIGTERM or Ctrl-C; leaves the terminal as it was.
 
-    Parameters
-    ----------
-    viewer
-        What to show.
-    feed
-        Where its frames come from; already entered.
-    refresh_period_s
-        Time between two refreshes, s.
-    duration_s
-        End after this time, s; None for never.
+    `viewer`: what to show. `feed`: where its frames come from; already entered. `refresh_period_s`: time between
+    two refreshes, s. `duration_s`: end after this time, s; None for never.
 
-    Raises
-    ------
-    ViewerError
-        stdout is no terminal, the viewer failed, or the feed ended for good.
-    KeyboardInterrupt
-        Ctrl-C.
+    Raises ViewerError: stdout is no terminal, the viewer failed, or the feed ended for good; KeyboardInterrupt:
+    Ctrl-C.
     """
     if not sys.stdout.isatty():
         raise ViewerError(
@@ -75,19 +63,10 @@ def run(viewer: TerminalViewer, feed: Feed, refresh_period_s: float, duration_s:
 def save_svg(viewer: TerminalViewer, file: Path, columns: int = 80, rows: int = 24) -> None:
     """Write what a viewer shows as a picture for a web page.
 
-    Parameters
-    ----------
-    viewer
-        What has taken its frames.
-    file
-        SVG file to write.
-    columns, rows
-        Size of the terminal in the picture.
+    `viewer`: what has taken its frames. `file`: SVG file to write. `columns`, `rows`: size of the terminal in the
+    picture.
 
-    Raises
-    ------
-    OSError
-        The file cannot be written.
+    Raises OSError: the file cannot be written.
     """
     console = Console(
         record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor", width=columns, height=rows

@@ -20,42 +20,20 @@ class ThemeName(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colors of a window, ``#rrggbb``.
-
-    Attributes
-    ----------
-    name
-        Of the theme.
-    background
-        Behind images and charts.
-    panel
-        Of tables and the like.
-    foreground
-        Of texts.
-    strong
-        Of headings.
-    dim
-        What may be overlooked.
-    warning, alarm
-        What may not; readable on both backgrounds.
-    alert
-        Behind an alarm that nobody has seen yet.
-    lightness
-        Of curves, OKLCH; neighbors in hue differ in it.
-    chroma
-        Likewise; 0 for shades of `foreground` alone.
-    """
+    """Colors of a window, ``#rrggbb``."""
 
     name: ThemeName
-    background: str
-    panel: str
-    foreground: str
-    strong: str
-    dim: str
+    background: str  # Behind images and charts
+    panel: str  # Of tables and the like
+    foreground: str  # Of texts
+    strong: str  # Of headings
+    dim: str  # What may be overlooked
+    # What may not; readable on both backgrounds
     warning: str
     alarm: str
-    alert: str
-    lightness: tuple[float, ...]
+    alert: str  # Behind an alarm that nobody has seen yet
+    lightness: tuple[float, ...]  # Of curves, OKLCH; neighbors in hue differ in it
+    # Likewise; 0 for shades of `foreground` alone
     chroma: float = 0.14  # as much as most hues have in sRGB at these lightnesses
 
     @property
@@ -145,15 +123,7 @@ def rgb(color: str) -> RgbColor:
 def module_color(module_id: int) -> RgbColor:
     """Color of a module: the same in every chart and every session, and readable on the theme's background.
 
-    Parameters
-    ----------
-    module_id
-        Telescope module, 0-255.
-
-    Returns
-    -------
-    tuple of int
-        Red, green and blue, 0-255.
+    Returns red, green and blue, 0-255.
     """
     lightness = now().lightness[module_id % len(now().lightness)]
     if now().is_red:

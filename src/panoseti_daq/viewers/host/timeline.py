@@ -60,17 +60,10 @@ class Timeline(Protocol):
 class Recorded:
     """Runs on a disk. Times of a file are read when they are needed; frames are not kept.
 
-    Parameters
-    ----------
-    *run_dirs
-        Each as for `open_run`; where one ends and the next begins there is a mark.
-    events_ns
-        Further marks, UTC ns.
+    `*run_dirs`: each as for `open_run`; where one ends and the next begins there is a mark. `events_ns`: further
+    marks, UTC ns.
 
-    Raises
-    ------
-    PffError, ConfigError, OSError
-        As for `open_run`; also when no frame has a time.
+    Raises PffError, ConfigError, OSError: as for `open_run`; also when no frame has a time.
     """
 
     def __init__(self, *run_dirs: Path, events_ns: Iterable[int] = ()) -> None:

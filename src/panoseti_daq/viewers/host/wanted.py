@@ -15,33 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a viewer gets.
+    """What a viewer gets."""
 
-    Attributes
-    ----------
-    hosts
-        Which; empty for all that the client knows.
-    selection
-        Which frames, and how often.
-    status_period_s
-        How often to ask the servers what they say of themselves, s; None for never.
-    blocks
-        Which frames come in blocks, each one; None for none.
-    """
-
-    hosts: tuple[str, ...] = ()
-    selection: Selection = EVERYTHING
+    hosts: tuple[str, ...] = ()  # Which; empty for all that the client knows
+    selection: Selection = EVERYTHING  # Which frames, and how often
+    # How often to ask the servers what they say of themselves, s; None for never
     status_period_s: float | None = None
-    blocks: Selection | None = None
+    blocks: Selection | None = None  # Which frames come in blocks, each one; None for none
 
     @classmethod
     def by(cls, spec: ViewerSpec, context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
         """Return what a viewer asks for.
 
-        Raises
-        ------
-        ConfigError
-            The frames that were asked for are of no kind that the viewer shows.
+        Raises ConfigError: the frames that were asked for are of no kind that the viewer shows.
         """
         return cls.by_all([spec], context, hosts)
 
@@ -58,10 +44,7 @@ class Wanted:
 
         With `every_pulse` no pulse that one of them shows is missing, whether it asks for that or not.
 
-        Raises
-        ------
-        ConfigError
-            As for `by`.
+        Raises ConfigError: as for `by`.
         """
         period_s, first = context.refresh_period_s, specs[0]
         interval_s = period_s if first.update_interval_s is None else first.update_interval_s

@@ -49,63 +49,32 @@ class HostWindow(QtWidgets.QMainWindow):
     not. Only the one that is seen is drawn: on the timer, at once when a key is new, and when its page says so
     soon after each arrival. A stream of the refresh period and a timer of the same would keep one distance for
     ever, and pictures would be up to a period old.
-
-    Parameters
-    ----------
-    name
-        Of the first viewer.
-    viewer
-        What to show.
-    feed
-        Where its frames come from; a `Feed` is already entered.
-    refresh_period_s
-        Time between two redraws, s; at least `SHORTEST_REFRESH_S`.
-    on_arrival
-        Whether to draw the first viewer when frames come.
-    others
-        Viewers in further tabs.
-    clock
-        Where ages are counted.
-    memory
-        What was remembered, and will be; None for a window that remembers nothing.
-    alert
-        Called with the texts of new alarms: for a sound, or a note on the desktop.
-    timeline
-        Frames by time, for the first viewer: a `Lately` that is filled here, or those of a run, and then the feed
-        brings nothing; None for no way back.
-    pulses
-        What holds the largest pulses; None for the newest.
-
-    Attributes
-    ----------
-    error
-        Why the window closed by itself: what the viewer raised, or the feed; None as long as nothing did.
-    is_closed
-        Whether it was closed, by whomever.
-    past
-        Its way back in time.
     """
 
     closed = QtCore.Signal()
 
     def __init__(
         self,
-        name: str,
+        name: str,  # Of the first viewer
         viewer: Viewer,
-        feed: WindowFeed,
-        refresh_period_s: float,
+        feed: WindowFeed,  # Where its frames come from; a `Feed` is already entered
+        refresh_period_s: float,  # Time between two redraws, s; at least `SHORTEST_REFRESH_S`
         *,
-        on_arrival: bool = False,
-        others: Iterable[Page] = (),
-        clock: Clock | None = None,
-        memory: Memory | None = None,
+        on_arrival: bool = False,  # Whether to draw the first viewer when frames come
+        others: Iterable[Page] = (),  # Viewers in further tabs
+        clock: Clock | None = None,  # Where ages are counted
+        memory: Memory | None = None,  # What was remembered, and will be; None for a window that remembers nothing
+        # Called with the texts of new alarms: for a sound, or a note on the desktop
         alert: Callable[[list[str]], None] | None = None,
+        # Frames by time, for the first viewer: a `Lately` that is filled here, or those of a run, and then the
+        # feed brings nothing; None for no way back
         timeline: Timeline | None = None,
-        pulses: LargestPulses | None = None,
+        pulses: LargestPulses | None = None,  # What holds the largest pulses; None for the newest
     ) -> None:
         super().__init__()
+        # Why the window closed by itself: what the viewer raised, or the feed; None as long as nothing did
         self.error: BaseException | None = None
-        self.is_closed = False
+        self.is_closed = False  # Whether it was closed, by whomever
         self._name = name
         self._feed = feed
         self._clock = clock or Clock()
@@ -113,7 +82,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._paused, self._rests_until = False, 0.0
         self._timers: list[QtCore.QTimer] = []
         self._intake = Intake(feed, self._clock, pulses)
-        self.past = Past(timeline, self._clock, self)
+        self.past = Past(timeline, self._clock, self)  # Its way back in time
         self.past.moved.connect(self._show_past)
         self._pages = Pages([Page(name, viewer, on_arrival), *others])
         self._pages.broke.connect(self._lose)

@@ -23,10 +23,7 @@ def key_name(key: Key) -> str:
 def parse_key_name(name: str) -> Key:
     """The key of a file name that `key_name` made.
 
-    Raises
-    ------
-    ValueError
-        It did not.
+    Raises ValueError: it did not.
     """
     module, token, *quabo = name.split(".")
     product, module_id = DataProduct.from_token(token), int(module.removeprefix("module_"))
@@ -39,10 +36,7 @@ def parse_key_name(name: str) -> Key:
 def save_images(directory: Path, frames: Iterable[Frame]) -> None:
     """Write the image of each frame as ``KEY.TIME.npy``, as it came, into a directory, which is made.
 
-    Raises
-    ------
-    OSError
-        It cannot be written.
+    Raises OSError: it cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     for frame in frames:
@@ -53,10 +47,7 @@ def save_images(directory: Path, frames: Iterable[Frame]) -> None:
 def save_darks(directory: Path, darks: Mapping[Key, FloatImage]) -> None:
     """Write each dark as ``KEY.npy`` into a directory, which is made.
 
-    Raises
-    ------
-    OSError
-        It cannot be written.
+    Raises OSError: it cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     for key, dark in darks.items():
@@ -66,10 +57,7 @@ def save_darks(directory: Path, darks: Mapping[Key, FloatImage]) -> None:
 def load_darks(directory: Path) -> dict[Key, FloatImage]:
     """Read what `save_darks` wrote.
 
-    Raises
-    ------
-    ViewerError
-        There is none, or a file is not the dark that its name says.
+    Raises ViewerError: there is none, or a file is not the dark that its name says.
     """
     darks = {}
     for file in sorted(directory.glob("module_*.npy")):

@@ -26,32 +26,18 @@ _JUMP_S: Final = 86400.0  # a larger step of the clock is that from now to a rep
 
 @dataclass(slots=True)
 class Settings:
-    """How images are shown.
-
-    Attributes
-    ----------
-    colormap, levels, scale
-        As their types say.
-    orientation
-        Of modules without one of their own in `orientations`.
-    orientations, names
-        By module.
-    fixed
-        Levels of each kind that were given.
-    boundaries
-        Whether lines between the quabos are drawn.
-    given
-        Names of those that somebody asked for: what was remembered does not change them.
-    """
+    """How images are shown."""
 
     colormap: ColorMap = ColorMap.PLASMA
-    orientation: Orientation = Orientation.AS_STORED
+    orientation: Orientation = Orientation.AS_STORED  # Of modules without one of their own in `orientations`
     levels: LevelsMode = LevelsMode.ROLLING
     scale: Scale = Scale.LINEAR
-    fixed: dict[Kind, Levels] = field(default_factory=dict)
-    boundaries: bool = False
+    fixed: dict[Kind, Levels] = field(default_factory=dict)  # Levels of each kind that were given
+    boundaries: bool = False  # Whether lines between the quabos are drawn
+    # By module
     orientations: dict[int, Orientation] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
+    # Names of those that somebody asked for: what was remembered does not change them
     given: set[str] = field(default_factory=set)
 
     def orientation_of(self, module_id: int) -> Orientation:
@@ -63,42 +49,22 @@ class Board:
     """Takes frames and keeps the images to be shown; all images of a data product have the same levels.
 
     **Holds** the newest frame of each key and the last five minutes of it (`History`). Not thread-safe.
-
-    Parameters
-    ----------
-    settings
-        How to show them; changes of `levels` and `scale` take effect with `recolor`.
-    pedestals
-        What to subtract.
-    masks
-        Pixels that are left out.
-    clock
-        Where ages are counted.
-    period_s
-        Time between two frames that were asked for, s.
-
-    Attributes
-    ----------
-    panels
-        By module and kind.
-    histories
-        By key.
     """
 
     def __init__(
         self,
-        settings: Settings,
-        pedestals: Pedestals | None = None,
+        settings: Settings,  # How to show them; changes of `levels` and `scale` take effect with `recolor`
+        pedestals: Pedestals | None = None,  # What to subtract
         *,
-        masks: PixelMasks | None = None,
-        clock: Clock | None = None,
-        period_s: float = 1.0,
+        masks: PixelMasks | None = None,  # Pixels that are left out
+        clock: Clock | None = None,  # Where ages are counted
+        period_s: float = 1.0,  # Time between two frames that were asked for, s
     ) -> None:
         self.settings = settings
         self.pedestals = pedestals or Pedestals()
         self.masks = masks or PixelMasks()
         self.clock = clock or Clock()
-        self.panels: dict[tuple[int, Kind], Panel] = {}
+        self.panels: dict[tuple[int, Kind], Panel] = {}  # By module and kind
         self.histories: dict[Key, History] = {}
         self.levels: dict[DataProduct, Levels] = {}
         self._period_s = period_s
@@ -163,10 +129,7 @@ class Board:
     def refresh(self) -> list[Panel]:
         """Compose and color what is new.
 
-        Returns
-        -------
-        list of Panel
-            Those that look different now.
+        Returns those that look different now.
         """
         new = [panel for panel in self.panels.values() if panel.is_new]
         self._compose(new)

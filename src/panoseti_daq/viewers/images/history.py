@@ -18,20 +18,10 @@ class History:
     """Images of one key that were taken at least `SPACING_S` apart.
 
     **Holds** the pixels of at most `LENGTH_S` / `SPACING_S` images, as they came; the oldest go.
-
-    Parameters
-    ----------
-    product
-        Data product of the key.
-
-    Attributes
-    ----------
-    n_added
-        Images that were taken so far.
     """
 
     def __init__(self, product: DataProduct) -> None:
-        self.n_added = 0
+        self.n_added = 0  # Images that were taken so far
         self._product = product
         self._images: deque[tuple[float, bytes]] = deque(maxlen=round(LENGTH_S / SPACING_S))
 
@@ -40,12 +30,7 @@ class History:
 
         One from before all that is known begins again.
 
-        Parameters
-        ----------
-        unix_s
-            When it was taken, UTC s since 1970.
-        pixels
-            As `Frame.pixels`.
+        `unix_s`: when it was taken, UTC s since 1970. `pixels`: as `Frame.pixels`.
         """
         if self._images and unix_s < self._images[-1][0] - LENGTH_S:
             self._images.clear()
@@ -64,12 +49,6 @@ class History:
         )
 
     def curve(self, region: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
-        """Time (UTC s since 1970) and mean (ADC counts) of the pixels of a region, oldest first.
-
-        Parameters
-        ----------
-        region
-            Of the shape of the product.
-        """
+        """Time (UTC s since 1970) and mean (ADC counts) of the pixels of a region, oldest first."""
         means = self.images(len(self))[:, region].mean(axis=1)
         return [(unix_s, float(value)) for (unix_s, _), value in zip(self._images, means, strict=True)]

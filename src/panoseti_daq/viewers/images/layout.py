@@ -45,22 +45,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Place of every image.
+    """Place of every image."""
 
-    Attributes
-    ----------
-    width, height
-        What all needs, px: the size of the window, or more when it is too small for all images.
-    letters_px
-        Height of the letters of captions.
-    cells
-        By module, and in a module by kind.
-    """
-
+    # What all needs, px: the size of the window, or more when it is too small for all images
     width: int
     height: int
-    letters_px: float
-    cells: tuple[Cell, ...]
+    letters_px: float  # Height of the letters of captions
+    cells: tuple[Cell, ...]  # By module, and in a module by kind
 
 
 class _Choice(NamedTuple):
@@ -76,14 +67,8 @@ def plan(modules: Sequence[int], kinds: Sequence[Kind], width: int, height: int,
 
     One more module never makes images larger, because its layout would have been there for the fewer as well.
 
-    Parameters
-    ----------
-    modules, kinds
-        What there is, in order.
-    width, height
-        Of the window, px.
-    enlarge
-        Factor for the size of letters.
+    `modules`, `kinds`: what there is, in order. `width`, `height`: of the window, px. `enlarge`: factor for the
+    size of letters.
     """
     n, n_kinds = max(1, len(modules)), max(1, len(kinds))
     width, height = max(1, width), max(1, height)

@@ -75,21 +75,10 @@ def quantile_levels(pixels: npt.NDArray[Any]) -> Levels:
 
 
 class RollingLevels:
-    """Levels that follow the last images.
-
-    Parameters
-    ----------
-    n_images
-        How many.
-
-    Attributes
-    ----------
-    levels
-        The levels now; 0 and 1 as long as there was no image.
-    """
+    """Levels that follow the last images."""
 
     def __init__(self, n_images: int = N_ROLLING) -> None:
-        self.levels = Levels(0.0, 1.0)
+        self.levels = Levels(0.0, 1.0)  # The levels now; 0 and 1 as long as there was no image
         self._lows: deque[float] = deque(maxlen=n_images)
         self._highs: deque[float] = deque(maxlen=n_images)
 
@@ -120,24 +109,13 @@ def common_levels(levels: Iterable[tuple[float, float]]) -> Levels:
 
 
 def color_indices(
-    image: npt.NDArray[Any],
-    levels: Levels,
+    image: npt.NDArray[Any],  # Any shape
+    levels: Levels,  # What gets color 0 and color `N_COLORS` - 1; beyond them it is the same
+    # Where there is data, of the same shape; None for everywhere. Elsewhere the index is `NO_DATA`
     valid: npt.NDArray[np.bool_] | None = None,
-    scale: Scale = Scale.LINEAR,
+    scale: Scale = Scale.LINEAR,  # How colors are spread between the levels
 ) -> npt.NDArray[np.uint8]:
-    """Index of the color of each pixel.
-
-    Parameters
-    ----------
-    image
-        Any shape.
-    levels
-        What gets color 0 and color `N_COLORS` - 1; beyond them it is the same.
-    valid
-        Where there is data, of the same shape; None for everywhere. Elsewhere the index is `NO_DATA`.
-    scale
-        How colors are spread between the levels.
-    """
+    """Index of the color of each pixel."""
     span = max(levels.high - levels.low, 1e-9)
     part = ((image.astype(np.float32) - np.float32(levels.low)) * np.float32(1 / span)).clip(0, 1)
     indices: npt.NDArray[np.uint8] = np.rint(scale.apply(part) * np.float32(N_COLORS - 1)).astype(np.uint8)

@@ -37,44 +37,22 @@ class Panel:
     run, replaces all. What is said of the image (`stamps`, `raw`) is of the one that was composed last, whatever
     came since.
 
-    Parameters
-    ----------
-    stamp
-        The first frame.
-    period_s
-        Time between two frames that were asked for, s.
-
-    Attributes
-    ----------
-    product
-        Data product of what is shown.
-    stamps
-        The frame that is shown by quabo; by None for products that hold all four.
-    raw
-        What is shown, as it came: shape (32, 32), ADC counts, as stored.
-    image
-        The same less the pedestal.
-    valid
-        Where there is light that was measured; None for everywhere.
-    levels
-        Of the colors in `indices`.
-    indices
-        Color of each pixel: shape (32, 32), as stored.
-    bad
-        What is wrong with the pixels of a quabo, ``zeros`` or ``missing``.
-    is_new
-        Whether a frame came since `compose`.
+    `stamp`: the first frame. `period_s`: time between two frames that were asked for, s. `product`: data product
+    of what is shown. `indices`: color of each pixel: shape (32, 32), as stored.
     """
 
     def __init__(self, stamp: Stamp, period_s: float = 1.0) -> None:
         self.module_id = stamp.frame.module_id
+        # The frame that is shown by quabo; by None for products that hold all four
         self.stamps: dict[int | None, Stamp] = {}
+        # What is shown, as it came: shape (32, 32), ADC counts, as stored
         self.raw: npt.NDArray[Any] = np.zeros((quabos.MODULE_SIZE,) * 2)
-        self.image = self.raw
+        self.image = self.raw  # The same less the pedestal
+        # Where there is light that was measured; None for everywhere
         self.valid: Mask | None = np.zeros(self.image.shape, np.bool_)
-        self.levels = Levels(0.0, 1.0)
-        self.bad: dict[int, str] = {}
-        self.is_new = False
+        self.levels = Levels(0.0, 1.0)  # Of the colors in `indices`
+        self.bad: dict[int, str] = {}  # What is wrong with the pixels of a quabo, ``zeros`` or ``missing``
+        self.is_new = False  # Whether a frame came since `compose`
         self.color(Scale.LINEAR)
         self._period_s = period_s
         self._start(stamp.frame.product)

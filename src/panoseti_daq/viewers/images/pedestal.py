@@ -27,20 +27,13 @@ class PedestalMode(Choice):
 
 
 class Pedestals:
-    """The pedestal of each key.
-
-    Attributes
-    ----------
-    mode
-        What is subtracted.
-    darks
-        The darks there are, in ADC counts, of the shape of the product.
-    """
+    """The pedestal of each key."""
 
     def __init__(
         self, mode: PedestalMode = PedestalMode.NONE, darks: Mapping[Key, FloatImage] | None = None
     ) -> None:
-        self.mode = mode
+        self.mode = mode  # What is subtracted
+        # The darks there are, in ADC counts, of the shape of the product
         self.darks: dict[Key, FloatImage] = dict(darks or {})
         self._medians: dict[Key, tuple[int, FloatImage]] = {}
 

@@ -17,10 +17,7 @@ _FAST: Final = 1  # of zlib; large pixels become small at any level
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Return a picture as a PNG file (RFC 2083).
 
-    Parameters
-    ----------
-    pixels
-        Gray, shape (rows, columns), or red, green and blue, shape (rows, columns, 3).
+    `pixels`: gray, shape (rows, columns), or red, green and blue, shape (rows, columns, 3).
     """
     rows, columns = pixels.shape[:2]
     lines = np.pad(pixels.reshape(rows, -1), ((0, 0), (1, 0)))  # each begins with its filter, 0

@@ -14,15 +14,9 @@ from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
 def assemble(images: Mapping[int, npt.NDArray[Any]]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """Image of a module from those of its quabos.
 
-    Parameters
-    ----------
-    images
-        Arrays of shape (16, 16) by quabo; at least one.
+    `images`: arrays of shape (16, 16) by quabo; at least one.
 
-    Returns
-    -------
-    image, valid
-        Arrays of shape (32, 32): the pixels, 0 where there is no quabo, and where there is one.
+    Returns arrays of shape (32, 32): the pixels, 0 where there is no quabo, and where there is one.
     """
     image = np.zeros((MODULE_SIZE, MODULE_SIZE), np.result_type(*images.values()))
     valid = np.zeros(image.shape, np.bool_)

@@ -16,10 +16,7 @@ _SIDE: Final = 32  # pixels of a movie image
 def parse_pixel(text: str) -> tuple[int, int]:
     """Row and column of 'ROW,COLUMN'.
 
-    Raises
-    ------
-    typer.BadParameter
-        It is something else, or outside of an image.
+    Raises typer.BadParameter: it is something else, or outside of an image.
     """
     try:
         row, column = (int(part) for part in text.split(","))

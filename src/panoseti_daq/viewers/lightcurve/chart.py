@@ -21,15 +21,7 @@ _N_POINTS: Final = 40_000  # in one panel: as many as are drawn in some 50 ms
 
 
 class LightCurveChart:
-    """Curves of the mean, and of each chosen pixel, in panels above each other.
-
-    Parameters
-    ----------
-    curves
-        What the points are kept in.
-    pixels
-        Its pixels.
-    """
+    """Curves of the mean, and of each chosen pixel, in panels above each other."""
 
     def __init__(self, curves: LightCurves, pixels: Sequence[Pixel] = ()) -> None:
         self._light = curves

@@ -28,25 +28,14 @@ class LightCurves:
 
     **Holds** `CAPACITY` points per module and product; the oldest is replaced. Points closer than ``span_s /
     CAPACITY`` to the one before are left out, so the span is always covered.
-
-    Parameters
-    ----------
-    span_s
-        How far back curves reach, s.
-    pixels
-        Which pixels beside the mean.
-    monotonic
-        Clock, s.
-    masks
-        Pixels that are left out, as those of quabos without light are.
     """
 
     def __init__(
         self,
-        span_s: float,
-        pixels: Sequence[Pixel] = (),
+        span_s: float,  # How far back curves reach, s
+        pixels: Sequence[Pixel] = (),  # Which pixels beside the mean
         monotonic: Callable[[], float] = time.monotonic,
-        masks: PixelMasks | None = None,
+        masks: PixelMasks | None = None,  # Pixels that are left out, as those of quabos without light are
     ) -> None:
         self.span_s = span_s
         self.n_without_time = 0

@@ -32,27 +32,17 @@ class PulseHeightChart:
     """Histograms of the largest pixel of each pulse-height frame, one panel per window.
 
     A curve per module, or per quabo; the keys L, X and U switch the axes and the quabos.
-
-    Parameters
-    ----------
-    windows_s
-        Windows, s, shortest first.
-    log, log_adc
-        Whether the number of events and the pulse height have logarithmic axes.
-    per_quabo
-        Whether there is a curve for each quabo.
-    pulses
-        What the frames are kept in; made when it is not given.
     """
 
     def __init__(
         self,
-        windows_s: Sequence[float],
+        windows_s: Sequence[float],  # Windows, s, shortest first
         *,
+        # Whether the number of events and the pulse height have logarithmic axes
         log: bool = True,
         log_adc: bool = True,
-        per_quabo: bool = False,
-        pulses: PulseHeights | None = None,
+        per_quabo: bool = False,  # Whether there is a curve for each quabo
+        pulses: PulseHeights | None = None,  # What the frames are kept in; made when it is not given
     ) -> None:
         self._windows_s = tuple(windows_s)
         self._pulses = pulses or PulseHeights(max(self._windows_s))

@@ -25,21 +25,11 @@ BINS_PER_DECADE: Final = 30  # 8 % wide each: finer than the spread of the gains
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Events of one module in one window.
+    """Events of one module in one window."""
 
-    Attributes
-    ----------
-    max_adc
-        Largest pixel of each frame that was seen, ADC counts, shape (n,).
-    n_events
-        Frames that were written, seen or not.
-    rate_hz
-        Frames written per second.
-    """
-
-    max_adc: Floats
-    n_events: float
-    rate_hz: float
+    max_adc: Floats  # Largest pixel of each frame that was seen, ADC counts, shape (n,)
+    n_events: float  # Frames that were written, seen or not
+    rate_hz: float  # Frames written per second
 
 
 class PulseHeights:
@@ -53,14 +43,8 @@ class PulseHeights:
 
     **Holds** `CAPACITY` frames per module (time, largest pixel, frames written, quabo); the oldest is replaced.
 
-    Parameters
-    ----------
-    longest_s
-        Longest window, s.
-    clock
-        Where ages are counted.
-    masks
-        Pixels that are left out; a frame of zeros is none.
+    `longest_s`: longest window, s. `clock`: where ages are counted. `masks`: pixels that are left out; a frame of
+    zeros is none.
     """
 
     def __init__(self, longest_s: float, clock: Clock | None = None, masks: PixelMasks | None = None) -> None:
@@ -177,18 +161,10 @@ def bin_edges(max_adc: Floats, *, log: bool) -> Floats:
 
     They lie half a count below whole numbers, where no value is.
 
-    Parameters
-    ----------
-    max_adc
-        Values, ADC counts, shape (n,); not empty.
-    log
-        Whether each bin is wider than the one before by a factor, from 1 count up (values below count as 1); or
-        all are 1, 2 or 5 times a power of ten wide.
+    `max_adc`: values, ADC counts, shape (n,); not empty. `log`: whether each bin is wider than the one before by a
+    factor, from 1 count up (values below count as 1); or all are 1, 2 or 5 times a power of ten wide.
 
-    Returns
-    -------
-    array
-        Edges, ADC counts, ascending.
+    Returns edges, ADC counts, ascending.
     """
     low, high = float(max_adc.min()), float(max_adc.max())
     if log:

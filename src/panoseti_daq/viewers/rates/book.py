@@ -29,30 +29,14 @@ Group = tuple[int | None, str]
 
 @dataclass(frozen=True, slots=True)
 class KeyRate:
-    """State of one key of one host.
-
-    Attributes
-    ----------
-    module_id
-        Telescope module.
-    product
-        Data product.
-    quabo
-        Of ph256; None for all of them together.
-    rate_hz
-        Frames per second; 0 when there are no reports any more.
-    bytes_per_s
-        The same in bytes; without the headers when it is not the server that tells.
-    age_s
-        Age of the newest frame, s, by the server's clock: of a server that reports, when it did so.
-    """
+    """State of one key of one host."""
 
     module_id: int
     product: DataProduct
-    quabo: int | None
-    rate_hz: float
-    bytes_per_s: float
-    age_s: float
+    quabo: int | None  # Of ph256; None for all of them together
+    rate_hz: float  # Frames per second; 0 when there are no reports any more
+    bytes_per_s: float  # The same in bytes; without the headers when it is not the server that tells
+    age_s: float  # Age of the newest frame, s, by the server's clock: of a server that reports, when it did so
 
     @property
     def name(self) -> str:
@@ -63,36 +47,18 @@ class KeyRate:
 
 @dataclass(slots=True)
 class HostBook:
-    """State of one host.
+    """State of one host."""
 
-    Attributes
-    ----------
-    keys
-        As the server tells them; else as they are seen.
-    n_dropped
-        Frames that it dropped because a client was slow.
-    n_streams
-        Clients it streams to; None when it does not tell.
-    told_at
-        Monotonic time of its last status, s; None for a server that does not tell.
-    drops
-        `n_dropped` over time.
-    taken_s
-        For one that does not tell: when the newest frame of each key was taken, on the book's clock.
-    seen
-        Likewise the frames of each key, and when how many were written.
-    stream_drops
-        What each stream had dropped at the last status.
-    """
-
-    keys: dict[Key, KeyRate] = field(default_factory=dict)
-    n_dropped: int = 0
-    n_streams: int | None = None
-    told_at: float | None = None
-    drops: TimeSeries = field(default_factory=lambda: TimeSeries(CAPACITY))
+    keys: dict[Key, KeyRate] = field(default_factory=dict)  # As the server tells them; else as they are seen
+    n_dropped: int = 0  # Frames that it dropped because a client was slow
+    n_streams: int | None = None  # Clients it streams to; None when it does not tell
+    told_at: float | None = None  # Monotonic time of its last status, s; None for a server that does not tell
+    drops: TimeSeries = field(default_factory=lambda: TimeSeries(CAPACITY))  # `n_dropped` over time
+    # For one that does not tell: when the newest frame of each key was taken, on the book's clock
     taken_s: dict[Key, float] = field(default_factory=dict)
+    # Likewise the frames of each key, and when how many were written
     seen: dict[Key, tuple[FrameCounter, TimeSeries]] = field(default_factory=dict)
-    stream_drops: dict[str, int] = field(default_factory=dict)
+    stream_drops: dict[str, int] = field(default_factory=dict)  # What each stream had dropped at the last status
 
 
 class RateBook:
@@ -102,22 +68,13 @@ class RateBook:
     frame numbers show how many were written, the quabos of ph256 together, because they share a file.
 
     **Holds** `CAPACITY` samples per module and product, per product, and per host; the oldest is replaced.
-
-    Parameters
-    ----------
-    period_s
-        Time between two statuses, s.
-    clock
-        Where ages are counted.
-    wall_ns
-        UTC of this computer, ns since 1970: for the axis.
     """
 
     def __init__(
         self,
-        period_s: float,
-        clock: Clock | None = None,
-        wall_ns: Callable[[], int] = time.time_ns,
+        period_s: float,  # Time between two statuses, s
+        clock: Clock | None = None,  # Where ages are counted
+        wall_ns: Callable[[], int] = time.time_ns,  # UTC of this computer, ns since 1970: for the axis
     ) -> None:
         self.hosts: dict[str, HostBook] = {}
         self.samples: dict[Group, TimeSeries] = {}

@@ -36,15 +36,6 @@ class RateChart:
 
     With more than a dozen curves, those of each product are drawn together: the sum and the slowest module, the
     oldest age and the middle one.
-
-    Parameters
-    ----------
-    book
-        What rates are kept in.
-    period_s
-        Refresh period, s.
-    wall_ns
-        UTC, ns since 1970.
     """
 
     def __init__(self, book: RateBook, period_s: float, wall_ns: Callable[[], int] = time.time_ns) -> None:

@@ -33,12 +33,8 @@ Indices = npt.NDArray[np.uint8]
 def half_blocks(indices: Indices, colormap: ColorMap) -> list[TextLine]:
     """Lines of upper half blocks: the foreground is the upper pixel, the background the lower.
 
-    Parameters
-    ----------
-    indices
-        What `color_indices` gives for an image with an even number of rows; row 0 comes on top.
-    colormap
-        The colors.
+    `indices`: what `color_indices` gives for an image with an even number of rows; row 0 comes on top. `colormap`:
+    the colors.
     """
     shades = _shades(indices)
     return [
@@ -48,13 +44,7 @@ def half_blocks(indices: Indices, colormap: ColorMap) -> list[TextLine]:
 
 
 def ramp(indices: Indices) -> list[TextLine]:
-    """Lines of ASCII characters, the denser the brighter: each shows the brighter one of its two pixels.
-
-    Parameters
-    ----------
-    indices
-        As for `half_blocks`.
-    """
+    """Lines of ASCII characters, the denser the brighter: each shows the brighter one of its two pixels."""
     pairs = np.where(indices == NO_DATA, -1, indices.astype(np.int16) * len(RAMP) // N_COLORS)
     return [
         [Segment("".join(RAMP[i] if i >= 0 else " " for i in row))]

@@ -43,21 +43,11 @@ class Zoom(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """How modules are laid out.
+    """How modules are laid out."""
 
-    Attributes
-    ----------
-    look
-        Of the panels.
-    per_row
-        Modules beside each other.
-    n_rows
-        Rows of modules that fit, at least one.
-    """
-
-    look: PanelStyle
-    per_row: int
-    n_rows: int
+    look: PanelStyle  # Of the panels
+    per_row: int  # Modules beside each other
+    n_rows: int  # Rows of modules that fit, at least one
 
     @property
     def n_modules(self) -> int:
@@ -67,15 +57,9 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Text that is drawn when the console that it is for is known.
+    """Text that is drawn when the console that it is for is known."""
 
-    Attributes
-    ----------
-    draw
-        Gives the lines, told whether it may draw half blocks in color.
-    """
-
-    draw: Callable[[bool], list[TextLine]]
+    draw: Callable[[bool], list[TextLine]]  # Gives the lines, told whether it may draw half blocks in color
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         has_colors = console.color_system in ("256", "truecolor") and not console.no_color
@@ -85,15 +69,7 @@ class Drawing:
 
 
 class TermImages:
-    """Shows the newest images of every module as text.
-
-    Parameters
-    ----------
-    board
-        The images.
-    ascii_only
-        Draw with ASCII characters, whatever the terminal can do.
-    """
+    """Shows the newest images of every module as text."""
 
     def __init__(self, board: Board, *, ascii_only: bool = False) -> None:
         self._board = board
@@ -139,12 +115,8 @@ class TermImages:
     def lines(self, columns: int, rows: int, *, in_color: bool) -> list[TextLine]:
         """`rows` lines of `columns` columns.
 
-        Parameters
-        ----------
-        columns, rows
-            What there is room for.
-        in_color
-            Whether to draw half blocks and not ASCII characters.
+        `columns`, `rows`: what there is room for. `in_color`: whether to draw half blocks and not ASCII
+        characters.
         """
         modules = self._board.modules
         kinds = self._kinds

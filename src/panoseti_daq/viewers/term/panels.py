@@ -32,21 +32,11 @@ _HATCH: Final = 4  # pixels between the stripes over what is silent
 
 @dataclass(frozen=True, slots=True)
 class PanelStyle:
-    """How panels are drawn.
+    """How panels are drawn."""
 
-    Attributes
-    ----------
-    scale
-        Pixels along a side that become one: 1 or 2.
-    colormap
-        Colors; None for ASCII characters.
-    now_s
-        What ages are counted to, on the clock of the viewers, s.
-    """
-
-    scale: int
-    colormap: ColorMap | None
-    now_s: float
+    scale: int  # Pixels along a side that become one: 1 or 2
+    colormap: ColorMap | None  # Colors; None for ASCII characters
+    now_s: float  # What ages are counted to, on the clock of the viewers, s
 
     @property
     def is_small(self) -> bool:

@@ -53,10 +53,7 @@ def make(
 ) -> View:
     """Make the viewer; see `Settings` and `Pedestals` for the options. What is given is not overruled by memory.
 
-    Raises
-    ------
-    ViewerError
-        Options contradict one another, or there is no dark.
+    Raises ViewerError: options contradict one another, or there is no dark.
     """
     chosen = {"colormap": colormap, "scale": scale, "orientation": orientation, "boundaries": boundaries}
     fixed = {Kind.MOVIE: movie_levels, Kind.PULSE_HEIGHT: pulse_height_levels}

@@ -27,20 +27,9 @@ _ANY_PX: Final = 16777215  # as large as Qt lets a widget be
 
 
 class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no types
-    """A histogram for each data product that is shown, above each other.
+    """A histogram for each data product that is shown, above each other."""
 
-    Parameters
-    ----------
-    board
-        Whose pixels and levels.
-
-    Attributes
-    ----------
-    dragged
-        Signal: the kind, and its new levels.
-    """
-
-    dragged = Signal(object, object)
+    dragged = Signal(object, object)  # the kind, and its new levels
 
     def __init__(self, board: Board) -> None:
         super().__init__()

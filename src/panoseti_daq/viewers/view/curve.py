@@ -27,14 +27,8 @@ class Curve:
 
     **Holds** what came in the last `LENGTH_S` seconds, at most `MOST_POINTS` points; the oldest go.
 
-    Parameters
-    ----------
-    name
-        What the legend says.
-    region
-        The pixels: shape (32, 32).
-    points
-        What is known: UTC s since 1970 and ADC counts, oldest first.
+    `name`: what the legend says. `region`: the pixels: shape (32, 32). `points`: what is known: UTC s since 1970
+    and ADC counts, oldest first.
     """
 
     def __init__(
@@ -67,16 +61,10 @@ class Curve:
 
 
 class CurvePlot:
-    """Plot of several light curves against UTC.
-
-    Attributes
-    ----------
-    widget
-        What the window holds.
-    """
+    """Plot of several light curves against UTC."""
 
     def __init__(self) -> None:
-        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()})
+        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()})  # What the window holds
         self.widget.setLabel("left", "ADC")
         self.widget.setLabel("bottom", "UTC")
         self.widget.getAxis("left").enableAutoSIPrefix(False)
@@ -112,10 +100,7 @@ class CurvePlot:
 def save_curves(file: Path, curves: Iterable[Curve]) -> None:
     """Write curves as CSV: name, UTC s since 1970, ADC counts.
 
-    Raises
-    ------
-    OSError
-        It cannot be written.
+    Raises OSError: it cannot be written.
     """
     with file.open("w") as out:
         out.write("curve,unix_s,adc\n")

@@ -37,25 +37,15 @@ _BASELINE: Final = 0.78  # of a line, from its top
 
 
 class Sheet(NamedTuple):
-    """What is drawn over an image, in pixels as seen.
+    """What is drawn over an image, in pixels as seen."""
 
-    Attributes
-    ----------
-    veils
-        Column, row, width and height of what is silent, and the age that is said.
-    marks, masked
-        Row and column of pixels that were chosen, and of those that are left out.
-    frame
-        Tone of a frame around it; None for no frame.
-    boundaries
-        Whether there are lines between the quabos.
-    """
-
+    # Column, row, width and height of what is silent, and the age that is said
     veils: tuple[tuple[tuple[int, int, int, int], str], ...] = ()
+    # Row and column of pixels that were chosen, and of those that are left out
     marks: tuple[tuple[int, int], ...] = ()
     masked: tuple[tuple[int, int], ...] = ()
-    frame: Tone | None = None
-    boundaries: bool = False
+    frame: Tone | None = None  # Tone of a frame around it; None for no frame
+    boundaries: bool = False  # Whether there are lines between the quabos
 
     def paint(self, painter: QPainter) -> None:
         """Paint over an image whose pixels are the units of the painter."""

@@ -35,24 +35,12 @@ class RegionShape(Choice):
 class Probes:
     """What was pointed at.
 
-    Parameters
-    ----------
-    board, wall
-        Of which images.
-    splitter
-        Where the light curves are shown, below the wall.
-
-    Attributes
-    ----------
-    curves
-        Light curves that are shown, by pixel, and that of the region.
-    plot
-        Where they are drawn; None before the first.
+    `board`, `wall`: of which images. `splitter`: where the light curves are shown, below the wall.
     """
 
     def __init__(self, board: Board, wall: Wall, splitter: QSplitter) -> None:
-        self.curves: dict[Any, Curve] = {}
-        self.plot: CurvePlot | None = None
+        self.curves: dict[Any, Curve] = {}  # Light curves that are shown, by pixel, and that of the region
+        self.plot: CurvePlot | None = None  # Where they are drawn; None before the first
         self._board, self._wall, self._splitter = board, wall, splitter
         self._shape = RegionShape.NONE
         self._place: Place | None = None
@@ -150,10 +138,7 @@ class Probes:
     def save(self, file: Path) -> None:
         """Write the light curves.
 
-        Raises
-        ------
-        OSError
-            They cannot be written.
+        Raises OSError: they cannot be written.
         """
         save_curves(file, self.curves.values())
 

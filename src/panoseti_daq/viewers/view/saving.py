@@ -15,22 +15,12 @@ from panoseti_daq.viewers.view.probes import Probes
 class Saves:
     """Writes what is seen into the working directory, under the time of now.
 
-    Parameters
-    ----------
-    board, probes
-        Whose images and light curves.
-    say
-        Called with what was done.
-
-    Attributes
-    ----------
-    written
-        What was written, for undoing it.
+    `board`, `probes`: whose images and light curves. `say`: called with what was done.
     """
 
     def __init__(self, board: Board, probes: Probes, say: Callable[[str], None]) -> None:
         self._board, self._probes, self._say = board, probes, say
-        self.written = Written()
+        self.written = Written()  # What was written, for undoing it
 
     def dark(self) -> None:
         """Write darks, which the board subtracts."""

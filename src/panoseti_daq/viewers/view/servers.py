@@ -15,19 +15,11 @@ if TYPE_CHECKING:
 
 
 class HostNotes:
-    """What is known of the servers.
-
-    Attributes
-    ----------
-    statuses
-        By host.
-    why_waiting
-        Why there may be no image.
-    """
+    """What is known of the servers."""
 
     def __init__(self) -> None:
         self.statuses: dict[str, pb.StatusResponse] = {}
-        self.why_waiting = ""
+        self.why_waiting = ""  # Why there may be no image
         self._module_hosts: dict[int, str] = {}
 
     def update(self, frames: Iterable[ReceivedFrame]) -> None:

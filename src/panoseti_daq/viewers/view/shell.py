@@ -18,13 +18,7 @@ MESSAGE_S: Final = 8.0  # long enough to read a path
 
 
 class Shell(QWidget):
-    """Holds the parts, and puts them where the images become largest.
-
-    Attributes
-    ----------
-    wall, bars, splitter
-        Images, their histograms, and what holds both over the light curves.
-    """
+    """Holds the parts, and puts them where the images become largest."""
 
     def __init__(self, board: Board) -> None:
         super().__init__()

@@ -37,50 +37,23 @@ _LARGE: Final = 0.04  # room around a module that is made large, part of its siz
 
 
 class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
-    """Shows all images of a board; only what changed is drawn again.
+    """Shows all images of a board; only what changed is drawn again."""
 
-    Parameters
-    ----------
-    board
-        What to show.
-
-    Attributes
-    ----------
-    plan
-        Where everything is, while the whole wall is seen.
-    lost
-        Modules whose host is lost, and what is said of them.
-    beside
-        What stands beside the images of a module, by module.
-    chosen
-        The pixels that are marked.
-    enlarge
-        Factor for the letters.
-    large
-        The module that was made large; None while all are seen.
-    hovered
-        Signal: the pixel under the mouse, or None.
-    clicked
-        Signal: the pixel, and whether it is one more.
-    opened
-        Signal: the pixel that was clicked twice.
-    """
-
-    hovered = Signal(object)
-    clicked = Signal(object, bool)
-    opened = Signal(object)
+    hovered = Signal(object)  # the pixel under the mouse, or None
+    clicked = Signal(object, bool)  # the pixel, and whether it is one more
+    opened = Signal(object)  # the pixel that was clicked twice
 
     def __init__(self, board: Board) -> None:
         super().__init__(background=theme.now().background)
         self.chosen: set[WallPixel] = set()
-        self.lost: dict[int, str] = {}
-        self.beside: dict[int, Span] = {}
-        self.enlarge = 1.0
-        self.plan = Plan(1, 1, 1.0, ())
+        self.lost: dict[int, str] = {}  # Modules whose host is lost, and what is said of them
+        self.beside: dict[int, Span] = {}  # What stands beside the images of a module, by module
+        self.enlarge = 1.0  # Factor for the letters
+        self.plan = Plan(1, 1, 1.0, ())  # Where everything is, while the whole wall is seen
         self._board = board
         self._cells: dict[Place, Cell] = {}
         self._planned: object = None
-        self.large: int | None = None
+        self.large: int | None = None  # The module that was made large; None while all are seen
         self._clicked: WallPixel | None = None
         self.mosaic, self._over = Mosaic(), pg.ItemGroup()
         self._over_place: Any = None

@@ -32,31 +32,18 @@ _LETTERS_STEP: Final = 1.15
 class View:
     """Shows the newest images of every module; see `Viewer`.
 
-    Parameters
-    ----------
-    board
-        The images.
-    waiting_for
-        What is waited for: ``the first frame of module 3``.
-
-    Attributes
-    ----------
-    widget
-        What the window holds; its actions are the keys.
-    wall, bars, probes, saves
-        Images, levels, what was pointed at, and files.
-    written
-        What keys wrote, also the window's own.
+    `board`: the images. `waiting_for`: what is waited for: ``the first frame of module 3``. `wall`, `bars`,
+    `probes`, `saves`: images, levels, what was pointed at, and files.
     """
 
     def __init__(self, board: Board, waiting_for: str = "the first frame") -> None:
         self.board = board
-        self.widget = Shell(board)
+        self.widget = Shell(board)  # What the window holds; its actions are the keys
         self.wall, self.bars, self.say = self.widget.wall, self.widget.bars, self.widget.say
         self.probes = Probes(board, self.wall, self.widget.splitter)
         self._looks = Looks(board)
         self.saves = Saves(board, self.probes, self.say)
-        self.written = self.saves.written
+        self.written = self.saves.written  # What keys wrote, also the window's own
         self._hovered: WallPixel | None = None
         self._has_kept = False
         self._waiting_for = waiting_for
