@@ -29,7 +29,7 @@ from panoseti_daq.client import AioDaqDataClient, DaqDataClient
 from panoseti_daq.pff import Kind, Selection
 from panoseti_daq.viewers import ViewerContext, term, view
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.feed import Feed, QuietFeed, WindowFeed
+from panoseti_daq.viewers.host.feed import Feed, WindowFeed
 from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.host.timeline import Recorded
 from panoseti_daq.viewers.host.wanted import Wanted
@@ -102,7 +102,7 @@ def terminal_picture(address: str, file: Path) -> None:
     """Take a picture of what the terminal viewer shows."""
     context = ViewerContext(selection=Selection.of(module_ids=FEW[:2]))
     viewer = make_viewer(term.SPEC, context, {})
-    with Feed(AioDaqDataClient.connect(address), Wanted.by(term.SPEC, context)) as feed:
+    with Feed(AioDaqDataClient.connect(address), Wanted.by([term.SPEC], context)) as feed:
         for _ in range(5):
             time.sleep(1)
             viewer.update(feed.frames.take())
@@ -121,7 +121,7 @@ def dead_picture(address: str, file: Path) -> None:
     widget = viewer.widget
     widget.resize(*VIEW_SIZE)
     widget.show()
-    with Feed(AioDaqDataClient.connect(address), Wanted.by(view.SPEC, context)) as feed:
+    with Feed(AioDaqDataClient.connect(address), Wanted.by([view.SPEC], context)) as feed:
         for second in range(15):
             time.sleep(1)
             frames = feed.frames.take()
@@ -187,13 +187,13 @@ def of_receiver(second: int) -> bytes:
 def window_of(feed: WindowFeed, *names: str, **options: Any) -> Iterator[HostWindow]:
     """A window with these viewers as tabs, without a display."""
     application(off_screen=True)
-    from panoseti_daq.viewers.host.page import Page
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
     context = ViewerContext(refresh_period_s=0.5)
     specs = [found.spec for name in names if (found := find_viewer(name)) is not None]
-    first, *others = (Page.of(spec, make_viewer(spec, context, {})) for spec in specs if spec is not None)
-    window = HostWindow(first.name, first.viewer, feed, 0.5, others=others, clock=context.clock, **options)
+    pages = [Page.of(spec, make_viewer(spec, context, {})) for spec in specs if spec is not None]
+    window = HostWindow(pages, feed, 0.5, clock=context.clock, **options)
     window.resize(*VIEW_SIZE)
     window.show()
     try:
@@ -228,7 +228,7 @@ def replay_picture(file: Path) -> None:
             simulator.wait()
         [run_dir, *_] = sorted(Path(directory).glob("module_1/*"))
         timeline = Recorded(*sorted(Path(directory).glob(f"module_*/{run_dir.name}")))
-        with window_of(QuietFeed("a run"), "view", "phdist", timeline=timeline) as window:
+        with window_of(WindowFeed("a run"), "view", "phdist", timeline=timeline) as window:
             let_pass(1)
             begin_ns, end_ns = window.past.span_ns
             window.past.go_to((begin_ns + end_ns) // 2)

@@ -214,6 +214,7 @@ def lag_ms(duration_s: float) -> float:
     """Time from the return of a frame's write until it is painted, median of the frames that are; ms."""
     from PySide6.QtCore import QTimer
 
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
@@ -221,7 +222,7 @@ def lag_ms(duration_s: float) -> float:
         with serving(Path(directory)) as (_, address):
             with Feed(AioDaqDataClient.connect(address), Wanted((address,), Selection())) as feed:
                 viewer, app = Noting(make_view(REFRESH_S)), application(off_screen=True)
-                window = HostWindow("view", viewer, feed, REFRESH_S)
+                window = HostWindow([Page("view", viewer)], feed, REFRESH_S)
                 window.show()
                 with writing(files, LAG_HZ, 1 / LAG_HZ, duration_s) as times:
                     timer = QTimer()
@@ -239,6 +240,7 @@ def ages_s(duration_s: float, refresh_period_s: float = 1.0) -> list[float]:
     """Ages of what `view` shows each time that it draws new frames of a movie of `LAG_HZ`, s."""
     from PySide6.QtCore import QTimer
 
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
     ages: list[float] = []
@@ -248,7 +250,7 @@ def ages_s(duration_s: float, refresh_period_s: float = 1.0) -> list[float]:
             wanted = Wanted((address,), Selection(update_interval_s=refresh_period_s))
             with Feed(AioDaqDataClient.connect(address), wanted) as feed:
                 viewer, app = Noting(make_view(refresh_period_s)), application(off_screen=True)
-                window = HostWindow("view", viewer, feed, refresh_period_s, on_arrival=True)
+                window = HostWindow([Page("view", viewer, on_arrival=True)], feed, refresh_period_s)
                 window.show()
                 with writing(files, LAG_HZ, 1 / LAG_HZ, duration_s) as times:
                     timer = QTimer()

@@ -67,7 +67,9 @@ def _in_window(address: str, duration_s: float | None) -> None:
 def _in_terminal(address: str, duration_s: float | None) -> None:
     context = ViewerContext(_TERMINAL_REFRESH_S)
     viewer = make_viewer(term.SPEC, context, {})
-    with Feed(AioDaqDataClient.connect(address, credentials=Credentials()), Wanted.by(term.SPEC, context)) as feed:
+    with Feed(
+        AioDaqDataClient.connect(address, credentials=Credentials()), Wanted.by([term.SPEC], context)
+    ) as feed:
         terminal.run(viewer, feed, _TERMINAL_REFRESH_S, duration_s)
 
 

@@ -175,7 +175,7 @@ def _in_terminal(
     log_to_stderr(log_level)
     context = ViewerContext(refresh_period, selection)
     viewer = make_viewer(spec, context, options)
-    with Feed(servers.client(), Wanted.by(spec, context, tuple(servers.hosts))) as feed:
+    with Feed(servers.client(), Wanted.by([spec], context, tuple(servers.hosts))) as feed:
         terminal.run(viewer, feed, refresh_period, duration)
 
 

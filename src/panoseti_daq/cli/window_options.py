@@ -10,8 +10,7 @@ import typer
 from panoseti_daq.cli.options import OptionGroup, finite_option
 from panoseti_daq.viewers.events.lines import EventLines
 from panoseti_daq.viewers.host.desk import Desk
-from panoseti_daq.viewers.host.snapshot import Screenshot
-from panoseti_daq.viewers.host.span import FilmSpan
+from panoseti_daq.viewers.host.snapshot import FilmSpan, Screenshot
 from panoseti_daq.viewers.host.theme import ThemeName
 
 _FIRST_S: Final = 5.0  # until the picture is taken: a stream has begun

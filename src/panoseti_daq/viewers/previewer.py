@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
 from panoseti_daq.pff import Selection
-from panoseti_daq.viewers.host.feed import QuietFeed
+from panoseti_daq.viewers.host.feed import WindowFeed
 from panoseti_daq.viewers.host.qt import application, has_display, require_qt
 from panoseti_daq.viewers.notebook import Image, Picture, received, window_viewer
 from panoseti_daq.viewers.plugin import ViewerContext, make_viewer
@@ -179,11 +179,12 @@ class _ScriptWindow:
 
     def __init__(self, name: str, context: ViewerContext, options: Mapping[str, Any]) -> None:
         self._application = application(off_screen=not has_display())
+        from panoseti_daq.viewers.host.pages import Page
         from panoseti_daq.viewers.host.window import HostWindow
 
-        self._source = QuietFeed(_SOURCE)
-        self._viewer = make_viewer(window_viewer(name), context, options)
-        self._window = HostWindow(name, self._viewer, self._source, context.refresh_period_s)
+        self._source = WindowFeed(_SOURCE)
+        viewer = make_viewer(window_viewer(name), context, options)
+        self._window = HostWindow([Page(name, viewer)], self._source, context.refresh_period_s)
         self._window.show()
 
     @property

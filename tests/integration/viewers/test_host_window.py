@@ -87,9 +87,10 @@ def viewer(application: QApplication) -> NotingViewer:
 
 @pytest.fixture
 def window(viewer: NotingViewer, feed: StillFeed) -> Iterator[HostWindow]:
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
-    made = HostWindow("noting", viewer, feed, 60.0)
+    made = HostWindow([Page("noting", viewer)], feed, 60.0)
     made.show()
     yield made
     made.close()
@@ -157,9 +158,10 @@ def test_a_viewer_that_does_not_keep_up_gets_the_newest_of_each_key(
 
 
 def test_redraws_come_on_the_timer(viewer: NotingViewer, feed: StillFeed) -> None:
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
-    window = HostWindow("noting", viewer, feed, 0.001)
+    window = HostWindow([Page("noting", viewer)], feed, 0.001)
     begin = time.monotonic()
     until(lambda: viewer.n_redraws >= 5)
     assert time.monotonic() - begin > 4 * 0.02  # not faster than the shortest period
@@ -220,7 +222,7 @@ def test_a_picture_that_cannot_be_saved_is_said_in_the_status_bar(
     monkeypatch.chdir("/proc")  # takes no files; from a deleted directory Python 3.13 imports nothing any more
     press(window, "S")
     assert not window.is_closed
-    assert "cannot save" in state_of(window)
+    assert "picture not saved" in state_of(window)
 
 
 def test_q_closes_and_nothing_is_handed_over_any_more(
@@ -280,9 +282,10 @@ def test_what_servers_say_of_themselves_reaches_the_viewer_once(
 
 
 def test_a_picture_is_drawn_soon_after_its_frames_came(viewer: NotingViewer, feed: StillFeed) -> None:
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
-    window = HostWindow("noting", viewer, feed, 60.0, on_arrival=True)
+    window = HostWindow([Page("noting", viewer, on_arrival=True)], feed, 60.0)
     feed.frames.put(received(0))
     until(lambda: viewer.n_redraws == 1)
     for i in range(1, 4):  # the refresh period of a minute never ends in this test
@@ -341,11 +344,12 @@ def test_a_saved_picture_hides_no_alarm_and_an_acknowledged_one_is_not_red(
 
 
 def test_new_alarms_are_told_once(viewer: NotingViewer, feed: StillFeed) -> None:
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
     told: list[list[str]] = []
     viewer.alarms = ["2 of 8 modules silent"]  # type: ignore[attr-defined]
-    window = HostWindow("noting", viewer, feed, 60.0, alert=told.append)
+    window = HostWindow([Page("noting", viewer)], feed, 60.0, alert=told.append)
     for _ in range(3):
         window._show_state()
     assert told == [["2 of 8 modules silent"]]
@@ -355,11 +359,11 @@ def test_new_alarms_are_told_once(viewer: NotingViewer, feed: StillFeed) -> None
 def test_tabs_share_a_stream_only_the_seen_one_is_drawn_and_a_broken_one_leaves(
     application: QApplication, feed: StillFeed
 ) -> None:
-    from panoseti_daq.viewers.host.page import Page
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
     first, second = NotingViewer(), NotingViewer()
-    window = HostWindow("first", first, feed, 60.0, others=[Page("second", second)])
+    window = HostWindow([Page("first", first), Page("second", second)], feed, 60.0)
     feed.frames.put(received(0))
     until(lambda: bool(first.taken) and bool(second.taken))
     assert (first.n_redraws, second.n_redraws) == (1, 0)
@@ -376,14 +380,15 @@ def test_a_window_remembers_its_place_and_never_exceeds_the_screen(
     application: QApplication, feed: StillFeed, tmp_path: Path
 ) -> None:
     from panoseti_daq.viewers.host.memory import Memory
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
     room = application.primaryScreen().availableGeometry()
     for width, height in ((500, 400), (9000, 9000)):
-        window = HostWindow("noting", NotingViewer(), feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
+        window = HostWindow([Page("noting", NotingViewer())], feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
         window.resize(width, height)
         window.close()
-        again = HostWindow("noting", NotingViewer(), feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
+        again = HostWindow([Page("noting", NotingViewer())], feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
         assert again.width() == pytest.approx(min(width, room.width()), abs=5)
         assert room.contains(again.geometry())
         again.close()
@@ -391,6 +396,7 @@ def test_a_window_remembers_its_place_and_never_exceeds_the_screen(
 
 def test_choices_of_a_viewer_are_restored(application: QApplication, feed: StillFeed, tmp_path: Path) -> None:
     from panoseti_daq.viewers.host.memory import Memory
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
     class Choosing(NotingViewer):
@@ -404,7 +410,7 @@ def test_choices_of_a_viewer_are_restored(application: QApplication, feed: Still
 
     for expected in ({}, {"orientation": {"7": "90"}}):
         viewer = Choosing()
-        window = HostWindow("noting", viewer, feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
+        window = HostWindow([Page("noting", viewer)], feed, 60.0, memory=Memory(tmp_path / "windows.ini"))
         window.close()
         assert viewer.chosen == expected
 
@@ -427,11 +433,12 @@ def run_dir(tmp_path: Path) -> Path:
 def test_a_replay_steps_plays_and_counts_ages_on_its_own_clock(
     viewer: NotingViewer, run_dir: Path, application: QApplication
 ) -> None:
-    from panoseti_daq.viewers.host.feed import QuietFeed
+    from panoseti_daq.viewers.host.feed import WindowFeed
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.timeline import Recorded
     from panoseti_daq.viewers.host.window import HostWindow
 
-    window = HostWindow("noting", viewer, QuietFeed("run"), 60.0, timeline=Recorded(run_dir))
+    window = HostWindow([Page("noting", viewer)], WindowFeed("run"), 60.0, timeline=Recorded(run_dir))
     window.show()
 
     def number() -> int:
@@ -444,23 +451,23 @@ def test_a_replay_steps_plays_and_counts_ages_on_its_own_clock(
         assert number() == expected
     assert "REPLAY 2026-01-01 00:00:01.000 UTC" in state_of(window)
     assert "newest frame 0.0 s old" in state_of(window)
-    assert window.past.bar is not None
-    window.past.bar.go_to(window.past.bar.unix_ns + 500_000_000)  # type: ignore[operator]
+    window.past.go_to(window.past.replayed_ns + 500_000_000)  # type: ignore[operator]
     assert "newest frame 0.5 s old" in state_of(window)
-    window.past.bar._speed.setCurrentText("60x")
+    window.past._speed.setCurrentText("60x")
     press(window, "Return")
     until(lambda: number() == 9)
-    until(lambda: not window.past.bar.is_playing)  # type: ignore[union-attr]
+    until(lambda: not window.past.is_playing)
     window.close()
 
 
 def test_the_last_minutes_of_the_live_stream_can_be_seen_while_it_goes_on(
     viewer: NotingViewer, feed: StillFeed
 ) -> None:
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.timeline import Lately
     from panoseti_daq.viewers.host.window import HostWindow
 
-    window = HostWindow("noting", viewer, feed, 60.0, timeline=Lately())
+    window = HostWindow([Page("noting", viewer)], feed, 60.0, timeline=Lately())
     window.show()
 
     def come(i: int) -> None:
@@ -558,12 +565,13 @@ def test_a_picture_that_is_saved_in_a_replay_says_so(
 ) -> None:
     from PySide6.QtGui import QImage
 
-    from panoseti_daq.viewers.host.feed import QuietFeed
+    from panoseti_daq.viewers.host.feed import WindowFeed
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.timeline import Recorded
     from panoseti_daq.viewers.host.window import HostWindow
 
     monkeypatch.chdir(tmp_path)
-    window = HostWindow("noting", viewer, QuietFeed("run"), 60.0, timeline=Recorded(run_dir))
+    window = HostWindow([Page("noting", viewer)], WindowFeed("run"), 60.0, timeline=Recorded(run_dir))
     window.show()
     press(window, "S")
     window.close()
@@ -573,7 +581,8 @@ def test_a_picture_that_is_saved_in_a_replay_says_so(
 
 
 def test_a_viewer_forgets_what_was_later_when_a_replay_goes_back(application: QApplication, run_dir: Path) -> None:
-    from panoseti_daq.viewers.host.feed import QuietFeed
+    from panoseti_daq.viewers.host.feed import WindowFeed
+    from panoseti_daq.viewers.host.pages import Page
     from panoseti_daq.viewers.host.timeline import Recorded
     from panoseti_daq.viewers.host.window import HostWindow
 
@@ -584,7 +593,7 @@ def test_a_viewer_forgets_what_was_later_when_a_replay_goes_back(application: QA
             self.n_cleared += 1
 
     viewer = Forgetful()
-    window = HostWindow("noting", viewer, QuietFeed("run"), 60.0, timeline=Recorded(run_dir))
+    window = HostWindow([Page("noting", viewer)], WindowFeed("run"), 60.0, timeline=Recorded(run_dir))
     begin_ns, end_ns = window.past.span_ns
     for at_ns, n_cleared in ((end_ns, 0), (begin_ns, 1), (begin_ns + 1, 1)):
         window.past.go_to(at_ns)

@@ -69,7 +69,7 @@ def test_a_new_module_is_drawn_at_once_and_the_next_image_when_it_is_due(
 ) -> None:
     previewer.update(image())
     n_redraws = 0
-    viewer = window_of(previewer)._viewer
+    viewer = window_of(previewer)._window.page.viewer
     redraw = viewer.redraw
 
     def count() -> None:
@@ -115,7 +115,7 @@ def test_a_viewer_that_fails_fails_in_update(previewer: PanoImagePreviewer) -> N
     def fail(frames: object) -> None:
         raise RuntimeError("out of paint")
 
-    window_of(previewer)._viewer.update = fail
+    window_of(previewer)._window.page.viewer.update = fail
     with pytest.raises(ViewerError, match="out of paint"):
         previewer.update(image())
 

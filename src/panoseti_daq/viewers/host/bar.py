@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from PySide6 import QtCore, QtWidgets
 
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.alarms import Alarms, missing_hosts
-from panoseti_daq.viewers.host.feed import WindowFeed
+from panoseti_daq.viewers.host.feed import HostState, WindowFeed
+from panoseti_daq.viewers.host.times import age_text
 
 _MESSAGE_MS: Final = 5000
+
+
+class Alarms:
+    """Knows which alarms are new and which ones somebody has seen.
+
+    An alarm that ends is forgotten, so that it is new when it comes again.
+    """
+
+    def __init__(self) -> None:
+        self._now: set[str] = set()
+        self._acknowledged: set[str] = set()
+
+    def update(self, now: Iterable[str]) -> set[str]:
+        """Take the names of what is wrong now; return those that are new."""
+        before, self._now = self._now, set(now)
+        self._acknowledged &= self._now
+        return self._now - before
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an alarm that nobody has acknowledged."""
+        return bool(self._now - self._acknowledged)
+
+    def acknowledge(self) -> None:
+        """Let all alarms of now be seen."""
+        self._acknowledged = set(self._now)
 
 
 class StateBar:
@@ -52,7 +80,7 @@ class StateBar:
     def show(self, age: str, alarms: Sequence[str], remarks: Sequence[str], *, mode: str) -> None:
         """Show how it stands: alarms of the viewers, what else there is to say, and whether it is live."""
         states = self._feed.states
-        missing = missing_hosts(states)
+        missing = _missing_hosts(states)
         new = self._alarms.update([*missing, *alarms])
         if new and self._alert is not None:
             self._alert([missing.get(name, name) for name in sorted(new)])
@@ -79,3 +107,15 @@ def _alert() -> str:
 
 def _seen() -> str:
     return f"QLabel {{ color: {theme.now().alarm}; padding: 0 4px }}"
+
+
+def _missing_hosts(states: Mapping[str, HostState]) -> dict[str, str]:
+    """What to say about each host that does not stream."""
+    return {host: _missing_text(host, state) for host, state in states.items() if not state.connected}
+
+
+def _missing_text(host: str, state: HostState) -> str:
+    ago_s = time.monotonic() - state.since
+    since = datetime.fromtimestamp(time.time() - ago_s, UTC)
+    what = "lost" if state.was_connected else "not connected"
+    return f"{host} {what} since {since:%H:%M:%S} UTC ({age_text(ago_s)}): {state.reason}"

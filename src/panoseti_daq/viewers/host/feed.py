@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from panoseti_daq.client import AioDaqDataClient, HostChange
 from panoseti_daq.client.portal import PORTALS
@@ -36,42 +37,28 @@ class HostState:
     was_connected: bool  # Whether it ever streamed
 
 
-class WindowFeed(Protocol):
-    """Where a window takes its frames from: a `Feed`, or a script that has a loop of its own."""
+class WindowFeed:
+    """Where a window takes its frames from: a `Feed`; or what a script puts, or a timeline shows, by `source`."""
 
-    @property
-    def frames(self) -> Handover:
-        """Where the frames are."""
-        ...
-
-    @property
-    def statuses(self) -> Mapping[str, pb.StatusResponse]:
-        """What each host said of itself last."""
-        ...
+    def __init__(self, source: str = "") -> None:
+        self.frames = Handover()
+        self.statuses: dict[str, pb.StatusResponse] = {}  # What each host said of itself last
+        self._states: dict[str, HostState] = {}
+        if source:
+            self._states[source] = HostState(True, "", time.monotonic(), was_connected=True)
 
     @property
     def states(self) -> Mapping[str, HostState]:
         """State of each host that was heard of."""
-        ...
+        return dict(self._states)
 
     @property
     def error(self) -> BaseException | None:
-        """Why no more frames come, ever."""
-        ...
+        """Why the feed ended for good; None while it runs."""
+        return None
 
 
-class QuietFeed:
-    """Feed without a stream: a script puts its frames, or a timeline shows them."""
-
-    def __init__(self, source: str) -> None:
-        self.frames = Handover()
-        self.statuses: Mapping[str, pb.StatusResponse] = {}
-        now_s = time.monotonic()
-        self.states: Mapping[str, HostState] = {source: HostState(True, "", now_s, was_connected=True)}
-        self.error: BaseException | None = None
-
-
-class Feed:
+class Feed(WindowFeed):
     """Streams frames into a `Handover` from entering to leaving.
 
     Entering enters `client` in an event loop of another thread; leaving ends all of it. A host that refuses, ends
@@ -83,22 +70,17 @@ class Feed:
     """
 
     def __init__(self, client: AioDaqDataClient, wanted: Wanted) -> None:
-        self.frames = Handover()
-        self.statuses: dict[str, pb.StatusResponse] = {}  # What each host said of itself last
+        super().__init__()
         self._client = client
         self._wanted = wanted
-        self._states: dict[str, HostState] = {}
         self._running: Future[Any] | None = None
         self._ended = threading.Event()
         self._n_bad = 0
 
     def __enter__(self) -> Self:
-        portal = PORTALS.__enter__()
-        try:
-            self._running, _ = portal.start_task(self._run, name="feed")
-        except BaseException as error:
-            PORTALS.__exit__(type(error), error, error.__traceback__)
-            raise
+        with ExitStack() as portals:
+            self._running, _ = portals.enter_context(PORTALS).start_task(self._run, name="feed")
+            self._portals = portals.pop_all()
         return self
 
     def __exit__(
@@ -107,7 +89,7 @@ class Feed:
         if self._running is not None:
             self._running.cancel()
             self._ended.wait()
-        PORTALS.__exit__(None, None, None)
+        self._portals.close()
 
     @property
     def error(self) -> BaseException | None:
@@ -115,11 +97,6 @@ class Feed:
         if self._running is None or self._running.cancelled() or not self._running.done():
             return None
         return self._running.exception()
-
-    @property
-    def states(self) -> Mapping[str, HostState]:
-        """State of each host that was heard of."""
-        return dict(self._states)
 
     async def _run(self, *, task_status: Any) -> None:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -15,6 +14,7 @@ from PySide6 import QtGui
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.installation import how_to_get
+from panoseti_daq.viewers.host.written import stamped
 
 RATE_HZ: Final = 10.0
 _EVEN: Final = 2  # width and height of a video are multiples of this
@@ -49,10 +49,7 @@ class Film:
     def add(self, image: QtGui.QImage) -> None:
         """Add a picture; all become as large as the first.
 
-        Raises
-        ------
-        OSError
-            It cannot be written: ffmpeg ended, or the disk is full.
+        Raises OSError: it cannot be written: ffmpeg ended, or the disk is full.
         """
         if self._shape is not None and (image.height(), image.width()) != self._shape:
             image = image.scaled(self._shape[1], self._shape[0])
@@ -73,8 +70,7 @@ def has_ffmpeg() -> bool:
 
 def film_of(name: str) -> Film:
     """Begin a film of a viewer in a file of its name and the time; raises as `Film` does."""
-    ending = "mp4" if has_ffmpeg() else "gif"
-    return Film(Path(f"{name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{ending}"))
+    return Film(stamped(name, ".mp4" if has_ffmpeg() else ".gif"))
 
 
 def pixels_of(image: QtGui.QImage) -> npt.NDArray[np.uint8]:

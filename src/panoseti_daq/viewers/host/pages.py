@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from PySide6 import QtCore, QtWidgets
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.host.memory import Memory
-from panoseti_daq.viewers.host.page import Page
 from panoseti_daq.viewers.host.written import Written
+from panoseti_daq.viewers.plugin import Viewer, ViewerSpec
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A viewer in a window."""
+
+    name: str
+    viewer: Viewer
+    on_arrival: bool = False  # Whether to draw when a frame came, and not only on the timer
+
+    @classmethod
+    def of(cls, spec: ViewerSpec, viewer: Viewer) -> Self:
+        """Page of a viewer.
+
+        Raises ViewerError: its widget is none of Qt.
+        """
+        widget = getattr(viewer, "widget", None)
+        if not isinstance(widget, QtWidgets.QWidget):
+            raise ViewerError(f"viewer {spec.name}: its widget is a {type(widget).__name__}; allowed: a QWidget")
+        return cls(spec.name, viewer, spec.update_interval_s is None and not spec.every_frame)
 
 
 class Pages(QtWidgets.QTabWidget):

@@ -84,9 +84,25 @@ def application(*, off_screen: bool = False) -> QApplication:
 
 
 def dress(app: QApplication, name: theme.ThemeName, *, dashes: bool) -> None:
-    """Choose the theme of all windows; those that are open are to be told."""
+    """Draw all windows in a theme."""
     theme.choose(name, dashes=dashes)
     app.setPalette(_palette())
+    for window in app.topLevelWidgets():
+        if restyle := getattr(window, "restyle", None):
+            restyle()
+
+
+def next_theme() -> str:
+    """Draw all windows in the next theme; return its name."""
+    name = theme.now().name.next
+    dress(application(), name, dashes=theme.has_dashes())
+    return f"theme: {name}"
+
+
+def switch_dashes() -> str:
+    """Let curves differ by dashes, or no longer; return what is done."""
+    dress(application(), theme.now().name, dashes=not theme.has_dashes())
+    return "curves differ by dashes, too" if theme.has_dashes() else "no dashes"
 
 
 def _palette() -> QPalette:

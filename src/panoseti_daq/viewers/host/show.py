@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from panoseti_daq.errors import ViewerError
@@ -21,8 +20,8 @@ from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.host import qt
 from panoseti_daq.viewers.host.desk import DESK, Desk
-from panoseti_daq.viewers.host.snapshot import Screenshot, take_later
-from panoseti_daq.viewers.host.span import FilmSpan, film_later
+from panoseti_daq.viewers.host.signals import noted_signals
+from panoseti_daq.viewers.host.snapshot import FilmSpan, Screenshot, film_later, take_later
 from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, make_viewer
 
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from panoseti_daq.client import AioDaqDataClient
-    from panoseti_daq.viewers.host.feed import WindowFeed
-    from panoseti_daq.viewers.host.memory import Memory
-    from panoseti_daq.viewers.host.page import Page
     from panoseti_daq.viewers.host.window import HostWindow
 
 _log = logging.getLogger(__name__)
@@ -65,18 +61,31 @@ def show(
     app = qt.application(off_screen=off_screen)
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.viewers.host.page import Page
+    from panoseti_daq.viewers.host.feed import Feed, WindowFeed
+    from panoseti_daq.viewers.host.pages import Page
+    from panoseti_daq.viewers.host.window import HostWindow
 
-    with _Stop(app) as stop, ExitStack() as feeds:
+    with _loop(app) as run, ExitStack() as feeds:
         memory = desk.dress(app, None if off_screen else desk.memory())
         windows = []
         for spec, options in viewers:
-            pages = [(spec, options), *((tab, {}) for tab in tabs if tab.name != spec.name)]
+            given = {spec.name: (spec, options), **{tab.name: (tab, {}) for tab in tabs if tab.name != spec.name}}
             context = ViewerContext(refresh_period_s, selection)
-            wanted = _wanted([one for one, _ in pages], context, tuple(hosts), desk, snapshot)
-            made = [Page.of(one, make_viewer(one, context, given)) for one, given in pages]
-            feed = _feed(desk, wanted, make_client, feeds)
-            window = _window(made, context, feed, desk, memory, desk.alert(app), lately=not off_screen)
+            wanted = _wanted([one for one, _ in given.values()], context, tuple(hosts), desk, snapshot)
+            pages = [Page.of(one, make_viewer(one, context, chosen)) for one, chosen in given.values()]
+            feed = WindowFeed(", ".join(map(str, desk.replay)))
+            if not desk.replay:
+                feed = feeds.enter_context(Feed(make_client(), wanted))
+            window = HostWindow(
+                pages,
+                feed,
+                refresh_period_s,
+                clock=context.clock,
+                memory=memory,
+                alert=desk.alert(app),
+                timeline=desk.timeline(lately=pages[0].on_arrival and not off_screen),
+                pulses=desk.pulses(),
+            )
             windows.append(window)
         if snapshot is not None:
             take_later(windows[0], feed, snapshot)
@@ -84,7 +93,7 @@ def show(
             film_later(windows[0], film)
         if duration_s is not None:
             QTimer.singleShot(round(duration_s * 1000), app.quit)
-        _run(windows, stop, on_screen=not off_screen)
+        _run(windows, app, run, on_screen=not off_screen)
     for window in windows:
         if window.error is not None:
             raise window.error
@@ -97,54 +106,18 @@ def _wanted(
     desk: Desk,
     snapshot: Screenshot | None,
 ) -> Wanted:
-    wanted = Wanted.by_all(specs, context, hosts, every_pulse=desk.hold_pulses_s is not None)
+    wanted = Wanted.by(specs, context, hosts, every_pulse=desk.hold_pulses_s is not None)
     if snapshot is not None and wanted.status_period_s is None:
         return replace(wanted, status_period_s=_STATUS_PERIOD_S)  # which run it is of
     return wanted
 
 
-def _feed(desk: Desk, wanted: Wanted, make_client: Callable[[], AioDaqDataClient], feeds: ExitStack) -> WindowFeed:
-    from panoseti_daq.viewers.host.feed import Feed, QuietFeed
-
-    if desk.replay:
-        return QuietFeed(", ".join(map(str, desk.replay)))
-    return feeds.enter_context(Feed(make_client(), wanted))
-
-
-def _window(
-    pages: Sequence[Page],
-    context: ViewerContext,
-    feed: WindowFeed,
-    desk: Desk,
-    memory: Memory | None,
-    alert: Callable[[list[str]], None] | None,
-    *,
-    lately: bool,
-) -> HostWindow:
-    from panoseti_daq.viewers.host.window import HostWindow
-
-    first, *others = pages
-    return HostWindow(
-        first.name,
-        first.viewer,
-        feed,
-        context.refresh_period_s,
-        on_arrival=first.on_arrival,
-        others=others,
-        clock=context.clock,
-        memory=memory,
-        alert=alert,
-        timeline=desk.timeline(lately=first.on_arrival and lately),
-        pulses=desk.pulses(),
-    )
-
-
-def _run(windows: Sequence[HostWindow], stop: _Stop, *, on_screen: bool) -> None:
+def _run(windows: Sequence[HostWindow], app: QApplication, run: Callable[[], None], *, on_screen: bool) -> None:
     from PySide6.QtCore import Qt
 
     def quit_after_the_last() -> None:
         if all(window.is_closed for window in windows):
-            stop.app.quit()
+            app.quit()
 
     for window in windows:
         window.closed.connect(quit_after_the_last)
@@ -154,72 +127,51 @@ def _run(windows: Sequence[HostWindow], stop: _Stop, *, on_screen: bool) -> None
             _log.info("window %s is open", window.windowTitle())
     with _failing_in_events(windows):
         if not all(window.is_closed for window in windows):
-            stop.run()
+            run()
     for window in windows:
         window.close()
 
 
-class _Stop:
-    """Ends the event loop of Qt on SIGINT and SIGTERM, whatever it waits for; and all before it, as they do.
+@contextmanager
+def _loop(app: QApplication) -> Iterator[Callable[[], None]]:
+    """Give what runs the loop of Qt until SIGINT or SIGTERM, whatever it waits for; before, they end the block.
 
     Python sees a signal only when Qt gives it a turn: the signal's byte in a socket makes it.
     """
+    from PySide6.QtCore import QSocketNotifier
 
-    def __init__(self, app: QApplication) -> None:
-        self.app = app
-        self._received: list[int] = []
-        self._in_loop = False
-        self._undo = ExitStack()
+    in_loop = False
 
-    def __enter__(self) -> _Stop:
-        from PySide6.QtCore import QSocketNotifier
-
-        readable, writable = socket.socketpair()
-        for end in (readable, writable):
-            self._undo.enter_context(end)
-        writable.setblocking(False)
-        notifier = QSocketNotifier(readable.fileno(), QSocketNotifier.Type.Read)
-        self._undo.callback(notifier.setEnabled, False)
-
-        def wake() -> None:
-            readable.recv(64)
-            if self._received:
-                self.app.quit()  # again: the first time may have been before the loop ran
-
-        notifier.activated.connect(wake)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._undo.callback(signal.signal, number, signal.signal(number, self._stop))
-        self._undo.callback(
-            signal.set_wakeup_fd, signal.set_wakeup_fd(writable.fileno(), warn_on_full_buffer=False)
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._undo.close()
-
-    def run(self) -> None:
-        """Run the event loop.
-
-        Raises KeyboardInterrupt: SIGINT came.
-        """
-        self._in_loop = True
-        try:
-            self.app.exec()
-        finally:
-            self._in_loop = False
-        if signal.SIGINT in self._received:
-            raise KeyboardInterrupt
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._received.append(number)
-        if self._in_loop:
-            self.app.quit()
+    def stop(number: int) -> None:
+        if in_loop:
+            app.quit()
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
         else:
             raise SystemExit(0)
+
+    def wake() -> None:
+        signals.clear_wakeup()
+        if signals.received:
+            app.quit()  # again: the first time may have been before the loop ran
+
+    def run() -> None:
+        nonlocal in_loop
+        in_loop = True
+        try:
+            app.exec()
+        finally:
+            in_loop = False
+        if signal.SIGINT in signals.received:
+            raise KeyboardInterrupt
+
+    with noted_signals(signal.SIGINT, signal.SIGTERM, then=stop) as signals:
+        notifier = QSocketNotifier(signals.wakeup.fileno(), QSocketNotifier.Type.Read)
+        notifier.activated.connect(wake)
+        try:
+            yield run
+        finally:
+            notifier.setEnabled(False)
 
 
 @contextmanager

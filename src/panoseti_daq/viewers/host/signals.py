@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -29,8 +29,8 @@ class Signals:
 
 
 @contextmanager
-def noted_signals(*numbers: signal.Signals) -> Iterator[Signals]:
-    """Note these signals as long as the block, instead of what they do otherwise; for the main thread."""
+def noted_signals(*numbers: signal.Signals, then: Callable[[int], object] = id) -> Iterator[Signals]:
+    """Note these signals as long as the block, instead of what they do otherwise, and call `then`; main thread."""
     ours, pythons = socket.socketpair()
     ours.setblocking(False)
     pythons.setblocking(False)
@@ -38,6 +38,7 @@ def noted_signals(*numbers: signal.Signals) -> Iterator[Signals]:
 
     def note(number: int, frame: FrameType | None) -> None:
         signals.received.add(number)
+        then(number)
 
     with ours, pythons:
         before = {number: signal.signal(number, note) for number in numbers}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import math
 from dataclasses import dataclass
 from typing import Final
 
+from panoseti_daq.viewers.images.choice import Choice
+
 RgbColor = tuple[int, int, int]
 
 
-class ThemeName(enum.StrEnum):
+class ThemeName(Choice):
     """Names of the themes, in the order in which a key chooses them."""
 
     DARK = "dark"

@@ -24,15 +24,7 @@ class Wanted:
     blocks: Selection | None = None  # Which frames come in blocks, each one; None for none
 
     @classmethod
-    def by(cls, spec: ViewerSpec, context: ViewerContext, hosts: tuple[str, ...] = ()) -> Self:
-        """Return what a viewer asks for.
-
-        Raises ConfigError: the frames that were asked for are of no kind that the viewer shows.
-        """
-        return cls.by_all([spec], context, hosts)
-
-    @classmethod
-    def by_all(
+    def by(
         cls,
         specs: Sequence[ViewerSpec],
         context: ViewerContext,
@@ -44,7 +36,7 @@ class Wanted:
 
         With `every_pulse` no pulse that one of them shows is missing, whether it asks for that or not.
 
-        Raises ConfigError: as for `by`.
+        Raises ConfigError: the frames that were asked for are of no kind that the first viewer shows.
         """
         period_s, first = context.refresh_period_s, specs[0]
         interval_s = period_s if first.update_interval_s is None else first.update_interval_s

@@ -6,8 +6,7 @@ For those who draw: importing this imports Qt. A viewer makes a widget and nothi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,18 +17,17 @@ from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.bar import StateBar
 from panoseti_daq.viewers.host.desk import LOOKS
-from panoseti_daq.viewers.host.dress import next_theme, switch_dashes
 from panoseti_daq.viewers.host.feed import WindowFeed
 from panoseti_daq.viewers.host.intake import Intake
 from panoseti_daq.viewers.host.memory import Memory
 from panoseti_daq.viewers.host.menu import KeyTable, Menu
-from panoseti_daq.viewers.host.page import Page
-from panoseti_daq.viewers.host.pages import Pages
+from panoseti_daq.viewers.host.pages import Page, Pages
 from panoseti_daq.viewers.host.past import Past
 from panoseti_daq.viewers.host.picture import png_of
 from panoseti_daq.viewers.host.pulses import LargestPulses
+from panoseti_daq.viewers.host.qt import next_theme, switch_dashes
 from panoseti_daq.viewers.host.timeline import Timeline
-from panoseti_daq.viewers.plugin import Viewer
+from panoseti_daq.viewers.host.written import stamped
 
 SHORTEST_REFRESH_S: Final = 0.02
 SOON_S: Final = 0.03  # from the first new frame to drawing, so that the frames of one batch are drawn together
@@ -55,45 +53,40 @@ class HostWindow(QtWidgets.QMainWindow):
 
     def __init__(
         self,
-        name: str,  # Of the first viewer
-        viewer: Viewer,
+        pages: Sequence[Page],  # At least one; of the first the window has its name and its way back in time
         feed: WindowFeed,  # Where its frames come from; a `Feed` is already entered
         refresh_period_s: float,  # Time between two redraws, s; at least `SHORTEST_REFRESH_S`
         *,
-        on_arrival: bool = False,  # Whether to draw the first viewer when frames come
-        others: Iterable[Page] = (),  # Viewers in further tabs
         clock: Clock | None = None,  # Where ages are counted
         memory: Memory | None = None,  # What was remembered, and will be; None for a window that remembers nothing
         # Called with the texts of new alarms: for a sound, or a note on the desktop
         alert: Callable[[list[str]], None] | None = None,
-        # Frames by time, for the first viewer: a `Lately` that is filled here, or those of a run, and then the
-        # feed brings nothing; None for no way back
-        timeline: Timeline | None = None,
+        timeline: Timeline | None = None,  # Frames by time, as for `Past`; of a run, the feed brings nothing
         pulses: LargestPulses | None = None,  # What holds the largest pulses; None for the newest
     ) -> None:
         super().__init__()
         # Why the window closed by itself: what the viewer raised, or the feed; None as long as nothing did
         self.error: BaseException | None = None
         self.is_closed = False  # Whether it was closed, by whomever
-        self._name = name
+        self._name = pages[0].name
         self._feed = feed
         self._clock = clock or Clock()
         self._memory = memory
         self._paused, self._rests_until = False, 0.0
         self._timers: list[QtCore.QTimer] = []
         self._intake = Intake(feed, self._clock, pulses)
-        self.past = Past(timeline, self._clock, self)  # Its way back in time
+        self.past = Past(timeline, self._clock)  # Its way back in time
         self.past.moved.connect(self._show_past)
-        self._pages = Pages([Page(name, viewer, on_arrival), *others])
+        self._pages = Pages(pages)
         self._pages.broke.connect(self._lose)
         self._fill()
         self._bar = StateBar(self.statusBar(), feed, alert)
         self.past.film_ended.connect(self._bar.say)
-        self._menu = Menu(self, name.capitalize(), self._keys())
+        self._menu = Menu(self, self._name.capitalize(), self._keys())
         self._menu.show(self.page.viewer)
         self._pages.currentChanged.connect(self._turn_page)
         if memory is not None:
-            memory.restore(self, name)
+            memory.restore(self, self._name)
             self._pages.restore(memory)
         self._begin(max(SHORTEST_REFRESH_S, refresh_period_s))
 
@@ -118,8 +111,7 @@ class HostWindow(QtWidgets.QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._pages, 1)
-        if self.past.bar is not None:
-            column.addWidget(self.past.bar)
+        column.addWidget(self.past)
         self.setCentralWidget(holder)
 
     @property
@@ -217,7 +209,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._rests_until = (end := time.monotonic()) + _LEAST_REST * (end - begin)
 
     def _show_state(self) -> None:
-        self.past.refresh()
+        self.past.follow()
         self._pages.tell("update_hosts", self._feed.states)
         mode = self.past.mode or ("PAUSED" if self._paused else "")
         self._bar.show(self._intake.age_text, self._pages.alarms, self._intake.clock_texts, mode=mode)
@@ -237,14 +229,8 @@ class HostWindow(QtWidgets.QMainWindow):
         self._show_state()
 
     def _save_png(self) -> None:
-        file = Path(f"{self.page.name}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.png").absolute()
-        try:
-            self.save(file, self.past.text)
-        except OSError as error:
-            self._bar.say(f"cannot save {file}: {error.strerror}")
-        else:
-            self._pages.written.add(file)
-            self._bar.say(f"saved {file}; Ctrl+Z undoes it")
+        file, caption = stamped(self.page.name, ".png"), self.past.text
+        self._bar.say(self._pages.written.save("picture", file, lambda file: self.save(file, caption)))
 
     def save(self, file: Path, caption: str = "", size: tuple[int, int] | None = None) -> None:
         """Write what the viewer shows to a PNG file, as `png_of` makes it; raises OSError."""
@@ -258,7 +244,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._feed.frames.on_arrival(None)
         event.accept()
         if not self.is_closed:
-            self.past.close()
+            self.past.end_film()
             self.is_closed = True
             self._pages.is_open = False
             if self._memory is not None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+
+def stamped(name: str, ending: str = "") -> Path:
+    """Return a file or directory in the working directory, named after the time of now."""
+    return Path(f"{name}_{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{ending}")
 
 
 class Written:
@@ -15,6 +22,17 @@ class Written:
     def add(self, path: Path) -> None:
         """Note what was written."""
         self._paths.append(path.absolute())
+
+    def save(self, what: str, to: Path, write: Callable[[Path], object]) -> str:
+        """Write something; return what there is to say, also when it cannot be written."""
+        is_new, to = not to.exists(), to.absolute()
+        try:
+            write(to)
+        except OSError as error:
+            return f"{what} not saved: {error}"
+        if is_new:
+            self.add(to)
+        return f"{what} saved in {to}; Ctrl+Z undoes it"
 
     def undo(self) -> str:
         """Delete what was written last; return what there is to say."""

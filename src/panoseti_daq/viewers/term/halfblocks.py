@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.images.colors import ColorMap, color_table
+from panoseti_daq.viewers.images.colors import ColorMap, rgba_table
 from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA
 
 N_SHADES: Final = 64
@@ -23,8 +23,6 @@ RAMP: Final = ".:-=+*#%@"
 """From dark to bright; a blank is no data."""
 
 _NO_SHADE: Final = N_SHADES  # of pixels that nobody measured
-_NO_DATA_RGB: Final = (40, 44, 52)
-_NO_DATA_RED_RGB: Final = (28, 4, 3)
 
 TextLine = list[Segment]
 Indices = npt.NDArray[np.uint8]
@@ -75,10 +73,8 @@ def cell_style(colormap: ColorMap, upper: int, lower: int) -> Style:
 
 @functools.cache
 def _color(colormap: ColorMap, shade: int) -> Color:
-    if shade == _NO_SHADE:
-        return Color.from_rgb(*(_NO_DATA_RED_RGB if theme.now().is_red else _NO_DATA_RGB))
-    table = color_table(colormap, red=theme.now().is_red)
-    return Color.from_rgb(*table[round(shade * (N_COLORS - 1) / (N_SHADES - 1))].tolist())
+    index = NO_DATA if shade == _NO_SHADE else round(shade * (N_COLORS - 1) / (N_SHADES - 1))
+    return Color.from_rgb(*rgba_table(colormap, red=theme.now().is_red)[index, :3].tolist())
 
 
 def forget_styles() -> None:

@@ -14,7 +14,7 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.levels import LevelsMode
+from panoseti_daq.viewers.images.looks import Looks
 from panoseti_daq.viewers.term.halfblocks import TextLine, forget_styles
 from panoseti_daq.viewers.term.panels import PanelStyle, dim, empty_lines, panel_lines
 
@@ -78,18 +78,19 @@ class TermImages:
         self._zoom = Zoom.AUTO
         self._first_row = 0
         self._seen = "none"
-        self._keys: dict[str, tuple[str, Callable[[], None]]] = {
+        looks = Looks(board)
+        self._keys: dict[str, tuple[str, Callable[[], object]]] = {
             "up": ("Modules above", lambda: self._scroll(-1)),
             "down": ("Modules below", lambda: self._scroll(+1)),
             "tab": ("Both kinds, or one", lambda: self._show(_after(self._shown))),
             "m": ("Movies", lambda: self._show(Shown.MOVIE)),
             "p": ("Pulse heights", lambda: self._show(Shown.PULSE_HEIGHT)),
             "b": ("Both", lambda: self._show(Shown.BOTH)),
-            "c": ("Next color map", self._next_colormap),
-            "l": ("Next levels: rolling, per frame, fixed", self._next_levels),
-            "x": ("Next scale: linear, sqrt, log, asinh", self._next_scale),
+            "c": ("Next color map", looks.next_colormap),
+            "l": ("Next levels: rolling, per frame, fixed", lambda: self._recolored(looks.next_levels)),
+            "x": ("Next scale: linear, sqrt, log, asinh", lambda: self._recolored(looks.next_scale)),
             "z": ("Next size", self._next_zoom),
-            "k": ("Mask hot and dead pixels, or none", self._toggle_masks),
+            "k": ("Mask hot and dead pixels, or none", looks.toggle_masks),
             "t": ("Next theme: dark, red, light", self._next_theme),
         }
 
@@ -187,26 +188,9 @@ class TermImages:
     def _show(self, shown: Shown) -> None:
         self._shown = shown
 
-    def _next_colormap(self) -> None:
-        self._board.settings.colormap = self._board.settings.colormap.next
-
-    def _next_levels(self) -> None:
-        self._board.hold_levels()
-        self._board.settings.levels = self._board.settings.levels.next
-        if self._board.settings.levels is not LevelsMode.FIXED:
-            self._board.settings.fixed.clear()
+    def _recolored(self, do: Callable[[], object]) -> None:
+        do()
         self._board.recolor()
-
-    def _next_scale(self) -> None:
-        self._board.settings.scale = self._board.settings.scale.next
-        self._board.recolor()
-
-    def _toggle_masks(self) -> None:
-        if self._board.masks.n_pixels:
-            self._board.masks.clear()
-        else:
-            self._board.find_odd_pixels()
-        self._board.recompose()
 
     def _next_theme(self) -> None:
         theme.choose(_after(theme.now().name))

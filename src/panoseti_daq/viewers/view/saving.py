@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from panoseti_daq.viewers.host.written import Written
+from panoseti_daq.viewers.host.written import Written, stamped
 from panoseti_daq.viewers.images.arrays import save_darks, save_images
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.view.probes import Probes
@@ -25,12 +24,12 @@ class Saves:
     def dark(self) -> None:
         """Write darks, which the board subtracts."""
         darks = self._board.pedestals.darks
-        self._save(lambda to: save_darks(to, darks), f"darks of {len(darks)} keys", Path(f"dark_{_now_text()}"))
+        self._save(lambda to: save_darks(to, darks), f"darks of {len(darks)} keys", stamped("dark"))
 
     def arrays(self) -> None:
         """Write each image that is drawn, as it came, to a directory of its own."""
         frames = [stamp.frame for panel in self._board.panels.values() for stamp in panel.stamps.values()]
-        self._save(lambda to: save_images(to, frames), f"{len(frames)} images", Path(f"view_{_now_text()}"))
+        self._save(lambda to: save_images(to, frames), f"{len(frames)} images", stamped("view"))
 
     def curves(self) -> None:
         """Write the light curves that are shown."""
@@ -38,24 +37,12 @@ class Saves:
         if not n:
             self._say("click a pixel for its light curve first")
             return
-        self._save(self._probes.save, f"{n} light curves", Path(f"curves_{_now_text()}.csv"))
+        self._save(self._probes.save, f"{n} light curves", stamped("curves", ".csv"))
 
     def mask(self) -> None:
         """Write the masked pixels, for --mask."""
         masks = self._board.masks
-        self._save(masks.save, f"{masks.n_pixels} masked pixels", Path(f"mask_{_now_text()}.json"))
+        self._save(masks.save, f"{masks.n_pixels} masked pixels", stamped("mask", ".json"))
 
     def _save(self, save: Callable[[Path], None], what: str, to: Path) -> None:
-        is_new = not to.exists()
-        try:
-            save(to)
-        except OSError as error:
-            self._say(f"{what} not saved: {error}")
-        else:
-            self._say(f"{what} saved in {to.absolute()}; Ctrl+Z undoes it")
-            if is_new:
-                self.written.add(to)
-
-
-def _now_text() -> str:
-    return time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
+        self._say(self.written.save(what, to, save))

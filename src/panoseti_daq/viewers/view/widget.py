@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QInputDialog
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.pff.quabos import quabo_at
+from panoseti_daq.viewers.host.menu import add_actions
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.levels import Levels
+from panoseti_daq.viewers.images.looks import Looks
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 from panoseti_daq.viewers.images.titles import beside_span
-from panoseti_daq.viewers.view.looks import Looks
 from panoseti_daq.viewers.view.probes import Probes
 from panoseti_daq.viewers.view.saving import Saves
 from panoseti_daq.viewers.view.servers import HostNotes
@@ -58,19 +58,18 @@ class View:
 
     def _add_actions(self) -> None:
         looks, saves = self._looks, self.saves
-        for text, key, do in (
+        keys = (
             ("Save arrays (.npy)", "N", saves.arrays),
             ("Save the median as the dark", "D", self.save_dark),
             ("Save light curves (.csv)", "E", saves.curves),
             ("Save the mask", "Shift+M", saves.mask),
-            ("Undo what was saved last", "Ctrl+Z", lambda: self.say(self.written.undo())),
             ("Next color map", "C", lambda: self._change(looks.next_colormap)),
             ("Next scale: linear, sqrt, log, asinh", "X", lambda: self._change(looks.next_scale)),
             ("Next levels: rolling, per frame, fixed", "L", lambda: self._change(looks.next_levels)),
             ("Next orientation, of the module under the mouse or of all", "O", self.next_orientation),
             ("Quabo boundaries", "B", lambda: self._change(looks.toggle_boundaries)),
-            ("Next pedestal: none, median, dark", "P", self.next_pedestal),
-            ("Mask hot and dead pixels, or none", "M", self.toggle_masks),
+            ("Next pedestal: none, median, dark", "P", lambda: self._change(looks.next_pedestal)),
+            ("Mask hot and dead pixels, or none", "M", lambda: self._change(looks.toggle_masks)),
             ("Mask the pixel under the mouse", "K", self.mask_hovered),
             ("Region of interest: rectangle, circle, none", "I", self.next_region),
             ("Histograms", "H", lambda: self.bars.setVisible(not self.bars.isVisible())),
@@ -78,14 +77,8 @@ class View:
             ("Smaller letters", "-", lambda: self._enlarge(1 / _LETTERS_STEP)),
             ("Name the module under the mouse", "F2", self.name_hovered),
             ("All modules; then no light curve", "Escape", self.escape),
-        ):
-            self._action(text, key, do)
-
-    def _action(self, text: str, key: str, do: Callable[[], object]) -> None:
-        action = QAction(text, self.widget)
-        action.setShortcut(QKeySequence(key))
-        action.triggered.connect(lambda checked=False: do())
-        self.widget.addAction(action)
+        )
+        add_actions(self.widget, keys)
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames; the picture changes with `redraw`."""
@@ -132,11 +125,6 @@ class View:
         self.probes.restyle()
 
     @property
-    def waiting_text(self) -> str:
-        """What is said in the middle as long as there is no image."""
-        return self.widget.waiting_text
-
-    @property
     def alarms(self) -> list[str]:
         """What is wrong with the images: how many modules are silent."""
         silent = self.board.silent_modules
@@ -153,11 +141,6 @@ class View:
             self.wall.enlarge = min(max(letters, 0.5), 3.0)
         self.bars.setVisible(bool(state.get("bars", True)))
         self._show_setup()
-
-    @property
-    def info_text(self) -> str:
-        """What is said at the bottom: about the pixel under the mouse, or what a key did."""
-        return self.widget.info_text
 
     def _hover(self, pixel: WallPixel | None) -> None:
         self._hovered = pixel
@@ -208,27 +191,6 @@ class View:
         """Rotate or flip the module under the mouse, or all."""
         self._change(lambda: self._looks.next_orientation(self._hovered[0][0] if self._hovered else None))
         self.probes.close_region()
-
-    def next_pedestal(self) -> None:
-        """Subtract the next pedestal."""
-        pedestals = self.board.pedestals
-        pedestals.mode = pedestals.mode.next
-        if pedestals.mode is PedestalMode.DARK and not pedestals.darks:
-            pedestals.mode = PedestalMode.NONE
-            self.say("there is no dark yet: D saves one")
-        self.board.recompose()
-        self._show()
-
-    def toggle_masks(self) -> None:
-        """Mask the hot and dead pixels of the last half minute, or no pixel."""
-        if self.board.masks.n_pixels:
-            self.board.masks.clear()
-            self.say("no pixel is masked")
-        else:
-            n = self.board.find_odd_pixels()
-            self.say(f"{n} hot and dead pixels masked; K masks the one under the mouse")
-        self.board.recompose()
-        self._show()
 
     def mask_hovered(self) -> None:
         """Mask the pixel under the mouse, or no longer."""

@@ -207,16 +207,16 @@ def test_the_statuses_of_the_servers_come_when_they_are_wanted(tmp_path: Path) -
 
 def test_a_viewer_gets_the_products_and_quabos_that_are_asked_for_of_the_kinds_that_it_shows() -> None:
     context = ViewerContext(1.0, Selection(products={DataProduct.PH256}, quabos={2}))
-    wanted = Wanted.by(ViewerSpec("a", "", print, movie=False), context).selection
+    wanted = Wanted.by([ViewerSpec("a", "", print, movie=False)], context).selection
     assert wanted == Selection({Kind.PULSE_HEIGHT}, (), {DataProduct.PH256}, {2}, 1.0)
     with pytest.raises(ConfigError, match="invalid products: ph256; allowed for these kinds: img8, img16"):
-        Wanted.by(ViewerSpec("a", "", print, pulse_height=False), context)
+        Wanted.by([ViewerSpec("a", "", print, pulse_height=False)], context)
 
 
 def test_a_viewer_without_an_interval_gets_frames_once_per_refresh_period() -> None:
     context = ViewerContext(2.0, Selection(module_ids=(7,)))
-    assert Wanted.by(ViewerSpec("a", "", print), context).selection.update_interval_s == 2.0
+    assert Wanted.by([ViewerSpec("a", "", print)], context).selection.update_interval_s == 2.0
     every = Wanted.by(
-        ViewerSpec("a", "", print, update_interval_s=0.0, movie=False, status=True), context, ("daq1",)
+        [ViewerSpec("a", "", print, update_interval_s=0.0, movie=False, status=True)], context, ("daq1",)
     )
     assert every == Wanted(("daq1",), Selection({Kind.PULSE_HEIGHT}, {7}), 2.0)

@@ -63,6 +63,26 @@ class Looks:
         """Draw lines between quabos, or none."""
         self._settings.boundaries = not self._settings.boundaries
 
+    def next_pedestal(self) -> str | None:
+        """Subtract the next pedestal."""
+        pedestals = self._board.pedestals
+        pedestals.mode, said = pedestals.mode.next, None
+        if pedestals.mode is PedestalMode.DARK and not pedestals.darks:
+            pedestals.mode, said = PedestalMode.NONE, "there is no dark yet: D saves one"
+        self._board.recompose()
+        return said
+
+    def toggle_masks(self) -> str:
+        """Mask the hot and dead pixels of the last half minute, or no pixel."""
+        if self._board.masks.n_pixels:
+            self._board.masks.clear()
+            said = "no pixel is masked"
+        else:
+            n = self._board.find_odd_pixels()
+            said = f"{n} hot and dead pixels masked; K masks the one under the mouse"
+        self._board.recompose()
+        return said
+
     def state(self) -> dict[str, Any]:
         """What is remembered, as JSON has it."""
         settings = self._settings
