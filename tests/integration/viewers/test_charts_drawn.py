@@ -13,10 +13,10 @@ from support.received import DETECTED_NS, Clock, by_key, received
 from support.rig import run_command, serving_process
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers import clock as ages
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.lightcurve.curves import LightCurves
+from panoseti_daq.viewers.lightcurve.curves import CurveName, LightCurves
 from panoseti_daq.viewers.phdist.pulses import PulseHeights
 from panoseti_daq.viewers.rates.book import RateBook
 
@@ -114,10 +114,47 @@ def test_light_curves_are_the_means_with_a_gap_where_nothing_came(
         chart.update(by_key(received(IMG16, image, module_id=224, number=i, unix_ns=clock.wall_ns())))
     chart.redraw()
     for panel, expected in zip(chart.panels, (images.mean(axis=(1, 2)), images[:, 1, 2]), strict=True):
-        _, y = panel.curves[Key(224, IMG16, None)]
+        _, y = panel.curves[CurveName(224, IMG16, "node")]
         assert np.flatnonzero(np.isnan(y)).tolist() == [4]
         assert y[~np.isnan(y)] == pytest.approx(expected)
     assert theme.module_color(224) in colors_in(chart.widget, tmp_path / "lightcurve.png")
+
+
+def test_light_curves_of_two_hosts_with_one_module_differ_and_say_their_host(application: QApplication) -> None:
+    from panoseti_daq.viewers.lightcurve.chart import LightCurveChart
+
+    chart = LightCurveChart(LightCurves(60))
+    for number, module_id, host in ((0, 7, "daq1:50051"), (1, 7, "daq2:50051"), (2, 8, "daq1:50051")):
+        frame = received(IMG16, 1, module_id=module_id, number=number, unix_ns=DETECTED_NS, host=host)
+        chart.update(by_key(frame))
+    chart.redraw()
+    assert [row.texts[0] for row in chart.table.rows] == ["7 img16 daq1:50051", "7 img16 daq2:50051", "8 img16"]
+    assert len({row.pen for row in chart.table.rows}) == 3
+
+
+def test_a_light_curve_stands_with_its_picture_and_has_no_gap_afterwards(application: QApplication) -> None:
+    from panoseti_daq.viewers.host.feed import WindowFeed
+    from panoseti_daq.viewers.host.pages import Page
+    from panoseti_daq.viewers.host.window import HostWindow
+    from panoseti_daq.viewers.lightcurve.chart import LightCurveChart
+
+    chart, feed = LightCurveChart(LightCurves(60)), WindowFeed("daq1")
+    window = HostWindow([Page("lightcurve", chart)], feed, 60.0)
+
+    def come(i: int) -> int:
+        at_ns = DETECTED_NS + i * 1_000_000_000
+        feed.frames.put(received(IMG16, 1 + i, number=i, unix_ns=at_ns))
+        process_events()
+        window._redraw()
+        [(times_s, _)] = chart.panels[0].curves.values()
+        return len(times_s)
+
+    assert [come(i) for i in range(3)] == [1, 2, 3]
+    window._set_paused(True)
+    assert [come(i) for i in range(3, 6)] == [3, 3, 3]
+    window._set_paused(False)
+    assert come(6) == 7
+    window.close()
 
 
 def test_a_viewer_of_frames_without_time_says_why_it_is_empty(application: QApplication) -> None:

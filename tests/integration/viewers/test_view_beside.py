@@ -62,3 +62,28 @@ def test_the_receiver_stands_in_the_last_line() -> None:
         view.update_status("head", said)
         show(view)
         assert any(text in label.text() for label in view.widget.findChildren(QLabel))
+
+
+@pytest.mark.parametrize("width_px", [1600, 800, 500])
+def test_the_last_line_shrinks_with_the_window_and_keeps_what_servers_say(width_px: int) -> None:
+    from panoseti_daq.viewers.host.feed import WindowFeed
+    from panoseti_daq.viewers.host.pages import Page
+    from panoseti_daq.viewers.host.timeline import Lately
+    from panoseti_daq.viewers.host.window import HostWindow
+
+    view = shown(frame_of(np.ones((32, 32)), DataProduct.IMG16, module_id=7))
+    window = HostWindow([Page("view", view)], WindowFeed("head"), 60.0, timeline=Lately())
+    window.resize(1900, 700)
+    window.show()
+    view.update_status("head", status())
+    show(view)
+    window.resize(width_px, 700)
+    show(view)
+    assert window.width() == width_px
+    from PySide6.QtWidgets import QLabel
+
+    [setup] = (label for label in view.widget.findChildren(QLabel) if "UTC" in label.text())
+    assert setup.text().endswith(" UTC")
+    assert setup.fontMetrics().horizontalAdvance(setup.text()) <= setup.width() <= 0.7 * width_px
+    assert "C: plasma" in setup.toolTip()
+    window.close()

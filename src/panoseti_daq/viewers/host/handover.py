@@ -14,16 +14,16 @@ _MOST_BYTES: Final = 64 * 2**20
 
 
 class Handover:
-    """The newest frame of each key, or blocks, from the thread that receives to the one that draws.
+    """The newest frame of each key and host, or blocks, from the thread that receives to the one that draws.
 
-    **Holds** one frame per key, so its size is bounded by the number of keys; a frame that was not taken is
-    **replaced** by the next of its key. Of blocks it holds 64 MiB; the oldest go, and `n_lost` counts their
+    **Holds** one frame per key and host, so its size is bounded by their number; a frame that was not taken is
+    **replaced** by the next one. Of blocks it holds 64 MiB; the oldest go, and `n_lost` counts their
     frames. Neither side ever waits for the other. Thread-safe.
     """
 
     def __init__(self) -> None:
         self.n_lost = 0
-        self._frames: dict[Key, ReceivedFrame] = {}
+        self._frames: dict[tuple[Key, str], ReceivedFrame] = {}  # by key and host
         self._blocks: deque[ReceivedBlock] = deque()
         self._n_bytes = 0
         self._lock = threading.Lock()
@@ -36,10 +36,9 @@ class Handover:
 
     def put(self, frame: ReceivedFrame) -> None:
         """Hand over a frame."""
-        key = frame.key
         with self._lock:
             self._wake_first()
-            self._frames[key] = frame
+            self._frames[frame.key, frame.host] = frame
 
     def put_block(self, block: ReceivedBlock) -> None:
         """Hand over a block."""
@@ -57,9 +56,14 @@ class Handover:
             self._wake()
 
     def take(self) -> dict[Key, ReceivedFrame]:
-        """Frames that came since the last call."""
+        """Frames that came since the last call; of two hosts with one key, the second comes with the next."""
         with self._lock:
-            frames, self._frames = self._frames, {}
+            came, self._frames = self._frames, {}
+            frames = {key: frame for (key, _), frame in reversed(came.items())}
+            if len(frames) < len(came):
+                self._frames = {at: frame for at, frame in came.items() if frames[at[0]] is not frame}
+                if self._wake is not None:
+                    self._wake()
         return frames
 
     def take_blocks(self) -> list[ReceivedBlock]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,7 +15,7 @@ from panoseti_daq.viewers.charts.pens import Pen
 from panoseti_daq.viewers.charts.series import drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
 from panoseti_daq.viewers.host.times import age_text, span_text
-from panoseti_daq.viewers.lightcurve.curves import LightCurves, Pixel
+from panoseti_daq.viewers.lightcurve.curves import CurveName, LightCurves, Pixel
 
 _LEAST_GAP_S: Final = 1.0  # shorter ones are jitter of the network
 _N_POINTS: Final = 40_000  # in one panel: as many as are drawn in some 50 ms
@@ -39,26 +40,30 @@ class LightCurveChart:
         """Take frames."""
         self._light.update(frames)
 
+    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames while the picture stands."""
+        self._light.keep(frames)
+
     def clear(self) -> None:
         """Forget all frames: a replay went back."""
         self._light.clear()
 
     def redraw(self) -> None:
         """Draw all panels and the table."""
-        keys = self._light.keys
-        if not keys:
+        names = self._light.names
+        if not names:
             without = self._light.n_without_time
             why = f"\n{without} frames had no time and cannot be drawn." if without else "\nIs the run active?"
             self.widget.show_text("No movie frames yet." + why)
             return
-        curves = {key: self._light.curve(key) for key in keys}
+        curves = {name: self._light.curve(name) for name in names}
         now_s = self._light.now_s
         for i, panel in enumerate(self.panels):
             panel.keep({key for key, (times_s, _) in curves.items() if len(times_s)})
             for key, (times_s, values) in curves.items():
                 if len(times_s):
                     x, y = drawable(times_s, values[:, i], _N_POINTS // len(curves), _LEAST_GAP_S)
-                    panel.draw(key, x, y, self.table.emphasis.pen(key, _pen(key)), connect="finite")
+                    panel.draw(key, x, y, self.table.emphasis.pen(key, self._pen(key)), connect="finite")
             nothing = not any(len(times_s) for times_s, _ in curves.values())
             panel.nothing(f"no movie frames in the last {span_text(self._light.span_s)}" if nothing else "")
         began_s = min((float(times_s[0]) for times_s, _ in curves.values() if len(times_s)), default=0.0)
@@ -66,17 +71,21 @@ class LightCurveChart:
         self._tabulate(curves, now_s)
         self.widget.show_charts()
 
-    def _tabulate(self, curves: dict[Key, tuple[np.ndarray, np.ndarray]], now_s: float) -> None:
+    def _tabulate(self, curves: dict[CurveName, tuple[np.ndarray, np.ndarray]], now_s: float) -> None:
         rows = []
+        hosts = Counter(module_id for module_id, _ in {(key.module_id, key.host) for key in curves})
+        shared = {module_id for module_id, n in hosts.items() if n > 1}
         for key, (times_s, values) in curves.items():
             name = f"{key.module_id} {key.product.token}"
+            if key.module_id in shared:
+                name += f" {key.host}"
             if len(times_s):
                 texts = (name, *(f"{value:.1f}" for value in values[-1]), age_text(max(0.0, now_s - times_s[-1])))
             else:
                 texts = (name, *["-"] * len(self.panels), f"> {span_text(self._light.span_s)}")
-            rows.append(Row(texts, _pen(key), name=key))
+            rows.append(Row(texts, self._pen(key), name=key))
         self.table.show_rows(rows)
 
-
-def _pen(key: Key) -> Pen:
-    return Pen.of(key.module_id, second=key.product is DataProduct.IMG8)
+    def _pen(self, key: CurveName) -> Pen:
+        is_first = key.host == min(name.host for name in self._light.names if name.module_id == key.module_id)
+        return Pen.of(key.module_id, second=key.product is DataProduct.IMG8 or not is_first)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from panoseti_daq.client import ReceivedFrame
-from panoseti_daq.pff import Key, Kind, TimeStatus
+from panoseti_daq.pff import DataProduct, Key, Kind, TimeStatus
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, oldest_first
 from panoseti_daq.viewers.masks import PixelMasks
 
@@ -19,14 +19,22 @@ Pixel = tuple[int, int]
 """Row and column; row 0 is on top."""
 
 
+class CurveName(NamedTuple):
+    """Whose curve it is: two hosts may have modules of one number."""
+
+    module_id: int
+    product: DataProduct
+    host: str
+
+
 class LightCurves:
-    """Mean of the image, and chosen pixels, of each module and movie product, at the UTC time of the frame.
+    """Mean of the image, and chosen pixels, of each module and movie product of a host, at the UTC of the frame.
 
     Frames without a time are left out: they have no place on the axis. The axis ends now by the clock of the
     frames, that is the newest time of the typical module and how long ago it came: so a run that is replayed is
     drawn as well, and an observer's wrong clock moves nothing.
 
-    **Holds** `CAPACITY` points per module and product; the oldest is replaced. Points closer than ``span_s /
+    **Holds** `CAPACITY` points per curve; the oldest is replaced. Points closer than ``span_s /
     CAPACITY`` to the one before are left out, so the span is always covered.
     """
 
@@ -43,49 +51,71 @@ class LightCurves:
         self._columns = np.array([column for _, column in pixels], dtype=int)
         self._monotonic = monotonic
         self._masks = masks or PixelMasks()
-        self._series: dict[Key, TimeSeries] = {}
-        self._offset_s: dict[Key, float] = {}  # from the monotonic clock to the frames' UTC
+        self._series: dict[CurveName, TimeSeries] = {}
+        self._read_ns: dict[CurveName, int] = {}  # when the server read the last frame
+        self._stands_s: float | None = None  # where the axis ends while the picture stands
+        self._offset_s: dict[CurveName, float] = {}  # from the monotonic clock to the frames' UTC
 
     @property
-    def keys(self) -> list[Key]:
-        """Those that ever had a point, in order."""
-        return sorted(self._series, key=lambda key: (key.module_id, key.product.token))
+    def names(self) -> list[CurveName]:
+        """Curves that ever had a point, in order."""
+        return sorted(self._series, key=lambda name: (name.module_id, name.product.token, name.host))
 
     @property
     def now_s(self) -> float:
         """Where the axis ends, UTC s since 1970."""
+        if self._stands_s is not None:
+            return self._stands_s
         return self._monotonic() + float(np.median(list(self._offset_s.values())))
 
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take the movie frames among `frames`."""
-        for frame in oldest_first(frame for frame in frames.values() if frame.product.kind is Kind.MOVIE):
+        """Take the movie frames among `frames`, but for those of the last minutes that are shown again."""
+        movies = oldest_first(frame for frame in frames.values() if frame.product.kind is Kind.MOVIE)
+        new = [frame for frame in movies if frame.detected_unix_ns >= self._read_ns.get(_name(frame), 0)]
+        for frame in new:
+            self._stands_s = None
             self._add(frame)
+
+    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+        """Take frames while the picture stands, with its axis: they are drawn after the next `update`."""
+        stands_s = self.now_s if self._offset_s else None
+        self.update(frames)
+        self._stands_s = stands_s
 
     def clear(self) -> None:
         """Forget all points."""
-        self._series.clear()
-        self._offset_s.clear()
+        for kept in (self._series, self._offset_s, self._read_ns):
+            kept.clear()
+        self._stands_s = None
 
-    def curve(self, key: Key) -> tuple[Floats, Floats]:
+    def curve(self, name: CurveName) -> tuple[Floats, Floats]:
         """Times, UTC s, shape (n,), and values, ADC counts, shape (n, 1 + pixels), within the span."""
-        series, now_s = self._series[key], self.now_s
+        series, now_s = self._series[name], self.now_s
         begin = int(np.argmax(series.times_s >= now_s - self.span_s)) if len(series) else 0
         if not len(series) or series.times_s[begin] < now_s - self.span_s:
             begin = len(series)
-        return series.times_s[begin:], series.values[begin:]
+        times_s, values = series.times_s[begin:], series.values[begin:]
+        if self._stands_s is None:
+            return times_s, values
+        return times_s[times_s <= now_s], values[times_s <= now_s]
 
     def _add(self, frame: ReceivedFrame) -> None:
         if frame.time.status is TimeStatus.NO_TIME:
             self.n_without_time += 1
             return
-        key, unix_s, lit = frame.key, frame.time.unix_ns / 1e9, self._masks.lit(frame)
+        name, unix_s, lit = _name(frame), frame.time.unix_ns / 1e9, self._masks.lit(frame)
         if lit is not None and not lit.any():
             return
-        series = self._series.get(key)
+        self._read_ns[name] = frame.detected_unix_ns
+        series = self._series.get(name)
         if series is None:
-            series = self._series[key] = TimeSeries(CAPACITY, 1 + len(self._rows))
+            series = self._series[name] = TimeSeries(CAPACITY, 1 + len(self._rows))
         elif 0 <= unix_s - series.times_s[-1] < self.span_s / CAPACITY:
             return
-        self._offset_s[key] = unix_s - self._monotonic()
+        self._offset_s[name] = unix_s - self._monotonic()
         image = frame.image if lit is None else np.where(lit, frame.image, np.nan)
         series.append(unix_s, float(np.nanmean(image)), *image[self._rows, self._columns].tolist())
+
+
+def _name(frame: ReceivedFrame) -> CurveName:
+    return CurveName(frame.module_id, frame.product, frame.host)

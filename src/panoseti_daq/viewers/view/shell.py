@@ -14,6 +14,7 @@ from panoseti_daq.viewers.images.layout import plan
 from panoseti_daq.viewers.view.bars import HEIGHT_PX, WIDTH_PX, Bars
 from panoseti_daq.viewers.view.wall import Wall
 
+_SETUP_PART: Final = 0.66
 MESSAGE_S: Final = 8.0  # long enough to read a path
 
 
@@ -54,6 +55,7 @@ class Shell(QWidget):
         self._info.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         below.addWidget(self._info, 1)
         below.addWidget(self._setup)
+        self._setup.setMinimumWidth(1)  # its text is cut as the window shrinks
         below.setContentsMargins(8, 1, 8, 1)
         layout.addLayout(below)
         QVBoxLayout(self.wall).addWidget(self._waiting, 0, Qt.AlignmentFlag.AlignCenter)
@@ -110,6 +112,9 @@ class Shell(QWidget):
             self._info.setText(text)
 
     def show_setup(self, text: str) -> None:
-        """Show how images are drawn, and what servers do."""
-        if text != self._setup.text():
-            self._setup.setText(text)
+        """Show how images are drawn, and what servers do: in two thirds of the window, its end at least."""
+        room = _SETUP_PART * self.width()
+        shown = self._setup.fontMetrics().elidedText(text, Qt.TextElideMode.ElideLeft, int(room))
+        if shown != self._setup.text():
+            self._setup.setText(shown)
+            self._setup.setToolTip(text)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from support.frames import block_of
+from support.received import received as received_from
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Frame
@@ -48,3 +49,13 @@ def test_nobody_is_woken_after_the_window_is_gone() -> None:
     handover.on_arrival(None)
     handover.put(received(0))
     assert woken == []
+
+
+def test_of_two_hosts_with_one_key_neither_frame_is_lost() -> None:
+    handover, woken = Handover(), list[bool]()
+    handover.on_arrival(lambda: woken.append(True))
+    for host in ("daq1", "daq2"):
+        handover.put(received_from(DataProduct.IMG16, host=host))
+    taken = [frame.host for _ in range(3) for frame in handover.take().values()]
+    assert taken == ["daq1", "daq2"]
+    assert len(woken) == 2

@@ -5,15 +5,15 @@ import pytest
 import typer
 from support.received import DETECTED_NS, Clock, by_key, received
 
-from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.pff import DataProduct
 from panoseti_daq.pff.quabos import quadrant
 from panoseti_daq.viewers.charts.series import TimeSeries, breaks, drawable, thinned, with_gaps
 from panoseti_daq.viewers.lightcurve import parse_pixel
-from panoseti_daq.viewers.lightcurve.curves import CAPACITY, LightCurves
+from panoseti_daq.viewers.lightcurve.curves import CAPACITY, CurveName, LightCurves
 from panoseti_daq.viewers.masks import PixelMasks
 
 IMG8, IMG16 = DataProduct.IMG8, DataProduct.IMG16
-KEY = Key(7, IMG16, None)
+CURVE = CurveName(7, IMG16, "node")
 
 
 def at(seconds: float) -> int:
@@ -26,7 +26,7 @@ def test_points_are_the_means_and_pixels_of_the_images_at_their_own_time(product
     images = np.random.default_rng(2).integers(0, 256, (5, 32, 32))
     for i, image in enumerate(images):
         light.update(by_key(received(product, image, number=i, unix_ns=at(i))))
-    times_s, values = light.curve(Key(7, product, None))
+    times_s, values = light.curve(CurveName(7, product, "node"))
     assert times_s.tolist() == [at(i) / 1e9 for i in range(5)]
     assert values[:, 0] == pytest.approx(images.mean(axis=(1, 2)))
     assert values[:, 1].tolist() == images[:, 3, 4].tolist()
@@ -44,7 +44,7 @@ def test_quabos_of_zeros_and_masked_pixels_are_no_light() -> None:
     light.update(by_key(received(IMG16, image, number=1, unix_ns=at(1))))
     light.update(by_key(received(IMG16, 0, number=2, unix_ns=at(2))))
 
-    _, values = light.curve(KEY)
+    _, values = light.curve(CURVE)
     assert values[:, 0].tolist() == [100, 100]
     assert values[0, 1] == 100
     assert np.isnan([values[1, 1], values[0, 2], values[1, 2]]).all()
@@ -53,14 +53,44 @@ def test_quabos_of_zeros_and_masked_pixels_are_no_light() -> None:
 def test_a_frame_without_time_is_left_out() -> None:
     light = LightCurves(300)
     light.update(by_key(received(IMG16, 5, unix_ns=0)))
-    assert light.keys == []
+    assert light.names == []
     assert light.n_without_time == 1
+
+
+def test_modules_of_one_number_on_two_hosts_have_a_curve_each() -> None:
+    light = LightCurves(300)
+    for i in range(3):
+        for host, value in (("daq1", 10), ("daq2", 90)):
+            light.update(by_key(received(IMG16, value, number=i, unix_ns=at(i), host=host)))
+    assert [light.curve(name)[1][:, 0].tolist() for name in light.names] == [[10] * 3, [90] * 3]
+
+
+def test_while_a_picture_stands_its_axis_does_and_the_curve_goes_on() -> None:
+    clock = Clock()
+    light = LightCurves(60, monotonic=clock.monotonic)
+    frames = [by_key(received(IMG16, i, number=i, unix_ns=at(i))) for i in range(1, 5)]
+    light.update(frames[0])
+    for later in frames[1:3]:
+        light.keep(later)
+        clock.advance(1)
+    assert light.now_s == at(1) / 1e9
+    assert light.curve(CURVE)[1][:, 0].tolist() == [1]
+    light.update(frames[3])
+    assert light.curve(CURVE)[1][:, 0].tolist() == [1, 2, 3, 4]
+
+
+def test_frames_that_are_shown_again_are_known() -> None:
+    light = LightCurves(60)
+    frames = [by_key(received(IMG16, i, number=i, unix_ns=at(i))) for i in range(1, 4)]
+    for frame in (*frames, *frames[:2], frames[2]):
+        light.update(frame)
+    assert light.curve(CURVE)[1][:, 0].tolist() == [1, 2, 3]
 
 
 def test_pulse_heights_are_left_out() -> None:
     light = LightCurves(300)
     light.update(by_key(received(DataProduct.PH256, 2), received(IMG16, 3)))
-    assert light.keys == [KEY]
+    assert light.names == [CURVE]
 
 
 def test_points_leave_as_time_passes() -> None:
@@ -69,11 +99,11 @@ def test_points_leave_as_time_passes() -> None:
     for i in range(3):
         light.update(by_key(received(IMG16, 1 + i, unix_ns=at(20 * i))))
         clock.advance(20)
-    assert light.curve(KEY)[1][:, 0].tolist() == [1, 2, 3]
+    assert light.curve(CURVE)[1][:, 0].tolist() == [1, 2, 3]
     clock.advance(30)
-    assert light.curve(KEY)[1][:, 0].tolist() == [3]
+    assert light.curve(CURVE)[1][:, 0].tolist() == [3]
     clock.advance(60)
-    assert len(light.curve(KEY)[0]) == 0
+    assert len(light.curve(CURVE)[0]) == 0
 
 
 def test_the_axis_ends_now_by_the_clock_of_the_typical_module() -> None:
@@ -91,7 +121,7 @@ def test_memory_is_bounded_and_the_whole_span_is_kept() -> None:
     for i in range(4 * CAPACITY):  # four a second, for the whole span
         light.update(by_key(received(IMG16, 1, number=i, unix_ns=at(i / 4))))
         clock.advance(0.25)
-    times_s, _ = light.curve(KEY)
+    times_s, _ = light.curve(CURVE)
     assert len(times_s) <= CAPACITY
     assert times_s[-1] - times_s[0] > 2990
 
