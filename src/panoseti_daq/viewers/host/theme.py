@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.choice import Choice
 
 RgbColor = tuple[int, int, int]
 

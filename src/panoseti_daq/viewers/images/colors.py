@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.images.levels import N_COLORS
 
 _SAMPLES: Final = {

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.choice import Choice
 
 N_COLORS: Final = 255
 NO_DATA: Final = 255

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale
 from panoseti_daq.viewers.images.orientation import Orientation

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff.quabos import MODULE_SIZE
-from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.choice import Choice
 
 
 class Orientation(Choice):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff import Key
-from panoseti_daq.viewers.images.choice import Choice
+from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.images.history import History
 
 N_MEDIAN: Final = 30  # images; one comes into the history each second

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QSplitter
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
 from panoseti_daq.pff.quabos import MODULE_SIZE
+from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.images import regions
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.choice import Choice
 from panoseti_daq.viewers.masks import Mask
 from panoseti_daq.viewers.view.curve import Curve, CurvePlot, save_curves
 from panoseti_daq.viewers.view.items import Place
