@@ -119,15 +119,12 @@ class Picture:
 
     def _repr_png_(self) -> bytes:
         """Draw; IPython shows what this returns."""
-        from PySide6.QtCore import QBuffer, QIODevice
+        from panoseti_daq.viewers.host.picture import png_of
 
         self._application.processEvents()  # what came since may need another layout
         self._viewer.redraw()
         self._application.processEvents()
-        data = QBuffer()
-        data.open(QIODevice.OpenModeFlag.WriteOnly)
-        self._viewer.widget.grab().save(data, "PNG")
-        return bytes(data.data().data())
+        return png_of(self._viewer.widget)
 
 
 def window_viewer(name: str) -> ViewerSpec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
     from rich.console import RenderableType
 
-    from panoseti_daq._proto import daq_data_pb2 as pb
-    from panoseti_daq.client import ReceivedBlock, ReceivedFrame
+    from panoseti_daq.client import ReceivedFrame
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +69,16 @@ class Viewer(Protocol):
     """Draws frames in a window; all calls come in the GUI thread.
 
     A viewer that raises is closed with its traceback. The window's menu lists the actions of its widget
-    (``widget.addAction``) with their shortcuts; Space, S and Q are the window's own. It may also have a method
-    ``update_status(host, status)``, called with the status of a server (`StatusResponse`) when its spec asks
-    for that, and ``update_hosts(states)``, called with how it stands with each host (`HostState`).
+    (``widget.addAction``) with their shortcuts; Space, S and Q are the window's own. It may have more methods:
+
+    - ``update_blocks(blocks)`` takes the frames that came since the last call, each once (`ReceivedBlock`), when
+      its spec asks for `every_frame`;
+    - ``update_status(host, status)`` takes the status of a server (`StatusResponse`), when its spec asks for it;
+    - ``update_hosts(states)`` takes how it stands with each host (`HostState`);
+    - ``keep(frames)`` takes frames while the picture stands; the newest of each key comes again when it goes on;
+    - ``clear()`` forgets all frames: those of an earlier time come next;
+    - ``restyle()`` takes the colors of the theme;
+    - ``state()`` returns choices to be remembered, as JSON has them, and ``restore(state)`` takes them.
     """
 
     @property
@@ -102,38 +108,6 @@ class TerminalViewer(Protocol):
 
     def key(self, key: str) -> None:
         """Take a key that was pressed: a character, or 'up', 'down', 'left', 'right', 'tab'."""
-        ...
-
-
-class BlockViewer(Protocol):
-    """Method of a viewer whose spec asks for `every_frame`."""
-
-    def update_blocks(self, blocks: Sequence[ReceivedBlock]) -> None:
-        """Take the frames that came since the last call, each once."""
-        ...
-
-
-class ReplayedViewer(Protocol):
-    """Method of a viewer that draws what was before, too."""
-
-    def clear(self) -> None:
-        """Forget all frames: those of an earlier time come next."""
-        ...
-
-
-class KeepingViewer(Protocol):
-    """Method of a viewer whose curves go on while its picture stands."""
-
-    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames that are not to be drawn yet; the newest of each key comes again when they are."""
-        ...
-
-
-class StatusViewer(Protocol):
-    """Method of a viewer whose spec asks for `status`."""
-
-    def update_status(self, host: str, status: pb.StatusResponse) -> None:
-        """Take the status of a server."""
         ...
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from panoseti_daq.pff import Selection
 from panoseti_daq.viewers.host.feed import WindowFeed
@@ -27,12 +27,6 @@ from panoseti_daq.viewers.plugin import ViewerContext, make_viewer
 _log = logging.getLogger(__name__)
 
 _SOURCE: Final = "this script"  # what the status bar is connected to
-
-
-class _Surface(Protocol):
-    def update(self, image: Image) -> None: ...
-
-    def save(self, file: str | Path) -> None: ...
 
 
 class _ScriptPlot:
@@ -62,7 +56,7 @@ class _ScriptPlot:
         self.jupyter_notebook = jupyter_notebook
         self._module_ids = tuple(module_ids)
         self._options = options
-        self._surface: _Surface | None = None
+        self._surface: Picture | _ScriptWindow | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -91,12 +85,12 @@ class _ScriptPlot:
         """Draw, and write what is to be seen to a PNG file."""
         self._opened().save(file)
 
-    def _opened(self) -> _Surface:
+    def _opened(self) -> Picture | _ScriptWindow:
         if self._surface is None:
             self._surface = self._open()
         return self._surface
 
-    def _open(self) -> _Surface:
+    def _open(self) -> Picture | _ScriptWindow:
         context = ViewerContext(self.plot_update_interval, Selection(module_ids=self._module_ids))
         if self.jupyter_notebook:
             picture = Picture(

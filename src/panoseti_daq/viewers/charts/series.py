@@ -95,14 +95,6 @@ def breaks(times_s: Floats, least_gap_s: float) -> npt.NDArray[np.bool_]:
     return gap
 
 
-def with_gaps(times_s: Floats, values: Floats, least_gap_s: float) -> tuple[Floats, Floats]:
-    """The same points with NaN where `breaks` are; to be drawn with ``connect='finite'``."""
-    after = np.flatnonzero(breaks(times_s, least_gap_s)) + 1
-    if not len(after):
-        return times_s, values
-    return np.insert(times_s, after, times_s[after - 1]), np.insert(values, after, np.nan)
-
-
 def thinned(times_s: Floats, values: Floats, n_most: int) -> tuple[Floats, Floats]:
     """At most about `n_most` points that keep the extremes: the least and the largest of each stretch."""
     stretch = -(-2 * len(times_s) // n_most)

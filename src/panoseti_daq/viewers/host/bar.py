@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,32 +14,6 @@ from panoseti_daq.viewers.host.feed import HostState, WindowFeed
 from panoseti_daq.viewers.host.times import age_text
 
 _MESSAGE_MS: Final = 5000
-
-
-class Alarms:
-    """Knows which alarms are new and which ones somebody has seen.
-
-    An alarm that ends is forgotten, so that it is new when it comes again.
-    """
-
-    def __init__(self) -> None:
-        self._now: set[str] = set()
-        self._acknowledged: set[str] = set()
-
-    def update(self, now: Iterable[str]) -> set[str]:
-        """Take the names of what is wrong now; return those that are new."""
-        before, self._now = self._now, set(now)
-        self._acknowledged &= self._now
-        return self._now - before
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is an alarm that nobody has acknowledged."""
-        return bool(self._now - self._acknowledged)
-
-    def acknowledge(self) -> None:
-        """Let all alarms of now be seen."""
-        self._acknowledged = set(self._now)
 
 
 class StateBar:
@@ -54,7 +28,9 @@ class StateBar:
     ) -> None:
         self._feed = feed
         self._alert = alert
-        self._alarms = Alarms()
+        # Names of alarms; one that ends is forgotten, so that it is new when it comes again.
+        self._alarms: set[str] = set()
+        self._acknowledged: set[str] = set()
         self._state, self._note, self._age = QtWidgets.QLabel(), QtWidgets.QLabel(), QtWidgets.QLabel()
         # However long the reason why a host is lost, it must not widen the window; the tip has it in full.
         self._state.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
@@ -75,14 +51,15 @@ class StateBar:
 
     def acknowledge(self) -> None:
         """Let the alarms of now be seen: they stay, but are not red any more."""
-        self._alarms.acknowledge()
+        self._acknowledged = set(self._alarms)
 
     def show(self, age: str, alarms: Sequence[str], remarks: Sequence[str], *, mode: str) -> None:
         """Show how it stands: alarms of the viewers, what else there is to say, and whether it is live."""
         states = self._feed.states
         missing = _missing_hosts(states)
-        new = self._alarms.update([*missing, *alarms])
-        if new and self._alert is not None:
+        before, self._alarms = self._alarms, {*missing, *alarms}
+        self._acknowledged &= self._alarms
+        if (new := self._alarms - before) and self._alert is not None:
             self._alert([missing.get(name, name) for name in sorted(new)])
         connected = [host for host, state in states.items() if state.connected]
         texts = [*([mode] if mode else []), *missing.values(), *alarms]
@@ -93,7 +70,7 @@ class StateBar:
             texts.append(f"{self._feed.frames.n_lost} frames left out: this computer is too slow")
         self._state.setText("; ".join(texts) or "connecting")
         self._state.setToolTip("\n".join(texts))
-        look = _alert() if self._alarms.is_open else _seen() if missing or alarms else ""
+        look = _alert() if self._alarms - self._acknowledged else _seen() if missing or alarms else ""
         if self._state.styleSheet() != look:
             self._state.setStyleSheet(look)
         self._age.setText(age)

@@ -14,7 +14,6 @@ from PySide6 import QtGui
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.installation import how_to_get
-from panoseti_daq.viewers.host.written import stamped
 
 RATE_HZ: Final = 10.0
 _EVEN: Final = 2  # width and height of a video are multiples of this
@@ -66,11 +65,6 @@ class Film:
 def has_ffmpeg() -> bool:
     """Whether films can be MP4."""
     return importlib.util.find_spec("imageio_ffmpeg") is not None
-
-
-def film_of(name: str) -> Film:
-    """Begin a film of a viewer in a file of its name and the time; raises as `Film` does."""
-    return Film(stamped(name, ".mp4" if has_ffmpeg() else ".gif"))
 
 
 def pixels_of(image: QtGui.QImage) -> npt.NDArray[np.uint8]:

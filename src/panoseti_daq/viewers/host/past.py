@@ -13,12 +13,12 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Key
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.film import RATE_HZ, Film, film_of
+from panoseti_daq.viewers.host.film import RATE_HZ, Film, has_ffmpeg
 from panoseti_daq.viewers.host.pages import Page
 from panoseti_daq.viewers.host.picture import image_of
 from panoseti_daq.viewers.host.timeline import Lately, Timeline
 from panoseti_daq.viewers.host.times import time_text
-from panoseti_daq.viewers.host.written import Written
+from panoseti_daq.viewers.host.written import Written, stamped
 
 _LONGEST_NS: Final = 600_000_000_000  # that pulses are counted for when the time is chosen
 _N_PLACES: Final = 10_000  # of the slider
@@ -226,7 +226,7 @@ class Past(QtWidgets.QWidget):
             written.add(film.file)
             return f"saved {film.file}, {film.n_pictures} pictures; Ctrl+Z undoes it"
         try:
-            film = self._film = film_of(page.name)
+            film = self._film = Film(stamped(page.name, ".mp4" if has_ffmpeg() else ".gif"))
         except (ViewerError, OSError) as error:
             return f"no film: {error}"
         self._shots = QtCore.QTimer(self)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,37 +24,6 @@ _MOST_PULSES: Final = 20_000  # of a file, the newest: more than `phdist` keeps;
 _GAP_STEPS: Final = 3  # a longer pause than so many usual steps is a gap
 
 Times = npt.NDArray[np.int64]
-
-
-class Timeline(Protocol):
-    """Frames in the order of their own times, UTC ns since 1970."""
-
-    @property
-    def name(self) -> str:
-        """What is replayed."""
-        ...
-
-    @property
-    def span_ns(self) -> tuple[int, int]:
-        """Time of the first and of the last frame; zeros when there is none."""
-        ...
-
-    @property
-    def marks_ns(self) -> list[int]:
-        """Where something happened: ends of gaps, borders of files that do not follow each other, events."""
-        ...
-
-    def at(self, unix_ns: int) -> dict[Key, ReceivedFrame]:
-        """Return the newest frame of each key that was taken until then."""
-        ...
-
-    def step(self, unix_ns: int, n_frames: int) -> int:
-        """Return the time of the next frame of any key (1), or of the one before (-1)."""
-        ...
-
-    def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
-        """Return every pulse that was taken between two times, each once, as if it was read at the second."""
-        ...
 
 
 class Recorded:
@@ -96,7 +65,7 @@ class Recorded:
         return found
 
     def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
-        """Return every pulse that was taken between two times, as if it was read at the second."""
+        """Return every pulse that was taken between two times, each once, as if it was read at the second."""
         return [block for track in self._tracks for block in track.pulses(after_ns, until_ns)]
 
     def step(self, unix_ns: int, n_frames: int) -> int:
@@ -259,3 +228,7 @@ class Lately:
     def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
         """Return nothing: of the live stream not every pulse is kept."""
         return []
+
+
+Timeline = Recorded | Lately
+"""Frames in the order of their own times, UTC ns since 1970."""

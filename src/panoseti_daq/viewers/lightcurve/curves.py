@@ -91,13 +91,10 @@ class LightCurves:
     def curve(self, name: CurveName) -> tuple[Floats, Floats]:
         """Times, UTC s, shape (n,), and values, ADC counts, shape (n, 1 + pixels), within the span."""
         series, now_s = self._series[name], self.now_s
-        begin = int(np.argmax(series.times_s >= now_s - self.span_s)) if len(series) else 0
-        if not len(series) or series.times_s[begin] < now_s - self.span_s:
-            begin = len(series)
-        times_s, values = series.times_s[begin:], series.values[begin:]
-        if self._stands_s is None:
-            return times_s, values
-        return times_s[times_s <= now_s], values[times_s <= now_s]
+        shown = series.times_s >= now_s - self.span_s
+        if self._stands_s is not None:
+            shown &= series.times_s <= now_s
+        return series.times_s[shown], series.values[shown]
 
     def _add(self, frame: ReceivedFrame) -> None:
         if frame.time.status is TimeStatus.NO_TIME:

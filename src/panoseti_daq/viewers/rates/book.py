@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
@@ -144,16 +143,16 @@ class RateBook:
         for book in self.hosts.values():
             book.drops.append(now_ns / 1e9, book.n_dropped)
         for group, rates in groups.items():
-            self._append(group, now_ns, [_together(rates)])
+            self._append(group, now_ns, [together(rates)])
         for token in {token for _, token in groups}:
-            self._append((None, token), now_ns, [_together(r) for g, r in groups.items() if g[1] == token])
+            self._append((None, token), now_ns, [together(r) for g, r in groups.items() if g[1] == token])
 
     def _append(self, group: Group, now_ns: int, rates: list[tuple[float, float, float]]) -> None:
         """Sum of frames/s and of bytes/s, oldest age; then the least frames/s and the middle age."""
         if group not in self.samples:
             self.samples[group] = TimeSeries(CAPACITY, 5)
         frames, sizes, ages = np.array(rates).T
-        values = known_sum(frames), known_sum(sizes), ages.max(), np.nan_to_num(frames).min(), np.median(ages)
+        values = frames.sum(), sizes.sum(), ages.max(), frames.min(), np.median(ages)
         self.samples[group].append(now_ns / 1e9, *map(float, values))
 
     def _see(self, host: HostBook, frame: ReceivedFrame) -> None:
@@ -194,16 +193,10 @@ def _seen_rate(rate: KeyRate, seen: TimeSeries, now_s: float, taken_s: float) ->
     return replace(rate, rate_hz=rate_hz, bytes_per_s=rate_hz * size, age_s=max(0.0, now_s - taken_s))
 
 
-def _together(rates: list[KeyRate]) -> tuple[float, float, float]:
+def together(rates: list[KeyRate]) -> tuple[float, float, float]:
     """Frames/s and bytes/s of some keys together, and the age of the oldest, s."""
     return (
-        known_sum([rate.rate_hz for rate in rates]),
-        known_sum([rate.bytes_per_s for rate in rates]),
-        max(rate.age_s for rate in rates),
+        sum(rate.rate_hz for rate in rates),
+        sum(rate.bytes_per_s for rate in rates),
+        max((rate.age_s for rate in rates), default=0.0),
     )
-
-
-def known_sum(values: npt.ArrayLike) -> float:
-    """Sum of what is known."""
-    known = np.asarray(values)
-    return float(known[~np.isnan(known)].sum())

@@ -13,10 +13,10 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
 from panoseti_daq.viewers.charts.pens import Pen, second_text
-from panoseti_daq.viewers.charts.series import Floats, TimeSeries, with_gaps
+from panoseti_daq.viewers.charts.series import Floats, TimeSeries, drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
 from panoseti_daq.viewers.host.times import age_text
-from panoseti_daq.viewers.rates.book import SPAN_S, Group, KeyRate, RateBook, known_sum
+from panoseti_daq.viewers.rates.book import CAPACITY, SPAN_S, Group, KeyRate, RateBook, together
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
@@ -99,7 +99,7 @@ class RateChart:
             panel.y_range(np.log10(0.8 * floor), np.log10(2 * highest))
 
     def _line(self, panel: ChartPanel, name: Any, series: TimeSeries, y: Floats, pen: Pen) -> None:
-        x, y = with_gaps(series.times_s, y, _LEAST_GAP_S)
+        x, y = drawable(series.times_s, y, CAPACITY, _LEAST_GAP_S)
         panel.draw(name, x, y, self.table.emphasis.pen(name[0], pen), connect="finite")
 
     def _draw_drops(self) -> None:
@@ -109,13 +109,13 @@ class RateChart:
             if len(times_s) > 1:
                 per_s = np.diff(book.drops.values[:, 0]).clip(0) / np.maximum(np.diff(times_s), 1e-3)
                 highest = max(highest, float(per_s.max()))
-                x, y = with_gaps(times_s[1:], per_s, _LEAST_GAP_S)
+                x, y = drawable(times_s[1:], per_s, CAPACITY, _LEAST_GAP_S)
                 self.panels[3].draw(host, x, y, Pen.of(i, 2), connect="finite")
         self.panels[3].y_range(-0.05 * highest, 1.1 * highest)
 
     def _write_titles(self, rates: list[KeyRate], few: bool) -> None:
         oldest = max(rates, key=lambda rate: rate.age_s)
-        frames, sizes = (known_sum(column) for column in _columns(rates))
+        frames, sizes, _ = together(rates)
         sums = "" if few else ", sum per product"
         dashed = f"; {second_text()}: {'pulse height' if few else 'slowest module'}"
         unknown = all(self._book.is_silent(host) for host in self._book.hosts)
@@ -152,8 +152,7 @@ class RateChart:
     def _sum_row(
         self, text: str, rates: list[KeyRate], pen: Pen | None, drops: str = "", name: Group | None = None
     ) -> Row:
-        frames, sizes = (known_sum(column) for column in _columns(rates))
-        age_s = max((rate.age_s for rate in rates), default=0.0)
+        frames, sizes, age_s = together(rates)
         alarm = {3} if any(self._is_old(rate) for rate in rates) else set()
         if drops not in ("", "0"):
             alarm.add(4)
@@ -169,7 +168,3 @@ def _number(group: Group) -> int:
     """Return whose pen a group has: that of its module, or of one that stands for its product."""
     module_id, token = group
     return _PRODUCT_COLORS[token] if module_id is None else module_id
-
-
-def _columns(rates: list[KeyRate]) -> tuple[list[float], list[float]]:
-    return [rate.rate_hz for rate in rates], [rate.bytes_per_s for rate in rates]

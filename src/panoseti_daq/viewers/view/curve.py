@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
-from panoseti_daq.viewers.charts.panels import utc_axis
+from panoseti_daq.viewers.charts.panels import ChartPanel, utc_axis
 from panoseti_daq.viewers.charts.pens import Pen
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.history import LENGTH_S
@@ -64,13 +64,9 @@ class CurvePlot:
     """Plot of several light curves against UTC."""
 
     def __init__(self) -> None:
-        self.widget: Any = pg.PlotWidget(axisItems={"bottom": utc_axis()})  # What the window holds
-        self.widget.setLabel("left", "ADC")
-        self.widget.setLabel("bottom", "UTC")
-        self.widget.getAxis("left").enableAutoSIPrefix(False)
-        self.widget.showGrid(x=True, y=True, alpha=0.25)
-        self.widget.setMenuEnabled(False)
-        self._legend = self.widget.addLegend(offset=(8, 8))
+        self.widget: Any = pg.GraphicsLayoutWidget()  # What the window holds
+        self._panel = ChartPanel(self.widget, "ADC", "UTC", axes={"bottom": utc_axis()})
+        self._legend = self._panel.plot.addLegend(offset=(8, 8))
         self._lines: dict[object, Any] = {}
         self.restyle()
 
@@ -78,20 +74,18 @@ class CurvePlot:
         """Take the colors of the theme; the curves are to be drawn again."""
         self.widget.setBackground(theme.now().background)
         self._legend.setLabelTextColor(theme.now().foreground)
-        for axis in (self.widget.getAxis("left"), self.widget.getAxis("bottom")):
-            axis.setPen(theme.now().dim)
-            axis.setTextPen(theme.now().foreground)
+        self._panel.restyle()
         self.draw({}, ())
 
     def draw(self, curves: dict[Any, Curve], changed: Iterable[Any]) -> None:
         """Draw curves; of those that were there, only the changed ones."""
         for name in self._lines.keys() - curves.keys():
-            self.widget.removeItem(self._lines.pop(name))
+            self._panel.plot.removeItem(self._lines.pop(name))
         new = curves.keys() - self._lines.keys()
         for key in new:
             pen = Pen.of(len(self._lines)).qt
             look = {"symbolSize": 3, "symbolBrush": pen.color(), "symbolPen": None}
-            self._lines[key] = self.widget.plot(name=curves[key].name, pen=pen, connect="finite", **look)
+            self._lines[key] = self._panel.plot.plot(name=curves[key].name, pen=pen, connect="finite", **look)
         for key in {*changed, *new} & curves.keys():
             points = np.array(curves[key].points, np.float64).reshape(-1, 2)
             self._lines[key].setData(*points.T, symbol="o" if len(points) < _MOST_SYMBOLS else None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.images import regions
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.masks import Mask
-from panoseti_daq.viewers.view.curve import Curve, CurvePlot, save_curves
+from panoseti_daq.viewers.view.curve import Curve, CurvePlot
 from panoseti_daq.viewers.view.items import Place
 from panoseti_daq.viewers.view.wall import Wall, WallPixel
 
@@ -134,13 +133,6 @@ class Probes:
         if self.plot is not None:
             self.plot.restyle()
             self.plot.draw(self.curves, self.curves)
-
-    def save(self, file: Path) -> None:
-        """Write the light curves.
-
-        Raises OSError: they cannot be written.
-        """
-        save_curves(file, self.curves.values())
 
     def _move_region(self) -> None:
         assert self._place is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from panoseti_daq.viewers.host.written import Written, stamped
 from panoseti_daq.viewers.images.arrays import save_darks, save_images
 from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.view.curve import save_curves
 from panoseti_daq.viewers.view.probes import Probes
 
 
@@ -33,11 +34,11 @@ class Saves:
 
     def curves(self) -> None:
         """Write the light curves that are shown."""
-        n = len(self._probes.curves)
-        if not n:
+        curves = list(self._probes.curves.values())
+        if not curves:
             self._say("click a pixel for its light curve first")
             return
-        self._save(self._probes.save, f"{n} light curves", stamped("curves", ".csv"))
+        self._save(lambda to: save_curves(to, curves), f"{len(curves)} light curves", stamped("curves", ".csv"))
 
     def mask(self) -> None:
         """Write the masked pixels, for --mask."""

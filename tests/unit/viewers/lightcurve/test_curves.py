@@ -7,7 +7,7 @@ from support.received import DETECTED_NS, Clock, by_key, received
 
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.pff.quabos import quadrant
-from panoseti_daq.viewers.charts.series import TimeSeries, breaks, drawable, thinned, with_gaps
+from panoseti_daq.viewers.charts.series import TimeSeries, breaks, drawable, thinned
 from panoseti_daq.viewers.lightcurve import parse_pixel
 from panoseti_daq.viewers.lightcurve.curves import CAPACITY, CurveName, LightCurves
 from panoseti_daq.viewers.masks import PixelMasks
@@ -138,7 +138,7 @@ def test_a_full_series_keeps_the_newest_in_order() -> None:
 def test_a_line_is_broken_where_nothing_came_and_where_time_goes_back() -> None:
     times_s = np.array([0.0, 1, 2, 3, 10, 11, 5, 6])
     assert np.flatnonzero(breaks(times_s, 1.0)).tolist() == [3, 5]
-    x, y = with_gaps(times_s, times_s + 1, 1.0)
+    x, y = drawable(times_s, times_s + 1, 100, 1.0)
     assert len(x) == 10
     assert np.flatnonzero(np.isnan(y)).tolist() == [4, 7]
     assert y[~np.isnan(y)].tolist() == (times_s + 1).tolist()
