@@ -90,7 +90,7 @@ def test_a_replay_is_stepped_recorded_and_what_keys_wrote_is_taken_back(window: 
 def test_levels_are_dragged_a_pixel_is_masked_and_both_are_remembered(window: Window, tmp_path: Path) -> None:
     window.move(*IMAGE)
     window.press("k")
-    histogram = window.picture().shape[1] - 50, 400  # beside the images
+    histogram = window.picture().shape[1] - 70, 400  # left of the axis, as wide as its letters
     window.drag(*histogram, histogram[0], histogram[1] - 90)
     window.press("q")
     assert window.process.wait(PATIENCE_S) == 0
