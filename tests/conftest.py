@@ -20,7 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Async tests run in asyncio, by the plugin that anyio brings."""
+    """Async tests run in asyncio, by the plugin that anyio (which watchfiles needs) brings."""
     return "asyncio"
 
 

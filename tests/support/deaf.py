@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
-from panoseti_daq.sources.inotify import Inotify
 from panoseti_daq.sources.watch import DirectoryWatch, WatchIntervals
 
 
-class Deaf(Inotify):
-    """An inotify that tells nothing, as on a network file system."""
+class Deaf:
+    """An inotify that tells nothing, as after an overflow of its queue or on a network file system."""
 
-    def watch(self, directories: Iterable[str]) -> None:
-        super().watch(())
+    def __init__(self, *_: object) -> None: ...
+
+    def watch(self, debounce_ms: int, step_ms: int, timeout_ms: int, stopping: object) -> str:
+        stopping.wait(timeout_ms / 1000)  # type: ignore[attr-defined]
+        return "timeout"
+
+    def close(self) -> None: ...
 
 
 def deaf_watch(look_s: float) -> Callable[..., DirectoryWatch]:
     """Return what makes the watch of a `RunSource` that hears nothing, and compares files every `look_s`."""
-    return partial(DirectoryWatch, intervals=WatchIntervals(look_s=look_s), make_inotify=Deaf)
+    return partial(DirectoryWatch, intervals=WatchIntervals(look_s=look_s), open_notify=Deaf)  # type: ignore[arg-type]

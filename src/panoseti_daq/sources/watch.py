@@ -1,11 +1,13 @@
-"""Watch of directories: inotify, or regular looks where inotify fails.
+"""Watch of directories: inotify through watchfiles, or regular looks of our own where inotify fails.
 
-A change after a quiet spell is reported at once. While data flow, changes are gathered for `GATHER_S`, so that
-many files are read together and each file less often.
+The only user of watchfiles. Its `RustNotify` is called directly, because it takes the time between looks per
+call: short while data flow (an append is seen after 1 to 2 ms). It is not asked while a `Bell` is silent: quiet
+modules cost nothing, and the first append after a quiet spell is seen as soon as any other.
 
-Inotify says nothing of what other hosts write to a network file system, nor of a directory that came later and is
-not named yet. So the directories are named one by one, and a look at the followed files every
-`WatchIntervals.look_s` finds unreported changes: see `DirectoryWatch.distrust`.
+RustNotify says nothing when the kernel's queue of events overflows, when it may ignore errors and the limit of
+watches is reached, or when a directory that came later cannot be watched; inotify itself says nothing of what
+other hosts write to a network file system. So the directories are named one by one, no error is ignored, and a
+look at the followed files every `WatchIntervals.look_s` finds unreported changes: see `DirectoryWatch.distrust`.
 """
 
 from __future__ import annotations
@@ -20,13 +22,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
+
 from panoseti_daq.errors import DataDirError
-from panoseti_daq.sources.inotify import Found, Inotify
+from panoseti_daq.printable import sendable
+from panoseti_daq.sources.bell import Bell
 
 _log = logging.getLogger(__name__)
 
-GATHER_S: Final = 0.003  # between two reports while data flow
+STEP_BUSY_MS: Final = 1  # smallest that watchfiles takes; it returns after one look without further changes
+STEP_QUIET_MS: Final = 8  # where there is no bell: seen after 8 to 16 ms; 64 modules: 0.3 % of a core
+DEBOUNCE_MS: Final = 1  # longest that a steady flow of changes is gathered
+QUIET_AFTER_S: Final = 1.0
+SILENT_AFTER_S: Final = 0.25  # after a change watchfiles is asked for so long, should its thread be late
 MAX_DISTRUST_S: Final = 3600.0
+
+_MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +94,8 @@ class DirectoryWatch:
         Look at the followed files this often and do not use inotify at all; None to use inotify where it works.
     intervals
         Intervals of looks without an event.
-    make_inotify
-        Makes the inotify.
+    open_notify
+        Opens an inotify instance.
 
     Attributes
     ----------
@@ -103,7 +114,7 @@ class DirectoryWatch:
         *,
         polling_interval_s: float | None = None,
         intervals: WatchIntervals = WatchIntervals(),
-        make_inotify: Callable[[], Inotify] = Inotify,
+        open_notify: Callable[..., RustNotify] = RustNotify,
     ) -> None:
         try:
             os.scandir(root).close()
@@ -114,10 +125,12 @@ class DirectoryWatch:
         self._stopping = threading.Event()
         self._may_use_events = polling_interval_s is None
         self._directories: list[str] = [str(root)]
-        self._inotify = make_inotify()
+        self._notify: RustNotify | None = None
+        self._bell = Bell()
         self._intervals = intervals
-        self._gathered_at = 0.0  # when changes were last reported
-        self._next_rescan = time.monotonic() + intervals.rescan_s
+        self._open_notify = open_notify
+        self._last_change = time.monotonic()
+        self._next_rescan = self._last_change + intervals.rescan_s
         self._distrust_s = intervals.distrust_s
         self._is_distrusted = False
         self._open_again = math.inf  # without a reason to
@@ -129,7 +142,7 @@ class DirectoryWatch:
     @property
     def uses_events(self) -> bool:
         """Whether inotify is expected to report changes."""
-        return self._inotify.is_watching
+        return self._notify is not None
 
     def watch(self, directories: Collection[str]) -> None:
         """Watch the entries of `directories` from now on; earlier changes are not reported."""
@@ -138,18 +151,35 @@ class DirectoryWatch:
             self._open()
 
     def _open(self) -> None:
+        old, self._notify = self._notify, None
+        while True:
+            try:
+                there = [path for path in self._directories if _can_be_watched(path)]
+                self._notify = self._open_notify(there, False, False, 0, False, False)
+                self._hang_bell(there)
+            except FileNotFoundError:  # it was just deleted
+                continue
+            except (OSError, WatchfilesRustInternalError) as error:  # limits, or a file system without inotify
+                self._open_again = (
+                    time.monotonic() + self._intervals.distrust_s
+                )  # what is used up may be free by then
+                hint = "for limits see fs.inotify.max_user_watches and max_user_instances in sysctl"
+                self._poll(self._intervals.polling_s, f"because inotify failed: {error} ({hint})", warn=True)
+            else:
+                self.mode = "inotify"
+                self._open_again = math.inf
+                self._look_interval_s = min(self._intervals.look_s, self._intervals.rescan_s)
+                self._next_look = time.monotonic() + self._look_interval_s
+            break
+        if old is not None:
+            old.close()
+
+    def _hang_bell(self, directories: list[str]) -> None:
+        """Let the bell ring for the same directories; without it watchfiles is asked more often."""
         try:
-            self._inotify.watch(self._directories)
-        except OSError as error:  # limits, or a file system without inotify
-            self._open_again = time.monotonic() + self._intervals.distrust_s  # what is used up may be free by then
-            hint = "for limits see fs.inotify.max_user_watches and max_user_instances in sysctl"
-            why = f"because inotify failed: {error.strerror or error} ({hint})"
-            self._poll(self._intervals.polling_s, why, warn=True)
-        else:
-            self.mode = "inotify"
-            self._open_again = math.inf
-            self._look_interval_s = min(self._intervals.look_s, self._intervals.rescan_s)
-            self._next_look = time.monotonic() + self._look_interval_s
+            self._bell.hang(directories)
+        except OSError as error:
+            _log.debug("no bell for %s: %s", self._root, error)
 
     def _poll(self, interval_s: float, why: str, warn: bool = False) -> None:
         self._look_interval_s = interval_s
@@ -164,7 +194,10 @@ class DirectoryWatch:
         self._is_distrusted = True
         self._open_again = time.monotonic() + self._distrust_s
         self._distrust_s = min(2 * self._distrust_s, MAX_DISTRUST_S)
-        self._inotify.forget()
+        if self._notify is not None:
+            self._notify.close()
+            self._notify = None
+        self._bell.take_down()
         why = "its queue was too short (fs.inotify.max_queued_events) or the file system has no events"
         self._poll(self._intervals.polling_s, f"because inotify did not report {what}: {why}", warn=True)
 
@@ -177,7 +210,12 @@ class DirectoryWatch:
                 self._open()
                 return Changes(frozenset(), rescan=True)
             wait_s = min(self._next_look, self._next_rescan) - now
-            modified, appeared = self._changes(wait_s)
+            modified: frozenset[str] = frozenset()
+            appeared = False
+            if self._notify is None:
+                self._stopping.wait(max(0.0, wait_s))
+            else:
+                modified, appeared = self._events(self._notify, wait_s)
             if self._stopping.is_set():
                 break
             now = time.monotonic()
@@ -190,20 +228,43 @@ class DirectoryWatch:
                 return Changes(modified, appeared or rescan, look and not appeared)
         return None
 
-    def _changes(self, wait_s: float) -> Found:
+    def _events(self, notify: RustNotify, wait_s: float) -> tuple[frozenset[str], bool]:
         """Files that were modified, and whether something appeared or vanished, within `wait_s`."""
-        if not self._inotify.wait(wait_s) or self._stopping.is_set():
-            return Found(frozenset(), appeared=False)
-        if (rest_s := self._gathered_at + GATHER_S - time.monotonic()) > 0:
-            time.sleep(rest_s)
-        self._gathered_at = time.monotonic()
-        return self._inotify.read()
+        rang = False
+        quiet_after_s = SILENT_AFTER_S if self._bell.is_hung else QUIET_AFTER_S
+        busy = time.monotonic() - self._last_change < quiet_after_s or wait_s <= 0
+        if self._bell.is_hung and not busy:
+            if not self._bell.wait(wait_s) or self._stopping.is_set():
+                return frozenset(), False
+            busy = rang = True
+        wait_s = min(wait_s, QUIET_AFTER_S if rang else quiet_after_s) if busy else wait_s
+        step_ms = STEP_BUSY_MS if busy else STEP_QUIET_MS
+        try:
+            found = notify.watch(DEBOUNCE_MS, step_ms, max(1, int(wait_s * 1000)), self._stopping)
+        except WatchfilesRustInternalError as error:
+            self.distrust(f"what happened ({error})")
+            return frozenset(), True
+        if rang or not isinstance(found, str):
+            self._last_change = time.monotonic()  # what comes while the bell is silenced is asked for
+            self._bell.silence()
+        if isinstance(found, str):
+            return frozenset(), False
+        modified = frozenset(path for change, path in found if change == _MODIFIED)
+        return modified, any(change != _MODIFIED for change, _ in found)
 
     def stop(self) -> None:
         """Make `wait` return None soon, now and from then on."""
         self._stopping.set()
-        self._inotify.ring()
+        self._bell.ring()
 
     def close(self) -> None:
-        """Give the inotify instance back."""
-        self._inotify.close()
+        """Give the inotify instances back."""
+        self._bell.close()
+        if self._notify is not None:
+            self._notify.close()
+            self._notify = None
+
+
+def _can_be_watched(path: str) -> bool:
+    """Whether a directory is there and readable, and has a name that watchfiles takes; looks notice the others."""
+    return sendable(path) == path and os.path.isdir(path) and os.access(path, os.R_OK)

@@ -6,17 +6,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import pytest
 from support.frames import append
 from support.patience import PATIENCE_S
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
-from panoseti_daq.sources.inotify import Inotify
+from panoseti_daq.sources.bell import Bell
 from panoseti_daq.sources.watch import Changes, DirectoryWatch, WatchIntervals
 
 
@@ -162,34 +163,31 @@ def test_polling_asks_for_a_look_every_interval_and_seldom_for_a_rescan(tmp_path
         assert watch.mode == "polling every 0.01 s, as configured"
 
 
-class Failing(Inotify):
-    """An inotify that fails so often with an error."""
-
-    def __init__(self, error: Exception, n_times: int) -> None:
-        super().__init__()
-        self._error = error
-        self.n_left = n_times
-
-    def watch(self, directories: Iterable[str]) -> None:
-        if self.n_left:
-            self.n_left -= 1
-            raise self._error
-        super().watch(directories)
-
-
 def test_polling_does_not_touch_inotify(tmp_path: Path) -> None:
-    never = partial(Failing, AssertionError("inotify was opened"), 99)
-    with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01, make_inotify=never)) as watch:
+    def never(*_: object) -> NoReturn:
+        raise AssertionError("inotify was opened")
+
+    with closing(DirectoryWatch(tmp_path, polling_interval_s=0.01, open_notify=never)) as watch:
         watch.watch([str(tmp_path)])
         assert watch.wait() is not None
         assert not watch.uses_events
 
 
-@pytest.mark.parametrize("error", [OSError("OS file watch limit reached"), PermissionError("no")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("OS file watch limit reached."),
+        WatchfilesRustInternalError("Too many open files"),
+        PermissionError("no"),
+    ],
+)
 def test_failing_inotify_leads_to_polling_and_says_why(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    with closing(DirectoryWatch(tmp_path, make_inotify=partial(Failing, error, 99))) as watch:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    with closing(DirectoryWatch(tmp_path, open_notify=fail)) as watch:
         assert watch.mode.startswith(f"polling every 0.1 s, because inotify failed: {error}")
         watch.watch([str(tmp_path)])
         assert caplog.text.count("max_user_watches") == 1
@@ -197,12 +195,20 @@ def test_failing_inotify_leads_to_polling_and_says_why(
 
 
 def test_inotify_is_tried_again_after_a_while(tmp_path: Path) -> None:
-    failing = Failing(OSError(errno.EMFILE, "Too many open files"), 2)
+    n_tries = 0
+
+    def fail_twice(*args: Any) -> RustNotify:
+        nonlocal n_tries
+        n_tries += 1
+        if n_tries <= 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return RustNotify(*args)
+
     intervals = WatchIntervals(distrust_s=0.05)
-    with closing(DirectoryWatch(tmp_path, intervals=intervals, make_inotify=lambda: failing)) as watch:
+    with closing(DirectoryWatch(tmp_path, intervals=intervals, open_notify=fail_twice)) as watch:
         assert "Too many open files" in watch.mode
         wait_for(watch, lambda changes: changes.rescan and watch.uses_events)
-        assert (watch.mode, failing.n_left) == ("inotify", 0)
+        assert (watch.mode, n_tries) == ("inotify", 3)
 
 
 def test_events_that_did_not_come_lead_to_polling_for_a_while(
@@ -260,3 +266,53 @@ def test_limit_of_watches_that_is_reached_later_leads_to_polling(tmp_path: Path)
     at_once, later = modes_under_a_limit(tmp_path, "max_inotify_watches", 1, 1)
     assert at_once == "inotify"
     assert later.startswith("polling every 0.1 s, because inotify failed: OS file watch limit reached")
+
+
+def test_in_a_quiet_spell_watchfiles_is_not_asked_and_the_next_append_is_reported(tmp_path: Path) -> None:
+    asked: list[object] = []
+
+    class Counted:
+        def __init__(self, *arguments: Any) -> None:
+            self._notify = RustNotify(*arguments)
+            self.close = self._notify.close
+
+        def watch(self, *arguments: Any) -> Any:
+            asked.append(arguments)
+            return self._notify.watch(*arguments)
+
+    intervals = WatchIntervals(look_s=0.4, rescan_s=60)
+    with closing(DirectoryWatch(tmp_path, intervals=intervals, open_notify=cast(Any, Counted))) as watch:
+        for _ in range(3):
+            assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
+        n_before = len(asked)
+        assert watch.wait() == Changes(frozenset(), rescan=False, look=True)
+        assert len(asked) == n_before
+        path = tmp_path / "a.pff"
+        append(path, b"x")
+        assert wait_for(watch, lambda changes: changes.rescan)
+        append(path, b"x")
+        assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(path)}
+
+
+def test_without_a_bell_appends_after_a_quiet_spell_are_reported(
+    watch: DirectoryWatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "too many instances")
+
+    monkeypatch.setattr(watch._bell, "hang", fail)
+    watch._bell.take_down()
+    watch.watch([str(tmp_path), str(tmp_path / "run")])
+    path = tmp_path / "run" / "a.pff"
+    append(path, b"x")
+    assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(path)}
+
+
+def test_a_bell_that_is_closed_rings_no_more(tmp_path: Path) -> None:
+    bell = Bell()
+    bell.ring()
+    assert bell.wait(0)
+    bell.close()
+    with (tmp_path / "another's").open("wb") as file:  # has the number of the closed descriptor
+        bell.ring()
+        assert file.tell() == 0
