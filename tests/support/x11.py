@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ from support.rig import command
 from support.view_window import pixels_of
 
 _T = TypeVar("_T")
+_GRAB = """
+import sys
+from PySide6.QtWidgets import QApplication
+QApplication(sys.argv[:1]).primaryScreen().grabWindow(0).save(sys.argv[1])
+"""
 
 
 class Window:
@@ -91,6 +97,12 @@ class Window:
         image = self.until(lambda: None if (one := QImage(str(file))).isNull() else one)
         file.unlink()
         return pixels_of(image)
+
+    def screen(self) -> npt.NDArray[np.uint32]:
+        """What is seen of the whole window: ``0xRRGGBB`` by row and column, px."""
+        file = self.directory / "screen.png"
+        subprocess.run([sys.executable, "-c", _GRAB, file], env=self._env, check=True, timeout=PATIENCE_S)
+        return pixels_of(QImage(str(file)))[:800, :1100]
 
     def until(self, found: Callable[[], _T | None]) -> _T:
         """What is found in the end."""

@@ -194,6 +194,7 @@ def test_the_menu_lists_the_keys_of_the_window_and_of_the_viewer(window: HostWin
         "Undo what was saved last": "Ctrl+Z",
         "Acknowledge alarms": "A",
         "Record a film, or end it": "R",
+        "Record a GIF, or end it": "Shift+R",
         "Next theme: dark, red, light": "T",
         "Dashes beside the colors of curves": "Shift+T",
         "Close": "Q",

@@ -43,7 +43,7 @@ def test_an_observer_pauses_goes_on_clicks_saves_and_closes(window: Window, tmp_
 def test_close_in_the_menu_ends_the_process(window: Window) -> None:
     window.until_title("panoseti-daq view")
     window.click(20, 10)
-    for key in (*["Down"] * 8, "Return"):  # Close is the last of the window's own
+    for key in (*["Down"] * 9, "Return"):  # Close is the last of the window's own
         window.type(key)
     assert window.process.wait(PATIENCE_S) == 0
 

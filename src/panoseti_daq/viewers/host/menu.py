@@ -31,8 +31,11 @@ def add_actions(widget: QtWidgets.QWidget, keys: KeyTable) -> list[QtGui.QAction
 class Menu:
     """Lists the actions of a window and of the viewer that is seen; ? shows them over the window."""
 
-    def __init__(self, window: QtWidgets.QMainWindow, title: str, keys: KeyTable) -> None:
+    def __init__(
+        self, window: QtWidgets.QMainWindow, title: str, keys: KeyTable, more: Sequence[QtGui.QAction]
+    ) -> None:
         self.help = KeyHelp(window)
+        self._more = more  # only in the help: they have buttons
         self._menu = window.menuBar().addMenu(f"&{title}")
         self._actions = add_actions(window, [*keys, ("Keys", "?", self.help.toggle)])
 
@@ -48,7 +51,7 @@ class Menu:
         if own:
             self._menu.addSeparator()
             self._menu.addActions(own)
-        self.help.fill([*own, *kept], getattr(viewer, "mouse", ()))
+        self.help.fill([*own, *kept, *self._more], getattr(viewer, "mouse", ()))
 
 
 class KeyHelp(QtWidgets.QLabel):

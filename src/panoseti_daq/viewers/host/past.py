@@ -217,7 +217,7 @@ class Past(QtWidgets.QWidget):
             self._timer.stop()
         self.go_to(self.replayed_ns + round(1e9 * passed_s * speed))
 
-    def switch_film(self, page: Page, written: Written) -> str:
+    def switch_film(self, page: Page, written: Written, ending: str = "") -> str:
         """Begin a film of a page, or end it; return what there is to say, also when there can be no film."""
         if self._film is not None:
             self._shots.stop()
@@ -226,13 +226,13 @@ class Past(QtWidgets.QWidget):
             written.add(film.file)
             return f"saved {film.file}, {film.n_pictures} pictures; Ctrl+Z undoes it"
         try:
-            film = self._film = Film(stamped(page.name, ".mp4" if has_ffmpeg() else ".gif"))
+            film = self._film = Film(stamped(page.name, ending or (".mp4" if has_ffmpeg() else ".gif")))
         except (ViewerError, OSError) as error:
             return f"no film: {error}"
         self._shots = QtCore.QTimer(self)
         self._shots.timeout.connect(lambda: self._shoot(film, page.viewer.widget))
         self._shots.start(round(1000 / RATE_HZ))
-        return f"recording {film.file}, R ends it"
+        return f"recording {film.file}, the same key ends it"
 
     def _shoot(self, film: Film, widget: QtWidgets.QWidget) -> None:
         unix_ns = time.time_ns() if self.replayed_ns is None else self.replayed_ns

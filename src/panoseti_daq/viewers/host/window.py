@@ -82,7 +82,7 @@ class HostWindow(QtWidgets.QMainWindow):
         self._fill()
         self._bar = StateBar(self.statusBar(), feed, alert)
         self.past.film_ended.connect(self._bar.say)
-        self._menu = Menu(self, self._name.capitalize(), self._keys())
+        self._menu = Menu(self, self._name.capitalize(), self._keys(), self.past.actions())
         self._menu.show(self.page.viewer)
         self._pages.currentChanged.connect(self._turn_page)
         if memory is not None:
@@ -138,7 +138,8 @@ class HostWindow(QtWidgets.QMainWindow):
             ("Save as PNG", "S", self._save_png),
             ("Undo what was saved last", "Ctrl+Z", lambda: say(self._pages.written.undo())),
             ("Acknowledge alarms", "A", self._acknowledge),
-            ("Record a film, or end it", "R", lambda: say(self.past.switch_film(self.page, self._pages.written))),
+            ("Record a film, or end it", "R", lambda: say(self._film())),
+            ("Record a GIF, or end it", "Shift+R", lambda: say(self._film(".gif"))),
             ("Next theme: dark, red, light", "T", lambda: say(next_theme())),
             ("Dashes beside the colors of curves", "Shift+T", lambda: say(switch_dashes())),
             ("Close", "Q", self.close),
@@ -227,6 +228,9 @@ class HostWindow(QtWidgets.QMainWindow):
             self._take()
             self._redraw()
         self._show_state()
+
+    def _film(self, ending: str = "") -> str:
+        return self.past.switch_film(self.page, self._pages.written, ending)
 
     def _save_png(self) -> None:
         file, caption = stamped(self.page.name, ".png"), self.past.text

@@ -36,6 +36,13 @@ class View:
     `probes`, `saves`: images, levels, what was pointed at, and files.
     """
 
+    mouse: Final = (
+        ("wheel, drag", "Zoom, pan"),
+        ("click", "Light curve of a pixel; with Shift of one more"),
+        ("double click", "One module large"),
+        ("drag on a histogram", "Levels"),
+    )
+
     def __init__(self, board: Board, waiting_for: str = "the first frame") -> None:
         self.board = board
         self.widget = Shell(board)  # What the window holds; its actions are the keys
