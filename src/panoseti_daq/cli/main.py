@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -61,7 +62,7 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        return as_command(cmd_name, getattr(importlib.import_module(f"panoseti_daq.cli.{module}"), name))
+        return as_command(cmd_name, getattr(_imported(f"panoseti_daq.cli.{module}"), name))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of the help."""
@@ -73,6 +74,16 @@ class LazyGroup(TyperGroup):
         names: Any = dict.fromkeys(COMMANDS)
         self.commands = names  # of which nothing else is looked at
         return super().resolve_command(ctx, args)
+
+
+def _imported(module: str) -> Any:
+    """Import a module; what comes with it stays, and is not searched for garbage now or later."""
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 app = typer.Typer(
@@ -120,6 +131,7 @@ def run(arguments: list[str]) -> int:
 def exit_code_of(command: Callable[[], int]) -> int:
     """Return the exit code of what `command` does; its error becomes one line."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC itself writes each failed handshake to stderr
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look through all that is installed
     try:
         return command()
     except typer.TyperException as error:

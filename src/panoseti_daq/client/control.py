@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.beside import Surroundings
 from panoseti_daq.client.base import ClientBase, while_open
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.nodes import Hosts, HostSet, node_of
@@ -14,8 +14,10 @@ from panoseti_daq.config.files import ConfigSource
 from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
 from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
-from panoseti_daq.wire.context import read_context
 from panoseti_daq.wire.requests import NODE_KEY, init_request
+
+if TYPE_CHECKING:
+    from panoseti_daq.beside import Surroundings
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +117,9 @@ class ControlClient(ClientBase):
         RpcError
             The server has no Status, as those of panoseti-grpc (UNIMPLEMENTED).
         """
+        from panoseti_daq.beside import Surroundings  # needed for this call alone
+        from panoseti_daq.wire.context import read_context
+
         status = await self.get_status(host, timeout)
         if not status.HasField("context"):
             return Surroundings(host, "the server reads no context: serve --context redis://HOST:PORT")

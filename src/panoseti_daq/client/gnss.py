@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from grpc.aio import AioRpcError
 
@@ -50,9 +49,15 @@ def message_dict(response: ub.CaptureUbloxResponse) -> OpenDict:
         "receiver": response.message,
         "name": response.name,
         "unix_ns": response.pkt_unix_timestamp.ToNanoseconds(),
-        "fields": _fields(MessageToDict(response.parsed_data)),
+        "fields": _fields(_as_dict(response.parsed_data)),
         "payload": response.payload,
     }
+
+
+def _as_dict(message: Message) -> OpenDict:
+    from google.protobuf.json_format import MessageToDict  # needed for receivers alone
+
+    return MessageToDict(message)
 
 
 def _fields(values: OpenMapping) -> OpenDict:
@@ -80,7 +85,7 @@ async def ask(node: Node, call: str, request: Message, answer: type[_Answer], ti
 async def polled(node: Node, names: Iterable[str]) -> dict[str, OpenDict]:
     """Return the fields of each message that a receiver is asked for, by name; raises RpcError."""
     answer = await ask(node, "PollMessage", ub.PollRequest(cfg_key_patterns=names), ub.PollResponse, _POLL_S)
-    return {str(name): _fields(fields) for name, fields in MessageToDict(answer.parsed_data).items()}
+    return {str(name): _fields(fields) for name, fields in _as_dict(answer.parsed_data).items()}
 
 
 async def configured(node: Node, config: OpenMapping, *, force: bool) -> str:

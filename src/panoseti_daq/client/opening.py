@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress
@@ -14,8 +14,7 @@ from panoseti_daq.client.image_feed import ImageFeed
 from panoseti_daq.client.images import ImageDict, image_dict
 from panoseti_daq.client.latest import Arrival, LosslessInbox, NewestInbox
 from panoseti_daq.client.merge import MergedStream
-from panoseti_daq.client.nats_node import NatsNode
-from panoseti_daq.client.nats_walls import WallFrame
+from panoseti_daq.client.node import Node
 from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.errors import ConfigError
@@ -23,6 +22,9 @@ from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage
 from panoseti_daq.wire.newest import ReceivedFrame, received_frame
 from panoseti_daq.wire.requests import images_request
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.nats_walls import WallFrame
 
 READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is read then
 
@@ -82,7 +84,7 @@ class _WallFeed:
     """Walls of one site."""
 
     def __init__(self, host: str, node: AnyNode, view: str) -> None:
-        if not isinstance(node, NatsNode):
+        if isinstance(node, Node):
             raise ConfigError(f"host {host} has no walls; allowed: nats://HOST/SITE")
         self._node, self._view = node, view
 
@@ -110,7 +112,8 @@ def open_walls(
     """
     feeds = {host: _WallFeed(host, node, view) for host, node in nodes.items()}
     # One place for each site: a wall that waits is replaced by the server, not here.
-    return MergedStream(tasks, feeds, LosslessInbox[list[WallFrame]](len(feeds)), asking)
+    inbox: LosslessInbox[list[WallFrame]] = LosslessInbox(len(feeds))
+    return MergedStream(tasks, feeds, inbox, asking)
 
 
 def as_frame(arrival: Arrival[pb.StreamImagesResponse]) -> ReceivedFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
 from weakref import WeakSet
 
 from panoseti_daq._proto import daq_data_pb2 as pb
@@ -16,7 +16,6 @@ from panoseti_daq.client.images import ImageDict, ReceivedFrame
 from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.merge import AnyMerged
-from panoseti_daq.client.nats_walls import WallFrame
 from panoseti_daq.client.nodes import AnyNode, Hosts, Nodes
 from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks, open_images, open_walls
 from panoseti_daq.client.retry import Asking, OnHostChange
@@ -27,6 +26,9 @@ from panoseti_daq.pff import Gap, Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
 from panoseti_daq.wire.requests import frames_request
 from panoseti_daq.wire.subjects import EVERYTHING
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.nats_walls import WallFrame
 
 _T = TypeVar("_T")
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.service.both import FilesAndSockets
-from panoseti_daq.simulator.schedule import Simulation
-from panoseti_daq.simulator.source import SimulatedSource
 from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.sockets import SocketSource
 from panoseti_daq.sources.source import FrameSource, NoSource
+
+if TYPE_CHECKING:
+    from panoseti_daq.simulator.schedule import Simulation
 
 
 def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
@@ -25,14 +27,12 @@ def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
     ConfigError
         The settings leave nothing to simulate.
     """
-    if config.simulate:
-        return SimulatedSource(simulation_of(settings), config.module_ids)
+    if config.simulate or config.replay:
+        return _simulated(config, settings)
     if config.uploads_only:
         return NoSource()
     if config.sockets_only:
         return _sockets_of(config, settings, is_alone=True)
-    if config.replay:
-        return SimulatedSource(module_ids=config.module_ids, replay=Path(config.replay), speed=config.speed)
     files = RunSource(
         config.data_dir,
         module_ids=config.module_ids,
@@ -43,6 +43,14 @@ def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
     if not settings.socket.is_used:
         return files
     return FilesAndSockets(files, _sockets_of(config, settings, is_alone=False))
+
+
+def _simulated(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
+    from panoseti_daq.simulator.source import SimulatedSource  # which a server of files starts faster without
+
+    if config.simulate:
+        return SimulatedSource(simulation_of(settings), config.module_ids)
+    return SimulatedSource(module_ids=config.module_ids, replay=Path(config.replay), speed=config.speed)
 
 
 def _sockets_of(config: HpIoConfig, settings: ServerSettings, *, is_alone: bool) -> SocketSource:
@@ -59,6 +67,8 @@ def simulation_of(settings: ServerSettings) -> Simulation:
     ConfigError
         None of its data products is among those to follow.
     """
+    from panoseti_daq.simulator.schedule import Simulation
+
     wanted, valid = settings.simulate_daq_cfg, settings.valid_data_products
     products = tuple(product for product in wanted.products if product in valid)
     if not products:
