@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import typer
 
 from panoseti_daq.allocator import share_arenas
 from panoseti_daq.cli.logs import LogFormat, LogLevel, log_to_stderr
+from panoseti_daq.cli.loops import run_async
 from panoseti_daq.cli.options import (
     Also,
     Former,
@@ -147,11 +147,11 @@ def serve(
     followed = follow.config(settings)
     _check(settings, followed)
     if settings.workers == 1:
-        asyncio.run(_run(settings, where, followed))
+        run_async(_run(settings, where, followed))
     elif len(where.hosts) > 1 or where.group:
         raise typer.BadParameter("--workers shares one port: one --host, and no --unix-group")
     else:
-        asyncio.run(_run_workers(settings, where, followed, (log_level, log_format)))
+        run_async(_run_workers(settings, where, followed, (log_level, log_format)))
 
 
 def _check(settings: ServerSettings, follow: HpIoConfig | None) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from panoseti_daq.allocator import share_arenas
 from panoseti_daq.cli.logs import LogFormat, LogLevel, log_to_stderr
+from panoseti_daq.cli.loops import run_async
 from panoseti_daq.cli.main import exit_code_of
 from panoseti_daq.cli.serve import SWITCH_INTERVAL_S
 from panoseti_daq.workers.messages import ProcessPlan
@@ -21,7 +21,7 @@ def _log_as(plan: ProcessPlan) -> None:
 def _serve() -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     share_arenas()
-    asyncio.run(run(_log_as))
+    run_async(run(_log_as))
     return 0
 
 

@@ -7,12 +7,13 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock
 from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.sources.records import BadRecordError, Record, RecordReader
-from panoseti_daq.sources.socket_file import SocketFile, process_of
+from panoseti_daq.sources.socket_file import BACKLOG, SocketFile, process_of
 from panoseti_daq.sources.source import ConnectionStatus, SocketStatus
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,9 @@ class Inlet:
             _log.info("socket %s is bound now", self.path)
         self.reason = ""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: _Connection(self), sock=self._file.socket)
+        self._server = await loop.create_unix_server(
+            lambda: _Connection(self), sock=self._file.socket, backlog=BACKLOG
+        )
 
     async def look(self) -> None:
         """Bind the socket again when its path was removed or taken."""
@@ -175,8 +178,7 @@ class _Connection(asyncio.Protocol):
         self._since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # of uvloop it is no instance
         self.process = process_of(transport.get_extra_info("socket"))
         self._inlet.n_connections += 1
         self.number = self._inlet.n_connections
