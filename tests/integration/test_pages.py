@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def bash() -> Iterator[subprocess.Popen[str]]:
     shell.communicate(timeout=PATIENCE_S)
 
 
-def test_the_code_of_the_pages_runs_block_after_block(bash: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_the_code_of_the_pages_runs(bash: subprocess.Popen[str], tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -90,14 +91,19 @@ def test_the_code_of_the_pages_runs_block_after_block(bash: subprocess.Popen[str
     assert len(lines) == 20
     assert all(line.startswith("{") for line in lines)
 
-    for script in dict.fromkeys(script for page in PAGES for script in scripts(page)):
-        printed = subprocess.run(
+    def printed_by(script: str) -> str:
+        return subprocess.run(
             [sys.executable, "-c", script.replace(PORT, port), tmp_path / "run"],
             capture_output=True,
             text=True,
             check=True,
             timeout=2 * PATIENCE_S,
         ).stdout
+
+    all_scripts = list(dict.fromkeys(script for page in PAGES for script in scripts(page)))
+    with ThreadPoolExecutor(3) as side_by_side:  # each waits for images, and those of the page end
+        all_printed = list(side_by_side.map(printed_by, all_scripts))
+    for script, printed in zip(all_scripts, all_printed, strict=True):
         [expected] = [pattern for mark, pattern in PRINTED.items() if mark in script]
         assert re.fullmatch(expected, printed), printed
 

@@ -289,13 +289,14 @@ def test_init_initialises_the_node_that_answers(address: str, daq_config: Path) 
 def test_an_init_that_is_refused_is_a_failure_that_says_why(daq_config: Path, tmp_path: Path) -> None:
     config = tmp_path / "hp_io_config.json"
     config.write_text(json.dumps({"data_dir": "/not/there", "update_interval_seconds": 1}))
-    done = run_command("init", config, "--daq-config", daq_config)
+    done = run_command("init", config, "--timeout", "2", "--daq-config", daq_config)
     assert done.returncode == 1
     assert "data_dir '/not/there' does not exist" in done.stderr
 
 
 def test_init_of_a_dead_node_is_nothing_reachable(daq_config: Path) -> None:
-    assert run_command("init", "--sim", "--daq-config", daq_config, "--host", DEAD).returncode == 3
+    done = run_command("init", "--sim", "--timeout", "1", "--daq-config", daq_config, "--host", DEAD)
+    assert done.returncode == 3
 
 
 def test_reflect_names_the_calls_of_the_node_that_answers(address: str, daq_config: Path) -> None:

@@ -47,6 +47,7 @@ class Subscription:
         self._latest: dict[Key, float] = {}  # keys of _waiting that may not go yet, and when they do
         self._later: list[tuple[float, int, Key]] = []  # heap of _latest; also of keys that went before
         self._timer: asyncio.TimerHandle | None = None
+        self._release_at = 0.0  # time of _timer
         self._wake_up: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
@@ -73,9 +74,10 @@ class Subscription:
 
     def _set_timer(self) -> None:
         when = self._later[0][0]
-        if self._timer is None or self._timer.cancelled() or when < self._timer.when():
+        if self._timer is None or self._timer.cancelled() or when < self._release_at:
             if self._timer is not None:
                 self._timer.cancel()
+            self._release_at = when  # what uvloop returns for a time that has come does not know it
             self._timer = self._loop.call_at(when, self._release)
 
     def _release(self) -> None:

@@ -210,8 +210,10 @@ async def test_the_command_serves_metrics_and_ends_at_ctrl_c(tmp_path: Path) -> 
             assert process.stderr is not None
             url = await asyncio.to_thread(url_of, process.stderr)
             await until(lambda: len(lines_of(tmp_path / "out")) >= 5, PATIENCE_S)
-            await asyncio.sleep(1.2)  # the reports are of a second ago
-            text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+            text = ""
+            async with asyncio.timeout(PATIENCE_S):
+                while 'what="events"' not in text:  # the reports are of a second ago
+                    text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
             process.send_signal(signal.SIGINT)
             printed = await asyncio.to_thread(process.stderr.read)
             await asyncio.to_thread(process.wait)

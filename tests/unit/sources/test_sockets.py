@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Coroutine
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +292,22 @@ def test_a_source_takes_over_from_the_one_before_it(tmp_path: Path) -> None:
         async with SocketSource(template, [IMG16]) as second:
             await first.__aexit__(None, None, None)
             await comes_through(second, template)
+
+    run(main())
+
+
+def test_hundreds_connect_at_once(tmp_path: Path) -> None:
+    """Hashpipe does not wait: one for whom there is no place loses its frame."""
+    template = template_in(tmp_path)
+
+    async def main() -> None:
+        async with SocketSource(template, [IMG16]) as source:
+            with ExitStack() as open_ones:
+                for _ in range(300):
+                    connection = open_ones.enter_context(socket.socket(socket.AF_UNIX))
+                    connection.setblocking(False)
+                    connection.connect(str(path_of(template, IMG16)))
+                await until_counted(source, n_connections=300)
 
     run(main())
 
