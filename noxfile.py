@@ -280,6 +280,13 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fast(session: nox.Session) -> None:
+    """All tests under uvloop, the event loop of the extra `fast`."""
+    session.install("-e", ".[test,fast]")
+    session.run("pytest", "-p", "support.on_uvloop", *SIDE_BY_SIDE, *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
 def frames(session: nox.Session) -> None:
     """The long form of the test that no frame is lost: a million, while server and clients come and go."""
     session.install("-e", ".[test]")

@@ -5,7 +5,9 @@ import gc
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -69,6 +71,30 @@ def test_frame_is_handed_over_byte_for_byte(hub: Hub) -> None:
         frame = take(subscription)
     assert frame is not None
     assert (frame.pixels, frame.file, frame.frame_number) == (block[0].pixels, block.file, 5)
+
+
+class LoopOfPlainHandles(VirtualTimeLoop):
+    """Its timers do not know their time, as those of uvloop for a time that has come."""
+
+    def call_at(self, when: float, *what: Any, **context: Any) -> Any:  # type: ignore[override]
+        timer = super().call_at(when, *what, **context)
+        return SimpleNamespace(cancel=timer.cancel, cancelled=timer.cancelled, _source_traceback=None)
+
+
+def test_timers_need_not_know_their_time() -> None:
+    loop = LoopOfPlainHandles()
+    hub = Hub(loop)
+    with closing(loop), hub.subscribe(Selection(update_interval_s=1)) as subscription:
+        for module_id in (1, 2):
+            hub.publish(block_of(first=0, module_id=module_id))
+            assert take_all(subscription) == [0]
+            loop.advance(0.25)
+        for module_id in (2, 1):  # what comes second is due first
+            hub.publish(block_of(first=1, module_id=module_id))
+        loop.advance(0.01)
+        assert take_all(subscription) == [1]
+        loop.advance(0.25)
+        assert take_all(subscription) == [1]
 
 
 def test_next_frame_of_a_key_waits_for_half_the_interval(hub: Hub, loop: VirtualTimeLoop) -> None:

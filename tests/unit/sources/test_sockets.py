@@ -11,7 +11,8 @@ import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from support.frames import each_product, frame_bytes
@@ -21,6 +22,7 @@ from support.patience import PATIENCE_S
 from panoseti_daq.errors import ConfigError, SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock
 from panoseti_daq.simulator.sockets import format_record
+from panoseti_daq.sources.inlet import Inlet, _Connection
 from panoseti_daq.sources.sockets import SocketSource, path_of
 from panoseti_daq.sources.source import SocketStatus
 
@@ -294,6 +296,19 @@ def test_a_source_takes_over_from_the_one_before_it(tmp_path: Path) -> None:
             await comes_through(second, template)
 
     run(main())
+
+
+def test_connections_of_any_event_loop_are_read(tmp_path: Path) -> None:
+    """Transports of uvloop are no `asyncio.Transport`."""
+    taken: list[FrameBlock] = []
+    inlet = Inlet(IMG16, tmp_path / "none", "", frozenset(), lambda _, block: taken.append(block))
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        connection = _Connection(inlet)
+        connection.connection_made(cast(asyncio.Transport, SimpleNamespace(get_extra_info=lambda _: ours)))
+        connection.data_received(format_record(1, frame_bytes(IMG16, 5), IMG16))
+    [block] = taken
+    assert block[0].header.pkt_num[0] == 5
 
 
 def test_hundreds_connect_at_once(tmp_path: Path) -> None:
