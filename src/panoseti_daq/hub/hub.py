@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-
-import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.hub.keys import BurstRate, KeyState, Snapshots
 from panoseti_daq.hub.subscription import Subscription
+from panoseti_daq.hub.tally import Tally, flawed
 from panoseti_daq.pff import Frame, FrameBlock, Key, ModuleProduct, Selection
 from panoseti_daq.pff.position import Grown
-from panoseti_daq.pff.quality import QualityCheck
+from panoseti_daq.pff.together import tip_of
 
 
 class Growth:
@@ -51,10 +49,6 @@ class Hub:
 
     Attributes
     ----------
-    keys
-        State of each key that the active runs have.
-    bad_frames
-        Frames that were skipped because their header does not parse, by module and product.
     last_frame_at
         Loop time of the last frame of any key; of the beginning when there was none.
     subscribed
@@ -62,12 +56,12 @@ class Hub:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        self.keys: dict[Key, KeyState] = {}
-        self.bad_frames: Counter[ModuleProduct] = Counter()
+        self._keys: dict[Key, KeyState] = {}
+        self._tally = Tally()
+        self._settles_soon = False
         self._loop = loop or asyncio.get_running_loop()
         self.last_frame_at = self._loop.time()
         self.subscribed = asyncio.Event()
-        self._checks: defaultdict[ModuleProduct, QualityCheck] = defaultdict(QualityCheck)
         self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
         self._routes: dict[Key, list[Subscription]] = {}
         self._past: dict[Key, KeyState] = {}  # what was counted of keys whose newest frame is void
@@ -75,6 +69,18 @@ class Hub:
         self._uploaded: set[Key] = set()  # whose newest frame is in no file
         self._stale: set[Key] = set()  # whose newest frame is not that of its source any more
         self._runs: dict[int, tuple[str, int]] = {}  # of each module, with the generation of its newest block
+
+    @property
+    def keys(self) -> dict[Key, KeyState]:
+        """State of each key that the active runs have."""
+        self._tally.settle()
+        return self._keys
+
+    @property
+    def bad_frames(self) -> Counter[ModuleProduct]:
+        """Frames that were skipped because their header does not parse, by module and product."""
+        self._tally.settle()
+        return self._tally.bad_frames
 
     @property
     def n_bad_frames(self) -> int:
@@ -101,19 +107,40 @@ class Hub:
         if block.is_snapshot:
             self._publish_snapshots(block)
             return
-        if block.n_bad:
-            self.bad_frames[block.module_id, block.product] += block.n_bad
         for growth in self._growths:
             growth.note(block)
         is_over = self._is_over(block)
-        flags = self._checks[block.module_id, block.product](block)
+        if not is_over and self._publish_tip(block):
+            return
+        flags = self._tally.judge(block)
         for key, frame in block.newest(flags).items():
             rows = block.rows[key]
             state = self._count(key, frame, len(rows), block.layout.frame_size_bytes, is_over=is_over)
-            if flawed := _flawed(flags, rows):
-                state.judge(flawed)
+            if found := flawed(flags, rows):
+                state.judge(found)
             if not is_over:
                 self._offer_if_newer(key, frame, state)
+
+    def _publish_tip(self, block: FrameBlock) -> bool:
+        """Publish a short block by its last frame, count the others later; return False where that does not do.
+
+        Of many frames per second only the newest is sent: reading the headers of the others one by one took longer
+        than all the rest.
+        """
+        key = Key(block.module_id, block.product, None)
+        state = None if key in self._uploaded else self._keys.get(key)
+        if state is None or (tip := tip_of(block)) is None:
+            return False
+        self.last_frame_at = self._loop.time()
+        if self._tally.add_later(block, state, self.last_frame_at) and not self._settles_soon:
+            self._settles_soon = True
+            self._loop.call_soon(self._settle)  # after the frames were sent
+        self._offer_if_newer(key, tip, state)
+        return True
+
+    def _settle(self) -> None:
+        self._settles_soon = False
+        self._tally.settle()
 
     def _publish_snapshots(self, block: FrameBlock) -> None:
         """Offer frames of Hashpipe's sockets, which are no part of what is recorded: nothing else counts them.
@@ -132,15 +159,15 @@ class Hub:
             return bool(block.run) and block.run != run
         self._runs[block.module_id] = block.run, block._generation
         if run and block.run != run:
-            for key in [key for key in self.keys if key.module_id == block.module_id]:
-                self._past[key] = self.keys.pop(key)
+            for key in [key for key in self._keys if key.module_id == block.module_id]:
+                self._past[key] = self._keys.pop(key)
                 del self._routes[key]
         return False
 
     def publish_frame(self, frame: Frame) -> bool:
         """Publish a frame that is in no followed file, unless its key comes from files; return whether it was."""
         key = frame.key
-        if key in self.keys and key not in self._uploaded:
+        if key in self._keys and key not in self._uploaded:
             return False
         self._uploaded.add(key)
         state = self._count(key, frame, 1, len(frame.pixels))
@@ -153,12 +180,12 @@ class Hub:
         """Forget the frames of a module that are in no followed file: nobody is offered them any more."""
         for key in [key for key in self._uploaded if key.module_id == module_id]:
             self._uploaded.discard(key)
-            self._past[key] = self.keys.pop(key)
+            self._past[key] = self._keys.pop(key)
             del self._routes[key]
 
     def offer_only(self, fed: Selection | None) -> None:
         """Offer new subscribers the known frames of `fed`, None for none: others are not renewed at present."""
-        self._stale = {key for key in self.keys if fed is None or key not in fed}
+        self._stale = {key for key in self._keys if fed is None or key not in fed}
 
     def _count(
         self, key: Key, frame: Frame, n_frames: int, frame_size_bytes: int, *, is_over: bool = False
@@ -172,17 +199,17 @@ class Hub:
 
     def _state(self, key: Key, frame: Frame, frame_size_bytes: int, *, is_over: bool = False) -> KeyState:
         """Return the state of a key, which is made when `frame` is its first one."""
-        state = self.keys.get(key) or self._past.get(key)
+        state = self._keys.get(key) or self._past.get(key)
         if state is None:
             now = self._loop.time()
             state = KeyState(frame, frame_size_bytes, BurstRate(now), Snapshots(now))
         if is_over:
-            if key not in self.keys:
+            if key not in self._keys:
                 self._past[key] = state
-        elif key not in self.keys:
+        elif key not in self._keys:
             self._past.pop(key, None)
             state.newest = frame
-            self.keys[key] = state
+            self._keys[key] = state
             self._routes[key] = [s for s in self._subscriptions if key in s.selection]
         return state
 
@@ -213,7 +240,7 @@ class Hub:
         subscription = Subscription(selection, self._loop)
         self._subscriptions[subscription] = None
         self.subscribed.set()
-        for key, state in self.keys.items():
+        for key, state in self._keys.items():
             if key in selection:
                 self._routes[key].append(subscription)
                 if key not in self._stale:
@@ -227,17 +254,6 @@ class Hub:
             for route in self._routes.values():
                 if subscription in route:
                     route.remove(subscription)
-
-
-def _flawed(
-    flags: list[int] | npt.NDArray[np.uint16], rows: Sequence[int] | npt.NDArray[np.intp]
-) -> Sequence[int]:
-    """Flags in some rows of a block, without those that are zero."""
-    if isinstance(flags, list):
-        return [flag for i in rows if (flag := flags[i])]
-    of_rows = flags[rows]
-    flawed: list[int] = of_rows[of_rows != 0].tolist()
-    return flawed
 
 
 def _is_newer(frame: Frame, newest: Frame) -> bool:

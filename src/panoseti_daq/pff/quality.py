@@ -32,6 +32,10 @@ class QualityCheck:
 
     def __call__(self, block: FrameBlock) -> list[int] | npt.NDArray[np.uint16]:
         """Return the flags of each frame, length n; 0 where a header does not parse."""
+        return block.judge(self.before(block))
+
+    def before(self, block: FrameBlock) -> Previous:
+        """Return the frames before a block that is judged next: none, unless they were those of the last block."""
         file = self._files.get(block.file)
         is_next = file is not None and file.next_frame_number == block.first_frame_number
         if file is None or file.generation != block._generation or not is_next:
@@ -39,4 +43,4 @@ class QualityCheck:
             if len(self._files) > _FILES:
                 del self._files[min(self._files, key=lambda name: self._files[name].generation)]
         file.next_frame_number = block.first_frame_number + len(block)
-        return block.judge(file.previous)
+        return file.previous

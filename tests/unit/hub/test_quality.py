@@ -70,3 +70,44 @@ def test_flaws_of_a_frame_that_stands_in_no_file_are_counted(hub: Hub) -> None:
     (good,) = block_of(IMG16, first=1)
     hub.publish_frame(Frame(IMG16, 7, "", 0, bytes(2048), good.header))
     assert hub.keys[KEY].quality[Quality.ZERO_IMAGE] == 1
+
+
+def test_short_blocks_are_counted_when_somebody_looks(hub: Hub) -> None:
+    expected = Hub(hub._loop)
+    for i in range(12):
+        for module_id in (1, 2):
+            block = block_of(IMG16, 5, first=5 * i + 1, module_id=module_id)
+            size, at = block.layout.frame_size_bytes, block.layout.image_offset_bytes
+            data = bytearray(block.data)
+            if i == 4:
+                data[size + at : 2 * size] = bytes(size - at)
+            if i in (6, 8):
+                data[20:24] = b"####"
+            spoilt = replace(block, data=bytes(data))
+            hub.publish(spoilt)
+            expected.publish(spoilt)
+            key = Key(module_id, IMG16, None)
+            # Here somebody looks after each block.
+            assert expected.keys[key].newest.frame_number == 5 * i + 5
+    for key, state in expected.keys.items():
+        found = hub.keys[key]
+        assert (found.n_frames, found.n_flawed, found.quality) == (58, state.n_flawed, state.quality)
+        assert found.newest.frame_number == 60
+        assert hub.bad_frames[key.module_id, IMG16] == 2
+
+
+def test_short_blocks_do_not_wait_for_ever(hub: Hub) -> None:
+    hub.publish(block_of(IMG16, 1))
+    state = hub.keys[KEY]
+    for i in range(250):
+        hub.publish(block_of(IMG16, 5, first=1 + 5 * i))
+    assert state.n_frames >= 1000
+    hub.publish(block_of(IMG16, 1, first=1251))  # is counted after them
+    assert (state.n_frames, state.n_flawed) == (1252, 1 + 1251 // 128)  # dark are the frames 0, 128, ...
+
+
+def test_a_run_that_is_over_keeps_what_waited_of_it(hub: Hub) -> None:
+    for i in range(3):
+        hub.publish(replace(block_of(IMG16, 5, first=1 + 5 * i), run="a"))
+    hub.publish(replace(block_of(IMG16, 5, first=1, generation=1), run="b"))
+    assert hub.keys[KEY].n_frames == 20
