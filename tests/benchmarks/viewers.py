@@ -1,4 +1,4 @@
-"""Cost of drawing: ``python -m benchmarks.viewers [--quick] [--json FILE]`` from tests/, without a display.
+"""Cost of drawing: ``python -m benchmarks.viewers [--quick] [--part ages] [--json FILE]`` from tests/, off-screen.
 
 Redraws per second of `view` with 1, 16 and 64 modules; processor time of ``plot view`` at 1 Hz with 16 modules
 of 1000 frames/s; time from a frame's write to its pixels with a redraw every 20 ms. Medians and ranges; it never
@@ -264,36 +264,55 @@ def ages_s(duration_s: float, refresh_period_s: float = 1.0) -> list[float]:
     return ages
 
 
+class Notes:
+    """Rows as they are measured: printed, and kept."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, list[float]] = {}
+
+    def note(self, name: str, values: list[float], unit: str) -> None:
+        self.results[f"{name}, {unit}"] = values
+        print(f"  {name:42} {statistics.median(values):8.1f} ({min(values):.1f}-{max(values):.1f}) {unit}")
+
+
+def measure_drawing(notes: Notes, duration_s: float, repetitions: int) -> None:
+    for n_modules in (1, 16, 64):
+        name = f"view, {n_modules} module{'s' if n_modules > 1 else ''}"
+        notes.note(name, redraws_per_s(n_modules, duration_s, repetitions), "redraws/s")
+    for dashes in (False, True):
+        name = f"lightcurve, {N_WATCHED} modules x {CAPACITY} points{', dashes' if dashes else ''}"
+        notes.note(name, curves_ms(repetitions, dashes=dashes), "ms")
+
+
+def measure_load(notes: Notes, duration_s: float, repetitions: int) -> None:
+    name = f"plot view at 1 Hz, {N_WATCHED} modules x {RATE_HZ} frames/s"
+    notes.note(name, viewer_cpu(duration_s, repetitions), "% of a core")
+
+
+def measure_ages(notes: Notes, duration_s: float, repetitions: int) -> None:
+    lags = [lag_ms(duration_s) for _ in range(repetitions)]
+    notes.note("from write to pixel, redraw every 20 ms", lags, "ms")
+    ages = ages_s(4 * duration_s)
+    notes.note("age at redraw, refresh period 1 s, movie 50/s", [1000 * age_s for age_s in ages], "ms")
+
+
+PARTS: Final = {"drawing": measure_drawing, "load": measure_load, "ages": measure_ages}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short, and two repetitions")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part, repeatable; each < 150 s")
     parser.add_argument("--json", type=Path, help="file for the numbers")
     options = parser.parse_args()
     repetitions, duration_s = (2, 1.0) if options.quick else (5, _DURATION_S)
     application(off_screen=True)
-    results: dict[str, list[float]] = {}
-
-    def note(name: str, values: list[float], unit: str) -> None:
-        results[f"{name}, {unit}"] = values
-        print(f"  {name:42} {statistics.median(values):8.1f} ({min(values):.1f}-{max(values):.1f}) {unit}")
-
+    notes = Notes()
     print(f"drawing off-screen, {SIZE_PX[0]} x {SIZE_PX[1]} px: medians (range) of {repetitions}")
-    for n_modules in (1, 16, 64):
-        name = f"view, {n_modules} module{'s' if n_modules > 1 else ''}"
-        note(name, redraws_per_s(n_modules, duration_s, repetitions), "redraws/s")
-    for dashes in (False, True):
-        name = f"lightcurve, {N_WATCHED} modules x {CAPACITY} points{', dashes' if dashes else ''}"
-        note(name, curves_ms(repetitions, dashes=dashes), "ms")
-    note(
-        f"plot view at 1 Hz, {N_WATCHED} modules x {RATE_HZ} frames/s",
-        viewer_cpu(duration_s, repetitions),
-        "% of a core",
-    )
-    note("from write to pixel, redraw every 20 ms", [lag_ms(duration_s) for _ in range(repetitions)], "ms")
-    ages = ages_s(4 * duration_s)
-    note("age at redraw, refresh period 1 s, movie 50/s", [1000 * age_s for age_s in ages], "ms")
+    for part in options.part or PARTS:
+        PARTS[part](notes, duration_s, repetitions)
     if options.json:
-        options.json.write_text(json.dumps(results))
+        options.json.write_text(json.dumps(notes.results))
 
 
 if __name__ == "__main__":

@@ -62,3 +62,24 @@ def test_without_candidates_it_says_so(tmp_path: Path, application: QApplication
     page = page_of(tmp_path / "events.jsonl")
     page.redraw()
     assert "No candidate yet" in page.counts._nothing.text
+
+
+def test_a_window_of_candidates_has_no_time_slider_and_a_readable_table(
+    page: EventPage, application: QApplication
+) -> None:
+    from PySide6.QtGui import QPalette
+
+    from panoseti_daq.viewers.events import SPEC
+    from panoseti_daq.viewers.host.pages import Page
+
+    assert not Page.of(SPEC, page).on_arrival
+    page.widget.resize(1000, 740)
+    page.widget.show()
+    assert page.table.height() > 180
+    palette = page.table.palette()
+    selected, text = (
+        palette.color(role).lightness()
+        for role in (QPalette.ColorRole.Highlight, QPalette.ColorRole.HighlightedText)
+    )
+    assert abs(selected - text) > 80
+    page.widget.close()

@@ -25,4 +25,5 @@ SPEC = ViewerSpec(
     "Candidates of `events live`: the newest as a table, the images of one side by side, their number over time.",
     make,
     movie=False,
+    update_interval_s=1.0,  # frames draw nothing, and the last minutes of the stream are not its past
 )

@@ -34,6 +34,8 @@ class EventPage:
         self.table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(22)  # pixels
+        self.table.setShowGrid(False)
         self.table.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.table.cellClicked.connect(self._choose)
         self.images = pg.GraphicsLayoutWidget()
@@ -44,6 +46,7 @@ class EventPage:
         for part, size in ((self.table, 220), (self.images, 300), (charts, 220)):
             self.widget.addWidget(part)
             self.widget.setStretchFactor(self.widget.count() - 1, size)
+        self.widget.setSizes([220, 300, 220])
         self.restyle()
 
     def restyle(self) -> None:

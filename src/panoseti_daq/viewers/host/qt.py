@@ -36,6 +36,8 @@ def require_qt() -> None:
 
     Raises ViewerError: they are not installed, or cannot be loaded; says what to do.
     """
+    # Qt looks into the modules that are imported after it, which breaks the import of pydantic.
+    importlib.import_module("pydantic.fields")
     try:
         importlib.import_module("PySide6.QtWidgets")
         importlib.import_module("pyqtgraph")
@@ -111,7 +113,7 @@ def _palette() -> QPalette:
 
     now = theme.now()
     role, palette = QPalette.ColorRole, QPalette(QColor(now.panel), QColor(now.background))
-    for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.HighlightedText):
+    for text in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText):
         palette.setColor(text, QColor(now.foreground))
         palette.setColor(QPalette.ColorGroup.Disabled, text, QColor(now.dim))
     for behind in (role.ToolTipBase, role.AlternateBase):
@@ -119,6 +121,7 @@ def _palette() -> QPalette:
     palette.setColor(role.PlaceholderText, QColor(now.dim))
     palette.setColor(role.Base, QColor(now.background))
     palette.setColor(role.Highlight, QColor(now.dim))
+    palette.setColor(role.HighlightedText, QColor(now.background))
     return palette
 
 
