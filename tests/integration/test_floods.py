@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 from support.patience import PATIENCE_S
-from support.rig import run_command, serving, serving_process
+from support.rig import run_command, serving, serving_process, until
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.service.connections import ConnectionLimits
@@ -106,10 +106,12 @@ async def test_calls_whose_request_does_not_come_give_their_places_back(caplog: 
 # odd night 78
 async def test_one_connection_does_not_take_all_places() -> None:
     limits = ConnectionLimits(other_calls=20, calls_per_connection=2)
-    async with serving(max_concurrent_rpcs=1, limits=limits) as server, connected(server.address) as writer:
-        writer.write(b"".join(frame(HEADERS, END_HEADERS, 2 * i + 1, CALL) for i in range(40)))
-        await writer.drain()
-        await answers(server.address)
+    async with serving(max_concurrent_rpcs=1, limits=limits) as server:
+        async with connected(server.address) as writer:
+            writer.write(b"".join(frame(HEADERS, END_HEADERS, 2 * i + 1, CALL) for i in range(40)))
+            await writer.drain()
+            await answers(server.address)
+        await until(lambda: not any("HandleExceptions" in task.get_name() for task in asyncio.all_tasks()))
 
 
 # odd night 78
