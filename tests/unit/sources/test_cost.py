@@ -67,9 +67,9 @@ def test_a_frame_costs_the_same_beside_many_old_runs(tmp_path: Path, name: str) 
     few, many = (cost_of_a_frame(tmp_path / str(n), n, name) for n in (10, 300))
     assert many["scandir"] <= few["scandir"]
     assert many["open"] <= few["open"]
-    # The order of a directory decides on one look at a run: 4 calls of stat, 109 of all in Python 3.12; runs are 290 more.
-    assert many["stat"] <= few["stat"] + 5
-    assert many["calls"] <= few["calls"] + 150
+    # The order of a directory decides on a look at a run or two, of 3 calls of stat each; runs are 290 more.
+    assert many["stat"] <= few["stat"] + 10
+    assert many["calls"] < few["calls"] + 290
 
 
 def cost_of_a_run(data_dir: Path, n_files: int, n_frames: int) -> dict[str, int]:
