@@ -83,9 +83,9 @@ class Tail:
         self._fd: int | None = None
         self._signature: Signature | None = None  # before the last read
         self._complained = False
-        self._begin_anew()
+        self._begin_again()
 
-    def _begin_anew(self) -> None:
+    def _begin_again(self) -> None:
         self._layout: Layout | None = None
         self._offset = 0
         self._number = 0  # of the frame at the cursor
@@ -218,7 +218,7 @@ class Tail:
         if changed is None and not is_shorter and self._known.first_number is not None:
             return
         if os.pread(fd, len(self._beginning), 0) != self._beginning:
-            self._begin_anew()
+            self._begin_again()
             self._first_frame = 0
         elif changed is not None and changed[0] <= size:
             self._offset, self._number = changed

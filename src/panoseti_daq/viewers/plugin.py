@@ -75,7 +75,7 @@ class Viewer(Protocol):
       its spec asks for `every_frame`;
     - ``update_status(host, status)`` takes the status of a server (`StatusResponse`), when its spec asks for it;
     - ``update_hosts(states)`` takes how it stands with each host (`HostState`);
-    - ``keep(frames)`` takes frames while the picture stands; the newest of each key comes again when it goes on;
+    - ``keep(frames)`` takes frames while the picture stands; the newest of each key comes again when it continues;
     - ``clear()`` forgets all frames: those of an earlier time come next;
     - ``restyle()`` takes the colors of the theme;
     - ``state()`` returns choices to be remembered, as JSON has them, and ``restore(state)`` takes them.

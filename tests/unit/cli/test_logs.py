@@ -126,7 +126,7 @@ def test_a_new_minute_begins_with_a_new_allowance(log: logging.Logger, kept: Kep
     assert kept.texts[3:] == ["disk 3 is slow ... repeated 1 time", "disk 0 is slow", "disk 1 is slow"]
 
 
-def test_what_was_held_back_is_told_at_the_end(log: logging.Logger, kept: Kept, handler: LimitRepeats) -> None:
+def test_what_was_held_back_is_reported_at_the_end(log: logging.Logger, kept: Kept, handler: LimitRepeats) -> None:
     warn(log, 5)
     handler.close()
     assert kept.texts[-1] == "disk 4 is slow ... repeated 2 times"

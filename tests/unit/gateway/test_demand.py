@@ -51,7 +51,7 @@ def test_less_and_the_same_are_covered_and_more_is_not() -> None:
 
 
 @pytest.mark.anyio
-async def test_more_is_told_at_once_and_less_when_it_has_lasted() -> None:
+async def test_more_is_reported_at_once_and_less_when_it_has_lasted() -> None:
     hub, told = Hub(), asyncio.Queue[Demand | None]()
     watch = DemandWatch(hub, frozenset, told.put_nowait, linger_s=0.05)
     running = asyncio.create_task(watch.run())

@@ -1,1 +1,1 @@
-"""What carries frames to the viewers and holds them: feed, window, terminal, theme, texts of times."""
+"""Host of the viewers: feed, window, terminal, theme, texts of times."""

@@ -59,7 +59,7 @@ class Intake:
         return blocks
 
     def frames(self, came: dict[Key, ReceivedFrame], *, stands: bool) -> dict[Key, ReceivedFrame]:
-        """Return the frames to be shown: none while the picture stands, and what waited when it goes on."""
+        """Return the frames to be shown: none while the picture stands, and what waited when it continues."""
         if self._pulses is not None:
             came = self._pulses.apply(came)
         waiting = self._waiting | came

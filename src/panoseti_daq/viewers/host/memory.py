@@ -1,4 +1,4 @@
-"""What windows remember from one session to the next: geometry, and the choices of each viewer. Imports Qt."""
+"""Memory of windows from one session to the next: geometry, and the choices of each viewer. Imports Qt."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Page:
 
 
 class Pages(QtWidgets.QTabWidget):
-    """Calls the methods of viewers; one that raises leaves, and the others go on."""
+    """Calls the methods of viewers; one that raises leaves, and the others continue."""
 
     broke = QtCore.Signal(object, bool)
     """A viewer raised: the `ViewerError`, and whether there are others."""
@@ -68,7 +68,7 @@ class Pages(QtWidgets.QTabWidget):
         """What keys wrote; of a viewer that writes files itself, too, its own."""
         return getattr(self.seen.viewer, "written", self._written)
 
-    def tell(self, method: str, *arguments: Any) -> None:
+    def call(self, method: str, *arguments: Any) -> None:
         """Call a method of every viewer that has it."""
         for page in list(self._pages):
             self._call(page, method, *arguments)

@@ -123,6 +123,6 @@ def _has_attributes(style: Style) -> bool:
 
 
 def terminal_size(descriptor: int) -> os.terminal_size:
-    """Columns and rows of a terminal; 80 by 24 when it does not tell."""
+    """Columns and rows of a terminal; 80 by 24 when it does not say."""
     size = os.get_terminal_size(descriptor)
     return size if size.columns and size.lines else os.terminal_size((80, 24))

@@ -85,7 +85,7 @@ _THEMES: Final = (
 
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2  # steps of this fraction of the circle never come close to an earlier one
 _RED: Final = (1.0, 0.22, 0.14)  # of full brightness in the red theme
-# Dashes and gaps in widths of a pen: five that can be told apart at a glance, and the solid line.
+# Dashes and gaps in widths of a pen: five that differ at a glance, and the solid line.
 _DASHES: Final = ((), (6, 3), (1.5, 2.5), (8, 3, 1.5, 3), (14, 4), (3, 6))
 
 
@@ -136,7 +136,7 @@ def module_color(module_id: int) -> RgbColor:
 def module_dashes(module_id: int) -> tuple[float, ...]:
     """Lengths of dashes and gaps of a module's curve, in widths of the pen; empty for a solid line.
 
-    For those who cannot tell the colors apart, when they want it; and in the red theme, which has no colors.
+    For those who do not distinguish the colors, when they want it; and in the red theme, which has no colors.
     """
     return _DASHES[module_id % len(_DASHES)] if _Chosen.has_dashes or now().is_red else ()
 

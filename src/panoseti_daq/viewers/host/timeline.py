@@ -21,7 +21,7 @@ LIVE_SPAN_S: Final = 300.0
 LIVE_SPACING_S: Final = 0.95  # of live frames of one key: 64 modules with five keys each then take about 100 MB
 _LEAST_GAP_S: Final = 1.0
 _MOST_PULSES: Final = 20_000  # of a file, the newest: more than `phdist` keeps; 10 MB
-_GAP_STEPS: Final = 3  # a longer pause than so many usual steps is a gap
+_GAP_STEPS: Final = 3  # a pause of more usual steps than this is a gap
 
 Times = npt.NDArray[np.int64]
 

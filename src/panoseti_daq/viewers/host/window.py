@@ -153,7 +153,7 @@ class HostWindow(QtWidgets.QMainWindow):
 
     def restyle(self) -> None:
         """Draw in the theme that was chosen."""
-        self._pages.tell("restyle")
+        self._pages.call("restyle")
         self._menu.help.restyle()
         self._redraw()
         self._show_state()
@@ -173,15 +173,15 @@ class HostWindow(QtWidgets.QMainWindow):
         if self.is_closed:
             return
         came, blocks = self._feed.frames.take(), self._intake.blocks()
-        self.past.keep(came)  # the history goes on while the picture stands
+        self.past.keep(came)  # the history continues while the picture stands
         if blocks:
-            self._pages.tell("update_blocks", blocks)
+            self._pages.call("update_blocks", blocks)
         if stands := self._paused or self.past.replayed_ns is not None:
-            self._pages.tell("keep", came)
+            self._pages.call("keep", came)
         frames = self._intake.frames(came, stands=stands)
         if not frames:
             return
-        self._pages.tell("update", frames)
+        self._pages.call("update", frames)
         if self._intake.has_new_keys(frames):
             self._redraw()  # who waits for the first image does not wait for the timer
         elif self.page.on_arrival and not self._soon.isActive():
@@ -193,25 +193,25 @@ class HostWindow(QtWidgets.QMainWindow):
         blocks, went_back = self.past.pulses()
         if went_back:
             self._intake.forget_pulses()
-            self._pages.tell("clear")
+            self._pages.call("clear")
         if self._intake.count_blocks(blocks):
-            self._pages.tell("update_blocks", blocks)
+            self._pages.call("update_blocks", blocks)
         if frames := self.past.frames():
-            self._pages.tell("update", self._intake.of_past(frames))
+            self._pages.call("update", self._intake.of_past(frames))
             self._redraw()
         self._show_state()
 
     def _redraw(self) -> None:
         if not self._paused:
             for host, status in self._intake.statuses().items():
-                self._pages.tell("update_status", host, status)
+                self._pages.call("update_status", host, status)
         begin = time.monotonic()
         self._pages.redraw()
         self._rests_until = (end := time.monotonic()) + _LEAST_REST * (end - begin)
 
     def _show_state(self) -> None:
         self.past.follow()
-        self._pages.tell("update_hosts", self._feed.states)
+        self._pages.call("update_hosts", self._feed.states)
         mode = self.past.mode or ("PAUSED" if self._paused else "")
         self._bar.show(self._intake.age_text, self._pages.alarms, self._intake.clock_texts, mode=mode)
         self.setWindowTitle(f"panoseti-daq {self._name}{' (paused)' if self._paused else ''}")

@@ -14,7 +14,7 @@ GAP_PX: Final = 6
 LETTERS_PX: Final = (8.0, 14.0)  # height of the smallest and of the largest letters
 LINES: Final = 2  # of a caption
 LINE: Final = 1.35  # height of a line, in heights of its letters
-_IMAGE_LETTERS: Final = 15  # letters become smaller when fewer than so many stand on each other in an image
+_IMAGE_LETTERS: Final = 15  # letters become smaller when fewer than this stand on each other in an image
 _BESIDE_LETTERS: Final = 9  # width of a caption beside its image, in heights of letters
 _LEAST_SIDE_PX: Final = 24  # the plan becomes larger than the window before images become smaller
 
@@ -55,7 +55,7 @@ class Plan:
 
 
 class _Choice(NamedTuple):
-    """A way to place images: so many modules side by side, kinds above each other, captions at the side."""
+    """A way to place images: a number of modules side by side, kinds above each other, captions at the side."""
 
     n_columns: int
     is_stacked: bool

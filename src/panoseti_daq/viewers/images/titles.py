@@ -68,7 +68,7 @@ def silent_after_s(period_s: float) -> float:
 
 @functools.lru_cache(maxsize=1024)
 def file_text(name: str) -> str:
-    """A file in few words: ``seqno 3 from 04:34:46``, when it was begun; the name itself when it tells neither."""
+    """A file in few words: ``seqno 3 from 04:34:46``, when it was begun; the name itself when it has neither."""
     parsed = _parsed(name)
     if parsed is None:
         return name

@@ -34,7 +34,7 @@ class KeyRate:
     product: DataProduct
     quabo: int | None  # Of ph256; None for all of them together
     rate_hz: float  # Frames per second; 0 when there are no reports any more
-    bytes_per_s: float  # The same in bytes; without the headers when it is not the server that tells
+    bytes_per_s: float  # The same in bytes; without the headers when they are counted here
     age_s: float  # Age of the newest frame, s, by the server's clock: of a server that reports, when it did so
 
     @property
@@ -48,12 +48,12 @@ class KeyRate:
 class HostBook:
     """State of one host."""
 
-    keys: dict[Key, KeyRate] = field(default_factory=dict)  # As the server tells them; else as they are seen
+    keys: dict[Key, KeyRate] = field(default_factory=dict)  # As the server reports them; else as they are seen
     n_dropped: int = 0  # Frames that it dropped because a client was slow
-    n_streams: int | None = None  # Clients it streams to; None when it does not tell
-    told_at: float | None = None  # Monotonic time of its last status, s; None for a server that does not tell
+    n_streams: int | None = None  # Clients it streams to; None when it does not report them
+    reported_at: float | None = None  # Monotonic time of its last status, s; None without one
     drops: TimeSeries = field(default_factory=lambda: TimeSeries(CAPACITY))  # `n_dropped` over time
-    # For one that does not tell: when the newest frame of each key was taken, on the book's clock
+    # For one that does not report: when the newest frame of each key was taken, on the book's clock
     taken_s: dict[Key, float] = field(default_factory=dict)
     # Likewise the frames of each key, and when how many were written
     seen: dict[Key, tuple[FrameCounter, TimeSeries]] = field(default_factory=dict)
@@ -86,15 +86,15 @@ class RateBook:
         """Take frames; they count for hosts that report nothing."""
         for frame in oldest_first(frames.values()):
             host = self.hosts.setdefault(frame.host, HostBook())
-            if host.told_at is None:
+            if host.reported_at is None:
                 self._see(host, frame)
 
     def update_status(self, host: str, status: pb.StatusResponse) -> None:
         """Take the status of a server."""
         book = self.hosts.setdefault(host, HostBook())
-        if book.told_at is None:
+        if book.reported_at is None:
             book.n_dropped = 0
-        book.told_at = self._clock.now_s()
+        book.reported_at = self._clock.now_s()
         server_ns = _now_of(status) or self._wall_ns()
         rates = [_told(key, server_ns) for key in status.keys]
         book.keys = {Key(rate.module_id, rate.product, rate.quabo): rate for rate in rates}
@@ -106,10 +106,10 @@ class RateBook:
     def rates(self, host: str) -> list[KeyRate]:
         """Keys of a host as they stand now."""
         book, now = self.hosts[host], self._clock.now_s()
-        if book.told_at is None:
+        if book.reported_at is None:
             return [_seen_rate(rate, book.seen[key][1], now, book.taken_s[key]) for key, rate in book.keys.items()]
         if self.is_silent(host):  # what it said last is old by now
-            silent_s = now - book.told_at
+            silent_s = now - book.reported_at
             return [
                 replace(rate, rate_hz=0.0, bytes_per_s=0.0, age_s=rate.age_s + silent_s)
                 for rate in book.keys.values()
@@ -118,10 +118,10 @@ class RateBook:
 
     def is_silent(self, host: str) -> bool:
         """Whether a server that reports has not done so for long."""
-        told_at = self.hosts[host].told_at
-        if told_at is None:
+        reported_at = self.hosts[host].reported_at
+        if reported_at is None:
             return False
-        return self._clock.now_s() - told_at > _SILENT_AFTER_PERIODS * max(1.0, self._period_s)
+        return self._clock.now_s() - reported_at > _SILENT_AFTER_PERIODS * max(1.0, self._period_s)
 
     @property
     def began_s(self) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OLD_AFTER_PERIODS: Final = 5  # refresh periods until the age of a movie frame is shown as an alarm
 OLD_AFTER_S: Final = 1.0  # but never sooner: nobody sees shorter ones
 OLD_PULSE_AFTER_S: Final = 30.0  # triggers come when they come: a quabo has one or two a second, or fewer
-_FEW: Final = 12  # curves of modules; more cannot be told apart, so products are drawn
+_FEW: Final = 12  # curves of modules; more look alike, so products are drawn
 _LEAST_GAP_S: Final = 3.0  # without samples: the window was suspended
 _PRODUCT_COLORS: Final = {"img16": 10, "img8": 3, "ph256": 7, "ph1024": 1}  # as those of these modules
 _FLOORS: Final = (0.1, 0.0001, 0.01)  # frames/s, MB/s, s: where lines of nothing lie
@@ -64,8 +64,8 @@ class RateChart:
         self._book.sample()
         rates = [rate for host in self._book.hosts for rate in self._book.rates(host)]
         if not rates:
-            told = any(book.told_at is not None for book in self._book.hosts.values())
-            why = "The server has no frames yet: is the run active?" if told else "No server has answered yet."
+            reported = any(book.reported_at is not None for book in self._book.hosts.values())
+            why = "The server has no frames yet: is the run active?" if reported else "No server has answered yet."
             self.widget.show_text(why)
             return
         now_s = self._wall_ns() / 1e9
@@ -135,8 +135,8 @@ class RateChart:
                 rows.append(self._sum_row(f"all {token}", some, pen, name=(None, token)))
         for host in sorted(self._book.hosts):
             book, its = self._book.hosts[host], self._book.rates(host)
-            silent, told = self._book.is_silent(host), book.told_at is not None
-            remark = " (no answer)" if silent else "" if told else " (as seen here)"
+            silent, reported = self._book.is_silent(host), book.reported_at is not None
+            remark = " (no answer)" if silent else "" if reported else " (as seen here)"
             row = self._sum_row(f"{host}{remark}", its, None, str(book.n_dropped))
             rows.append(replace(row, alarm=row.alarm | {0}) if silent else row)
             for rate in sorted(its, key=_place):

@@ -59,7 +59,7 @@ class Grid:
 class Drawing:
     """Text that is drawn when the console that it is for is known."""
 
-    draw: Callable[[bool], list[TextLine]]  # Gives the lines, told whether it may draw half blocks in color
+    draw: Callable[[bool], list[TextLine]]  # Gives the lines, with half blocks in color if True
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         has_colors = console.color_system in ("256", "truecolor") and not console.no_color

@@ -19,7 +19,7 @@ from panoseti_daq.viewers.images.history import LENGTH_S
 from panoseti_daq.viewers.images.panel import Panel
 
 MOST_POINTS: Final = 30_000  # five minutes at 100 frames/s
-_MOST_SYMBOLS: Final = 1000  # more are slow and cannot be told apart
+_MOST_SYMBOLS: Final = 1000  # more are slow and look alike
 
 
 class Curve:

@@ -124,7 +124,7 @@ class Mosaic(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
             self.update()
 
     def letters_px(self, scale: float) -> float:
-        """Height of letters when the wall is seen so many times as large as it was planned."""
+        """Height of letters when the wall is seen this many times as large as it was planned."""
         return min(max(self._letters_px * scale, self._letters_px), max(self._most_px, self._letters_px))
 
     def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
@@ -160,7 +160,7 @@ def _paint_caption(
 ) -> None:
     """Paint lines on the upper edge of an image, or beside it.
 
-    What does not fit is cut with an ellipsis; a single plain word is left out: half of a time tells nothing.
+    What does not fit is cut with an ellipsis; a single plain word is left out: half of a time says nothing.
     """
     box, line_px = cell.text, LINE * letters_px
     corner = world.map(QPointF(box.x, box.y if cell.is_beside else box.y + box.height))
@@ -213,7 +213,7 @@ def _paint_veil(painter: QPainter, rect: QRectF, text: str) -> None:
 
 
 def _cosmetic(color: QColor, width: int) -> QPen:
-    """A pen that is so many pixels of the screen wide."""
+    """A pen of a width in pixels of the screen."""
     pen = QPen(color, width)
     pen.setCosmetic(True)
     return pen

@@ -171,4 +171,4 @@ class Probes:
 
     def _mark(self) -> None:
         self._wall.chosen = {one for one in self.curves if one != _REGION}
-        self._wall.tell()
+        self._wall.set_notes()

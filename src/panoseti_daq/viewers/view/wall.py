@@ -61,7 +61,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         self.setCentralItem(self.box)
         self.setViewportUpdateMode(self.ViewportUpdateMode.FullViewportUpdate)  # all changes at once, or nothing
         self.box.addItem(self.mosaic, ignoreBounds=True)
-        self.box.sigRangeChanged.connect(self.tell)
+        self.box.sigRangeChanged.connect(self.set_notes)
         self.scene().sigMouseMoved.connect(
             lambda at: self.hovered.emit(self.pixel_at(self.box.mapSceneToView(at)))
         )
@@ -119,9 +119,9 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
                 seen = settings.orientation_of(panel.module_id).shown(panel.indices)
                 self.mosaic.show_image(place, table.take(seen))
         self.mosaic.update()
-        self.tell()
+        self.set_notes()
 
-    def tell(self) -> None:
+    def set_notes(self) -> None:
         """Set the texts and covers that differ from what is drawn."""
         now_s, scale = self._board.clock.now_s(), self.scale_of_view
         for place in self._cells:
