@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from panoseti_daq.hub.keys import KeyState
 from panoseti_daq.pff import FrameBlock, Layout, ModuleProduct
-from panoseti_daq.pff.block import Flags
+from panoseti_daq.pff.block import FEW_FRAMES, Flags
 from panoseti_daq.pff.quality import QualityCheck
 from panoseti_daq.pff.together import judge_together
 
@@ -45,7 +45,8 @@ class Tally:
 
     def judge(self, block: FrameBlock) -> Flags:
         """Return the flags of each frame of a block that is counted by the caller, after those that wait."""
-        self.settle()
+        if (block.module_id, block.product) in self._layouts:
+            self.settle()
         if block.n_bad:
             self.bad_frames[block.module_id, block.product] += block.n_bad
         return self._checks[block.module_id, block.product](block)
@@ -65,10 +66,12 @@ class Tally:
         """Count what waits."""
         if not self._waiting:
             return
+        few = self._n_waiting <= FEW_FRAMES  # numpy takes as long for one frame as for all of these
         waiting, self._waiting, self._n_waiting = self._waiting, [], 0
         self._layouts.clear()
         judged = [(w.block, self._checks[w.block.module_id, w.block.product].before(w.block)) for w in waiting]
-        for (block, state, now), flags in zip(waiting, judge_together(judged), strict=True):
+        each = [block.judge(previous) for block, previous in judged] if few else judge_together(judged)
+        for (block, state, now), flags in zip(waiting, each, strict=True):
             n_bad = block.n_bad if isinstance(flags, list) else 0  # only then it was read by itself
             if n_bad:
                 self.bad_frames[block.module_id, block.product] += n_bad
