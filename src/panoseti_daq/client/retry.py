@@ -148,7 +148,7 @@ class HostReader(Generic[_Response]):
         self._asking = asking
         self._n_failures = 0
         self._was_there = False
-        self._told: StatusCode | None = None  # why it is lost; None while it streams
+        self._reported: StatusCode | None = None  # why it is lost; None while it streams
 
     async def run(self) -> RpcError | None:
         """Read; return the error that the host ended with, None when it ended on purpose and that is the end."""
@@ -188,14 +188,14 @@ class HostReader(Generic[_Response]):
         return code not in _FINAL and self._was_there
 
     def _note_connected(self) -> None:
-        if self._told is not None and self._was_there:
+        if self._reported is not None and self._was_there:
             _log.warning("stream from %s is back", self.host)
-        self._n_failures, self._was_there, self._told = 0, True, None
+        self._n_failures, self._was_there, self._reported = 0, True, None
         self._notify(HostChange(self.host, connected=True))
 
     def _note_lost(self, code: StatusCode, reason: str) -> None:
         self._n_failures += 1
-        is_news, self._told = code is not self._told, code
+        is_news, self._reported = code is not self._reported, code
         what = "stream from %s lost" if self._was_there else "no stream from %s"
         _log.log(logging.WARNING if is_news else logging.DEBUG, what + ", asking again: %s", self.host, reason)
         if is_news:

@@ -95,13 +95,13 @@ class DemandWatch:
                     continue
                 except TimeoutError:
                     pass
-            self._tell_of(self._wanted())
+            self._report_change(self._wanted())
 
     def stop_lingering(self) -> None:
         """End now what nobody wants any more."""
-        self._tell_of(self._wanted())
+        self._report_change(self._wanted())
 
-    def _tell_of(self, wanted: Demand | None) -> None:
+    def _report_change(self, wanted: Demand | None) -> None:
         if wanted != self.reported:
             self.reported = wanted
             self._report(wanted)

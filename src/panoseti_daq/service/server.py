@@ -223,30 +223,30 @@ def _watching(
     """Return the tasks that watch, by name."""
     watching = {
         "watch streams": acquisition.all_streams.watch(),
-        "watch the run": run_health.watch(partial(_tell_health_of_frames, healthy, among)),
+        "watch the run": run_health.watch(partial(_report_health_of_frames, healthy, among)),
         "reload certificates and tokens": keep_up_to_date(reloaded),
     }
     if beside.reader is not None:
         watching["read the context"] = beside.reader.run()
     if elsewhere is not None:
         watching["reload nodes"] = keep_up_to_date(elsewhere.reloaded)
-        watching["watch nodes"] = elsewhere.watch(partial(_tell_health_of_node, healthy))
+        watching["watch nodes"] = elsewhere.watch(partial(_report_health_of_node, healthy))
     return watching
 
 
-async def _tell_health_of_frames(healthy: health.aio.HealthServicer, among: Among, is_well: bool) -> None:
+async def _report_health_of_frames(healthy: health.aio.HealthServicer, among: Among, is_well: bool) -> None:
     """Set the health of the frames, here and in the other processes."""
     if among.changed_health is not None:
         among.changed_health(is_well)
-    await _tell_health(healthy, FRAMES_NAME, is_well)
+    await _report_health(healthy, FRAMES_NAME, is_well)
 
 
-async def _tell_health_of_node(healthy: health.aio.HealthServicer, node: str, is_well: bool) -> None:
+async def _report_health_of_node(healthy: health.aio.HealthServicer, node: str, is_well: bool) -> None:
     """Set the health of a node of a gateway; of its frames for "", which stands for any node."""
-    await _tell_health(healthy, f"{SERVICE_NAME}/{node}" if node else FRAMES_NAME, is_well)
+    await _report_health(healthy, f"{SERVICE_NAME}/{node}" if node else FRAMES_NAME, is_well)
 
 
-async def _tell_health(healthy: health.aio.HealthServicer, name: str, is_well: bool) -> None:
+async def _report_health(healthy: health.aio.HealthServicer, name: str, is_well: bool) -> None:
     """Set the health of frames; that of the server and of DaqData does not depend on the writer."""
     status = health_pb2.HealthCheckResponse
     await healthy.set(name, status.SERVING if is_well else status.NOT_SERVING)

@@ -75,10 +75,10 @@ class PageSocket:
         self._view: WallView | None = None
         self._sent = 0
         self._painted = True
-        self._told_hosts = -1
+        self._sent_hosts = -1
         self.hosts_at = 0.0
         self.sending_since: float | None = None
-        self._told_keys = self._told_beside = ""
+        self._sent_keys = self._sent_beside = ""
         self._error = ""
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -175,15 +175,15 @@ class PageSocket:
             error, self._error = self._error, ""
             return text_of(op="error", text=error)
         now = self._loop.time()
-        if now - self.hosts_at >= HOSTS_EVERY_S or self._told_hosts != self._live.host_changes:
-            self.hosts_at, self._told_hosts = now, self._live.host_changes
+        if now - self.hosts_at >= HOSTS_EVERY_S or self._sent_hosts != self._live.host_changes:
+            self.hosts_at, self._sent_hosts = now, self._live.host_changes
             return text_of(op="hosts", hosts=self._live.describe_hosts())
         # The tiles of a wall name keys by numbers that the page must know.
-        if self._view is not None and (keys := self._view.keys_text()) != self._told_keys:
-            self._told_keys = keys
+        if self._view is not None and (keys := self._view.keys_text()) != self._sent_keys:
+            self._sent_keys = keys
             return keys
-        if self._view is not None and (beside := self._view.beside_text()) != self._told_beside:
-            self._told_beside = beside
+        if self._view is not None and (beside := self._view.beside_text()) != self._sent_beside:
+            self._sent_beside = beside
             return beside
         return ""
 

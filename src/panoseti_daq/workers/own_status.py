@@ -18,7 +18,7 @@ ANSWER_S: Final = 1.0  # a worker that does not answer for so long is left out
 
 
 @asynccontextmanager
-async def telling(socket: Path, acquisition: Acquisition) -> AsyncIterator[None]:
+async def reporting(socket: Path, acquisition: Acquisition) -> AsyncIterator[None]:
     """Answer whoever connects to `socket` with the streams of this process while the block runs."""
 
     async def report(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

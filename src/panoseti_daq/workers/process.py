@@ -34,7 +34,7 @@ from panoseti_daq.workers.messages import (
     received,
 )
 from panoseti_daq.workers.of_follower import OfFollower, as_followed
-from panoseti_daq.workers.own_status import asked, telling
+from panoseti_daq.workers.own_status import asked, reporting
 
 Obey = Callable[[Message], Awaitable[None]]
 
@@ -151,7 +151,7 @@ async def working(plan: ProcessPlan, number: int) -> AsyncIterator[tuple[Server,
         among = Among(places, shares_port=True)
         running = running_server(settings, ListenAt((host,), port), elsewhere=follower, among=among)
         server = await stack.enter_async_context(running)
-        await stack.enter_async_context(telling(plan.status_socket(number), server.acquisition))
+        await stack.enter_async_context(reporting(plan.status_socket(number), server.acquisition))
 
         async def obey(message: Message) -> None:
             if isinstance(message, Configured):

@@ -195,7 +195,7 @@ async def serving_metrics(
 
     server = await _listen(connected, host, port)
     try:
-        yield _tell_url(server, host)
+        yield _report_url(server, host)
     finally:
         server.close()
         for task in connections:
@@ -203,7 +203,7 @@ async def serving_metrics(
         await asyncio.gather(*connections, return_exceptions=True)
 
 
-def _tell_url(server: asyncio.Server, host: str) -> str:
+def _report_url(server: asyncio.Server, host: str) -> str:
     """Log and return where the metrics are."""
     bound_host, bound_port = server.sockets[0].getsockname()[:2]
     url = f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{PATH}"

@@ -219,10 +219,7 @@ class Past(QtWidgets.QWidget):
 
     def switch_film(self, page: Page, written: Written, ending: str = "") -> str:
         """Begin a film of a page, or end it; return what there is to say, also when there can be no film."""
-        if self._film is not None:
-            self._shots.stop()
-            film, self._film = self._film, None
-            film.close()
+        if (film := self.end_film()) is not None:
             written.add(film.file)
             return f"saved {film.file}, {film.n_pictures} pictures; Ctrl+Z undoes it"
         try:
@@ -239,14 +236,14 @@ class Past(QtWidgets.QWidget):
         try:
             film.add(image_of(widget, f"{time_text(unix_ns)} UTC"))
         except OSError as error:
-            self._shots.stop()
-            self._film = None
-            film.close()
+            self.end_film()
             why = str(error).splitlines()[0]  # imageio adds the command
             self.film_ended.emit(f"the film {film.file} ends after {film.n_pictures} pictures: {why}")
 
-    def end_film(self) -> None:
-        """End the film, if one is made."""
-        if self._film is not None:
-            self._shots.stop()
-            self._film.close()
+    def end_film(self) -> Film | None:
+        """End the film, if one is made, and return it."""
+        self._shots.stop()
+        film, self._film = self._film, None
+        if film is not None:
+            film.close()
+        return film

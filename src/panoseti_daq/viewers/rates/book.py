@@ -96,7 +96,7 @@ class RateBook:
             book.n_dropped = 0
         book.reported_at = self._clock.now_s()
         server_ns = _now_of(status) or self._wall_ns()
-        rates = [_told(key, server_ns) for key in status.keys]
+        rates = [_reported(key, server_ns) for key in status.keys]
         book.keys = {Key(rate.module_id, rate.product, rate.quabo): rate for rate in rates}
         book.n_streams = len(status.streams)
         # A stream that ends takes its count along; what it dropped stays dropped.
@@ -171,7 +171,7 @@ def _now_of(status: pb.StatusResponse) -> int:
     return next(known, 0)
 
 
-def _told(status: pb.KeyStatus, server_ns: int) -> KeyRate:
+def _reported(status: pb.KeyStatus, server_ns: int) -> KeyRate:
     age_s = (server_ns - (status.unix_ns or status.detected_unix_ns)) / 1e9
     return KeyRate(
         status.module_id,
