@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import enum
+import inspect
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from panoseti_daq.config import settings
 from panoseti_daq.config.environment import variable_of
 from panoseti_daq.config.flat_keys import FLAT_KEYS, table_of
 from panoseti_daq.config.settings import ServerSettings
@@ -30,10 +34,13 @@ class Setting:
         Its key, after that of its table if it has one.
     field
         Its declaration.
+    help
+        Purpose, in one sentence.
     """
 
     path: tuple[str, ...]
     field: FieldInfo
+    help: str
 
     @property
     def key(self) -> str:
@@ -87,11 +94,6 @@ class Setting:
         return allowed_of(self.field)
 
     @property
-    def help(self) -> str:
-        """Purpose, in one sentence."""
-        return self.field.description or ""
-
-    @property
     def default(self) -> str:
         """Default as a user would write it."""
         return _written(self.field.default)
@@ -134,13 +136,33 @@ def _written(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _docstrings() -> dict[tuple[str, str], str]:
+    """Return the docstring of every setting, by class and key.
+
+    Pydantic would search for the source of each class by itself, and take longer than for all else it does here.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for table in ast.parse(inspect.getsource(settings)).body:
+        for pair in pairwise(getattr(table, "body", ())):
+            match table, *pair:
+                case (
+                    ast.ClassDef(name=name),
+                    ast.AnnAssign(target=ast.Name(id=key)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[name, key] = inspect.cleandoc(text)
+    return found
+
+
 def _settings() -> Iterator[Setting]:
+    help_of = _docstrings()
     for key, field in ServerSettings.model_fields.items():
         table = table_of(field)
         if table is None:
-            yield Setting((key,), field)
+            yield Setting((key,), field, help_of[ServerSettings.__name__, key])
         else:
-            yield from (Setting((key, name), inner) for name, inner in table.model_fields.items())
+            for name, inner in table.model_fields.items():
+                yield Setting((key, name), inner, help_of[table.__name__, name])
 
 
 SETTINGS: Final = tuple(_settings())

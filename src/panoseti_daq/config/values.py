@@ -95,7 +95,7 @@ SocketTemplate = Annotated[str, AfterValidator(_template), Allowed("an absolute 
 class SettingTable(BaseModel):
     """Settings of one table; the docstring of a setting is its help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     flat: ClassVar[str | None] = None
     """Prefix of the flat keys, which may stand outside the table, too; None where there are none."""
