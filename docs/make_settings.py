@@ -9,7 +9,7 @@ from panoseti_daq.cli.main import LazyGroup
 from panoseti_daq.client.credentials import VARIABLES
 from panoseti_daq.config.environment import variable_of
 from panoseti_daq.config.flat_keys import table_of
-from panoseti_daq.config.keys import SETTINGS, Setting
+from panoseti_daq.config.keys import DOCSTRINGS, SETTINGS, Setting
 from panoseti_daq.config.settings import ServerSettings
 
 PAGE = Path(__file__).parent / "settings.md"
@@ -88,7 +88,7 @@ def page() -> str:
         if (model := table_of(field)) is None:
             continue
         settings = [setting for setting in SETTINGS if setting.path[0] == name]
-        parts.append(f"## Table {name}\n\n{field.description}\n")
+        parts.append(f"## Table {name}\n\n{DOCSTRINGS[ServerSettings.__name__, name]}\n")
         if model.flat is not None:
             inside = ", ".join(f"`{setting.path[1]}`" for setting in settings)
             parts.append(f"In a file either as below, or inside a table `[{name}]`: {inside}.\n")

@@ -52,7 +52,17 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_importing_the_client_imports_only_what_every_client_needs() -> None:
-    heavy = "{'pandas', 'pydantic', 'watchfiles', 'PySide6', 'tempfile', 'zipfile', 'tomllib'}"
-    code = f"import sys, panoseti_daq.client; print({heavy} & set(sys.modules))"
+    heavy = {"pandas", "pydantic", "watchfiles", "PySide6", "tempfile", "zipfile", "tomllib"}
+    rare = {f"panoseti_daq.{name}" for name in ("client.gnss", "config.hp_io", "config.packaged", "pff.recording")}
+    assert not (heavy | rare) & imported_with("panoseti_daq.client")
+
+
+def test_importing_a_server_imports_nothing_that_its_settings_may_not_ask_for() -> None:
+    rare = {"redis", "prometheus_client", "panoseti_daq.beside", "panoseti_daq.gnss", "panoseti_daq.service.ublox"}
+    assert not rare & imported_with("panoseti_daq.service.server")
+
+
+def imported_with(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "set()"
+    return set(result.stdout.split())

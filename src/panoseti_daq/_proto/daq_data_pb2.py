@@ -5,16 +5,15 @@ second of the two could not be imported. `nox -s proto` makes what is loaded her
 well-known types), and what a type checker reads instead, daq_data_pb2.pyi.
 """
 
-from pathlib import Path
-
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message_factory import GetMessageClass
 
+from panoseti_daq._proto import files_of
+
 _pool = DescriptorPool()
-for _file in FileDescriptorSet.FromString(Path(__file__).with_name("daq_data.binpb").read_bytes()).file:
-    _pool.Add(_file)
+for _file in files_of("daq_data.binpb"):
+    _pool.AddSerializedFile(_file)
 DESCRIPTOR = _pool.FindFileByName("daq_data.proto")
 
 for _name, _message in DESCRIPTOR.message_types_by_name.items():

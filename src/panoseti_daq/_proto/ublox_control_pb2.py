@@ -1,16 +1,13 @@
 """Messages of proto/ublox_control.proto, in the descriptor pool of `daq_data_pb2`, for the same reason."""
 
-from pathlib import Path
-
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message_factory import GetMessageClass
 
-from panoseti_daq._proto import daq_data_pb2
+from panoseti_daq._proto import daq_data_pb2, files_of
 
 _pool = daq_data_pb2.DESCRIPTOR.pool
-for _file in FileDescriptorSet.FromString(Path(__file__).with_name("ublox_control.binpb").read_bytes()).file:
-    _pool.Add(_file)
+for _file in files_of("ublox_control.binpb"):
+    _pool.AddSerializedFile(_file)
 DESCRIPTOR = _pool.FindFileByName("ublox_control.proto")
 
 for _name, _message in DESCRIPTOR.message_types_by_name.items():

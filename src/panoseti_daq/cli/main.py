@@ -108,6 +108,7 @@ def _options(version: bool = typer.Option(False, "--version", help="Show the ver
 
 def main() -> None:
     """Run the command line; every error is one line on stderr and an exit code."""
+    gc.disable()  # until the command is imported
     _open_standard_streams()
     sys.exit(run(sys.argv[1:]))
 
@@ -132,6 +133,7 @@ def exit_code_of(command: Callable[[], int]) -> int:
     """Return the exit code of what `command` does; its error becomes one line."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else gRPC itself writes each failed handshake to stderr
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look through all that is installed
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads wait busily at first, and are never used
     try:
         return command()
     except typer.TyperException as error:

@@ -9,10 +9,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.client.base import while_open
 from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.gnss import captured, configured, message_dict, polled
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.newest import NewestFrames
@@ -143,6 +141,9 @@ class AioDaqDataClient(StreamClient):
         RpcError
             The server refuses, or reads no receiver (UNIMPLEMENTED).
         """
+        from panoseti_daq._proto import ublox_control_pb2 as ub  # needed for receivers alone
+        from panoseti_daq.client.gnss import captured, message_dict
+
         self._life.check()
         [chosen] = await self._nodes.choose(host)
         request = ub.CaptureUbloxRequest(patterns=patterns)
@@ -167,6 +168,8 @@ class AioDaqDataClient(StreamClient):
         RpcError
             A name is none of these (INVALID_ARGUMENT), no receiver is connected, or it does not answer.
         """
+        from panoseti_daq.client.gnss import polled
+
         [chosen] = await self._nodes.choose(host)
         return await polled(node_of(self._nodes[chosen], "PollMessage"), names)
 
@@ -191,6 +194,8 @@ class AioDaqDataClient(StreamClient):
             The server does not allow it (PERMISSION_DENIED), the configuration is invalid or for another receiver
             (INVALID_ARGUMENT), or the receiver did not take it (INTERNAL): says which keys differ, and how.
         """
+        from panoseti_daq.client.gnss import configured
+
         [chosen] = await self._nodes.choose(host)
         return await configured(node_of(self._nodes[chosen], "InitF9t"), f9t_config, force=force)
 

@@ -11,17 +11,13 @@ from panoseti_daq.client.base import ClientBase, while_open
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.nodes import Hosts, HostSet, node_of
 from panoseti_daq.config.files import ConfigSource
-from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of
-from panoseti_daq.config.packaged import packaged_config
 from panoseti_daq.errors import ConfigError, DaqError, SourceError
-from panoseti_daq.wire.requests import NODE_KEY, init_request
 
 if TYPE_CHECKING:
     from panoseti_daq.beside import Surroundings
+    from panoseti_daq.config.hp_io import HpIoConfig
 
 _log = logging.getLogger(__name__)
-
-SIMULATION_CONFIG = packaged_config("hp_io_config_simulate.json")
 
 
 class ControlClient(ClientBase):
@@ -161,6 +157,8 @@ class ControlClient(ClientBase):
             A server refused; of several it is the first, and the log names every one. One of panoseti-grpc that
             gives its reason in the answer raises SourceError.
         """
+        from panoseti_daq.config.hp_io import hp_io_of  # as in `context`
+
         return await self._init(hosts, hp_io_of(hp_io_cfg, "hp_io_cfg"), timeout, node)
 
     async def _init(self, hosts: Hosts, config: HpIoConfig, timeout_s: float, node: str) -> bool:
@@ -174,6 +172,8 @@ class ControlClient(ClientBase):
         return True
 
     async def _init_one(self, host: str, config: HpIoConfig, timeout_s: float, node: str) -> DaqError | None:
+        from panoseti_daq.wire.init import NODE_KEY, init_request
+
         request = init_request(config, self._nodes[host].target.data_dir)
         calls = self._nodes[host].with_metadata((NODE_KEY, node)) if node else self._nodes[host]
         try:
@@ -192,17 +192,22 @@ class ControlClient(ClientBase):
     async def init_sim(
         self,
         hosts: Hosts = None,
-        hp_io_sim_cfg_path: ConfigSource = SIMULATION_CONFIG,
+        hp_io_sim_cfg_path: ConfigSource | None = None,
         timeout: float = 5.0,
         node: str = "",
     ) -> bool:
-        """Let the servers of `hosts` follow their own simulation; see `init_hp_io`.
+        """Let the servers of `hosts` follow their own simulation, None for the packaged one; see `init_hp_io`.
 
         Raises
         ------
         ConfigError
             The configuration does not say ``simulate_daq``.
         """
+        from panoseti_daq.config.hp_io import hp_io_of
+        from panoseti_daq.config.packaged import packaged_config
+
+        if hp_io_sim_cfg_path is None:
+            hp_io_sim_cfg_path = packaged_config("hp_io_config_simulate.json")
         config = hp_io_of(hp_io_sim_cfg_path, "hp_io_sim_cfg_path")
         if not config.simulate:
             raise ConfigError(f"{hp_io_sim_cfg_path} for init_sim must have simulate_daq=True")

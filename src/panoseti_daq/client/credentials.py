@@ -6,8 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 
@@ -16,6 +15,9 @@ from panoseti_daq.config.files import read_bytes, read_pem
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.open_types import OpenDict
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +121,7 @@ class Credentials:
         if not self.token_file:
             return _checked(self.token, "token")
         try:
-            text = read_bytes(Path(self.token_file), _TOKEN, "token_file").decode("ascii")
+            text = read_bytes(self.token_file, _TOKEN, "token_file").decode("ascii")
         except UnicodeDecodeError:
             text = "\n"
         return _checked(text.strip(), f"token_file: {self.token_file}", allow_empty=False)
@@ -211,4 +213,4 @@ def _metadata(token: str) -> tuple[tuple[str, str], ...] | None:
 
 
 def _pem(key: str, file: str | Path | None, kind: str) -> bytes | None:
-    return read_pem(Path(file), kind, key) if file else None
+    return read_pem(file, kind, key) if file else None

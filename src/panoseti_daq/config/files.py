@@ -5,22 +5,24 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from os import PathLike
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.open_types import OpenDict, OpenMapping
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import ValidationError
 
 MAX_FILE_BYTES: Final = 1 << 20  # a bundle of all public certificate authorities has a quarter of it
 
-ConfigSource = str | Path | OpenMapping
+ConfigSource: TypeAlias = "str | Path | OpenMapping"
 """A path of a JSON or TOML file, or its content."""
 
 
-def read_bytes(file: Path, allowed: str, key: str = "") -> bytes:
+def read_bytes(file: str | Path, allowed: str, key: str = "") -> bytes:
     """Return the content of a small file.
 
     Parameters
@@ -38,7 +40,7 @@ def read_bytes(file: Path, allowed: str, key: str = "") -> bytes:
         The file cannot be read or has more than `MAX_FILE_BYTES`.
     """
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb") as opened:
             content = opened.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: the path has a NUL
         why = error.strerror if isinstance(error, OSError) else error
@@ -48,7 +50,7 @@ def read_bytes(file: Path, allowed: str, key: str = "") -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
-def read_pem(file: Path, kind: str, key: str = "") -> bytes:
+def read_pem(file: str | Path, kind: str, key: str = "") -> bytes:
     """Return the content of a PEM file that holds a ``CERTIFICATE`` or ``PRIVATE KEY``; errors as `read_bytes`."""
     pem = read_bytes(file, "a PEM file", key)
     if b"-----BEGIN " not in pem or f"{kind}-----".encode() not in pem:
@@ -104,8 +106,10 @@ def content_of(source: ConfigSource | None, key: str) -> OpenMapping:
     """
     if isinstance(source, Mapping):
         return source
-    if not isinstance(source, str | Path):
+    if not isinstance(source, str | PathLike):
         raise ConfigError(f"{key} is not a str, Path, or dict: {source!r}")
+    from pathlib import Path  # here, as clients need it for files alone
+
     path = Path(source)
     if "\0" not in str(path) and not path.exists():
         raise FileNotFoundError(f"{key} {str(path.absolute())!r} does not exist")
@@ -129,9 +133,9 @@ def first_fault(error: ValidationError) -> str:
 
 def short(value: object) -> str:
     """Return `value` as errors quote it."""
-    text = repr(str(value) if isinstance(value, Path) else value)
+    text = repr(str(value) if isinstance(value, PathLike) else value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _where(file: Path, key: str) -> str:
+def _where(file: str | Path, key: str) -> str:
     return f"{key}: {file}" if key else f"{file}:"

@@ -155,15 +155,16 @@ def _docstrings() -> dict[tuple[str, str], str]:
 
 
 def _settings() -> Iterator[Setting]:
-    help_of = _docstrings()
     for key, field in ServerSettings.model_fields.items():
         table = table_of(field)
         if table is None:
-            yield Setting((key,), field, help_of[ServerSettings.__name__, key])
+            yield Setting((key,), field, DOCSTRINGS[ServerSettings.__name__, key])
         else:
             for name, inner in table.model_fields.items():
-                yield Setting((key, name), inner, help_of[table.__name__, name])
+                yield Setting((key, name), inner, DOCSTRINGS[table.__name__, name])
 
 
+DOCSTRINGS: Final = _docstrings()
+"""What a setting or a table is for, by class and key."""
 SETTINGS: Final = tuple(_settings())
 BY_PATH: Final = {setting.path: setting for setting in SETTINGS}

@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from panoseti_daq.service.elsewhere import Metadata
 from panoseti_daq.service.hp_io import Refused
-from panoseti_daq.wire.requests import NODE_KEY
+from panoseti_daq.wire.init import NODE_KEY
 
 KEY: Final = "x-daq-path"  # of metadata: names of gateways, with commas
 MOST: Final = 4  # gateways, one behind the other

@@ -3,7 +3,8 @@
 Nothing here knows an event loop, a clock or a network. Start with `open_file` or `open_run`.
 """
 
-from panoseti_daq.pff.archive import open_file
+from typing import TYPE_CHECKING, Any
+
 from panoseti_daq.pff.block import FrameBlock
 from panoseti_daq.pff.flags import Quality
 from panoseti_daq.pff.frame import Frame, Key
@@ -12,9 +13,12 @@ from panoseti_daq.pff.layout import Layout, encode_frame
 from panoseti_daq.pff.names import PffName, RunName
 from panoseti_daq.pff.position import Begin, Gap, Position, Stretch
 from panoseti_daq.pff.product import DataProduct, Kind, ModuleProduct
-from panoseti_daq.pff.recording import Recording, Run, open_run
 from panoseti_daq.pff.selection import Selection
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
+
+if TYPE_CHECKING:
+    from panoseti_daq.pff.archive import open_file
+    from panoseti_daq.pff.recording import Recording, Run, open_run
 
 __all__ = [
     "Begin",
@@ -41,3 +45,11 @@ __all__ = [
     "open_file",
     "open_run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Recording", "Run", "open_file", "open_run"):  # which live frames need not
+        from panoseti_daq.pff import recording  # open_file, too
+
+        return getattr(recording, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -24,16 +24,15 @@ from panoseti_daq.config.hp_io import HpIoConfig, read_hp_io
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import DaqError
-from panoseti_daq.gnss.receiver import reading
-from panoseti_daq.service.access.access import Access
 from panoseti_daq.service.access.reload import AnyReloaded, keep_up_to_date
-from panoseti_daq.service.access.tls import TlsFiles
+from panoseti_daq.service.access.tls import TlsFiles, danger_of
 from panoseti_daq.service.acquisition import Acquisition, MakeSource
 from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.connections import OPTIONS, USUAL, ConnectionLimits
 from panoseti_daq.service.elsewhere import Elsewhere
 from panoseti_daq.service.first_message import FirstMessage
+from panoseti_daq.service.gnss import receivers_served
 from panoseti_daq.service.listening import LOOPBACK, ListenAt, bind_all
 from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.notify import notifying
@@ -41,7 +40,9 @@ from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer, guarded
 from panoseti_daq.service.threads import reading_threads, stopped_by_signal
-from panoseti_daq.service.ublox import UBLOX_NAME, UbloxServicer
+
+if TYPE_CHECKING:
+    from panoseti_daq.service.ublox import UbloxServicer
 
 _log = logging.getLogger(__name__)
 
@@ -142,10 +143,8 @@ async def _start(
 
     run_health, beside = RunHealth(acquisition, settings), Beside(settings.context, acquisition)
     stack.callback(beside.close)
-    receivers = await stack.enter_async_context(reading(settings.gnss.receivers, settings.gnss.baud))
-    report = StatusReport(acquisition, run_health, elsewhere, beside, receivers, among)
-    ublox = UbloxServicer(receivers, settings.gnss, elsewhere)
-    stack.callback(ublox.shut_down)
+    ublox = await receivers_served(stack, settings.gnss, elsewhere)
+    report = StatusReport(acquisition, run_health, elsewhere, beside, ublox.receivers if ublox else (), among)
     healthy = await _register(server, DaqDataServicer(acquisition, report, files, elsewhere), ublox)
     stack.push_async_callback(healthy.enter_graceful_shutdown)
 
@@ -165,7 +164,11 @@ def _secure(
     """Make the gRPC server; return it, where it listens, and what of it is in files that may be replaced."""
     files = settings.tls
     tls = TlsFiles(files.certificate, files.key, files.client_ca) if files.is_used else None
-    access = Access(settings.allowed_tokens_file) if settings.allowed_tokens_file else None
+    access = None
+    if settings.allowed_tokens_file:
+        from panoseti_daq.service.access.access import Access  # with hashes and secrets, for tokens alone
+
+        access = Access(settings.allowed_tokens_file)
     n_streams = settings.limits.max_concurrent_rpcs
     server = grpc.aio.server(
         # A port in use is an error, not a lottery, unless the others that use it are ours.
@@ -175,7 +178,7 @@ def _secure(
     )
     addresses = bind_all(server, where, tls)
     for host, address in zip(where.hosts, addresses, strict=True):
-        if not is_local(host) and (danger := _danger(tls, access)):
+        if not is_local(host) and (danger := danger_of(tls, has_tokens=access is not None)):
             _log.warning("listening on %s %s", address, danger)
     return server, addresses, [*([tls.configuration] if tls else []), *([access.tokens] if access else [])]
 
@@ -192,14 +195,14 @@ async def _acquire(acquisition: Acquisition, settings: ServerSettings, follow: H
 
 
 async def _register(
-    server: grpc.aio.Server, servicer: DaqDataServicer, ublox: UbloxServicer
+    server: grpc.aio.Server, servicer: DaqDataServicer, ublox: UbloxServicer | None
 ) -> health.aio.HealthServicer:
     """Add the services and accept calls; return the health service."""
     names = [SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME]
     server.add_generic_rpc_handlers((servicer.rpc_handlers(),))
-    if ublox.is_used:
+    if ublox is not None:
         server.add_generic_rpc_handlers((ublox.rpc_handlers(guarded),))
-        names.append(UBLOX_NAME)
+        names.append(ublox.name)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
     for described in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
@@ -258,17 +261,6 @@ async def _init_from_default(acquisition: Acquisition, file: Path) -> None:
         await acquisition.configure(read_hp_io(file), force=False, need_active_run=False)
     except (DaqError, OSError) as error:
         _log.error("init_from_default: %s; the server starts without; InitHpIo can choose what to follow", error)
-
-
-def _danger(tls: TlsFiles | None, access: Access | None) -> str:
-    """Return what a stranger who reaches the server could do; empty when it has TLS and authentication."""
-    if tls is None and access is None:
-        return "without TLS or authentication: everyone who reaches it may stream and init"
-    if tls is None:
-        return "without TLS: tokens can be read on the network and used; set tls_certificate and tls_key"
-    if access is None and not tls.wants_client_certificates:
-        return "with TLS but without authentication: everyone who reaches it may stream and init"
-    return ""
 
 
 async def serve(

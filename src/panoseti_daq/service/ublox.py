@@ -27,7 +27,6 @@ from panoseti_daq.service.elsewhere import AnswerOf, Elsewhere, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.peers import Context, MakeHandler
 
-UBLOX_NAME: Final = ub.DESCRIPTOR.services_by_name["UbloxControl"].full_name
 _ANSWER_WITHIN_S: Final = 2.0
 
 _T = TypeVar("_T")
@@ -45,19 +44,21 @@ class UbloxServicer:
         Whether they may be configured.
     elsewhere
         Nodes of a gateway.
+
+    Attributes
+    ----------
+    name
+        Of the service.
     """
+
+    name: Final = ub.DESCRIPTOR.services_by_name["UbloxControl"].full_name
 
     def __init__(
         self, receivers: Sequence[GnssReceiver], settings: GnssSettings, elsewhere: Elsewhere | None = None
     ) -> None:
-        self._receivers, self._settings, self._elsewhere = receivers, settings, elsewhere
+        self.receivers, self._settings, self._elsewhere = receivers, settings, elsewhere
         self._queue_size = QUEUE_SIZE * max(1, len(receivers))
         self._captures: set[CallScope] = set()
-
-    @property
-    def is_used(self) -> bool:
-        """Whether there may be a receiver."""
-        return bool(self._receivers) or self._elsewhere is not None
 
     def rpc_handlers(self, guarded: Callable[[Any], Any]) -> grpc.GenericRpcHandler:
         """Handlers to register, each behind `guarded`."""
@@ -71,7 +72,7 @@ class UbloxServicer:
                 guarded(self.init), ub.InitF9tRequest.FromString, ub.InitF9tResponse.SerializeToString
             ),
         }
-        return grpc.method_handlers_generic_handler(UBLOX_NAME, handlers)
+        return grpc.method_handlers_generic_handler(self.name, handlers)
 
     async def capture(self, request: ub.CaptureUbloxRequest, context: Context) -> None:
         """Write the newest message of each name that matches, then each that comes."""
@@ -82,14 +83,14 @@ class UbloxServicer:
         elsewhere, metadata = self._elsewhere, _metadata(context)
         queue: asyncio.Queue[_Captured] = asyncio.Queue(self._queue_size)
         async with self._capture(), AsyncExitStack() as stack:
-            for receiver in self._receivers:
+            for receiver in self.receivers:
                 stack.enter_context(receiver.subscribed(queue.put_nowait))
             waiting: list[_Captured] = [
-                message for receiver in self._receivers for message in list(receiver.newest.values())
+                message for receiver in self.receivers for message in list(receiver.newest.values())
             ]
             if elsewhere is not None:
                 stack.enter_context(elsewhere.admit(metadata))
-                with suppress(Refused) if self._receivers else nullcontext():
+                with suppress(Refused) if self.receivers else nullcontext():
                     relay = elsewhere.capture_gnss(request, metadata, queue.put)
                     stack.callback(asyncio.create_task(relay, name="GNSS of nodes").cancel)
             await context.send_initial_metadata(())
@@ -111,9 +112,9 @@ class UbloxServicer:
 
     async def poll(self, request: ub.PollRequest, context: Context) -> ub.PollResponse:
         """Ask the first receiver that can be asked, and return its answers by name."""
-        if not self._receivers and self._elsewhere is not None:
+        if not self.receivers and self._elsewhere is not None:
             return await self._ask_elsewhere("PollMessage", request, ub.PollResponse, context)
-        receiver = next((one for one in self._receivers if one.answers), None)
+        receiver = next((one for one in self.receivers if one.answers), None)
         if receiver is None:
             raise Refused(StatusCode.FAILED_PRECONDITION, "no receiver that can be asked is connected")
         response = ub.PollResponse()
@@ -124,7 +125,7 @@ class UbloxServicer:
 
     async def init(self, request: ub.InitF9tRequest, context: Context) -> ub.InitF9tResponse:
         """Configure a receiver, and check that it has what was written."""
-        if not self._receivers and self._elsewhere is not None:
+        if not self.receivers and self._elsewhere is not None:
             return await self._ask_elsewhere("InitF9t", request, ub.InitF9tResponse, context)
         if not self._settings.allow_configuration:
             text = (
@@ -150,9 +151,9 @@ class UbloxServicer:
 
     async def _chosen(self, config: F9tConfig) -> GnssReceiver:
         """Return the receiver with the unique id of a configuration."""
-        named = [one for one in self._receivers if _is_at(one, config.device)]
+        named = [one for one in self.receivers if _is_at(one, config.device)]
         if not named:
-            there_are = ", ".join(f"{one.source.name}={one.source.source}" for one in self._receivers)
+            there_are = ", ".join(f"{one.source.name}={one.source.source}" for one in self.receivers)
             raise Refused(StatusCode.INVALID_ARGUMENT, f"device {config.device} not found; there are: {there_are}")
         answering = [one for one in named if one.answers]
         if not answering:

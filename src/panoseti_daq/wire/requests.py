@@ -1,4 +1,4 @@
-"""Requests, both ways: what is selected, where to begin, and what to follow."""
+"""Requests of streams, both ways: what is selected, and where to begin."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import ConfigError, PffError
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Begin, DataProduct, Kind, Selection
 from panoseti_daq.pff.selection import kinds_of
 from panoseti_daq.wire.image import NUMBERS, PRODUCTS
 from panoseti_daq.wire.position import position_message, position_of
-
-NODE_KEY: Final = "x-daq-node"  # of the metadata of InitHpIo: the one node of a gateway that it is for
 
 _NO_KIND: Final = "invalid {0} and {1}: both false; at least one must be true"
 
@@ -108,25 +105,3 @@ def _products(numbers: Iterable[int]) -> list[DataProduct]:
     except KeyError as error:
         allowed = ", ".join(f"{number} ({product.token})" for number, product in PRODUCTS.items())
         raise ConfigError(f"invalid products: {error.args[0]}; allowed: {allowed}") from None
-
-
-def init_request(config: HpIoConfig, node_data_dir: str) -> pb.InitHpIoRequest:
-    """Return the request to follow `config`; an empty ``data_dir`` means `node_data_dir`, that of daq_config."""
-    return pb.InitHpIoRequest(
-        data_dir=config.data_dir or node_data_dir,
-        update_interval_seconds=config.update_interval_s,
-        force=config.force,
-        simulate_daq=config.simulate,
-        module_ids=config.module_ids,
-    )
-
-
-def hp_io_of_request(request: pb.InitHpIoRequest) -> HpIoConfig:
-    """Return what a request asks to follow; `HpIoConfig.check` validates it."""
-    return HpIoConfig(
-        request.data_dir,
-        request.update_interval_seconds,
-        tuple(sorted(set(request.module_ids))),
-        request.simulate_daq,
-        force=request.force,
-    )

@@ -32,7 +32,7 @@ from panoseti_daq.service.access.reload import AnyReloaded
 from panoseti_daq.service.elsewhere import AnswerOf, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import NoSource, SourceStatus
-from panoseti_daq.wire.requests import NODE_KEY
+from panoseti_daq.wire.init import NODE_KEY
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import pytest
 
 from panoseti_daq.config.hp_io import HpIoConfig, hp_io_of, read_hp_io
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.wire.requests import init_request
+from panoseti_daq.wire.init import init_request
 
 
 def _file(tmp_path: Path, content: dict[str, Any]) -> Path:

@@ -102,3 +102,14 @@ def _check_certificates(pem: bytes, what: str) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=pem.decode("ascii"))
     except (ssl.SSLError, ValueError):
         raise ConfigError(f"{what} holds no certificate, or one that is damaged; allowed: {_ALLOWED}") from None
+
+
+def danger_of(tls: TlsFiles | None, *, has_tokens: bool) -> str:
+    """Return what a stranger who reaches the server could do; empty when it has TLS and authentication."""
+    if tls is None and not has_tokens:
+        return "without TLS or authentication: everyone who reaches it may stream and init"
+    if tls is None:
+        return "without TLS: tokens can be read on the network and used; set tls_certificate and tls_key"
+    if not has_tokens and not tls.wants_client_certificates:
+        return "with TLS but without authentication: everyone who reaches it may stream and init"
+    return ""

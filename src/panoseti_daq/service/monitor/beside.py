@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from panoseti_daq.beside import HousekeepingFile, Surroundings
-from panoseti_daq.beside.housekeeping import find
-from panoseti_daq.beside.redis import RedisReader
 from panoseti_daq.config.settings import ContextSettings
 from panoseti_daq.service.acquisition import Acquisition
 from panoseti_daq.service.threads import in_own_thread
+
+if TYPE_CHECKING:
+    from panoseti_daq.beside import HousekeepingFile, Surroundings
+    from panoseti_daq.beside.redis import RedisReader
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +37,11 @@ class Beside:
     """
 
     def __init__(self, settings: ContextSettings, acquisition: Acquisition) -> None:
-        self.reader = RedisReader(settings.url, settings.interval_seconds) if settings.url else None
+        self.reader: RedisReader | None = None
+        if settings.url:
+            from panoseti_daq.beside.redis import RedisReader  # most servers read none
+
+            self.reader = RedisReader(settings.url, settings.interval_seconds)
         self._acquisition = acquisition
         self._replay = ""
         self._played: HousekeepingFile | None = None
@@ -54,6 +60,8 @@ class Beside:
         return None if self.reader is None else self.reader.surroundings()
 
     def _open(self, run_dir: str) -> None:
+        from panoseti_daq.beside.housekeeping import HousekeepingFile, find
+
         self.close()
         self._replay = run_dir
         path = find(Path(run_dir))

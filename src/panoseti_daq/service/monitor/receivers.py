@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.gnss import GnssReceiver
 from panoseti_daq.open_types import OpenDict
+
+if TYPE_CHECKING:
+    from panoseti_daq.gnss import GnssReceiver
 
 _FIXES: Final = {0: "no fix", 1: "dead reckoning", 2: "2D", 3: "3D", 4: "GNSS and dead reckoning", 5: "time only"}
 TAI_GPS_S: Final = 19  # TAI - GPS, for ever

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq._version import __version__
 from panoseti_daq.errors import PffError
-from panoseti_daq.gnss import GnssReceiver
 from panoseti_daq.hub import Hub, KeyState
 from panoseti_daq.pff import Key, PffName
 from panoseti_daq.pff.flags import NAMES
@@ -25,7 +25,9 @@ from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.streams import Following, Stream, Streams
 from panoseti_daq.sources.resync import Damage
 from panoseti_daq.sources.source import SocketStatus, SourceStatus
-from panoseti_daq.wire.context import write_context
+
+if TYPE_CHECKING:
+    from panoseti_daq.gnss import GnssReceiver
 
 
 class StatusReport:
@@ -98,6 +100,8 @@ class StatusReport:
             response.skipped_bytes = source.n_skipped_bytes
         response.receivers.extend(map(receiver_status, self._receivers))
         if self._beside is not None and (surroundings := await self._beside.look()) is not None:
+            from panoseti_daq.wire.context import write_context  # as in `Beside`
+
             response.context.CopyFrom(write_context(surroundings))
         await self._among.add_streams(response)
         if self._elsewhere is not None:
