@@ -125,7 +125,7 @@ class AioDaqDataClient(_WithPort, ours.AioDaqDataClient):
     async def init_sim(
         self,
         hosts: Hosts = None,
-        hp_io_sim_cfg_path: ConfigSource = hp_io_config_simulate_path,
+        hp_io_sim_cfg_path: ConfigSource | None = hp_io_config_simulate_path,
         timeout: float = 5.0,
         node: str = "",
         *,
