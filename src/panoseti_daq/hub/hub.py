@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from panoseti_daq.hub.keys import BurstRate, KeyState, Snapshots
 from panoseti_daq.hub.subscription import Subscription
@@ -13,6 +14,10 @@ from panoseti_daq.hub.tally import Tally, flawed
 from panoseti_daq.pff import Frame, FrameBlock, Key, ModuleProduct, Selection
 from panoseti_daq.pff.position import Grown
 from panoseti_daq.pff.together import tip_of
+
+_SLOW_S: Final = 0.1  # subscribers with a longer interval are few messages
+_GATHER_FOR_EACH_S: Final = 0.001  # a message takes 0.1 to 0.2 ms of processor time
+_GATHER_MOST_S: Final = 0.008
 
 
 class Growth:
@@ -51,6 +56,9 @@ class Hub:
     ----------
     last_frame_at
         Loop time of the last frame of any key; of the beginning when there was none.
+    gather_s
+        How long what comes may be gathered before it is published: a message of many frames costs little more than
+        one of a single frame, to each of the fast subscribers. 0 while there is one of them.
     subscribed
         Set when a subscription was opened or closed; for one who waits for that, and clears it.
     """
@@ -61,6 +69,7 @@ class Hub:
         self._settles_soon = False
         self._loop = loop or asyncio.get_running_loop()
         self.last_frame_at = self._loop.time()
+        self.gather_s = 0.0
         self.subscribed = asyncio.Event()
         self._subscriptions: dict[Subscription, None] = {}  # a set that keeps its order
         self._routes: dict[Key, list[Subscription]] = {}
@@ -221,8 +230,9 @@ class Hub:
     def _offer(self, key: Key, frame: Frame, state: KeyState) -> None:
         state.newest = frame
         self._stale.discard(key)
+        now = self._loop.time()
         for subscription in self._routes[key]:
-            subscription.offer(key, frame)
+            subscription.offer(key, frame, now)
 
     @contextmanager
     def growth(self) -> Iterator[Growth]:
@@ -234,23 +244,28 @@ class Hub:
         finally:
             self._growths.remove(growth)
 
+    def _notice_subscribers(self) -> None:
+        n_fast = sum(subscription.interval_s < _SLOW_S for subscription in self._subscriptions)
+        self.gather_s = min(_GATHER_MOST_S, _GATHER_FOR_EACH_S * max(0, n_fast - 1))
+        self.subscribed.set()
+
     @contextmanager
     def subscribe(self, selection: Selection) -> Iterator[Subscription]:
         """Open a subscription; the newest known frame of every key that is selected is due at once."""
         subscription = Subscription(selection, self._loop)
         self._subscriptions[subscription] = None
-        self.subscribed.set()
+        self._notice_subscribers()
         for key, state in self._keys.items():
             if key in selection:
                 self._routes[key].append(subscription)
                 if key not in self._stale:
-                    subscription.offer(key, state.newest)
+                    subscription.offer(key, state.newest, self._loop.time())
         try:
             yield subscription
         finally:
             subscription.stop()
             del self._subscriptions[subscription]
-            self.subscribed.set()
+            self._notice_subscribers()
             for route in self._routes.values():
                 if subscription in route:
                     route.remove(subscription)

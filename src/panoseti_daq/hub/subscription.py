@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
+from collections.abc import Iterable
 from itertools import islice
 from typing import Self
 
@@ -53,9 +54,8 @@ class Subscription:
     def __repr__(self) -> str:
         return f"<Subscription to {self.selection}: {self.n_taken} taken, {self.n_dropped} dropped>"
 
-    def offer(self, key: Key, frame: Frame) -> None:
-        """Offer a newer frame of `key`; called by the hub."""
-        now = self._loop.time()
+    def offer(self, key: Key, frame: Frame, now: float) -> None:
+        """Offer a newer frame of `key` at loop time `now`; called by the hub."""
         self._waiting[key] = frame
         if (since := self._due.get(key)) is not None:
             if now - since >= self.interval_s:
@@ -118,16 +118,21 @@ class Subscription:
                 await self._wake_up
             finally:
                 self._wake_up = None
-        now = self._loop.time()
-        frames = []
-        for key in list(islice(self._due, n_most)):
+        keys = list(islice(self._due, n_most))
+        frames = [self._waiting.pop(key) for key in keys]
+        for key in keys:
             del self._due[key]
+        if self.interval_s > 0:
+            self._spend(keys)
+        self.n_taken += len(frames)
+        return frames
+
+    def _spend(self, keys: Iterable[Key]) -> None:
+        now = self._loop.time()
+        for key in keys:
             if (budget := self._budgets.get(key)) is None:
                 budget = self._budgets[key] = Budget(self.interval_s)
             budget.spend(now)
-            frames.append(self._waiting.pop(key))
-        self.n_taken += len(frames)
-        return frames
 
     def stop(self) -> None:
         """Cancel the timer; called by the hub."""

@@ -23,6 +23,7 @@ from panoseti_daq.hub import Hub
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.among import ALONE, Among
 from panoseti_daq.service.call_scope import CallScope
+from panoseti_daq.service.carry import carry
 from panoseti_daq.service.choose_source import source_of
 from panoseti_daq.service.elsewhere import FeedsHub
 from panoseti_daq.service.hp_io import Refused, check_config
@@ -277,8 +278,7 @@ async def _follow(source: FrameSource, hub: Hub, started: asyncio.Future[None]) 
             if isinstance(source, FeedsHub):
                 await source.feed(hub)
                 return
-            async for block in source:
-                hub.publish(block)
+            await carry(source, hub)
     except Exception as error:
         if started.cancelled():
             _log.warning("a source failed after its caller left: %s", error)

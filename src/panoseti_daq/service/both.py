@@ -12,6 +12,7 @@ from typing import Self
 
 from panoseti_daq.hub import Hub
 from panoseti_daq.pff import FrameBlock
+from panoseti_daq.service.carry import carry
 from panoseti_daq.sources.sockets import SocketSource
 from panoseti_daq.sources.source import FrameSource, SourceStatus
 
@@ -49,8 +50,7 @@ class FilesAndSockets:
         """Hand the frames of both to `hub` until cancelled, or until the files have no more."""
         async with asyncio.TaskGroup() as tasks:
             snapshots = tasks.create_task(self._sockets.feed(hub), name="carry snapshots")
-            async for block in self._files:
-                hub.publish(block)
+            await carry(self._files, hub)
             snapshots.cancel()
 
     def __aiter__(self) -> AsyncIterator[FrameBlock]:

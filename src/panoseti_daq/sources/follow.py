@@ -13,6 +13,7 @@ from typing import Final, Self, TypeVar
 
 from panoseti_daq.pff import DataProduct, FrameBlock
 from panoseti_daq.sources.files import RunFiles
+from panoseti_daq.sources.gathering import Gathering
 from panoseti_daq.sources.level import why_no_modules
 from panoseti_daq.sources.runs import RUN_NAME_FILE, module_dirs
 from panoseti_daq.sources.source import SourceStatus
@@ -47,6 +48,11 @@ class RunSource:
         Makes the watch.
     roots
         The data directory has to stay below one of these; none for any.
+
+    Attributes
+    ----------
+    gathering
+        How long changes are gathered before they are read; not at all unless somebody asks for it.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class RunSource:
     ) -> None:
         self.data_dir = Path(data_dir)
         self._make_watch = partial(make_watch, self.data_dir, polling_interval_s=polling_interval_s)
+        self.gathering = Gathering()
         self._max_batch_bytes = max_batch_bytes
         self._roots = roots
         self._files = RunFiles(self.data_dir, module_ids, products, roots=roots)
@@ -136,7 +143,9 @@ class RunSource:
                 if n_bytes >= self._max_batch_bytes:
                     break
             if blocks:
+                self.gathering.note(blocks)
                 return blocks
+            self._watch.rest(self.gathering.rest_s)
             changes = self._watch.wait()
             if changes is None:
                 return None

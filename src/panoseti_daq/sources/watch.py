@@ -201,6 +201,11 @@ class DirectoryWatch:
         why = "its queue was too short (fs.inotify.max_queued_events) or the file system has no events"
         self._poll(self._intervals.polling_s, f"because inotify did not report {what}: {why}", warn=True)
 
+    def rest(self, at_least_s: float) -> None:
+        """Block until the last change is `at_least_s` ago, or `stop`: what comes meanwhile is seen together."""
+        if (rest_s := self._last_change + at_least_s - time.monotonic()) > 0:
+            self._stopping.wait(rest_s)
+
     def wait(self) -> Changes | None:
         """Block until something changed, or a look or rescan is due; None after `stop`."""
         while not self._stopping.is_set():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from struct import Struct
@@ -25,6 +25,8 @@ from panoseti_daq.wire.blocks import as_varint
 from panoseti_daq.wire.image import as_raw, as_struct, read_image
 
 MAX_BATCH: Final = 16  # frames; more gains little, and a slow client has them to work off before it gets new ones
+MAX_SLOW_BATCH: Final = 112  # of img16 a quarter of a megabyte: all images of a wall of telescopes
+SLOW_S: Final = 0.1  # a client with this interval has time to work off a message before the next
 
 _MAX: Final = 2**32 - 1  # of a fixed32
 
@@ -35,15 +37,25 @@ def _tag(field_number: int) -> bytes:
 
 
 _BATCH: Final = _tag(pb.StreamImagesResponse.BATCH_FIELD_NUMBER)
-_TAG: Final = int.from_bytes(_tag(pb.StreamImagesResponse.DELIVERY_FIELD_NUMBER), "little")  # two bytes
+_HEAD_BYTES: Final = 3  # tag of a delivery and its length
+_TAG: Final = int.from_bytes(_tag(pb.StreamImagesResponse.DELIVERY_FIELD_NUMBER), "little")
 # Before each value stands its tag: number << 3 | wire type (5: four bytes, 1: eight).
-_UNDROPPED: Final = Struct("<HB BI BQ BI")
-_DROPPED: Final = Struct("<HB BI BQ BI BI")
+_BEGIN: Final = Struct("<HB BQ")  # of a delivery: its tag and length, and when the frame was detected
+_END: Final = Struct("<BI BI")  # place in the stream, time in the queue
+_END_DROPPED: Final = Struct("<BI BI BI")
 
 
-# Bytes of the frames that live, for all streams. A weak reference is a key like any other, and drops its entry
+class _Encoded(NamedTuple):
+    """What is the same for all clients that dropped nothing."""
+
+    prefix: bytes  # of the response in a batch
+    begin: bytes  # of the response: the frame, and its delivery up to what differs
+    detected_ns: int  # UTC since 1970 by the clock of this machine
+
+
+# Of the frames that live, for all streams. A weak reference is a key like any other, and drops its entry
 # when the frame is gone; a WeakKeyDictionary is the same in Python, and takes several times as long to look up.
-_KNOWN_RAW: Final[dict[ref[Frame], bytes]] = {}
+_KNOWN_RAW: Final[dict[ref[Frame], _Encoded]] = {}
 _KNOWN_STRUCTS: Final[dict[ref[Frame], bytes]] = {}
 
 
@@ -63,56 +75,66 @@ class StreamEncoder:
 
     def __init__(self, request: pb.StreamImagesRequest) -> None:
         self._is_raw = request.encoding == pb.RAW
-        self.n_most = MAX_BATCH if self._is_raw and request.batches else 1
+        most = MAX_SLOW_BATCH if request.update_interval_seconds >= SLOW_S else MAX_BATCH
+        self.n_most = most if self._is_raw and request.batches else 1
         self._sequence = 0
 
     def __call__(self, frames: Sequence[Frame], n_dropped: int) -> bytes:
         """Return a message of `frames`; `n_dropped` counts all drops so far."""
         if not self._is_raw:
-            return encoded(frames[0], _KNOWN_STRUCTS, as_struct)
+            return encoded_struct(frames[0])
         now_unix_ns = time.time_ns()
-        parts = []
-        for frame in frames:
-            image = _KNOWN_RAW.get(ref(frame)) or encoded(frame, _KNOWN_RAW, as_raw)  # mostly known: no call
-            end = delivery(self._sequence, n_dropped, frame.detected_unix_ns, now_unix_ns - frame.clock_shift_ns)
-            self._sequence += 1
-            if len(frames) > 1:
-                parts.append(_begin(len(image) + len(end)))
-            parts += image, end
-        return b"".join(parts)
+        parts: list[bytes] = []
+        for sequence, frame in enumerate(frames, self._sequence):
+            known = _KNOWN_RAW.get(ref(frame)) or keep_raw(frame, _response(as_raw(frame)))
+            prefix, begin, detected_ns = known
+            queued_ns = now_unix_ns - detected_ns
+            if n_dropped:  # then the delivery is longer
+                end = delivery(sequence, n_dropped, frame.detected_unix_ns, queued_ns)
+                begin = begin[: -_BEGIN.size]
+                prefix = _prefix(len(begin) + len(end))
+            else:
+                end = _END.pack(0x0D, sequence & _MAX, 0x25, min(max(0, queued_ns) // 1000, _MAX))
+            parts += prefix, begin, end
+        self._sequence += len(frames)
+        return b"".join(parts if len(frames) > 1 else parts[1:])
 
 
 @lru_cache(64)
-def _begin(n_bytes: int) -> bytes:
+def _prefix(n_bytes: int) -> bytes:
     """Return the prefix of a response of this size in a batch."""
     return _BATCH + as_varint(n_bytes)
 
 
-def encoded(frame: Frame, known: dict[ref[Frame], bytes], encode: Callable[[Frame], pb.PanoImage]) -> bytes:
-    """Return a StreamImagesResponse of nothing but `frame`, as bytes that `known` keeps as long as it lives."""
-    data = known.get(ref(frame))
+def _response(image: pb.PanoImage) -> bytes:
+    return pb.StreamImagesResponse(pano_image=image).SerializeToString()
+
+
+def keep_raw(frame: Frame, data: bytes) -> _Encoded:
+    """Keep `data`, bytes of a StreamImagesResponse of nothing but `frame`, as long as it lives."""
+    begin = data + delivery(0, 0, frame.detected_unix_ns, 0)[: _BEGIN.size]
+    known = _Encoded(_prefix(len(begin) + _END.size), begin, frame.detected_unix_ns + frame.clock_shift_ns)
+    _KNOWN_RAW[ref(frame, _KNOWN_RAW.pop)] = known
+    return known
+
+
+def encoded_struct(frame: Frame) -> bytes:
+    """Return a StreamImagesResponse of nothing but `frame` as the predecessor encodes it, made once."""
+    data = _KNOWN_STRUCTS.get(ref(frame))
     if data is None:
-        data = pb.StreamImagesResponse(pano_image=encode(frame)).SerializeToString()
-        known[ref(frame, known.pop)] = data
+        data = _response(as_struct(frame))
+        _KNOWN_STRUCTS[ref(frame, _KNOWN_STRUCTS.pop)] = data
     return data
 
 
-def keep_raw(frame: Frame, data: bytes) -> None:
-    """Keep bytes of another server as those of a StreamImagesResponse of nothing but `frame`."""
-    _KNOWN_RAW[ref(frame, _KNOWN_RAW.pop)] = data
-
-
-def delivery(sequence: int, dropped: int, detected_unix_ns: int, now_unix_ns: int) -> bytes:
+def delivery(sequence: int, n_dropped: int, detected_unix_ns: int, queued_ns: int) -> bytes:
     """Bytes of the StreamImagesResponse fields that say how a frame got here; to follow those of the frame.
 
     Made for each client and frame, so not by protobuf, which takes ten times as long.
     """
-    queued_us = min(max(0, now_unix_ns - detected_unix_ns) // 1000, _MAX)
-    sequence &= _MAX
-    if dropped:
-        dropped = min(dropped, _MAX)
-        return _DROPPED.pack(_TAG, 24, 0x0D, sequence, 0x19, detected_unix_ns, 0x25, queued_us, 0x15, dropped)
-    return _UNDROPPED.pack(_TAG, 19, 0x0D, sequence, 0x19, detected_unix_ns, 0x25, queued_us)
+    values = (0x0D, sequence & _MAX, 0x25, min(max(0, queued_ns) // 1000, _MAX))
+    end = _END_DROPPED.pack(*values, 0x15, min(n_dropped, _MAX)) if n_dropped else _END.pack(*values)
+    return _BEGIN.pack(_TAG, _BEGIN.size - _HEAD_BYTES + len(end), 0x19, detected_unix_ns) + end
 
 
 def responses_in(message: pb.StreamImagesResponse) -> Sequence[pb.StreamImagesResponse]:

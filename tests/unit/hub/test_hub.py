@@ -350,6 +350,22 @@ def test_open_subscriptions_are_listed_oldest_first(hub: Hub) -> None:
     assert not hub.subscriptions
 
 
+def test_many_fast_subscribers_let_changes_be_gathered_and_a_wall_does_not(hub: Hub) -> None:
+    with ExitStack() as stack:
+        gathered = []
+        for _ in range(12):
+            stack.enter_context(hub.subscribe(Selection(update_interval_s=0.1)))
+            assert hub.gather_s == 0.0
+        for _ in range(12):
+            stack.enter_context(hub.subscribe(ALL))
+            gathered.append(hub.gather_s)
+        assert gathered[0] == 0.0
+        assert gathered == sorted(gathered)
+        assert gathered[1] <= 0.001
+        assert gathered[-1] == 0.008
+    assert hub.gather_s == 0.0
+
+
 def test_unsubscribing_releases_the_subscription_and_its_timer(hub: Hub, loop: VirtualTimeLoop) -> None:
     with hub.subscribe(Selection(update_interval_s=60)) as subscription:
         hub.publish(block_of(first=0))

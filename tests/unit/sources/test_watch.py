@@ -50,6 +50,29 @@ def test_appends_while_nobody_waits_are_reported(watch: DirectoryWatch, tmp_path
     assert wait_for(watch, lambda changes: changes.rescan)
 
 
+def test_what_comes_during_a_rest_is_reported_together(watch: DirectoryWatch, tmp_path: Path) -> None:
+    paths = {str(tmp_path / "run" / name) for name in "ab"}
+    (tmp_path / "run" / "b.pff").touch()
+    wait_for(watch, lambda changes: changes.rescan)
+    a, b = (Path(f"{path}.pff") for path in sorted(paths))
+    append(a, b"x")
+    assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(a)}
+    adding = threading.Timer(0.05, append, (a, b"x"))
+    adding.start()
+    append(b, b"x")
+    watch.rest(0.2)
+    assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(a), str(b)}
+    adding.join()
+
+
+def test_stop_ends_a_rest(watch: DirectoryWatch, tmp_path: Path) -> None:
+    append(tmp_path / "run" / "a.pff", b"x")
+    wait_for(watch, lambda changes: bool(changes.modified))
+    threading.Timer(0.05, watch.stop).start()
+    watch.rest(1e6)  # the test's timeout ends the wait
+    assert watch.wait() is None
+
+
 def test_directory_filled_at_once_asks_for_a_rescan(watch: DirectoryWatch, tmp_path: Path) -> None:
     append(tmp_path / "run2" / "deeper" / "b.pff", b"x")
     assert wait_for(watch, lambda changes: changes.rescan)

@@ -14,9 +14,10 @@ from panoseti_daq.client.images import received_frame
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Frame, FrameBlock, Layout, Quality
 from panoseti_daq.simulator.sky import ModuleSky
+from panoseti_daq.wire import newest
 from panoseti_daq.wire.image import as_raw
 from panoseti_daq.wire.image import frame_of as read_frame
-from panoseti_daq.wire.newest import MAX_BATCH, StreamEncoder, delivery, encoded
+from panoseti_daq.wire.newest import MAX_BATCH, MAX_SLOW_BATCH, StreamEncoder, delivery, encoded_struct
 
 START_NS = 1_767_225_600_123_456_789
 ALL_PRODUCTS = pytest.mark.parametrize("product", DataProduct, ids=lambda p: p.token)
@@ -52,10 +53,7 @@ def test_a_frame_survives_the_wire_in_either_encoding(product: DataProduct, enco
 
 def test_a_frame_is_encoded_once_per_encoding() -> None:
     frame = frame_of(DataProduct.IMG16)
-    known: dict[weakref.ref[Frame], bytes] = {}
-    first = encoded(frame, known, as_raw)
-    assert encoded(frame, known, as_raw) is first
-    assert list(known.values()) == [first]
+    assert encoded_struct(frame) is encoded_struct(frame)
     for encoding in ENCODINGS:
         one, other = (message_of(frame, encoding=encoding) for _ in range(2))
         assert one.pano_image == other.pano_image
@@ -63,12 +61,18 @@ def test_a_frame_is_encoded_once_per_encoding() -> None:
 
 def test_the_bytes_of_a_frame_are_kept_as_long_as_it_lives() -> None:
     frame, other = frame_of(DataProduct.IMG16), frame_of(DataProduct.IMG16)
-    known: dict[weakref.ref[Frame], bytes] = {}
-    for each in (frame, other):
-        encoded(each, known, as_raw)
-    del frame, each
+    for known, encoding in ((newest._KNOWN_RAW, pb.RAW), (newest._KNOWN_STRUCTS, pb.STRUCT)):
+        message_of(frame, encoding=encoding)
+        message_of(other, encoding=encoding)
+        assert {weakref.ref(frame), weakref.ref(other)} <= known.keys()
+    gone = weakref.ref(frame)
+    hash(gone)
+    del frame
     gc.collect()
-    assert list(known) == [weakref.ref(other)]
+    assert gone() is None
+    for kept in (newest._KNOWN_RAW, newest._KNOWN_STRUCTS):
+        assert gone not in kept
+        assert weakref.ref(other) in kept
 
 
 def test_a_batch_holds_what_would_come_one_by_one() -> None:
@@ -80,15 +84,30 @@ def test_a_batch_holds_what_would_come_one_by_one() -> None:
         assert (response.delivery.sequence, response.delivery.dropped) == (i, 3)
 
 
-@pytest.mark.parametrize(("encoding", "n_most"), [(pb.RAW, MAX_BATCH), (pb.STRUCT, 1)])
-def test_only_who_asks_for_it_in_our_encoding_gets_batches(encoding: pb.Encoding, n_most: int) -> None:
-    assert StreamEncoder(pb.StreamImagesRequest(encoding=encoding)).n_most == 1
-    assert StreamEncoder(pb.StreamImagesRequest(encoding=encoding, batches=True)).n_most == n_most
+@pytest.mark.parametrize(
+    ("encoding", "interval_s", "n_most"),
+    [(pb.RAW, 0.0, MAX_BATCH), (pb.RAW, 0.1, MAX_SLOW_BATCH), (pb.STRUCT, 0.1, 1)],
+)
+def test_only_who_asks_for_it_in_our_encoding_gets_batches(
+    encoding: pb.Encoding, interval_s: float, n_most: int
+) -> None:
+    request = pb.StreamImagesRequest(encoding=encoding, update_interval_seconds=interval_s)
+    assert StreamEncoder(request).n_most == 1
+    request.batches = True
+    assert StreamEncoder(request).n_most == n_most
+
+
+def test_a_wall_of_90_telescopes_comes_in_one_message_of_a_quarter_of_a_megabyte() -> None:
+    frame = frame_of(DataProduct.IMG16)
+    request = pb.StreamImagesRequest(encoding=pb.RAW, batches=True, update_interval_seconds=1.0)
+    encode = StreamEncoder(request)
+    assert encode.n_most >= 90
+    assert len(encode([frame] * encode.n_most, 0)) <= 256 << 10
 
 
 def test_delivery_after_the_frame_is_one_message_with_both() -> None:
     image = pb.StreamImagesResponse(pano_image=as_raw(frame_of(DataProduct.IMG16))).SerializeToString()
-    response = pb.StreamImagesResponse.FromString(image + delivery(7, 2, START_NS, START_NS + 9_000))
+    response = pb.StreamImagesResponse.FromString(image + delivery(7, 2, START_NS, 9_000))
     assert response.pano_image.frame_number == 41
     assert (response.delivery.sequence, response.delivery.dropped, response.delivery.queued_us) == (7, 2, 9)
 
@@ -97,7 +116,7 @@ def test_delivery_after_the_frame_is_one_message_with_both() -> None:
 def test_delivery_is_what_protobuf_reads_back(
     sequence: int, dropped: int, detected_ns: int, later_ns: int
 ) -> None:
-    read = pb.StreamImagesResponse.FromString(delivery(sequence, dropped, detected_ns, detected_ns + later_ns))
+    read = pb.StreamImagesResponse.FromString(delivery(sequence, dropped, detected_ns, later_ns))
     queued_us = min(later_ns // 1000, 2**32 - 1)
     expected = pb.Delivery(sequence=sequence, dropped=dropped, detected_unix_ns=detected_ns, queued_us=queued_us)
     assert read == pb.StreamImagesResponse(delivery=expected)
