@@ -34,6 +34,7 @@ from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.host.timeline import Recorded
 from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
+from panoseti_daq.viewers.modules import Module, by_key
 from panoseti_daq.viewers.plugin import find_viewer, make_viewer
 from panoseti_daq.viewers.term.halfblocks import UPPER_HALF
 
@@ -105,7 +106,8 @@ def terminal_picture(address: str, file: Path) -> None:
     with Feed(AioDaqDataClient.connect(address), Wanted.by([term.SPEC], context)) as feed:
         for _ in range(5):
             time.sleep(1)
-            viewer.update(feed.frames.take())
+            for part in by_key(feed.frames.take()):
+                viewer.update(part)
     columns, rows = TERM_SIZE
     console = Console(width=columns, height=rows, force_terminal=True, color_system="truecolor")
     paint_cells(console.render_lines(viewer.render(columns, rows)), columns, file)
@@ -124,7 +126,7 @@ def dead_picture(address: str, file: Path) -> None:
     with Feed(AioDaqDataClient.connect(address), Wanted.by([view.SPEC], context)) as feed:
         for second in range(15):
             time.sleep(1)
-            frames = feed.frames.take()
+            frames = {key: frame for part in by_key(feed.frames.take()) for key, frame in part.items()}
             if second > 5:
                 frames = {key: one for key, one in frames.items() if key.module_id != FEW[1]}
                 frames = {key: one for key, one in frames.items() if (key.module_id, key.quabo) != (FEW[0], 2)}
@@ -132,8 +134,8 @@ def dead_picture(address: str, file: Path) -> None:
             viewer.redraw()
             application(off_screen=True).processEvents()
             if second == 1:
-                viewer.click(((FEW[2], Kind.MOVIE), 16, 16))
-                viewer.click(((FEW[3], Kind.MOVIE), 8, 20), more=True)
+                viewer.click(((Module(address, FEW[2]), Kind.MOVIE), 16, 16))
+                viewer.click(((Module(address, FEW[3]), Kind.MOVIE), 8, 20), more=True)
                 viewer.next_region()
     image_of(widget, "").save(str(file))
 

@@ -9,7 +9,7 @@ import { sideFor } from "./static/grid.js";
 import { modulesOf, readOptions, writeOptions } from "./static/options.js";
 import { ORIENTATIONS, SIZE, assemble, fill, follow, place, quantiles, tableOf } from "./static/paint.js";
 import { Rates } from "./static/rates.js";
-import { Source, ageText } from "./static/tile.js";
+import { Source, ageText, cardOf } from "./static/tile.js";
 import { Travel } from "./static/travel.js";
 
 const KEYS = new Map([
@@ -155,15 +155,15 @@ test("more modules are smaller, and none is too small", () => {
 test("rates are added up per module and kind", () => {
   const rates = new Rates();
   rates.take({ 0: 1000, 1: 2.5 }, KEYS, 60);
-  assert.deepEqual(rates.history[0][1].get(7), [2.5, 1000]);
-  assert.equal(rates.text(7), "img16 1000.0 /s, ph256 2.5 /s");
-  assert.equal(rates.text(8), "not known");
+  assert.deepEqual(rates.history[0][1].get(cardOf(KEYS.get(0))), [2.5, 1000]);
+  assert.equal(rates.text(cardOf(KEYS.get(0))), "img16 1000.0 /s, ph256 2.5 /s");
+  assert.equal(rates.text("8 "), "not known");
 });
 
 const tile = (unixMs, value) => ({ ...quabo(0, value), key: { rows: 16, columns: 16, quabo: 0, product: "ph256" }, unixMs, frameNumber: unixMs, ageMs: 100 });
 
 test("the past is shown instead of the newest image, which goes on behind it", () => {
-  const source = new Source(7, "pulse_height");
+  const source = new Source({ module: 7 }, "pulse_height");
   source.take([tile(1000, 5)], 0, 0);
   source.travel([tile(400, 3)], 900);
   assert.equal(source.image[0], 3);

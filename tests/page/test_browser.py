@@ -24,6 +24,7 @@ from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.access.tokens import AllowedToken, Role, make_token
 from panoseti_daq.viewers.images.colors import ColorMap, rgba_table
 from panoseti_daq.viewers.images.levels import N_COLORS
+from panoseti_daq.viewers.modules import Module
 from panoseti_daq.web.doors import Doors, sign_link
 from panoseti_daq.web.live import HostLine, LiveWall, ModuleNote
 from panoseti_daq.web.server import WebAddress, WebServer, web_server
@@ -207,6 +208,24 @@ async def test_a_phone_has_one_module_per_row_and_nothing_beside_the_screen(tab:
         assert len(set(tops)) == 64
 
 
+async def test_modules_of_one_number_on_two_hosts_have_a_card_each(tab: Tab) -> None:
+    async with served() as (server, url):
+        for host, where in (("daq2:50051", (0, 31)), ("daq1:50051", (0, 0))):
+            server.live.add(frame_of(corner(*where), module_id=7, host=host))
+        await tab.open(f"{url}/?view=levels%3Dfixed%26colors%3Dgray")
+        await tab.until(SHOWN.format(2))
+        titles = await tab.run("[...document.querySelectorAll('.module h2')].map((one) => one.textContent)")
+        assert titles == ["module 7 daq1:50051", "module 7 daq2:50051"]
+        canvases = "document.querySelectorAll('[data-image=\"7/movie\"] canvas')"
+        first = f"Array.from({canvases}[0].getContext('2d').getImageData(0, 0, 1, 1).data)[0]"
+        second = f"Array.from({canvases}[1].getContext('2d').getImageData(0, 0, 1, 1).data)[0]"
+        assert await tab.run(first) > await tab.run(second)
+        await tab.page.click(".module:nth-child(2)")
+        await tab.says("#large-title", "module 7 daq2:50051")
+        await tab.page.keyboard.press("ArrowRight")
+        await tab.says("#large-title", "module 7 daq1:50051")
+
+
 async def test_a_link_shows_its_modules_and_leaves_the_address(tab: Tab) -> None:
     _, line = make_token("ada", Role.READ)
     async with served(Doors(lambda: (line,), lambda: KEY)) as (server, url):
@@ -265,7 +284,7 @@ async def test_a_lost_host_is_named_and_a_module_has_its_line(tab: Tab) -> None:
         server.live.add(frame_of(1, module_id=7))
         server.live.hosts["daq3"] = HostLine(connected=False, reason="connection refused")
         note = ModuleNote("Q1: HV off, 21 C, shutter closed", 16)
-        server.live.set_beside({key: 1000.2 for key in server.live.frames}, {7: note})
+        server.live.set_beside({key: 1000.2 for key in server.live.frames}, {Module("localhost", 7): note})
         await tab.open(url)
         await tab.says("#hosts", "daq3 lost")
         await tab.says(".module .note", note.text)

@@ -12,6 +12,7 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, Header, Key
 from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
+from panoseti_daq.viewers.modules import BySource, Module, Source
 
 NOW_S = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 DETECTED_NS = 1_767_225_600_000_000_000
@@ -86,12 +87,22 @@ def frame_of(
     name = FILE.format(product.token, product.bytes_per_pixel, module_id)
     unix_ns = round(unix_s * 1e6) * 1000  # a float has no more digits
     place: dict[str, Any] = {"module_id": module_id, "file": name, "number": frame_number, "host": "localhost"}
-    return received(product, image, unix_ns=unix_ns, **place, **more)
+    return received(product, image, unix_ns=unix_ns, **(place | more))
 
 
 def by_key(*frames: ReceivedFrame) -> dict[Key, ReceivedFrame]:
     """As a viewer gets them."""
     return {frame.key: frame for frame in frames}
+
+
+def by_source(*frames: ReceivedFrame) -> BySource:
+    """As a feed hands them over."""
+    return {Source.of(frame): frame for frame in frames}
+
+
+def local(module_id: int) -> Module:
+    """The module of the frames of `frame_of`."""
+    return Module("localhost", module_id)
 
 
 def corner(row: int, column: int, value: int = 1000, size: int = 32) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ from panoseti_daq.viewers.images.layout import Box, Cell
 from panoseti_daq.viewers.plugin import ViewerContext
 from panoseti_daq.viewers.view import SPEC
 from support.qt import process_events
-from support.received import by_key
+from support.received import by_key, local
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
@@ -46,7 +46,7 @@ def show(view: View, *frames: ReceivedFrame) -> None:
 
 def text_of(view: View, module_id: int, kind: Kind) -> str:
     """What the caption of an image says."""
-    text: str = view.wall.mosaic.notes[module_id, kind].text
+    text: str = view.wall.mosaic.notes[local(module_id), kind].text
     return text
 
 
@@ -69,7 +69,7 @@ def name_of(color: int) -> str:
 
 def cell_of(view: View, module_id: int, kind: Kind) -> Cell:
     """The place of a kind of a module."""
-    (cell,) = (cell for cell in view.wall.plan.cells if (cell.module_id, cell.kind) == (module_id, kind))
+    (cell,) = (cell for cell in view.wall.plan.cells if (cell.module, cell.kind) == (local(module_id), kind))
     return cell
 
 

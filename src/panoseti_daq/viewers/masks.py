@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.pff import Frame, Quality
+from panoseti_daq.pff import Quality
 from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS, quadrant
+from panoseti_daq.viewers.modules import ByHost, Module
 
 LEAST_IMAGES: Final = 8  # fewer say nothing about a pixel
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
@@ -43,35 +45,37 @@ class PixelMasks:
     The viewers of a window share them: what one masks is left out by all.
     """
 
-    def __init__(self, masks: Mapping[int, Mask] | None = None) -> None:
-        self._masks = dict(masks or {})
+    def __init__(self) -> None:
+        self._masks: ByHost[Module, Mask] = ByHost()
 
-    def of(self, module_id: int) -> Mask | None:
+    def of(self, module: Module) -> Mask | None:
         """Return the mask of a module; None when no pixel is masked."""
-        return self._masks.get(module_id)
+        return self._masks.of(module)
 
     @property
     def n_pixels(self) -> int:
         """Masked pixels of all modules."""
         return sum(int(mask.sum()) for mask in self._masks.values())
 
-    def toggle(self, module_id: int, row: int, column: int) -> bool:
+    def toggle(self, module: Module, row: int, column: int) -> bool:
         """Mask a pixel, or no longer; return whether it is masked now."""
-        mask = self._masks.setdefault(module_id, np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_))
+        before = self._masks.of(module)
+        mask = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_) if before is None else before.copy()
         mask[row, column] = not mask[row, column]
+        self._masks[module] = mask
         return bool(mask[row, column])
 
-    def add(self, module_id: int, mask: Mask) -> None:
+    def add(self, module: Module, mask: Mask) -> None:
         """Mask more pixels of a module."""
-        before = self._masks.get(module_id)
-        self._masks[module_id] = mask if before is None else before | mask
+        before = self._masks.of(module)
+        self._masks[module] = mask if before is None else before | mask
 
-    def lit(self, frame: Frame) -> Mask | None:
+    def lit(self, frame: ReceivedFrame) -> Mask | None:
         """Return the pixels of a frame, of its shape, that are light that was measured; None for all of them.
 
         A masked pixel is none, nor are those of a quabo that is missing or all zeros.
         """
-        key, mask = frame.key, self._masks.get(frame.module_id)
+        key, mask = frame.key, self._masks.of(Module.of(frame))
         if not (bad := bad_quabos(frame.quality, key.quabo)) and mask is None:
             return None
         lit = np.ones((MODULE_SIZE, MODULE_SIZE), np.bool_) if mask is None else ~mask
@@ -85,11 +89,12 @@ class PixelMasks:
 
     def take(self, others: PixelMasks) -> None:
         """Mask the pixels that others mask, and only these."""
-        self._masks = dict(others._masks)
+        self._masks = ByHost(others._masks)
 
     def as_lists(self) -> dict[str, list[list[int]]]:
-        """Return rows and columns by module, as JSON has them."""
-        return {str(m): np.argwhere(mask).tolist() for m, mask in sorted(self._masks.items()) if mask.any()}
+        """Return rows and columns by the text of a module, as JSON has them."""
+        masks = sorted(self._masks.items(), key=lambda item: item[0])
+        return {str(m): np.argwhere(mask).tolist() for m, mask in masks if m.host or mask.any()}
 
     @classmethod
     def of_lists(cls, lists: Mapping[str, Iterable[Any]]) -> PixelMasks:
@@ -99,10 +104,11 @@ class PixelMasks:
         """
         masks = cls()
         for module, pixels in lists.items():
+            mask = masks._masks[Module.parse(module)] = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_)
             for row, column in pixels:
                 if not (0 <= row < MODULE_SIZE and 0 <= column < MODULE_SIZE):
                     raise ValueError(f"invalid pixel: {row}, {column}; allowed: 0 to {MODULE_SIZE - 1}")
-                masks.toggle(int(module), int(row), int(column))
+                mask[int(row), int(column)] = True
         return masks
 
     def save(self, file: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.errors import DaqError
 from panoseti_daq.pff import DataProduct, Key
+from panoseti_daq.viewers.modules import Module, Source
 from panoseti_daq.web.live import LiveWall, ModuleNote
 
 EVERY_S: Final = 5.0
@@ -30,17 +31,18 @@ async def follow_beside(
         From answer to question, s.
     """
     while True:
-        rates: dict[Key, float] = {}
-        notes: dict[int, ModuleNote] = {}
+        rates: dict[Source, float] = {}
+        notes: dict[Module, ModuleNote] = {}
         for host in hosts:
             with suppress(DaqError):  # lost, or of before Status: its images say so
                 status = await client.get_status(host)
                 for key in status.keys:
                     if key.product in _PRODUCTS:
                         quabo = key.quabo if key.HasField("quabo") else None
-                        rates[Key(key.module_id, _PRODUCTS[key.product], quabo)] = key.frames_per_second
+                        own = Key(key.module_id, _PRODUCTS[key.product], quabo)
+                        rates[Source(host, own)] = key.frames_per_second
                 # The server's own words, as it knows its clock and its limits.
                 for line in status.context.modules:
-                    notes[line.module_id] = ModuleNote(line.text, line.severity, line.old)
+                    notes[Module(host, line.module_id)] = ModuleNote(line.text, line.severity, line.old)
         live.set_beside(rates, notes)
         await asyncio.sleep(every_s)

@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedFrame
 from panoseti_daq.open_types import OpenDict
-from panoseti_daq.pff import Frame, Key, Selection
+from panoseti_daq.pff import Frame, Selection
 from panoseti_daq.pff.flags import names_of
 from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.modules import BySource, Module, Names, Source
 from panoseti_daq.wire.wall import UNKNOWN_AGE_MS, WallTile
 
 MAX_KEYS: Final = 65_536
@@ -39,32 +40,32 @@ class ModuleNote(NamedTuple):
 class LiveWall:
     """The newest frames of some servers, for one event loop.
 
-    Never slows the stream: a frame replaces the one before it of its key.
+    Never slows the stream: a frame replaces the one before it of its key and host.
 
     Attributes
     ----------
     frames
-        Newest frame of each key.
+        Newest frame of each key of each host.
     numbers
-        Number of each key in walls, in order; never used for another one.
+        Number of each of these in walls, in order; never used for another one.
     hosts
         State of each host.
     n_frames
         Frames that arrived.
     rates_hz, notes
-        Frames per second that a server counts, by key, and the line about each module.
+        Frames per second that a server counts, by key and host, and the line about each module.
     key_changes, host_changes, beside_changes
         Count what pages must learn: new keys and files; hosts that came or were lost; rates and lines.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self.frames: dict[Key, ReceivedFrame] = {}
-        self.numbers: dict[Key, int] = {}
+        self.frames: BySource = {}
+        self.numbers: dict[Source, int] = {}
         self.hosts: dict[str, HostLine] = {}
         self.n_frames = 0
         self._clock = clock or Clock()
-        self.rates_hz: Mapping[Key, float] = {}
-        self.notes: Mapping[int, ModuleNote] = {}
+        self.rates_hz: Mapping[Source, float] = {}
+        self.notes: Mapping[Module, ModuleNote] = {}
         self.key_changes = 0
         self.host_changes = 0
         self.beside_changes = 0
@@ -83,23 +84,28 @@ class LiveWall:
     def add(self, frame: ReceivedFrame) -> None:
         """Take a frame; an older one than that of its key is left out."""
         self.n_frames += 1
-        key = frame.key
+        source = Source.of(frame)
         # No comparison of times: a server sends each key in order, and a clock set back must not freeze the image.
-        before = self.frames.get(key)
-        self.frames[key] = frame
-        if before is None and self.number_of(key) is not None:
+        before = self.frames.get(source)
+        self.frames[source] = frame
+        if before is None and self.number_of(source) is not None:
             self.key_changes += 1
         # The file stands in the tooltip of an image, and changes once in minutes.
         elif before is not None and before.file != frame.file:
             self.key_changes += 1
 
-    def number_of(self, key: Key) -> int | None:
-        """Return the number of a key, which may have no frame yet; None when there are too many."""
-        if key not in self.numbers and len(self.numbers) < MAX_KEYS:
-            self.numbers[key] = len(self.numbers)
-        return self.numbers.get(key)
+    def number_of(self, source: Source) -> int | None:
+        """Return the number of a source, which may have no frame yet; None when there are too many."""
+        if source not in self.numbers and len(self.numbers) < MAX_KEYS:
+            self.numbers[source] = len(self.numbers)
+        return self.numbers.get(source)
 
-    def set_beside(self, rates_hz: Mapping[Key, float], notes: Mapping[int, ModuleNote]) -> None:
+    @property
+    def called(self) -> Names:
+        """What modules are called: with their host where several have one of a number."""
+        return Names(source.module for source in self.numbers)
+
+    def set_beside(self, rates_hz: Mapping[Source, float], notes: Mapping[Module, ModuleNote]) -> None:
         """Take what stands beside the images."""
         self.beside_changes += (rates_hz, notes) != (self.rates_hz, self.notes)
         self.rates_hz, self.notes = rates_hz, notes
@@ -114,14 +120,14 @@ class LiveWall:
             self.hosts[change.host] = HostLine(change.connected, change.reason, now)
         self.host_changes += 1
 
-    def age_s(self, key: Key) -> float:
-        """Return the age of the newest frame of a key by its server's clock, s; NaN without a time."""
-        return self._clock.age_s(self.frames[key])
+    def age_s(self, source: Source) -> float:
+        """Return the age of the newest frame of a source by its server's clock, s; NaN without a time."""
+        return self._clock.age_s(self.frames[source])
 
-    def tile(self, key: Key) -> WallTile:
-        """Return the newest frame of a key as a tile."""
-        frame = self.frames[key]
-        return tile_of(self.numbers[key], frame, self._clock.age_s(frame))
+    def tile(self, source: Source) -> WallTile:
+        """Return the newest frame of a source as a tile."""
+        frame = self.frames[source]
+        return tile_of(self.numbers[source], frame, self._clock.age_s(frame))
 
     def describe_hosts(self) -> list[dict[str, object]]:
         """Return name, state, reason and how long so (s) of each host, for JSON."""
@@ -136,27 +142,31 @@ class LiveWall:
             for host, line in self.hosts.items()
         ]
 
-    def describe_key(self, key: Key) -> OpenDict:
+    def describe(self, source: Source) -> OpenDict:
         """Return what a number in walls stands for, for JSON."""
-        frame = self.frames[key]
-        return {**describe_key(self.numbers[key], key, frame.file), "host": frame.host}
+        return describe_source(self.numbers[source], source, self.frames[source].file)
+
+    def describe_notes(self, modules: Collection[int] = ()) -> dict[str, ModuleNote]:
+        """Return the line about each of these modules, or of all, by what it is called."""
+        called = self.called
+        return {str(called(m)): note for m, note in self.notes.items() if not modules or m.module_id in modules}
 
     def status(self, modules: Collection[int] = ()) -> dict[str, object]:
         """Return hosts and keys with age (s) and flaws, for ``/api/status``; of these modules, or of all."""
         keys = []
-        for key in self.frames:
-            if modules and key.module_id not in modules:
+        for source in self.frames:
+            if modules and source.module_id not in modules:
                 continue
-            age_s = self.age_s(key)
+            age_s = self.age_s(source)
             keys.append(
                 {
-                    **self.describe_key(key),
+                    **self.describe(source),
                     "age_s": None if math.isnan(age_s) else round(age_s, 3),
-                    "quality": names_of(self.frames[key].quality),
-                    "frames_per_second": self.rates_hz.get(key),
+                    "quality": names_of(self.frames[source].quality),
+                    "frames_per_second": self.rates_hz.get(source),
                 }
             )
-        notes = {module: note.text for module, note in self.notes.items() if not modules or module in modules}
+        notes = {called: note.text for called, note in self.describe_notes(modules).items()}
         return {"hosts": self.describe_hosts(), "keys": keys, "frames": self.n_frames, "modules": notes}
 
 
@@ -167,8 +177,9 @@ def tile_of(number: int, frame: Frame, age_s: float) -> WallTile:
     return WallTile(number, frame.image, unix_ns, status, frame.quality, frame.frame_number, age_ms)
 
 
-def describe_key(number: int, key: Key, file: str) -> OpenDict:
+def describe_source(number: int, source: Source, file: str) -> OpenDict:
     """Return what a number in walls stands for, for JSON."""
+    key = source.key
     rows, columns = key.product.shape
     return {
         "id": number,
@@ -179,4 +190,5 @@ def describe_key(number: int, key: Key, file: str) -> OpenDict:
         "rows": rows,
         "columns": columns,
         "file": file,
+        "host": source.host,
     }

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.errors import DaqError, PffError
-from panoseti_daq.pff import Begin, DataProduct, Frame, Gap, Key, ModuleProduct, Position, Selection, TimeStatus
+from panoseti_daq.pff import Begin, DataProduct, Frame, Gap, ModuleProduct, Position, Selection, TimeStatus
 from panoseti_daq.pff.names import format_start, start_of
+from panoseti_daq.viewers.modules import Module, Source
 from panoseti_daq.web.live import LiveWall
 from panoseti_daq.wire.blocks import ReceivedBlock
 
@@ -24,6 +25,7 @@ QUIET_S: Final = 0.5
 RESUMED_S: Final = 0.6
 MAX_RUNS: Final = 64
 _KEEP_S: Final = 20.0
+_Wanted = tuple[str, ModuleProduct]  # host, and what it has
 
 
 class PastRun(NamedTuple):
@@ -53,8 +55,8 @@ class Night:
         self._runs: list[PastRun] = []
         self._runs_of = (0.0, float("-inf"))
 
-    async def at(self, unix_us: int, selection: Selection) -> dict[Key, Frame]:
-        """Return of each key the newest frame not after a moment, UTC us since 1970; else the first after it.
+    async def at(self, unix_us: int, selection: Selection) -> dict[Source, Frame]:
+        """Return of each source the newest frame not after a moment, UTC us since 1970; else the first after it.
 
         Raises
         ------
@@ -65,22 +67,24 @@ class Night:
         since_ns = (unix_us + 1) * 1000
         # A frame of all quabos is alone; of ph256, some frames before the moment hold one of each quabo.
         groups = (
-            ([one for one in wanted if not one[1].one_quabo], 1),
-            ([one for one in wanted if one[1].one_quabo], N_QUABO_FRAMES),
+            ([one for one in wanted if not one[1][1].one_quabo], 1),
+            ([one for one in wanted if one[1][1].one_quabo], N_QUABO_FRAMES),
         )
-        found: dict[Key, Frame] = {}
+        found: dict[Source, Frame] = {}
         async with self._lock:
             for some, n in groups:
                 begin = Begin(since_ns, of_any_run=True, n_before=n, n_most=n)
-                for frame in await self._frames(some, begin):
+                for source, frame in await self._frames(some, begin):
                     if frame.time.unix_ns // 1000 <= unix_us:
-                        found[frame.key] = frame
+                        found[source] = frame
                     else:
-                        found.setdefault(frame.key, frame)
-        return {key: frame for key, frame in found.items() if key in selection}
+                        found.setdefault(source, frame)
+        return {source: frame for source, frame in found.items() if source.key in selection}
 
-    async def neighbor(self, unix_us: int, module_id: int, product: DataProduct, by: int) -> int | None:
+    async def neighbor(self, unix_us: int, module: Module, product: DataProduct, by: int) -> int | None:
         """Return when the frame after a moment (`by` 1) or before it (-1) was taken, UTC us; None for none.
+
+        A module without a host is that of the first host that has it.
 
         Raises
         ------
@@ -90,9 +94,14 @@ class Night:
         begin = Begin((unix_us + 1) * 1000, of_any_run=True, n_most=1)
         if by < 0:
             begin = Begin(unix_us * 1000, of_any_run=True, n_before=1, n_most=1)
+        wanted = [
+            (host, one)
+            for host, one in self._wanted(Selection())
+            if one == (module.module_id, product) and module.host in ("", host)
+        ][:1]
         async with self._lock:
-            frames = await self._frames([(module_id, product)], begin)
-        times = [frame.time.unix_ns // 1000 for frame in frames]
+            frames = await self._frames(wanted, begin)
+        times = [frame.time.unix_ns // 1000 for _, frame in frames]
         return next((at for at in times if (at - unix_us) * by > 0), None)
 
     async def runs(self, hours: float) -> list[PastRun]:
@@ -125,15 +134,15 @@ class Night:
                 return
             # Nobody lists runs, but reading begins with the first one that is not before a name.
             later = f"obs_x.start_{format_start(start + timedelta(seconds=1))}.runtype_x.pffd"
-            begin = Begin(resume=(Position(*wanted[0], later, ""),), n_most=1)
+            begin = Begin(resume=(Position(*wanted[0][1], later, ""),), n_most=1)
 
-    def _wanted(self, selection: Selection) -> list[ModuleProduct]:
+    def _wanted(self, selection: Selection) -> list[_Wanted]:
         return sorted(
-            {(key.module_id, key.product) for key in self._live.frames if key in selection},
-            key=lambda one: (one[0], one[1].token),
+            {(host, (key.module_id, key.product)) for host, key in self._live.frames if key in selection},
+            key=lambda one: (one[0], one[1][0], one[1][1].token),
         )
 
-    async def _frames(self, wanted: list[ModuleProduct], begin: Begin) -> list[Frame]:
+    async def _frames(self, wanted: list[_Wanted], begin: Begin) -> list[tuple[Source, Frame]]:
         """Return the frames with a time, those of each product in order."""
         frames = []
         for block in await self._blocks(wanted, begin):
@@ -141,15 +150,14 @@ class Night:
                 with suppress(PffError):  # a damaged header
                     frame = block[i]
                     if frame.time.status is not TimeStatus.NO_TIME and frame.key:
-                        frames.append(frame)
+                        frames.append((Source(block.host, frame.key), frame))
         return frames
 
-    async def _blocks(self, wanted: list[ModuleProduct], begin: Begin) -> list[ReceivedBlock]:
+    async def _blocks(self, wanted: list[_Wanted], begin: Begin) -> list[ReceivedBlock]:
         """Ask each server for what comes from it; one that fails leaves the others theirs."""
         by_host: dict[str, list[ModuleProduct]] = {}
-        hosts = {(key.module_id, key.product): frame.host for key, frame in self._live.frames.items()}
-        for one in wanted:
-            by_host.setdefault(hosts[one], []).append(one)
+        for host, one in wanted:
+            by_host.setdefault(host, []).append(one)
         asked = (self._blocks_of(host, some, begin) for host, some in by_host.items())
         answers = await asyncio.gather(*asked, return_exceptions=True)
         errors = [answer for answer in answers if isinstance(answer, BaseException)]

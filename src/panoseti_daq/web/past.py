@@ -10,8 +10,9 @@ from aiohttp import web
 from panoseti_daq.errors import ConfigError, DaqError
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct
+from panoseti_daq.viewers.modules import Module
 from panoseti_daq.web.doors import PerAddress
-from panoseti_daq.web.live import LiveWall, describe_key, tile_of
+from panoseti_daq.web.live import LiveWall, describe_source, tile_of
 from panoseti_daq.web.night import Night
 from panoseti_daq.web.views import ViewChoice
 from panoseti_daq.wire.wall import WallHead, encode_wall, scaled, with_keys
@@ -79,12 +80,12 @@ class PastPages:
         choice = ViewChoice.read(_view_of(request), self._modules(request))
         frames = await self._night.at(unix_us, choice.selection)
         tiles, keys = [], []
-        for key, frame in frames.items():
-            if (number := self._live.number_of(key)) is None:
+        for source, frame in frames.items():
+            if (number := self._live.number_of(source)) is None:
                 continue
             tile = tile_of(number, frame, (unix_us * 1000 - frame.time.unix_ns) / 1e9)
             tiles.append(scaled(tile) if choice.depth == 8 else tile)
-            keys.append(describe_key(number, key, frame.file))
+            keys.append(describe_source(number, source, frame.file))
         body = with_keys(keys, encode_wall(WallHead(0, unix_us), tiles))
         is_settled = unix_us < self._newest_us() - SETTLED_US
         headers = {"Cache-Control": "private, max-age=3600, immutable" if is_settled else "no-store"}
@@ -100,7 +101,8 @@ class PastPages:
         modules = self._modules(request)
         if modules and module not in modules:
             raise ConfigError("this module is not within this link")
-        found = await self._night.neighbor(unix_us, module, product, by or 1)
+        host = request.query.get("host", "")
+        found = await self._night.neighbor(unix_us, Module(host, module or 0), product, by or 1)
         return web.json_response({"t": found})
 
     def _newest_us(self) -> int:

@@ -10,13 +10,14 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.pff import Key, Kind
+from panoseti_daq.pff import Kind
 from panoseti_daq.pff.product import ImageArray
 from panoseti_daq.pff.quabos import MODULE_SIZE
 from panoseti_daq.viewers.images.colors import ColorMap, rgba_table
 from panoseti_daq.viewers.images.levels import NO_DATA, Levels, color_indices
 from panoseti_daq.viewers.images.png import png
 from panoseti_daq.viewers.images.quadrants import assemble
+from panoseti_daq.viewers.modules import Module, Source
 from panoseti_daq.web.live import LiveWall
 
 STALE_S: Final = 30.0
@@ -36,38 +37,41 @@ class WallPicture(NamedTuple):
 
 
 def module_png(live: LiveWall, module_id: int, product: str) -> WallPicture:
-    """Return the newest image of a module and data product."""
-    keys = [key for key in live.frames if key.module_id == module_id and key.product.token == product]
-    return _picture(live, [keys] if keys else [])
+    """Return the newest image of a module and data product; of several hosts side by side."""
+    by_host: dict[str, list[Source]] = {}
+    for source in sorted(live.frames, key=lambda source: source.host):
+        if source.module_id == module_id and source.key.product.token == product:
+            by_host.setdefault(source.host, []).append(source)
+    return _picture(live, list(by_host.values()), len(by_host))
 
 
 def wall_png(live: LiveWall, modules: Collection[int] = ()) -> WallPicture:
     """Return all modules: a column for each, pulse height above the movie."""
-    seen = sorted({key.module_id for key in live.frames if not modules or key.module_id in modules})
+    seen = sorted({one.module for one in live.frames if not modules or one.module_id in modules})
     tiles = []
     for kind in (Kind.PULSE_HEIGHT, Kind.MOVIE):
-        tiles += [_newest_product(live, module_id, kind) for module_id in seen]
+        tiles += [_newest_product(live, module, kind) for module in seen]
     return _picture(live, tiles, len(seen))
 
 
-def _newest_product(live: LiveWall, module_id: int, kind: Kind) -> list[Key]:
-    """Keys of the product of this kind that a module recorded last."""
-    keys = [key for key in live.frames if key.module_id == module_id and key.product.kind is kind]
-    newest = max(keys, key=lambda key: live.frames[key].time.unix_ns, default=None)
-    return [key for key in keys if newest is not None and key.product is newest.product]
+def _newest_product(live: LiveWall, module: Module, kind: Kind) -> list[Source]:
+    """Sources of the product of this kind that a module recorded last."""
+    sources = [one for one in live.frames if one.module == module and one.key.product.kind is kind]
+    newest = max(sources, key=lambda one: live.frames[one].time.unix_ns, default=None)
+    return [one for one in sources if newest is not None and one.key.product is newest.key.product]
 
 
-def _picture(live: LiveWall, tiles: list[list[Key]], n_columns: int = 1) -> WallPicture:
-    ages = {key: live.age_s(key) for keys in tiles for key in keys}
+def _picture(live: LiveWall, tiles: list[list[Source]], n_columns: int) -> WallPicture:
+    ages = {source: live.age_s(source) for sources in tiles for source in sources}
     oldest = max((age for age in ages.values() if not math.isnan(age)), default=None)
     # Not the age itself, which changes all the time, but whether it crosses the image out.
-    text = str([(key, live.frames[key].file, live.frames[key].frame_number, ages[key] > STALE_S) for key in ages])
+    text = str([(s, live.frames[s].file, live.frames[s].frame_number, ages[s] > STALE_S) for s in ages])
     tag = hashlib.sha256(text.encode()).hexdigest()[:24]
     if not ages:
         return WallPicture(tag, None, None)
     images = [
-        ({key.quabo: live.frames[key].image for key in keys}, any(ages[key] > STALE_S for key in keys))
-        for keys in tiles
+        ({s.key.quabo: live.frames[s].image for s in sources}, any(ages[s] > STALE_S for s in sources))
+        for sources in tiles
     ]
     return WallPicture(tag, oldest, lambda: png(_compose([_draw(*one) for one in images], n_columns)))
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.client.nats_walls import WallFrame
-from panoseti_daq.pff import Key, Selection
+from panoseti_daq.pff import Selection
+from panoseti_daq.viewers.modules import Source
 from panoseti_daq.web.live import HostLine, LiveWall
 from panoseti_daq.wire.wall import WallTile
 
@@ -27,12 +28,12 @@ class RelayedWall(LiveWall):
 
     def _has(self, frame: WallFrame) -> bool:
         """Return whether a frame is the one we have: walls hold those of silent modules, too."""
-        before = self.frames.get(frame.key)
+        before = self.frames.get(Source.of(frame))
         return before is not None and (before.frame_number, before.time) == (frame.frame_number, frame.time)
 
-    def tile(self, key: Key) -> WallTile:
-        """Return the newest frame of a key as a tile, with the pixels of its wall."""
-        tile, frame = super().tile(key), self.frames[key]
+    def tile(self, source: Source) -> WallTile:
+        """Return the newest frame of a source as a tile, with the pixels of its wall."""
+        tile, frame = super().tile(source), self.frames[source]
         if not isinstance(frame, WallFrame):
             return tile
         return replace(tile, image=frame.tile.image, scale=frame.tile.scale)

@@ -12,7 +12,8 @@ from typing import Final
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.open_types import OpenDict
-from panoseti_daq.pff import Key, Selection
+from panoseti_daq.pff import Selection
+from panoseti_daq.viewers.modules import Source
 from panoseti_daq.web.live import LiveWall
 from panoseti_daq.wire.wall import WallHead, encode_wall, scaled
 
@@ -99,14 +100,14 @@ class WallView:
         self._keys_made_for = self._beside_made_for = -1
 
     @property
-    def keys(self) -> list[Key]:
-        """Keys of the choice that have a frame, by number."""
+    def sources(self) -> list[Source]:
+        """Sources of the choice that have a frame, by number."""
         frames = self._live.frames
-        return [key for key in self._live.numbers if key in frames and key in self.choice.selection]
+        return [one for one in self._live.numbers if one in frames and one.key in self.choice.selection]
 
     def tick(self) -> None:
         """Wake the sockets if a frame of the choice arrived since the last tick, or there is other news."""
-        frames, changes = [self._live.frames[key] for key in self.keys], self._changes_now()
+        frames, changes = [self._live.frames[source] for source in self.sources], self._changes_now()
         is_new = frames != self._frames
         self.sequence += is_new
         if is_new or changes != self._changes:
@@ -121,7 +122,7 @@ class WallView:
         """Return the newest wall, with ages of at most one tick ago."""
         now = self._clock()
         if self._made_for != self.sequence or now - self._made_at > self.interval_s:
-            tiles = [self._live.tile(key) for key in self.keys]
+            tiles = [self._live.tile(source) for source in self.sources]
             if self.choice.depth == 8:
                 tiles = [scaled(tile) for tile in tiles]
             self._made = encode_wall(WallHead(self.sequence, time.time_ns() // 1000), tiles)
@@ -132,7 +133,7 @@ class WallView:
         """Return the message that says what the numbers of keys in walls stand for."""
         if self._keys_made_for != self._live.key_changes:
             self._keys_made_for = self._live.key_changes
-            self._keys_text = text_of(op="keys", keys=[self._live.describe_key(key) for key in self.keys])
+            self._keys_text = text_of(op="keys", keys=[self._live.describe(source) for source in self.sources])
         return self._keys_text
 
     def beside_text(self) -> str:
@@ -141,8 +142,8 @@ class WallView:
         if self._beside_made_for != live.beside_changes:
             self._beside_made_for = live.beside_changes
             modules = self.choice.selection.module_ids
-            rates = {live.numbers[key]: round(live.rates_hz[key], 1) for key in self.keys if key in live.rates_hz}
-            notes = {str(m): note._asdict() for m, note in live.notes.items() if not modules or m in modules}
+            rates = {live.numbers[s]: round(live.rates_hz[s], 1) for s in self.sources if s in live.rates_hz}
+            notes = {called: note._asdict() for called, note in live.describe_notes(modules).items()}
             self._beside_text = text_of(op="beside", rates=rates, modules=notes) if rates or notes else ""
         return self._beside_text
 

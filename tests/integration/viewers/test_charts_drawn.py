@@ -13,10 +13,12 @@ from support.received import DETECTED_NS, Clock, by_key, received
 from support.rig import run_command, serving_process
 
 from panoseti_daq._proto import daq_data_pb2 as pb
+from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers import clock as ages
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.lightcurve.curves import CurveName, LightCurves
+from panoseti_daq.viewers.modules import Module
 from panoseti_daq.viewers.phdist.pulses import PulseHeights
 from panoseti_daq.viewers.rates.book import RateBook
 
@@ -57,7 +59,7 @@ def test_histograms_hold_the_events_of_their_window(application: QApplication, t
     chart.redraw()
     for panel, n in zip(chart.panels, (11, 40), strict=True):
         for module_id, expected in heights.items():
-            edges, counts = panel.curves[module_id, None]
+            edges, counts = panel.curves[Module("node", module_id), None]
             if log:
                 edges, counts = 10**edges, np.where(counts < 0, 0, 10**counts)
             assert np.rint(counts).tolist() == np.histogram(expected[-n:], edges)[0].tolist()
@@ -212,7 +214,7 @@ def test_rates_are_drawn_as_the_server_said_them(application: QApplication) -> N
         streams = [pb.StreamStatus(peer="slow", dropped=3 * second)]
         chart.update_status("node", pb.StatusResponse(keys=[key], streams=streams))
         chart.redraw()
-    times_s, frames = chart.panels[0].curves[(9, "img16"), 0]
+    times_s, frames = chart.panels[0].curves[(Module("node", 9), "img16"), 0]
     assert 10**frames == pytest.approx([10, 11, 12, 13, 14])
     assert (times_s - DETECTED_NS / 1e9).tolist() == pytest.approx([1, 2, 3, 4, 5])
     assert chart.panels[3].curves["node"][1] == pytest.approx([3, 3, 3, 3])
@@ -235,15 +237,13 @@ def test_pulses_of_blocks_count_once_and_all_and_per_quabo_on_request(applicatio
     from panoseti_daq.viewers.phdist.chart import PulseHeightChart
 
     chart = PulseHeightChart((10,))
-    blocks = [
-        block_of(DataProduct.PH256, 40, module_id=9, first=1, quabos=[i % 4 for i in range(40)]) for _ in range(2)
-    ]
-    chart.update_blocks([blocks[0]])  # type: ignore[list-item]
+    block = block_of(DataProduct.PH256, 40, module_id=9, first=1, quabos=[i % 4 for i in range(40)])
+    chart.update_blocks([ReceivedBlock(block.data, block.layout, 9, block.file, 1)])
     chart.redraw()
     assert [row.texts[:2] for row in chart.table.rows] == [("9", "40")]
     chart.widget.actions()[2].trigger()
     names = [(row.name, row.texts[1]) for row in chart.table.rows[1:]]
-    assert names == [((9, quabo), "10") for quabo in range(4)]
+    assert names == [((Module("", 9), quabo), "10") for quabo in range(4)]
     chart.widget.actions()[0].trigger()
     assert not chart.panels[0].left.is_log
 
@@ -266,7 +266,7 @@ def test_a_click_on_a_row_highlights_its_curve_and_the_right_button_hides_it(app
         (QtCore.Qt.MouseButton.RightButton, (0, 60)),
     ):
         QTest.mouseClick(table.viewport(), button, pos=row)
-        assert tuple(curves[m, None].opts["pen"].color().alpha() for m in (1, 2)) == alphas
+        assert tuple(curves[Module("node", m), None].opts["pen"].color().alpha() for m in (1, 2)) == alphas
     chart.widget.close()
 
 
@@ -302,3 +302,25 @@ def test_what_cannot_be_drawn_is_a_wrong_option() -> None:
     assert result.returncode == 2
     assert "outside of the image" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_pulses_and_rates_of_two_hosts_with_one_module_have_curves_and_rows_of_their_own(
+    application: QApplication,
+) -> None:
+    from panoseti_daq.viewers.phdist.chart import PulseHeightChart
+    from panoseti_daq.viewers.rates.chart import RateChart
+
+    clock = Clock()
+    times = ages.Clock(clock.monotonic, clock.wall_ns)
+    pulses, rates = PulseHeightChart((10,)), RateChart(RateBook(1.0, times, clock.wall_ns), 1.0, clock.wall_ns)
+    for host in ("daq1", "daq2"):
+        pulses.update(by_key(received(PH1024, 100, host=host)))
+        rates.update_status(host, pb.StatusResponse(keys=[key_status(7, 0.1)]))
+    pulses.redraw()
+    rates.redraw()
+
+    assert [row.texts[0] for row in pulses.table.rows] == ["all", "7 daq1", "7 daq2"]
+    assert [row.texts[0] for row in rates.table.rows] == ["daq1", "  7 img16", "daq2", "  7 img16"]
+    assert len(pulses.panels[0].curves) == len(rates.panels[0].curves) == 2
+    for chart in (pulses, rates):
+        assert len({row.pen for row in chart.table.rows if row.pen}) == 2

@@ -11,6 +11,7 @@ from support.view_window import show, shown, text_of
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.viewers.images.titles import Tone
+from panoseti_daq.viewers.modules import Module
 
 __all__ = ["application"]
 
@@ -22,7 +23,7 @@ LINE = "Q1: HV off, 21 C, shutter closed"
 def status(*, old: bool = False, trouble: str = "", severity: int = 0) -> pb.StatusResponse:
     module = pb.ModuleContext(module_id=7, text=LINE, old=old, severity=severity)
     receiver = pb.Receiver(
-        name="roof", connected=True, fix="time only", satellites=21, time_accuracy_ns=5, qerr_ps=-118
+        name="roof", connected=True, text="time only, 21 satellites, time to 5 ns, qErr -118 ps"
     )
     return pb.StatusResponse(context=pb.Context(trouble=trouble, modules=[module]), receivers=[receiver])
 
@@ -44,7 +45,7 @@ def test_the_line_of_a_module_is_gray_when_its_daemon_is_dead_or_redis_is_gone(
     view.update_status("head", said)
     show(view)
     assert LINE in " ".join(text_of(view, 7, Kind.MOVIE).split())  # wrapped beside the image
-    assert view.wall.beside[7].tone is tone
+    assert view.wall.beside[Module("", 7)].tone is tone
 
 
 def test_the_receiver_stands_in_the_last_line() -> None:
@@ -53,8 +54,8 @@ def test_the_receiver_stands_in_the_last_line() -> None:
     view = shown(frame_of(np.ones((32, 32)), DataProduct.IMG16, module_id=7))
     said = status()
     for change, connected, text in (
-        (pb.Receiver(), True, "GNSS time only, 21 satellites, 5 ns, qErr -118 ps"),
-        (pb.Receiver(utc_valid=False, leap_second_ahead=1), True, "ps, UTC NOT valid, LEAP SECOND +1"),
+        (pb.Receiver(), True, "GNSS time only, 21 satellites, time to 5 ns, qErr -118 ps"),
+        (pb.Receiver(text="3D, UTC NOT valid"), True, "GNSS 3D, UTC NOT valid"),
         (pb.Receiver(), False, "GNSS roof NOT READ"),
     ):
         said.receivers[0].MergeFrom(change)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from support.qt import application, process_events
-from support.received import NOW_S, by_key, frame_of
+from support.received import NOW_S, by_key, frame_of, local
 from support.view_window import cell_of, place_of, show, shown
 
 from panoseti_daq.pff import DataProduct, Kind
@@ -18,6 +18,7 @@ from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import LevelsMode
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode
+from panoseti_daq.viewers.modules import Module
 
 if TYPE_CHECKING:
     from panoseti_daq.viewers.view.curve import Curve
@@ -225,7 +226,7 @@ def test_d_saves_a_dark_that_another_session_can_load(here: Path) -> None:
     other = shown(frame_of(60), dark=directory)
 
     assert [file.name for file in directory.iterdir()] == ["module_7.img16.npy"]  # none of pulse heights
-    assert not view.board.panels[7, Kind.MOVIE].image.any()
+    assert not view.board.panels[local(7), Kind.MOVIE].image.any()
     (panel,) = other.board.panels.values()
     assert (panel.image == 10).all()
 
@@ -278,7 +279,7 @@ def test_what_a_key_saved_is_deleted(here: Path) -> None:
 def test_a_click_with_shift_shows_one_more_pixel_and_e_saves_all(here: Path) -> None:
     view = shown(frame_of(5))
     click(view, Kind.MOVIE, 3, 20)
-    view.click(((7, Kind.MOVIE), 4, 4), more=True)
+    view.click(((local(7), Kind.MOVIE), 4, 4), more=True)
     press(view, "E")
 
     assert len(view.probes.curves) == 2
@@ -306,8 +307,8 @@ def test_the_ends_of_the_levels_are_dragged() -> None:
     view.bars.bar(DataProduct.IMG16).setLevels(10, 60)  # as the mouse does
     show(view, frame_of(one(0, 0, 4000), unix_s=NOW_S + 1))
 
-    assert view.board.panels[7, Kind.MOVIE].levels == (10, 60)
-    assert view.board.panels[7, Kind.PULSE_HEIGHT].levels != (10, 60)
+    assert view.board.panels[local(7), Kind.MOVIE].levels == (10, 60)
+    assert view.board.panels[local(7), Kind.PULSE_HEIGHT].levels != (10, 60)
 
 
 def test_numbers_and_title_of_a_histogram_of_large_values_are_inside_the_window() -> None:
@@ -357,7 +358,7 @@ def test_a_new_region_has_the_light_curve_of_the_last_minutes() -> None:
 
 def test_a_light_curve_goes_on_while_the_picture_stands() -> None:
     view = shown(frame_of(10))
-    view.click(((7, Kind.MOVIE), 3, 20))
+    view.click(((local(7), Kind.MOVIE), 3, 20))
     for i in (1, 2):
         view.keep(by_key(frame_of(10 + i, unix_s=NOW_S + i)))
         view.redraw()
@@ -393,8 +394,8 @@ def test_choices_are_remembered_and_those_of_the_command_line_win() -> None:
         other.restore(view.state())
 
     assert again.board.settings.colormap is ColorMap.VIRIDIS
-    assert again.board.settings.orientation_of(7) is Orientation.ROTATE_180
-    assert again.board.settings.orientation_of(8) is Orientation.ROTATE_90
+    assert again.board.settings.orientation_of(local(7)) is Orientation.ROTATE_180
+    assert again.board.settings.orientation_of(local(8)) is Orientation.ROTATE_90
     assert asked.board.settings.colormap is ColorMap.GRAY
     assert default.board.settings.colormap is ColorMap.PLASMA
 
@@ -418,7 +419,7 @@ def test_levels_that_somebody_edited_are_skipped(levels: object) -> None:
     view.restore({"mode": "fixed", "levels": levels, "names": {"7": "roof"}})
 
     assert not view.board.settings.fixed
-    assert view.board.settings.names == {7: "roof"}
+    assert view.board.settings.names == {Module("", 7): "roof"}
 
 
 def test_larger_letters_leave_smaller_images() -> None:

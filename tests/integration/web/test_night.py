@@ -22,6 +22,7 @@ from support.rig import serving
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct, Selection
 from panoseti_daq.service.access.tokens import Role, make_token
+from panoseti_daq.viewers.modules import Module
 from panoseti_daq.web.doors import Doors, sign_link
 from panoseti_daq.web.live import LiveWall
 from panoseti_daq.web.night import Night
@@ -131,13 +132,33 @@ async def test_frames_of_two_servers_are_found_and_one_that_is_gone_leaves_the_o
                     while len(live.frames) < 2:
                         live.add(await anext(stream))
                 found = await night.at((T0 + 3) * 10**6, Selection())
-                assert sorted((key.module_id, int(frame.image[0, 0])) for key, frame in found.items()) == [
+                assert sorted((key.module_id, int(frame.image[0, 0])) for (_, key), frame in found.items()) == [
                     (1, 2),
                     (2, 2),
                 ]
         async with AioDaqDataClient.connect([a.address, b.address]) as client:
             found = await Night(client, live).at((T0 + 3) * 10**6, Selection())
-            assert [key.module_id for key in found] == [1]
+            assert [source.module_id for source in found] == [1]
+
+
+async def test_of_two_servers_with_one_module_each_has_its_own_past(tmp_path: Path) -> None:
+    for name, first in (("a", 0), ("b", 50)):
+        write(tmp_path / name, 1, RUN_1, IMG16, movie(range(first, first + 5)))
+    live = LiveWall()
+    async with serving(tmp_path / "a") as a, serving(tmp_path / "b") as b:
+        async with AioDaqDataClient.connect([a.address, b.address]) as client:
+            async with client.stream_frames() as stream:
+                while len(live.frames) < 2:
+                    live.add(await anext(stream))
+            night = Night(client, live)
+            found = await night.at((T0 + 60) * 10**6, Selection())
+            assert {host: int(frame.image[0, 0]) for (host, _), frame in found.items()} == {
+                a.address: 4,
+                b.address: 54,
+            }
+            for server, second in ((a, 4), (b, 52)):
+                at = await night.neighbor((T0 + 53) * 10**6, Module(server.address, 1), IMG16, -1)
+                assert at == (T0 + second) * 10**6 + US
 
 
 async def test_a_head_node_passes_the_question_on_to_the_node_that_has_the_files(tmp_path: Path) -> None:
@@ -156,10 +177,10 @@ async def test_a_head_node_passes_the_question_on_to_the_node_that_has_the_files
                 live.add(await anext(stream))
         night = Night(client, live)
         found = await night.at((T0 + 3) * 10**6, Selection())
-        assert {key.module_id: int(frame.image[0, 0]) for key, frame in found.items()} == {1: 2, 2: 2}
-        at = await night.neighbor((T0 + 50) * 10**6, 2, IMG16, 1)
+        assert {key.module_id: int(frame.image[0, 0]) for (_, key), frame in found.items()} == {1: 2, 2: 2}
+        at = await night.neighbor((T0 + 50) * 10**6, Module("", 2), IMG16, 1)
         assert at == (T0 + 100) * 10**6 + US
-        assert await night.neighbor(at, 2, IMG16, -1) == (T0 + 4) * 10**6 + US
+        assert await night.neighbor(at, Module("", 2), IMG16, -1) == (T0 + 4) * 10**6 + US
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.fanout.walls import WallMaker
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.modules import Source
 from panoseti_daq.web.relay import RelayedWall
 from panoseti_daq.wire.image import as_raw
 from panoseti_daq.wire.newest import ReceivedFrame
@@ -95,10 +96,10 @@ def test_a_relay_hands_on_the_pixels_of_the_wall() -> None:
     data, names = wall_of(received(PH256, 5, quabo=1), frame_of(RAMP))
     for of_wall in frames_of(data, names, "lick"):
         live.add(of_wall)
-    key = Key(7, IMG16, None)
-    tile, frame = live.tile(key), live.frames[key]
+    source = Source("lick", Key(7, IMG16, None))
+    tile, frame = live.tile(source), live.frames[source]
     assert isinstance(frame, WallFrame)
     assert (tile.key, tile.scale) == (1, frame.tile.scale)
     assert scaled(tile) is tile
     np.testing.assert_array_equal(tile.image, frame.tile.image)
-    assert live.describe_key(key)["module"] == 7
+    assert live.describe(source)["module"] == 7

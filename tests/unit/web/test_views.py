@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from support.received import frame_of
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.web.live import LiveWall
+from panoseti_daq.viewers.modules import Module
+from panoseti_daq.web.live import LiveWall, ModuleNote
 from panoseti_daq.web.pictures import module_png, wall_png
 from panoseti_daq.web.views import ViewChoice, WallView
 from panoseti_daq.wire.wall import decode_wall
@@ -80,8 +82,8 @@ def test_a_view_has_what_was_asked_for(stage: Stage) -> None:
     stage.live.add(frame_of(1, module_id=8))
     stage.live.add(frame_of(1, DataProduct.PH1024, module_id=8))
     view.tick()
-    assert [key.module_id for key in view.keys] == [8]
-    assert view.keys[0].product is DataProduct.IMG16
+    assert [source.module_id for source in view.sources] == [8]
+    assert view.sources[0].key.product is DataProduct.IMG16
 
 
 def test_a_link_limits_the_modules() -> None:
@@ -141,6 +143,22 @@ def test_pictures_change_their_tag_when_an_image_comes_or_grows_old(stage: Stage
     assert fresh.draw().startswith(b"\x89PNG")
     assert module_png(stage.live, 7, "img16").draw is not None
     assert module_png(stage.live, 7, "img8").draw is None
+
+
+def test_modules_of_one_number_on_two_hosts_have_a_tile_each(stage: Stage) -> None:
+    view = stage.view()
+    for host, value in (("daq1", 1), ("daq2", 2)):
+        stage.live.add(frame_of(value, host=host))
+    view.tick()
+    _, tiles = decode_wall(view.wall(), SHAPES)
+
+    assert [int(tile.image[0, 0]) for tile in tiles] == [1, 2]
+    assert [key["host"] for key in json.loads(view.keys_text())["keys"]] == ["daq1", "daq2"]
+    stage.live.set_beside({}, {Module("daq2", 7): ModuleNote("cold")})
+    assert json.loads(view.beside_text())["modules"].keys() == {"7 daq2"}
+    for picture in (module_png(stage.live, 7, "img16"), wall_png(stage.live)):
+        assert picture.draw is not None
+        assert int.from_bytes(picture.draw()[16:20]) == 2 * 128 + 4  # width of the PNG
 
 
 def test_a_view_ticks_at_its_rate() -> None:

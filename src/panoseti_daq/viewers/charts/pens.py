@@ -12,6 +12,7 @@ from PySide6 import QtCore, QtGui
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
 from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.modules import Module, Names
 
 SAMPLE_PX: Final = (24, 12)
 """Width and height of a pen's picture in a legend."""
@@ -19,6 +20,7 @@ SAMPLE_PX: Final = (24, 12)
 _SECOND: Final = (4.0, 3.0)  # dashes of what stands beside the first curve of the same color
 _FAINT: Final = 60  # opacity beside a highlighted curve, 0-255
 _OPAQUE: Final = 255
+_OF_NEXT_HOST: Final = 257  # added to a number of a module: no module has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Pen:
         if self.dashes:
             pen.setDashPattern(self.dashes)
         return pen
+
+
+def pen_number(module: Module, names: Names) -> int:
+    """Return whose pen a module has: that of its number; of another host's, one that is far from it."""
+    return module.module_id + _OF_NEXT_HOST * names.rank(module)
 
 
 def second_text() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from panoseti_daq.client import ReceivedBlock, ReceivedFrame
-from panoseti_daq.pff import Key
+from panoseti_daq.viewers.modules import BySource, Source
 
 _MOST_BYTES: Final = 64 * 2**20
 
@@ -23,7 +23,7 @@ class Handover:
 
     def __init__(self) -> None:
         self.n_lost = 0
-        self._frames: dict[tuple[Key, str], ReceivedFrame] = {}  # by key and host
+        self._frames: BySource = {}
         self._blocks: deque[ReceivedBlock] = deque()
         self._n_bytes = 0
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class Handover:
         """Hand over a frame."""
         with self._lock:
             self._wake_first()
-            self._frames[frame.key, frame.host] = frame
+            self._frames[Source.of(frame)] = frame
 
     def put_block(self, block: ReceivedBlock) -> None:
         """Hand over a block."""
@@ -55,16 +55,11 @@ class Handover:
         if not self._frames and not self._blocks and self._wake is not None:
             self._wake()
 
-    def take(self) -> dict[Key, ReceivedFrame]:
-        """Frames that came since the last call; of two hosts with one key, the second comes with the next."""
+    def take(self) -> BySource:
+        """Frames that came since the last call."""
         with self._lock:
             came, self._frames = self._frames, {}
-            frames = {key: frame for (key, _), frame in reversed(came.items())}
-            if len(frames) < len(came):
-                self._frames = {at: frame for at, frame in came.items() if frames[at[0]] is not frame}
-                if self._wake is not None:
-                    self._wake()
-        return frames
+        return came
 
     def take_blocks(self) -> list[ReceivedBlock]:
         """Blocks that came since the last call."""

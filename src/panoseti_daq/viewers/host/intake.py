@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from panoseti_daq.client import ReceivedBlock, ReceivedFrame
-from panoseti_daq.pff import Key
+from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host.feed import WindowFeed
 from panoseti_daq.viewers.host.pulses import LargestPulses
 from panoseti_daq.viewers.host.times import clock_text, newest_text
+from panoseti_daq.viewers.modules import BySource, Source
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
@@ -23,7 +22,7 @@ _log = logging.getLogger(__name__)
 class Intake:
     """Frames, blocks and statuses on their way from a feed to the viewers.
 
-    **Holds** the newest frame of each key while the picture stands. For one thread.
+    **Holds** the newest frame of each key and host while the picture stands. For one thread.
 
     `feed`: where they come from. `clock`: where ages are counted. `pulses`: what holds the largest pulses; None
     for the newest.
@@ -35,9 +34,9 @@ class Intake:
         self._feed = feed
         self._clock = clock
         self._pulses = pulses
-        self._waiting: dict[Key, ReceivedFrame] = {}
+        self._waiting: BySource = {}
         self._newest_s: float | None = None
-        self._keys: set[Key] = set()
+        self._sources: set[Source] = set()
         self._said: dict[str, object] = {}
 
     @property
@@ -58,7 +57,7 @@ class Intake:
                 self._waiting |= self._pulses.of_blocks(blocks)
         return blocks
 
-    def frames(self, came: dict[Key, ReceivedFrame], *, stands: bool) -> dict[Key, ReceivedFrame]:
+    def frames(self, came: BySource, *, stands: bool) -> BySource:
         """Return the frames to be shown: none while the picture stands, and what waited when it continues."""
         if self._pulses is not None:
             came = self._pulses.apply(came)
@@ -71,7 +70,7 @@ class Intake:
             _log.warning("%s; ages are by the server's clock", self.clock_texts[-1])
         return self._count(waiting)
 
-    def of_past(self, frames: dict[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
+    def of_past(self, frames: BySource) -> BySource:
         """Return frames of a time that is shown again: with the largest pulses until then, if these are held."""
         if self._pulses is not None:
             frames, self._waiting = self._pulses.apply(frames | self._waiting), {}
@@ -82,16 +81,16 @@ class Intake:
         if self._pulses is not None:
             self._pulses.clear()
 
-    def _count(self, frames: dict[Key, ReceivedFrame]) -> dict[Key, ReceivedFrame]:
+    def _count(self, frames: BySource) -> BySource:
         self.n_frames += len(frames)
         taken = [self._clock.taken_s(frame) for frame in frames.values()]
         self._newest_s = max((s for s in taken if not math.isnan(s)), default=self._clock.now_s())
         return frames
 
-    def has_new_keys(self, frames: Mapping[Key, ReceivedFrame]) -> bool:
+    def has_new_keys(self, frames: BySource) -> bool:
         """Whether one of the keys has never been asked for here."""
-        is_new = not frames.keys() <= self._keys
-        self._keys |= frames.keys()
+        is_new = not frames.keys() <= self._sources
+        self._sources |= frames.keys()
         return is_new
 
     def statuses(self) -> dict[str, pb.StatusResponse]:

@@ -13,6 +13,7 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.host.memory import Memory
 from panoseti_daq.viewers.host.written import Written
+from panoseti_daq.viewers.modules import BySource, by_key
 from panoseti_daq.viewers.plugin import Viewer, ViewerSpec
 
 _log = logging.getLogger(__name__)
@@ -72,6 +73,11 @@ class Pages(QtWidgets.QTabWidget):
         """Call a method of every viewer that has it."""
         for page in list(self._pages):
             self._call(page, method, *arguments)
+
+    def give(self, method: str, frames: BySource) -> None:
+        """Call a method of every viewer with frames."""
+        for part in by_key(frames):
+            self.call(method, part)
 
     def redraw(self) -> None:
         """Draw the one that is seen."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from panoseti_daq.client import ReceivedBlock, ReceivedFrame
+from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.pff import Key
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.film import RATE_HZ, Film, has_ffmpeg
@@ -19,6 +18,7 @@ from panoseti_daq.viewers.host.picture import image_of
 from panoseti_daq.viewers.host.timeline import Lately, Timeline
 from panoseti_daq.viewers.host.times import time_text
 from panoseti_daq.viewers.host.written import Written, stamped
+from panoseti_daq.viewers.modules import BySource
 
 _LONGEST_NS: Final = 600_000_000_000  # that pulses are counted for when the time is chosen
 _N_PLACES: Final = 10_000  # of the slider
@@ -129,7 +129,7 @@ class Past(QtWidgets.QWidget):
         """First and last time that can be shown, UTC ns; zeros without any."""
         return self._timeline.span_ns
 
-    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
+    def keep(self, frames: BySource) -> None:
         """Take frames of the live stream."""
         if self._lately is not None:
             self._lately.add(frames)
@@ -139,7 +139,7 @@ class Past(QtWidgets.QWidget):
         if self._lately is not None:
             self._show()
 
-    def frames(self) -> dict[Key, ReceivedFrame]:
+    def frames(self) -> BySource:
         """Frames at the time that is shown; of the live stream the newest."""
         return self._timeline.at(self.span_ns[1] if self.replayed_ns is None else self.replayed_ns)
 

@@ -25,6 +25,7 @@ from panoseti_daq.viewers.host.keys import KeyReader, cbreak
 from panoseti_daq.viewers.host.paint import Painter, terminal_size
 from panoseti_daq.viewers.host.signals import Signals, log_held_back, noted_signals
 from panoseti_daq.viewers.host.times import age_text
+from panoseti_daq.viewers.modules import by_key
 from panoseti_daq.viewers.plugin import TerminalViewer
 
 _log = logging.getLogger(__name__)
@@ -163,8 +164,8 @@ class _Session:
         if self._feed.error is not None:
             raise ViewerError(f"no more images: {describe(_cause(self._feed.error))}") from self._feed.error
         frames = {} if self._is_paused else self._feed.frames.take()
-        if frames:
-            self._guarded(self._viewer.update, frames)
+        for part in by_key(frames):
+            self._guarded(self._viewer.update, part)
         columns, rows = terminal_size(sys.stdout.fileno())
         n_status = 1 if rows > 1 else 0
         lines = self._guarded(self._lines, columns, rows - n_status)

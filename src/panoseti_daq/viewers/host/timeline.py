@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bisect
+import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import Frame, FrameBlock, Key, Kind, open_run
+from panoseti_daq.viewers.modules import BySource, Source
 from panoseti_daq.wire.newest import Delivery
 
 LIVE_SPAN_S: Final = 300.0
@@ -29,8 +31,8 @@ Times = npt.NDArray[np.int64]
 class Recorded:
     """Runs on a disk. Times of a file are read when they are needed; frames are not kept.
 
-    `*run_dirs`: each as for `open_run`; where one ends and the next begins there is a mark. `events_ns`: further
-    marks, UTC ns.
+    `*run_dirs`: each as for `open_run`; where one ends and the next begins there is a mark. Two that have
+    one module and product at one time are those of two hosts. `events_ns`: further marks, UTC ns.
 
     Raises PffError, ConfigError, OSError: as for `open_run`; also when no frame has a time.
     """
@@ -38,6 +40,7 @@ class Recorded:
     def __init__(self, *run_dirs: Path, events_ns: Iterable[int] = ()) -> None:
         self._tracks: list[_Track] = []
         names, begins_ns = [], []
+        hosts: list[list[_Track]] = []
         for run_dir in run_dirs:
             run = open_run(run_dir)
             tracks = [t for one in run.values() if (t := _Track(one.blocks, str(run_dir))).begins_ns]
@@ -46,6 +49,16 @@ class Recorded:
             names.append(run.name)
             begins_ns.append(min(track.begins_ns[0] for track in tracks))
             self._tracks += tracks
+            for host in hosts:
+                if not any(one.is_beside(other) for one in tracks for other in host):
+                    host += tracks
+                    break
+            else:
+                hosts.append(tracks)
+        for host in hosts:
+            name = os.path.commonpath([track.host for track in host])
+            for track in host:
+                track.host = name if len(hosts) == 1 else host[0].host
         self.name = ", ".join(names)
         self.span_ns = min(begins_ns), max(track.end_ns for track in self._tracks)
         self._events_ns = [*events_ns, *sorted(begins_ns)[1:]]
@@ -55,13 +68,14 @@ class Recorded:
         """Events, beginnings of further runs, and ends of the gaps that are known by now."""
         return sorted({*self._events_ns, *(mark for track in self._tracks for mark in track.gaps_ns)})
 
-    def at(self, unix_ns: int) -> dict[Key, ReceivedFrame]:
-        """Return the newest frame of each key that was taken until then."""
-        found: dict[Key, ReceivedFrame] = {}
+    def at(self, unix_ns: int) -> BySource:
+        """Return the newest frame of each source that was taken until then."""
+        found: BySource = {}
         for track in self._tracks:
             for key, frame in track.at(unix_ns).items():
-                if key not in found or found[key].time.unix_ns <= frame.time.unix_ns:
-                    found[key] = as_received(frame, track.host)
+                source = Source(track.host, key)
+                if source not in found or found[source].time.unix_ns <= frame.time.unix_ns:
+                    found[source] = as_received(frame, track.host)
         return found
 
     def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
@@ -93,6 +107,11 @@ class _Track:
         for before, first in zip(self._blocks, self.begins_ns[1:], strict=False):
             if self._is_steady and first - before[-1].time.unix_ns > _LEAST_GAP_S * 1e9:
                 self.gaps_ns.add(first)
+
+    def is_beside(self, other: _Track) -> bool:
+        """Whether both have frames of one module and product from the same time."""
+        mine, its = ((t._blocks[0].module_id, t._blocks[0].product) for t in (self, other))
+        return mine == its and self.begins_ns[0] <= other.end_ns and other.begins_ns[0] <= self.end_ns
 
     def at(self, unix_ns: int) -> dict[Key, Frame]:
         i = bisect.bisect_right(self.begins_ns, unix_ns) - 1
@@ -170,20 +189,20 @@ def as_received(frame: Frame, host: str) -> ReceivedFrame:
 class Lately:
     """The last minutes of a live stream.
 
-    **Holds** a frame per key and `LIVE_SPACING_S` over `LIVE_SPAN_S`; the oldest go. For one thread.
+    **Holds** a frame per source and `LIVE_SPACING_S` over `LIVE_SPAN_S`; the oldest go. For one thread.
     """
 
     name = "the last 5 minutes"
 
     def __init__(self) -> None:
-        self._frames: dict[Key, deque[tuple[int, ReceivedFrame]]] = {}  # with their times, UTC ns
+        self._frames: dict[Source, deque[tuple[int, ReceivedFrame]]] = {}  # with their times, UTC ns
 
-    def add(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames, unless the last of their key was taken just before."""
-        for key, frame in frames.items():
+    def add(self, frames: BySource) -> None:
+        """Take frames, unless the last of their source was taken just before."""
+        for source, frame in frames.items():
             if not (unix_ns := frame.time.unix_ns):
                 continue
-            kept = self._frames.setdefault(key, deque())
+            kept = self._frames.setdefault(source, deque())
             if kept and not unix_ns - kept[-1][0] >= LIVE_SPACING_S * 1e9:
                 continue
             kept.append((unix_ns, frame))
@@ -200,8 +219,8 @@ class Lately:
     def marks_ns(self) -> list[int]:
         """First frames after a pause."""
         marks = set()
-        for key, kept in self._frames.items():
-            if key.product.kind is not Kind.MOVIE:
+        for source, kept in self._frames.items():
+            if source.key.product.kind is not Kind.MOVIE:
                 continue
             times = np.array([unix_ns for unix_ns, _ in kept])
             steps = np.diff(times)
@@ -210,12 +229,12 @@ class Lately:
                 marks.update(times[1:][steps > least_ns].tolist())
         return sorted(marks)
 
-    def at(self, unix_ns: int) -> dict[Key, ReceivedFrame]:
-        """Return the newest frame of each key that was taken until then."""
+    def at(self, unix_ns: int) -> BySource:
+        """Return the newest frame of each source that was taken until then."""
         found = {}
-        for key, kept in self._frames.items():
+        for source, kept in self._frames.items():
             if (n := bisect.bisect_right(kept, unix_ns, key=itemgetter(0))) > 0:
-                found[key] = kept[n - 1][1]
+                found[source] = kept[n - 1][1]
         return found
 
     def step(self, unix_ns: int, n_frames: int) -> int:

@@ -177,11 +177,11 @@ class HostWindow(QtWidgets.QMainWindow):
         if blocks:
             self._pages.call("update_blocks", blocks)
         if stands := self._paused or self.past.replayed_ns is not None:
-            self._pages.call("keep", came)
+            self._pages.give("keep", came)
         frames = self._intake.frames(came, stands=stands)
         if not frames:
             return
-        self._pages.call("update", frames)
+        self._pages.give("update", frames)
         if self._intake.has_new_keys(frames):
             self._redraw()  # who waits for the first image does not wait for the timer
         elif self.page.on_arrival and not self._soon.isActive():
@@ -197,7 +197,7 @@ class HostWindow(QtWidgets.QMainWindow):
         if self._intake.count_blocks(blocks):
             self._pages.call("update_blocks", blocks)
         if frames := self.past.frames():
-            self._pages.call("update", self._intake.of_past(frames))
+            self._pages.give("update", self._intake.of_past(frames))
             self._redraw()
         self._show_state()
 

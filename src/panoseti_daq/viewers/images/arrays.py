@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 
+from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.errors import PffError, ViewerError
-from panoseti_daq.pff import DataProduct, Frame, Key
+from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.pff.product import MAX_MODULE_ID
 from panoseti_daq.viewers.host.times import time_text
 from panoseti_daq.viewers.images.pedestal import FloatImage
+from panoseti_daq.viewers.modules import Source
 
 
 def key_name(key: Key) -> str:
@@ -33,34 +36,42 @@ def parse_key_name(name: str) -> Key:
     return key
 
 
-def save_images(directory: Path, frames: Iterable[Frame]) -> None:
+def save_images(directory: Path, frames: Mapping[Source, ReceivedFrame]) -> None:
     """Write the image of each frame as ``KEY.TIME.npy``, as it came, into a directory, which is made.
 
+    What has a host goes into a directory of this name in it.
+
     Raises OSError: it cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    for frame in frames:
+    for (host, key), frame in frames.items():
         taken = time_text(frame.time.unix_ns).replace(" ", "T").replace(":", "-")
-        np.save(directory / f"{key_name(frame.key)}.{taken}.npy", frame.image)
+        np.save(_place(directory, host) / f"{key_name(key)}.{taken}.npy", frame.image)
 
 
-def save_darks(directory: Path, darks: Mapping[Key, FloatImage]) -> None:
-    """Write each dark as ``KEY.npy`` into a directory, which is made.
+def save_darks(directory: Path, darks: Mapping[Source, FloatImage]) -> None:
+    """Write each dark as ``KEY.npy``, else as `save_images`.
 
     Raises OSError: it cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    for key, dark in darks.items():
-        np.save(directory / f"{key_name(key)}.npy", dark)
+    for (host, key), dark in darks.items():
+        np.save(_place(directory, host) / f"{key_name(key)}.npy", dark)
 
 
-def load_darks(directory: Path) -> dict[Key, FloatImage]:
+def _place(directory: Path, host: str) -> Path:
+    place = directory / quote(host, safe="") if host else directory
+    place.mkdir(exist_ok=True)
+    return place
+
+
+def load_darks(directory: Path) -> dict[Source, FloatImage]:
     """Read what `save_darks` wrote.
 
     Raises ViewerError: there is none, or a file is not the dark that its name says.
     """
     darks = {}
-    for file in sorted(directory.glob("module_*.npy")):
+    for file in sorted([*directory.glob("module_*.npy"), *directory.glob("*/module_*.npy")]):
         try:
             key = parse_key_name(file.stem)
             dark = np.load(file, allow_pickle=False).astype(np.float32)
@@ -68,7 +79,8 @@ def load_darks(directory: Path) -> dict[Key, FloatImage]:
             raise ViewerError(f"{file} is not a dark: {error}") from error
         if dark.shape != key.product.shape:
             raise ViewerError(f"{file} is not a dark of {key}: its shape is {dark.shape}")
-        darks[key] = dark
+        host = "" if file.parent == directory else unquote(file.parent.name)
+        darks[Source(host, key)] = dark
     if not darks:
         raise ViewerError(f"{directory} holds no darks: no module_*.npy")
     return darks

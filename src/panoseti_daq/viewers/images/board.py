@@ -17,6 +17,7 @@ from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import N_MEDIAN, FloatImage, Pedestals
 from panoseti_daq.viewers.images.titles import Stamp
 from panoseti_daq.viewers.masks import LEAST_IMAGES, PixelMasks, odd_pixels
+from panoseti_daq.viewers.modules import ByHost, Module, Names, Source
 
 KINDS: Final = (Kind.PULSE_HEIGHT, Kind.MOVIE)  # from left to right
 _STEADY: Final = {Kind.MOVIE: 0.02, Kind.PULSE_HEIGHT: 0.15}
@@ -34,15 +35,14 @@ class Settings:
     scale: Scale = Scale.LINEAR
     fixed: dict[Kind, Levels] = field(default_factory=dict)  # Levels of each kind that were given
     boundaries: bool = False  # Whether lines between the quabos are drawn
-    # By module
-    orientations: dict[int, Orientation] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
+    orientations: ByHost[Module, Orientation] = field(default_factory=ByHost)
+    names: ByHost[Module, str] = field(default_factory=ByHost)
     # Names of those that somebody asked for: what was remembered does not change them
     given: set[str] = field(default_factory=set)
 
-    def orientation_of(self, module_id: int) -> Orientation:
+    def orientation_of(self, module: Module) -> Orientation:
         """Orientation of a module."""
-        return self.orientations.get(module_id, self.orientation)
+        return self.orientations.of(module) or self.orientation
 
 
 class Board:
@@ -64,8 +64,9 @@ class Board:
         self.pedestals = pedestals or Pedestals()
         self.masks = masks or PixelMasks()
         self.clock = clock or Clock()
-        self.panels: dict[tuple[int, Kind], Panel] = {}  # By module and kind
-        self.histories: dict[Key, History] = {}
+        self.panels: dict[tuple[Module, Kind], Panel] = {}  # By module and kind
+        self.histories: dict[Source, History] = {}
+        self.called = Names(())  # What modules are called
         self.levels: dict[DataProduct, Levels] = {}
         self._period_s = period_s
         self._updated_s = self.clock.now_s()
@@ -80,27 +81,29 @@ class Board:
             for panel in self.panels.values():
                 panel.forget()
         self._updated_s = now_s
-        for key, stamp in self.keep(frames):
-            place = key.module_id, key.product.kind
+        for stamp in self.keep(frames):
+            place = Module.of(stamp.frame), stamp.frame.product.kind
             if place in self.panels:
                 self.panels[place].put(stamp)
             else:
                 self.panels[place] = Panel(stamp, self._period_s)
+                self.called = Names(self.modules)
 
-    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> list[tuple[Key, Stamp]]:
+    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> list[Stamp]:
         """Take frames into the histories only; return them in the order of their times."""
-        stamps = [(key, Stamp.of(frame, self.clock)) for key, frame in frames.items()]
-        stamps.sort(key=lambda pair: pair[1].time.unix_ns)
-        for key, stamp in stamps:
-            if (history := self.histories.get(key)) is None:
-                history = self.histories[key] = History(key.product)
+        stamps = [Stamp.of(frame, self.clock) for frame in frames.values()]
+        stamps.sort(key=lambda stamp: stamp.time.unix_ns)
+        for stamp in stamps:
+            source = Source.of(stamp.frame)
+            if (history := self.histories.get(source)) is None:
+                history = self.histories[source] = History(stamp.frame.product)
             history.add(stamp.unix_s, stamp.frame.pixels)
         return stamps
 
     @property
-    def modules(self) -> list[int]:
+    def modules(self) -> list[Module]:
         """Modules of which there are frames, in order."""
-        return sorted({module_id for module_id, _ in self.panels})
+        return sorted({module for module, _ in self.panels})
 
     @property
     def kinds(self) -> list[Kind]:
@@ -118,13 +121,11 @@ class Board:
         return [panel for panel in self._shown if panel.product is product]
 
     @property
-    def silent_modules(self) -> list[int]:
+    def silent_modules(self) -> list[Module]:
         """Modules of which nothing is fresh, in order."""
-        now_s, fresh = self.clock.now_s(), set[int]()
-        for panel in self.panels.values():
-            if panel.stamps and not panel.is_silent(now_s):
-                fresh.add(panel.module_id)
-        return [module_id for module_id in self.modules if module_id not in fresh]
+        now_s = self.clock.now_s()
+        fresh = {panel.module for panel in self._shown if not panel.is_silent(now_s)}
+        return [module for module in self.modules if module not in fresh]
 
     def refresh(self) -> list[Panel]:
         """Compose and color what is new.
@@ -153,7 +154,7 @@ class Board:
 
     def _compose(self, panels: Iterable[Panel]) -> None:
         for panel in panels:
-            panel.compose(self.pedestals, self.histories, self.masks.of(panel.module_id))
+            panel.compose(self.pedestals, self.histories, self.masks.of(panel.module))
 
     def fix_levels(self, kind: Kind, levels: Levels) -> None:
         """Let these be the levels of a kind from now on."""
@@ -165,16 +166,16 @@ class Board:
         for product, levels in self.levels.items():
             self.settings.fixed.setdefault(product.kind, levels)
 
-    def darks(self) -> dict[Key, FloatImage]:
+    def darks(self) -> dict[Source, FloatImage]:
         """The rolling median of every movie that is shown; a pulse height has no dark."""
-        keys = [key for key in self.histories if key.product.kind is Kind.MOVIE]
-        return {key: self.pedestals.median(key, self.histories[key]) for key in keys}
+        movies = [source for source in self.histories if source.key.product.kind is Kind.MOVIE]
+        return {self.called(one): self.pedestals.median(one, self.histories[one]) for one in movies}
 
     def find_odd_pixels(self) -> int:
         """Mask the hot and dead pixels of the movies of the last half minute; return how many are masked."""
-        for key, history in self.histories.items():
+        for (host, key), history in self.histories.items():
             if key.product.kind is Kind.MOVIE and len(history) >= LEAST_IMAGES:
-                self.masks.add(key.module_id, odd_pixels(history.images(N_MEDIAN)))
+                self.masks.add(self.called(Module(host, key.module_id)), odd_pixels(history.images(N_MEDIAN)))
         return self.masks.n_pixels
 
     def _color(self, new: list[Panel]) -> list[Panel]:

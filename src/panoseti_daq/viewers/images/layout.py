@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from panoseti_daq.pff import Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE
+from panoseti_daq.viewers.modules import Module
 
 GAP_PX: Final = 6
 LETTERS_PX: Final = (8.0, 14.0)  # height of the smallest and of the largest letters
@@ -31,7 +32,7 @@ class Box(NamedTuple):
 class Cell(NamedTuple):
     """Room for one kind of one module: its image, its caption, and both."""
 
-    module_id: int
+    module: Module
     kind: Kind
     image: Box
     text: Box
@@ -62,7 +63,7 @@ class _Choice(NamedTuple):
     is_beside: bool
 
 
-def plan(modules: Sequence[int], kinds: Sequence[Kind], width: int, height: int, enlarge: float = 1.0) -> Plan:
+def plan(modules: Sequence[Module], kinds: Sequence[Kind], width: int, height: int, enlarge: float = 1.0) -> Plan:
     """Place the images of modules, so that they become as large as can be.
 
     One more module never makes images larger, because its layout would have been there for the fewer as well.
@@ -97,12 +98,12 @@ def plan(modules: Sequence[int], kinds: Sequence[Kind], width: int, height: int,
 
 
 def _cells(
-    modules: Sequence[int], kinds: Sequence[Kind], choice: _Choice, room: tuple[float, float, float, int]
+    modules: Sequence[Module], kinds: Sequence[Kind], choice: _Choice, room: tuple[float, float, float, int]
 ) -> Iterator[Cell]:
     slot_width, slot_height, letters, side = room
     caption = round(_BESIDE_LETTERS * letters) if choice.is_beside else round(LINES * LINE * letters)
     across, down = (1, len(kinds)) if choice.is_stacked else (len(kinds), 1)
-    for i, module_id in enumerate(modules):
+    for i, module in enumerate(modules):
         row, column = divmod(i, choice.n_columns)
         for j, kind in enumerate(kinds):
             left = (column * across + (0 if choice.is_stacked else j)) * slot_width
@@ -115,7 +116,7 @@ def _cells(
                 x, y = int(left + (slot_width - side) / 2), int(top + (slot_height - side - caption) / 2)
                 image, text = Box(x, y + caption, side, side), Box(x, y, side, caption)
                 whole = Box(x, y, side, side + caption)
-            yield Cell(module_id, kind, image, text, whole)
+            yield Cell(module, kind, image, text, whole)
 
 
 def pixel_at(image: Box, x: float, y: float) -> tuple[int, int] | None:

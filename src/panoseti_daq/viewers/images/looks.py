@@ -13,6 +13,7 @@ from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 from panoseti_daq.viewers.images.titles import KIND_NAMES
 from panoseti_daq.viewers.masks import PixelMasks
+from panoseti_daq.viewers.modules import Module
 
 _CHOICES: Final[dict[str, type[Choice]]] = {"colormap": ColorMap, "scale": Scale, "orientation": Orientation}
 
@@ -49,15 +50,16 @@ class Looks:
         self._settings.fixed.clear()
         return None
 
-    def next_orientation(self, module_id: int | None) -> str:
+    def next_orientation(self, module: Module | None) -> str:
         """Rotate or flip a module; None for all."""
         settings = self._settings
-        if module_id is None:
+        if module is None:
             settings.orientation = settings.orientation.next
             settings.orientations.clear()
             return f"all modules: {settings.orientation}"
-        settings.orientations[module_id] = settings.orientation_of(module_id).next
-        return f"module {module_id}: {settings.orientations[module_id]}"
+        called = self._board.called(module)
+        settings.orientations[called] = settings.orientation_of(module).next
+        return f"module {called}: {settings.orientations[called]}"
 
     def toggle_boundaries(self) -> None:
         """Draw lines between quabos, or none."""
@@ -107,8 +109,8 @@ class Looks:
             self._restore_levels(state.get("mode"), state.get("levels"))
         try:
             for module, one in dict(state.get("orientations", {})).items():
-                self._settings.orientations[int(module)] = Orientation(one)
-            names = {int(module): str(name) for module, name in dict(state.get("names", {})).items()}
+                self._settings.orientations[Module.parse(module)] = Orientation(one)
+            names = {Module.parse(module): str(name) for module, name in dict(state.get("names", {})).items()}
             if not self._board.masks.n_pixels:
                 self._board.masks.take(PixelMasks.of_lists(state.get("masked", {})))
         except (ValueError, TypeError, AttributeError):  # a file that somebody edited

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from panoseti_daq.pff import DataProduct, Key, Kind, quabos
+from panoseti_daq.pff import DataProduct, Kind, quabos
 from panoseti_daq.viewers.host.times import age_text, short_age_text, time_text
 from panoseti_daq.viewers.images import titles
 from panoseti_daq.viewers.images.history import History
@@ -23,8 +23,9 @@ from panoseti_daq.viewers.images.levels import (
 )
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.images.quadrants import assemble
-from panoseti_daq.viewers.images.titles import Line, Span, Stamp, Tone
+from panoseti_daq.viewers.images.titles import Caption, Span, Stamp, Tone
 from panoseti_daq.viewers.masks import Mask, bad_quabos
+from panoseti_daq.viewers.modules import Module, Source
 
 _N_GAPS: Final = 4  # between frames of a quabo, that its period is known by
 _LONGEST_PERIOD_S: Final = 60.0  # what comes less often counts as silent all the same
@@ -42,7 +43,7 @@ class Panel:
     """
 
     def __init__(self, stamp: Stamp, period_s: float = 1.0) -> None:
-        self.module_id = stamp.frame.module_id
+        self.module = Module.of(stamp.frame)
         # The frame that is shown by quabo; by None for products that hold all four
         self.stamps: dict[int | None, Stamp] = {}
         # What is shown, as it came: shape (32, 32), ADC counts, as stored
@@ -89,7 +90,9 @@ class Panel:
         self._gaps.clear()
         self.is_new = True
 
-    def compose(self, pedestals: Pedestals, histories: Mapping[Key, History], masked: Mask | None = None) -> None:
+    def compose(
+        self, pedestals: Pedestals, histories: Mapping[Source, History], masked: Mask | None = None
+    ) -> None:
         """Make the image of the frames that came, and let the rolling levels see it."""
         self.is_new = False
         self.stamps = dict(self._taken)
@@ -101,8 +104,8 @@ class Panel:
         self.raw, known = self._joined(came)
         self.image = self.raw
         if pedestals.mode is not PedestalMode.NONE:
-            keys = {quabo: stamp.frame.key for quabo, stamp in self.stamps.items()}
-            less = {q: pedestals.subtracted(keys[q], image, histories[keys[q]]) for q, image in came.items()}
+            sources = {quabo: Source.of(stamp.frame) for quabo, stamp in self.stamps.items()}
+            less = {q: pedestals.subtracted(sources[q], image, histories[sources[q]]) for q, image in came.items()}
             self.image, _ = self._joined(less)
         for quabo, stamp in self.stamps.items():
             self.bad.update(bad_quabos(stamp.frame.quality, quabo))
@@ -160,26 +163,26 @@ class Panel:
         """Whether nothing of the image is fresh."""
         return len(self.silent(now_s)) == len(self.stamps)
 
-    def captions(self, now_s: float, name: str = "", *, short: bool = False) -> tuple[Line, Line]:
-        """Two lines, what matters most first: which module and product; the worst age, what is wrong, the time."""
-        stamp = self.oldest
+    def caption(self, now_s: float, host: str = "", name: str = "", *, short: bool = False) -> Caption:
+        """Return what is said of the image.
+
+        `host`: what to say of its host. `name`: that somebody gave the module.
+        """
         tone = Tone.OLD if self.silent(now_s) else Tone.NORMAL
-        head = (
-            Span(name or f"{'' if short else 'module '}{self.module_id}", Tone.HEAD),
-            Span(self.product.token, Tone.NORMAL),
-        )
+        named = Span(name or f"{'' if short else 'module '}{self.module.module_id}", Tone.HEAD)
         said = titles.warning(self.status)
-        state = (
-            Span(age_text(now_s - stamp.taken_s), tone),
-            *([said] if said else []),
-            *(Span(f"Q{quabo} {what}", Tone.WARNING) for quabo, what in sorted(self.bad.items())),
+        wrong = (Span(f"Q{quabo} {what}", Tone.WARNING) for quabo, what in sorted(self.bad.items()))
+        return Caption(
+            (named, Span(host, Tone.HEAD)) if host else (named,),
+            Span(self.product.token, Tone.NORMAL),
+            Span(age_text(now_s - self.oldest.taken_s), tone),
+            (*([said] if said else []), *wrong),
             Span(time_text(self.newest.time.unix_ns, date=False)[: 8 if short else None], tone),
         )
-        return head, state
 
     def details(self, now_s: float) -> list[str]:
         """Everything about what is shown, for a tip: a line for each quabo."""
-        lines = [f"module {self.module_id}  {titles.KIND_NAMES[self.kind]} {self.product.token}"]
+        lines = [f"module {self.module.module_id}  {titles.KIND_NAMES[self.kind]} {self.product.token}"]
         for quabo, stamp in sorted(self.stamps.items(), key=lambda item: -1 if item[0] is None else item[0]):
             frame = stamp.frame
             parts = [] if quabo is None else [f"Q{quabo}"]

@@ -40,6 +40,21 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 
 
+class Caption(NamedTuple):
+    """What is said of an image; each viewer puts it where it has room."""
+
+    name: Line  # Of the module, and its host where that is needed to tell it from another
+    product: Span
+    age: Span  # The worst
+    wrong: Line
+    time: Span
+
+    @property
+    def lines(self) -> tuple[Line, Line]:
+        """Two lines, what matters most first."""
+        return (*self.name, self.product), (self.age, *self.wrong, self.time)
+
+
 class Stamp(NamedTuple):
     """A frame, when it was taken on the clock of the viewers (s), UTC s since 1970, and the time that it says.
 

@@ -12,11 +12,12 @@ from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import Key
 from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, add_switch
-from panoseti_daq.viewers.charts.pens import Pen
+from panoseti_daq.viewers.charts.pens import Pen, pen_number
 from panoseti_daq.viewers.charts.series import Floats
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.times import span_text
+from panoseti_daq.viewers.modules import Module, Names
 from panoseti_daq.viewers.phdist.pulses import PulseHeights, Window, bin_edges, histogram
 
 _FEW: Final = 8  # modules whose curves are drawn two pixels wide; more would cover each other
@@ -24,7 +25,7 @@ _FAINT: Final = 130  # opacity of the others, 0-255; above them stands their sum
 _FLOOR: Final = 0.5  # events: where log curves of empty bins lie, below what is shown
 
 
-_Row = tuple[int, int | None]
+_Row = tuple[Module, int | None]
 """Module, and quabo or None for all of it."""
 
 
@@ -45,7 +46,7 @@ class PulseHeightChart:
         pulses: PulseHeights | None = None,  # What the frames are kept in; made when it is not given
     ) -> None:
         self._windows_s = tuple(windows_s)
-        self._pulses = pulses or PulseHeights(max(self._windows_s))
+        self._pulses, self._names = pulses or PulseHeights(max(self._windows_s)), Names(())
         headings = ["module", *(text for w in self._windows_s for text in (span_text(w), "Hz"))]
         self.table = LegendTable(headings, [54, 46] * len(self._windows_s))
         self.table.chosen.connect(self.redraw)
@@ -80,12 +81,13 @@ class PulseHeightChart:
 
     def redraw(self) -> None:
         """Draw all panels and the table."""
-        modules = self._pulses.module_ids
+        modules = self._pulses.modules
         if not modules:
             self.widget.show_text("No pulse-height frames yet.\nThey come with triggers: is the run active?")
             return
         quabos = range(N_QUABOS) if self._per_quabo.isChecked() else (None,)
-        rows = [(module_id, quabo) for module_id in modules for quabo in quabos]
+        rows = [(module, quabo) for module in modules for quabo in quabos]
+        self._names = Names(modules)
         windows = [{row: self._pulses.window(row[0], w, row[1]) for row in rows} for w in self._windows_s]
         self._draw(windows)
         self._tabulate(windows, rows)
@@ -98,7 +100,7 @@ class PulseHeightChart:
             n_events = sum(window.n_events for window in by_row.values())
             rate_hz = sum(window.rate_hz for window in by_row.values())
             seen = {row: window.max_adc for row, window in by_row.items() if len(window.max_adc)}
-            n_modules = len({module_id for module_id, _ in seen})
+            n_modules = len({module for module, _ in seen})
             modules = "1 module" if n_modules == 1 else f"{n_modules} modules"
             panel.title(f"last {span_text(window_s)}: {n_events:.0f} events, {rate_hz:.1f} Hz, {modules}")
             panel.nothing("" if seen else f"no pulse-height frames in the last {span_text(window_s)}")
@@ -111,7 +113,7 @@ class PulseHeightChart:
         counts = {row: histogram(max_adc, edges).astype(float) for row, max_adc in seen.items()}
         few = len(counts) <= _FEW
         curves: dict[object, tuple[Floats, Pen]] = {
-            row: (y, _pen(row) if few else replace(_pen(row), width=1, opacity=_FAINT))
+            row: (y, self._pen(row) if few else replace(self._pen(row), width=1, opacity=_FAINT))
             for row, y in counts.items()
         }
         if not few:
@@ -136,7 +138,7 @@ class PulseHeightChart:
             return (name, *(text for n, hz in sums for text in (f"{n:.0f}", f"{hz:.1f}")))
 
         rows = [
-            Row(texts(_text(name), [[by_row[name]] for by_row in windows]), _pen(name), name=name)
+            Row(texts(self._text(name), [[by_row[name]] for by_row in windows]), self._pen(name), name=name)
             for name in names
         ]
         if len(names) > 1:
@@ -145,16 +147,15 @@ class PulseHeightChart:
             rows.insert(0, Row(everything, total, name="all"))
         self.table.show_rows(rows)
 
+    def _pen(self, row: _Row) -> Pen:
+        module, quabo = row
+        number = pen_number(module, self._names)
+        return Pen.of(number if quabo is None else N_QUABOS * number + quabo, 2)
 
-def _pen(row: _Row) -> Pen:
-    module_id, quabo = row
-    return Pen.of(module_id if quabo is None else N_QUABOS * module_id + quabo, 2)
+    def _text(self, row: _Row) -> str:
+        module, quabo = row
+        return f"{self._names(module)}{'' if quabo is None else f' Q{quabo}'}"
 
 
 def _pen_of_all() -> Pen:
     return Pen(theme.rgb(theme.now().strong), 2)
-
-
-def _text(row: _Row) -> str:
-    module_id, quabo = row
-    return str(module_id) if quabo is None else f"{module_id} Q{quabo}"

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.client import ReceivedBlock, ReceivedFrame
-from panoseti_daq.pff import Key, Kind
+from panoseti_daq.pff import DataProduct, Key, Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE, N_QUABOS, quabo_at, quadrant
 from panoseti_daq.viewers.charts.series import Floats, FrameCounter, TimeSeries, oldest_first
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.masks import PixelMasks
+from panoseti_daq.viewers.modules import Module, Source
 
 CAPACITY: Final = 16_384  # frames per module: 27 a second for 600 s; 0.8 MB per module once it is full
 N_BINS: Final = 160  # about as many as a panel can show as steps
@@ -52,12 +53,12 @@ class PulseHeights:
         self._clock = clock or Clock()
         self._masks = masks or PixelMasks()
         self._began = self._clock.now_s()
-        self._series: dict[int, TimeSeries] = {}
-        self._counters: dict[tuple[int, str], FrameCounter] = {}
-        self._last: dict[Key, tuple[object, ...]] = {}
+        self._series: dict[Module, TimeSeries] = {}
+        self._counters: dict[tuple[Module, DataProduct], FrameCounter] = {}
+        self._last: dict[Source, tuple[object, ...]] = {}
 
     @property
-    def module_ids(self) -> list[int]:
+    def modules(self) -> list[Module]:
         """Modules that ever had a frame, in order."""
         return sorted(self._series)
 
@@ -78,12 +79,12 @@ class PulseHeights:
             ages_s = (block.detected_unix_ns - block.times[0][valid]) / 1e9
             ages_s[(ages_s < 0) | (ages_s > self._longest_s)] = 0.0
             quabos = block.columns["quabo_num"][valid] if block.product.one_quabo else None
-            flat = self._unmasked(block.module_id, images, quabos).reshape(len(images), -1)
+            flat = self._unmasked(Module.of(block), images, quabos).reshape(len(images), -1)
             brightest = flat.argmax(axis=1)
             values = flat[np.arange(len(flat)), brightest]
             if quabos is None:
                 quabos = _quabos_at(brightest)
-            series = self._of(block.module_id)
+            series = self._of(Module.of(block))
             for age_s, value, quabo in zip(ages_s.tolist(), values.tolist(), quabos.tolist(), strict=True):
                 series.append(now_s - age_s, value, 1, quabo)
 
@@ -93,9 +94,9 @@ class PulseHeights:
         for kept in (self._series, self._counters, self._last):
             kept.clear()
 
-    def window(self, module_id: int, window_s: float, quabo: int | None = None) -> Window:
+    def window(self, module: Module, window_s: float, quabo: int | None = None) -> Window:
         """Events of a module, or of one quabo of it, in the last `window_s` seconds."""
-        series, now = self._series[module_id], self._clock.now_s()
+        series, now = self._series[module], self._clock.now_s()
         times_s, values = series.times_s, series.values
         if quabo is not None:
             its = values[:, 2] == quabo
@@ -108,25 +109,25 @@ class PulseHeights:
         covered_s = max(1.0, min(window_s, now - self._began))  # at first there is less than a window
         return Window(values[recent, 0], n_events, n_events / covered_s)
 
-    def _of(self, module_id: int) -> TimeSeries:
-        if module_id not in self._series:
-            self._series[module_id] = TimeSeries(CAPACITY, 3)
-        return self._series[module_id]
+    def _of(self, module: Module) -> TimeSeries:
+        if module not in self._series:
+            self._series[module] = TimeSeries(CAPACITY, 3)
+        return self._series[module]
 
-    def _unmasked(self, module_id: int, images: npt.NDArray[Any], quabos: Any) -> npt.NDArray[Any]:
+    def _unmasked(self, module: Module, images: npt.NDArray[Any], quabos: Any) -> npt.NDArray[Any]:
         """Images of quabos, or of all four for None, with the least value there is in place of masked pixels."""
-        if (mask := self._masks.of(module_id)) is None:
+        if (mask := self._masks.of(module)) is None:
             return images
         quadrants = np.array([mask[quadrant(quabo)] for quabo in range(N_QUABOS)])
         return np.where(mask if quabos is None else quadrants[quabos], _NO_PULSE, images)
 
     def _add(self, frame: ReceivedFrame) -> None:
-        key = frame.key
+        source, module = Source.of(frame), Module.of(frame)
         identity = (frame.file, frame.frame_number, frame.detected_unix_ns, frame.time.unix_ns)
-        last, self._last[key] = self._last.get(key), identity
+        last, self._last[source] = self._last.get(source), identity
         if last == identity:
             return  # sent again after a lost connection
-        counter = self._counters.setdefault((key.module_id, key.product.token), FrameCounter())
+        counter = self._counters.setdefault((module, frame.product), FrameCounter())
         n_frames = counter.advance(frame)
         read_s, taken_s = self._clock.read_s(frame), self._clock.taken_s(frame)
         if not 0 <= read_s - taken_s <= self._longest_s:  # NaN as well
@@ -135,10 +136,11 @@ class PulseHeights:
             taken_s = read_s
         if not frame.image.any():
             return
-        image = self._unmasked(frame.module_id, frame.image, key.quabo)
+        quabo = source.key.quabo
+        image = self._unmasked(module, frame.image, quabo)
         brightest = int(image.argmax())
-        quabo = key.quabo if key.quabo is not None else int(_quabos_at(np.array([brightest]))[0])
-        self._of(key.module_id).append(taken_s, float(image.ravel()[brightest]), n_frames, quabo)
+        quabo = quabo if quabo is not None else int(_quabos_at(np.array([brightest]))[0])
+        self._of(module).append(taken_s, float(image.ravel()[brightest]), n_frames, quabo)
 
 
 def _quabos_at(places: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:

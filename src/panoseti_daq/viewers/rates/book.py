@@ -13,6 +13,7 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.charts.series import FrameCounter, TimeSeries, oldest_first
 from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.modules import Module
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
@@ -22,7 +23,7 @@ CAPACITY: Final = 1200  # samples in SPAN_S
 SEEN_OVER_S: Final = 10.0  # as long as the servers average over
 _SILENT_AFTER_PERIODS: Final = 5  # a server that was silent for this long counts as one that reports nothing
 
-Group = tuple[int | None, str]
+Group = tuple[Module | None, str]
 """Module and token of the product; None for all modules."""
 
 
@@ -136,7 +137,7 @@ class RateBook:
         groups: dict[Group, list[KeyRate]] = {}
         for host in self.hosts:
             for rate in self.rates(host):
-                groups.setdefault((rate.module_id, rate.product.token), []).append(rate)
+                groups.setdefault((Module(host, rate.module_id), rate.product.token), []).append(rate)
         if not groups:
             return
         self._sampled_at = now

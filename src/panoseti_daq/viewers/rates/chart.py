@@ -12,10 +12,11 @@ import numpy as np
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
-from panoseti_daq.viewers.charts.pens import Pen, second_text
+from panoseti_daq.viewers.charts.pens import Pen, pen_number, second_text
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
 from panoseti_daq.viewers.host.times import age_text
+from panoseti_daq.viewers.modules import Module, Names
 from panoseti_daq.viewers.rates.book import CAPACITY, SPAN_S, Group, KeyRate, RateBook, together
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class RateChart:
     def __init__(self, book: RateBook, period_s: float, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self._book = book
         self._period_s = period_s
-        self._wall_ns = wall_ns
+        self._wall_ns, self._names = wall_ns, Names(())
         self.table = LegendTable(["host and key", "frames/s", "kB/s", "age s", "drops"], [62, 58, 50, 54])
         self.table.chosen.connect(self.redraw)
         self.widget = ChartPage(self.table, 366)
@@ -69,7 +70,11 @@ class RateChart:
             self.widget.show_text(why)
             return
         now_s = self._wall_ns() / 1e9
-        groups = sorted({(rate.module_id, rate.product.token) for rate in rates})
+        by_host = [
+            (Module(host, r.module_id), r.product) for host in self._book.hosts for r in self._book.rates(host)
+        ]
+        groups = sorted({(module, product.token) for module, product in by_host})
+        self._names = Names(module for module, _ in groups)
         few = len(groups) <= _FEW
         self._draw_groups(groups if few else [(None, token) for token in sorted({t for _, t in groups})], few)
         self._draw_drops()
@@ -94,7 +99,7 @@ class RateChart:
                     y = np.log10(np.maximum(values, floor))
                     kept.add((group, which))
                     second = which != column or (few and group[1].startswith("ph"))
-                    self._line(panel, (group, which), series, y, Pen.of(_number(group), 2, second=second))
+                    self._line(panel, (group, which), series, y, Pen.of(self._number(group), 2, second=second))
             panel.keep(kept)
             panel.y_range(np.log10(0.8 * floor), np.log10(2 * highest))
 
@@ -140,10 +145,16 @@ class RateChart:
             row = self._sum_row(f"{host}{remark}", its, None, str(book.n_dropped))
             rows.append(replace(row, alarm=row.alarm | {0}) if silent else row)
             for rate in sorted(its, key=_place):
-                group = (rate.module_id, rate.product.token) if few else None
-                pen = Pen.of(rate.module_id, 2, second=rate.product.kind is Kind.PULSE_HEIGHT)
+                module = Module(host, rate.module_id)
+                group = (module, rate.product.token) if few else None
+                pen = Pen.of(pen_number(module, self._names), 2, second=rate.product.kind is Kind.PULSE_HEIGHT)
                 rows.append(self._sum_row(f"  {rate.name}", [rate], pen if few else None, name=group))
         self.table.show_rows(rows)
+
+    def _number(self, group: Group) -> int:
+        """Return whose pen a group has: that of its module, or of one that stands for its product."""
+        module, token = group
+        return _PRODUCT_COLORS[token] if module is None else pen_number(module, self._names)
 
     def _is_old(self, rate: KeyRate) -> bool:
         least_s = OLD_PULSE_AFTER_S if rate.product.kind is Kind.PULSE_HEIGHT else OLD_AFTER_S
@@ -162,9 +173,3 @@ class RateChart:
 
 def _place(rate: KeyRate) -> tuple[int, str, int]:
     return rate.module_id, rate.product.token, -1 if rate.quabo is None else rate.quabo
-
-
-def _number(group: Group) -> int:
-    """Return whose pen a group has: that of its module, or of one that stands for its product."""
-    module_id, token = group
-    return _PRODUCT_COLORS[token] if module_id is None else module_id

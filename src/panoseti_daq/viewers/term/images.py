@@ -15,6 +15,7 @@ from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.looks import Looks
+from panoseti_daq.viewers.modules import Module
 from panoseti_daq.viewers.term.halfblocks import TextLine, forget_styles
 from panoseti_daq.viewers.term.panels import PanelStyle, dim, empty_lines, panel_lines
 
@@ -140,7 +141,8 @@ class TermImages:
     def _grid(self, columns: int, rows: int, n_modules: int, n_kinds: int, *, in_color: bool) -> Grid:
         grids, settings = [], self._board.settings
         for scale in self._zoom.value:
-            look = PanelStyle(scale, settings.colormap if in_color else None, self._board.clock.now_s())
+            colors = settings.colormap if in_color else None
+            look = PanelStyle(scale, colors, self._board.clock.now_s(), self._board.called)
             width = n_kinds * (look.n_columns + _BETWEEN_KINDS) - _BETWEEN_KINDS + _BETWEEN_MODULES
             per_row = max(1, (columns + _BETWEEN_MODULES) // width)
             grids.append(Grid(look, per_row, max(1, (rows + 1) // (look.n_lines + 1))))
@@ -148,7 +150,7 @@ class TermImages:
                 break
         return grids[-1]
 
-    def _draw(self, grid: Grid, modules: list[int], kinds: list[Kind]) -> list[TextLine]:
+    def _draw(self, grid: Grid, modules: list[Module], kinds: list[Kind]) -> list[TextLine]:
         n_rows = -(-len(modules) // grid.per_row)
         self._first_row = max(0, min(self._first_row, n_rows - grid.n_rows))
         first = self._first_row * grid.per_row
@@ -161,8 +163,8 @@ class TermImages:
             lines += self._row(seen[begin : begin + grid.per_row], kinds, grid.look)
         return lines
 
-    def _row(self, modules: list[int], kinds: list[Kind], look: PanelStyle) -> Iterator[TextLine]:
-        panels = [self._panel_lines(module_id, kind, look) for module_id in modules for kind in kinds]
+    def _row(self, modules: list[Module], kinds: list[Kind], look: PanelStyle) -> Iterator[TextLine]:
+        panels = [self._panel_lines(module, kind, look) for module in modules for kind in kinds]
         for pieces in zip(*panels, strict=True):
             line: TextLine = []
             for i, piece in enumerate(pieces, 1):
@@ -170,9 +172,9 @@ class TermImages:
                 line += [*piece, Segment(" " * gap)]
             yield line[:-1]
 
-    def _panel_lines(self, module_id: int, kind: Kind, look: PanelStyle) -> list[TextLine]:
-        panel = self._board.panels.get((module_id, kind))
-        return empty_lines(module_id, kind, look) if panel is None else panel_lines(panel, look)
+    def _panel_lines(self, module: Module, kind: Kind, look: PanelStyle) -> list[TextLine]:
+        panel = self._board.panels.get((module, kind))
+        return empty_lines(module, kind, look) if panel is None else panel_lines(panel, look)
 
     def _help(self) -> str:
         settings, silent = self._board.settings, self._board.silent_modules

@@ -13,11 +13,11 @@ from rich.style import Style
 from panoseti_daq.pff import Kind
 from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.times import age_text, time_text
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.titles import KIND_NAMES, Span, Tone, warning
+from panoseti_daq.viewers.images.titles import KIND_NAMES, Span, Tone
+from panoseti_daq.viewers.modules import Module, Names
 from panoseti_daq.viewers.term.halfblocks import TextLine, color_scale, half_blocks, ramp
 
 _STYLES: Final = {
@@ -27,6 +27,7 @@ _STYLES: Final = {
     Tone.WARNING: Style(color="bright_yellow"),
     Tone.BAD: Style(color="bright_red"),
 }
+_LEAST_HOST: Final = 8  # letters
 _HATCH: Final = 4  # pixels between the stripes over what is silent
 
 
@@ -37,6 +38,7 @@ class PanelStyle:
     scale: int  # Pixels along a side that become one: 1 or 2
     colormap: ColorMap | None  # Colors; None for ASCII characters
     now_s: float  # What ages are counted to, on the clock of the viewers, s
+    called: Names  # What modules are called
 
     @property
     def is_small(self) -> bool:
@@ -65,9 +67,9 @@ def panel_lines(panel: Panel, look: PanelStyle) -> list[TextLine]:
     return lines
 
 
-def empty_lines(module_id: int, kind: Kind, look: PanelStyle) -> list[TextLine]:
+def empty_lines(module: Module, kind: Kind, look: PanelStyle) -> list[TextLine]:
     """The place of a panel that has no frame."""
-    text = f"{module_id}: no {KIND_NAMES[kind]} yet"
+    text = f"{look.called(module)}: no {KIND_NAMES[kind]} yet"
     return [_words(look, Span(text, Tone.OLD)), *[_words(look)] * (look.n_lines - 1)]
 
 
@@ -92,24 +94,24 @@ def _shrunk(part: slice, scale: int) -> slice:
 
 
 def _title(panel: Panel, look: PanelStyle) -> list[TextLine]:
-    frame = panel.newest.frame
-    age_s = look.now_s - panel.oldest.taken_s
-    tone = Tone.OLD if panel.silent(look.now_s) else Tone.NORMAL
+    caption = panel.caption(look.now_s, look.called(panel.module).host, short=look.is_small)
+    frame, tone = panel.newest.frame, caption.age.tone
     quabo = "" if frame.key.quabo is None else f" Q{frame.key.quabo}"
     what = f"{frame.product.token}{quabo}"
+    name, *hosts = (span.text for span in caption.name)
+    # Of a host its end is seen, which differs from that of another.
+    name += "".join(f" {host[-max(_LEAST_HOST, look.n_columns - len(f'{name} {what} ')) :]}" for host in hosts)
     number = f" #{frame.frame_number}"
-    if not look.is_small or len(f"{panel.module_id} {what}{number}") <= look.n_columns:  # never a part of a number
+    if len(f"{name} {what}{number}") <= look.n_columns:  # never a part of a number
         what += number
-    when, age = time_text(frame.time.unix_ns, date=False), age_text(age_s)
-    bad = [Span(f"Q{quabo} {text}", Tone.WARNING) for quabo, text in sorted(panel.bad.items())]
-    said = warning(panel.status) or (bad[0] if bad else None)
+    warned = caption.wrong[:1]
     if look.is_small:
-        second = [said or Span(when[:8], tone), Span(age, tone)]
-        return [_words(look, Span(f"{panel.module_id}", Tone.HEAD), Span(what, tone)), _words(look, *second)]
-    second = [Span(when[:8], tone), said, Span(age, tone)] if said else [Span(f"{when} UTC", tone)]
-    if not said:
-        second.append(Span(f"{age} old", tone))
-    return [_words(look, Span(f"module {panel.module_id}", Tone.HEAD), Span(what, tone)), _words(look, *second)]
+        second = (*(warned or [caption.time]), caption.age)
+    elif warned:
+        second = (Span(caption.time.text[:8], tone), *warned, caption.age)
+    else:
+        second = (Span(f"{caption.time.text} UTC", tone), Span(f"{caption.age.text} old", tone))
+    return [_words(look, Span(name, Tone.HEAD), Span(what, tone)), _words(look, *second)]
 
 
 def _scale(levels: Levels, look: PanelStyle) -> TextLine:

@@ -22,8 +22,9 @@ from panoseti_daq.pff.quabos import MODULE_SIZE, QUABO_SIZE
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.layout import LETTERS_PX, LINE, LINES, Cell
 from panoseti_daq.viewers.images.titles import Line, Tone
+from panoseti_daq.viewers.modules import Module
 
-Place = tuple[int, Kind]
+Place = tuple[Module, Kind]
 _TONES: Final = {
     Tone.HEAD: "strong",
     Tone.NORMAL: "foreground",
@@ -174,8 +175,9 @@ def _paint_caption(
             if x + advance > width:
                 if x and tone in _PLAIN and " " not in text:
                     break
-                room = max(0.0, width - x)
-                text = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, room)
+                # Hosts differ at their ends; the name of a module stands first.
+                mode = Qt.TextElideMode.ElideMiddle if x and tone is Tone.HEAD else Qt.TextElideMode.ElideRight
+                text = QFontMetricsF(font).elidedText(text, mode, max(0.0, width - x))
             painter.setFont(font)
             painter.setPen(color_of(tone))
             painter.drawText(QPointF(left + x, y), text)

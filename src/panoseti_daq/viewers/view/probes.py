@@ -14,6 +14,7 @@ from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.images import regions
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.masks import Mask
+from panoseti_daq.viewers.modules import Source
 from panoseti_daq.viewers.view.curve import Curve, CurvePlot
 from panoseti_daq.viewers.view.items import Place
 from panoseti_daq.viewers.view.wall import Wall, WallPixel
@@ -55,7 +56,9 @@ class Probes:
         if not is_shown and found is not None:
             mask = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_)
             mask[row, column] = True
-            self.curves[pixel] = self._curve(f"{found[0].frame.key} row {row} column {column}", place, mask)
+            called = self._board.called(Source.of(found[0].frame))
+            name = f"{called.key} {called.host}".rstrip()
+            self.curves[pixel] = self._curve(f"{name} row {row} column {column}", place, mask)
         self._mark()
         self._show()
 
@@ -65,7 +68,7 @@ class Probes:
         if (found := panel.part_of(region)) is None:
             return Curve(name, region)
         stamp, own = found
-        known = self._board.histories[stamp.frame.key].curve(own)
+        known = self._board.histories[Source.of(stamp.frame)].curve(own)
         # what came since is not drawn yet
         return Curve(name, region, [point for point in known if point[0] <= stamp.unix_s])
 

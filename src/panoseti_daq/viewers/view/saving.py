@@ -8,6 +8,7 @@ from pathlib import Path
 from panoseti_daq.viewers.host.written import Written, stamped
 from panoseti_daq.viewers.images.arrays import save_darks, save_images
 from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.modules import Source
 from panoseti_daq.viewers.view.curve import save_curves
 from panoseti_daq.viewers.view.probes import Probes
 
@@ -29,7 +30,8 @@ class Saves:
 
     def arrays(self) -> None:
         """Write each image that is drawn, as it came, to a directory of its own."""
-        frames = [stamp.frame for panel in self._board.panels.values() for stamp in panel.stamps.values()]
+        shown = (stamp.frame for panel in self._board.panels.values() for stamp in panel.stamps.values())
+        frames = {self._board.called(Source.of(frame)): frame for frame in shown}
         self._save(lambda to: save_images(to, frames), f"{len(frames)} images", stamped("view"))
 
     def curves(self) -> None:

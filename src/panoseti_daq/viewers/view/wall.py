@@ -26,6 +26,7 @@ from panoseti_daq.viewers.images.layout import LETTERS_PX, Cell, Plan, pixel_at,
 from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Line, Span, Tone
+from panoseti_daq.viewers.modules import ByHost, Module
 from panoseti_daq.viewers.view.items import Mosaic, Note, Place, Sheet
 
 WallPixel = tuple[Place, int, int]
@@ -46,14 +47,14 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     def __init__(self, board: Board) -> None:
         super().__init__(background=theme.now().background)
         self.chosen: set[WallPixel] = set()
-        self.lost: dict[int, str] = {}  # Modules whose host is lost, and what is said of them
-        self.beside: dict[int, Span] = {}  # What stands beside the images of a module, by module
+        self.lost: dict[str, str] = {}  # Hosts that are lost, and what is said of them
+        self.beside: ByHost[Module, Span] = ByHost()  # What stands beside the images of a module, by module
         self.enlarge = 1.0  # Factor for the letters
         self.plan = Plan(1, 1, 1.0, ())  # Where everything is, while the whole wall is seen
         self._board = board
         self._cells: dict[Place, Cell] = {}
         self._planned: object = None
-        self.large: int | None = None  # The module that was made large; None while all are seen
+        self.large: Module | None = None  # The module that was made large; None while all are seen
         self._clicked: WallPixel | None = None
         self.mosaic, self._over = Mosaic(), pg.ItemGroup()
         self._over_place: Any = None
@@ -87,16 +88,16 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
             return
         self._planned = planned
         self.plan = plan(board.modules, board.kinds, size.width(), size.height(), self.enlarge)
-        self._cells = {(cell.module_id, cell.kind): cell for cell in self.plan.cells}
+        self._cells = {(cell.module, cell.kind): cell for cell in self.plan.cells}
         self.mosaic.place(self._cells, self.plan.letters_px, self.enlarge * LETTERS_PX[1])
         self._place_over()
         self.show_changes(self._board.panels.values())
         self.fit(self.large)
 
-    def fit(self, module_id: int | None = None) -> None:
+    def fit(self, module: Module | None = None) -> None:
         """Show a module as large as it can be, or the whole wall."""
-        boxes = [cell.whole for cell in self.plan.cells if cell.module_id == module_id]
-        self.large = module_id if boxes else None
+        boxes = [cell.whole for cell in self.plan.cells if cell.module == module]
+        self.large = module if boxes else None
         rect = QRectF(0, 0, self.plan.width, self.plan.height)
         if boxes:
             left, top = min(box.x for box in boxes), min(box.y for box in boxes)
@@ -115,8 +116,8 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         settings = self._board.settings
         table = rgb_table(settings.colormap, red=theme.now().is_red)
         for panel in changed:
-            if (place := (panel.module_id, panel.kind)) in self._cells:
-                seen = settings.orientation_of(panel.module_id).shown(panel.indices)
+            if (place := (panel.module, panel.kind)) in self._cells:
+                seen = settings.orientation_of(panel.module).shown(panel.indices)
                 self.mosaic.show_image(place, table.take(seen))
         self.mosaic.update()
         self.set_notes()
@@ -130,21 +131,21 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     def _note(self, place: Place, now_s: float, scale: float) -> Note:
         panel = self._board.panels.get(place)
         if panel is None or not panel.stamps:
-            name = Span(f"module {place[0]}", Tone.HEAD)
+            name = Span(f"module {self._board.called(place[0])}", Tone.HEAD)
             return Note(((name,), (Span(f"no {KIND_NAMES[place[1]]} yet", Tone.OLD),)))
         return Note(self._lines(place, panel, now_s, scale), self._sheet(place, panel, now_s))
 
     def _lines(self, place: Place, panel: Panel, now_s: float, scale: float) -> tuple[Line, ...]:
-        module_id, kind = place
-        cell = self._cells[place]
+        module, kind = place
+        cell, host = self._cells[place], self._board.called(module).host
         letters = cell.text.width * scale / self.mosaic.letters_px(scale)
-        is_narrow = not cell.is_beside and letters < _HEAD_LETTERS
-        name = self._board.settings.names.get(module_id, "")
-        head, state = panel.captions(now_s, name, short=is_narrow)
-        if lost := self.lost.get(module_id):
+        is_narrow = not cell.is_beside and letters < _HEAD_LETTERS + _LETTER_WIDTH * len(host)
+        name = self._board.settings.names.of(module) or ""
+        head, state = panel.caption(now_s, host, name, short=is_narrow).lines
+        if lost := self.lost.get(module.host):
             state = Span(lost, Tone.BAD), *state
         is_first = kind is self.plan.cells[0].kind  # of the images of its module
-        around = self.beside.get(module_id) if is_first else None
+        around = self.beside.of(module) if is_first else None
         if not cell.is_beside:
             return ((*head, around) if around and not is_narrow else head), state
         pieces = textwrap.wrap(around.text, max(int(letters / _LETTER_WIDTH), 8)) if around else []
@@ -162,7 +163,7 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         mask = self._board.masks.of(place[0])
         seen = [] if mask is None else np.argwhere(orientation.shown(mask)).tolist()
         masked = tuple((row, column) for row, column in seen)
-        frame = Tone.BAD if place[0] in self.lost else _DOUBTS.get(panel.status)
+        frame = Tone.BAD if place[0].host in self.lost else _DOUBTS.get(panel.status)
         return Sheet(veils, marks, masked, frame, settings.boundaries)
 
     def cell_at(self, point: Any) -> Cell | None:
@@ -179,8 +180,8 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         seen = None if cell is None else pixel_at(cell.image, point.x(), point.y())
         if cell is None or seen is None:
             return None
-        stored = self._board.settings.orientation_of(cell.module_id).stored(*seen)
-        return ((cell.module_id, cell.kind), *stored)
+        stored = self._board.settings.orientation_of(cell.module).stored(*seen)
+        return ((cell.module, cell.kind), *stored)
 
     @property
     def scale_of_view(self) -> float:
@@ -228,8 +229,8 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
 
     def tip(self, cell: Cell) -> str:
         """What the tool tip of a cell says."""
-        lines = self._board.panels[cell.module_id, cell.kind].details(self._board.clock.now_s())
-        around = self.beside.get(cell.module_id)
+        lines = self._board.panels[cell.module, cell.kind].details(self._board.clock.now_s())
+        around = self.beside.of(cell.module)
         return "\n".join([*lines, *([around.text] if around else [])])
 
 

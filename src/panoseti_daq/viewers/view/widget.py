@@ -16,6 +16,7 @@ from panoseti_daq.viewers.images.levels import Levels
 from panoseti_daq.viewers.images.looks import Looks
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 from panoseti_daq.viewers.images.titles import beside_span
+from panoseti_daq.viewers.modules import Module
 from panoseti_daq.viewers.view.probes import Probes
 from panoseti_daq.viewers.view.saving import Saves
 from panoseti_daq.viewers.view.servers import HostNotes
@@ -90,7 +91,6 @@ class View:
     def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames; the picture changes with `redraw`."""
         self.board.update(frames)
-        self._notes.update(frames.values())
 
     def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
         """Take frames for the light curves and medians while the picture stands."""
@@ -118,7 +118,9 @@ class View:
         self._notes.statuses[host] = status
         for line in status.context.modules:
             is_old = line.old or bool(status.context.trouble)
-            self.wall.beside[line.module_id] = beside_span(line.text, line.severity, old=is_old)
+            span = beside_span(line.text, line.severity, old=is_old)
+            for of in (host, ""):  # a head node may know the modules of others
+                self.wall.beside[Module(of, line.module_id)] = span
 
     def update_hosts(self, states: Mapping[str, HostState]) -> None:
         """Take how it stands with the hosts: modules of a lost one say so."""
@@ -160,11 +162,12 @@ class View:
         """Where a pixel is, and its value in the image that is drawn."""
         place, row, column = pixel
         panel, quabo = self.board.panels[place], quabo_at(row, column)
-        where = f"module {panel.module_id} {panel.product.token}  row {row} column {column} (Q{quabo})"
+        where = f"module {self.board.called(panel.module)} {panel.product.token}"
+        where += f"  row {row} column {column} (Q{quabo})"
         if panel.stamp_at(row, column) is None:
             return f"{where}: nothing yet"
         less = f", {panel.image[row, column]:.1f} less the pedestal" if panel.image.dtype.kind == "f" else ""
-        mask = self.board.masks.of(panel.module_id)
+        mask = self.board.masks.of(panel.module)
         masked = ", masked" if mask is not None and mask[row, column] else ""
         bad = f", {panel.bad[quabo]}" if quabo in panel.bad else ""
         return f"{where}: {panel.raw[row, column]} ADC{less}{bad}{masked}"
@@ -202,8 +205,8 @@ class View:
     def mask_hovered(self) -> None:
         """Mask the pixel under the mouse, or no longer."""
         if self._hovered is not None:
-            (module_id, _), row, column = self._hovered
-            self.board.masks.toggle(module_id, row, column)
+            (module, _), row, column = self._hovered
+            self.board.masks.toggle(self.board.called(module), row, column)
             self.board.recompose()
             self._show()
             self._show_info()
@@ -213,12 +216,13 @@ class View:
         if self._hovered is None:
             self.say("point at a module to name it")
             return
-        module_id, names = self._hovered[0][0], self.board.settings.names
+        module, names = self._hovered[0][0], self.board.settings.names
+        called = self.board.called(module)
         name, given = QInputDialog.getText(
-            self.widget, "Name", f"Name of module {module_id}:", text=names.get(module_id, "")
+            self.widget, "Name", f"Name of module {called}:", text=names.of(module) or ""
         )
         if given:
-            names[module_id] = name.strip()
+            names[called] = name.strip()
             self._show()
 
     def next_region(self) -> None:

@@ -28,9 +28,9 @@ export class Large {
     return this.tiles.length > 0;
   }
 
-  /** @param {import("./tile.js").Source[]} sources none to close @param {number|null} module */
-  open(sources, module) {
-    this.module = module;
+  /** @param {import("./tile.js").Source[]} sources none to close @param {string|null} card @param {string} title */
+  open(sources, card, title) {
+    this.card = card;
     this.pixels = [];
     this.tiles = sources.map((source) => new Tile(source, NAMES[source.kind]));
     $("large-images").replaceChildren(...this.tiles.map((tile) => tile.figure));
@@ -40,7 +40,7 @@ export class Large {
     }
     $("large").hidden = !this.isOpen;
     $("wall").hidden = this.isOpen;
-    $("large-title").textContent = this.isOpen ? `module ${module}` : "";
+    $("large-title").textContent = this.isOpen ? title : "";
     this.drawnAt = 0;
   }
 
@@ -109,8 +109,8 @@ export class Large {
   }
 
   drawRates({ history, texts }) {
-    $("rates-text").textContent = texts(this.module);
-    const points = history.map(([t, byModule]) => [t, ...(byModule.get(this.module) ?? [null, null])]);
+    $("rates-text").textContent = texts(this.card);
+    const points = history.map(([t, byCard]) => [t, ...(byCard.get(this.card) ?? [null, null])]);
     this.charts.rates.draw([0, 1, 2].map((i) => points.map((one) => one[i])), ["pulse height", "movie"]);
   }
 }

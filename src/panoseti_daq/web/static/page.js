@@ -7,7 +7,7 @@ import { Link } from "./link.js";
 import { modulesOf, readOptions, writeOptions } from "./options.js";
 import { ORIENTATIONS, SCALES, tableOf } from "./paint.js";
 import { Rates } from "./rates.js";
-import { Source, Tile, ageText, utc } from "./tile.js";
+import { Source, Tile, ageText, cardOf, utc } from "./tile.js";
 import { Travel } from "./travel.js";
 
 const KINDS = ["pulse_height", "movie"];
@@ -15,9 +15,10 @@ const CHOICES = ["modules", "kinds", "levels", "scale", "colors", "orientation",
 const $ = (id) => document.getElementById(id);
 
 const options = readOptions(location.search);
-const sources = new Map(); // "module/kind"
-const cards = new Map(); // module -> element
-const tiles = new Map(); // "module/kind" -> Tile of the grid
+const sources = new Map(); // "card/kind"
+const cards = new Map(); // card -> element
+const cardKeys = new Map(); // card -> one of its keys
+const tiles = new Map(); // "card/kind" -> Tile of the grid
 const tables = Object.fromEntries(Object.entries(COLORS).map(([name, colors]) => [name, tableOf(colors)]));
 const large = new Large(() => options.orientation);
 const rates = new Rates();
@@ -50,7 +51,24 @@ function notice(text) {
   $("notice").hidden = !text;
 }
 
-const modulesShown = () => (options.large ? [Number(options.large)] : modulesOf(options.modules));
+const modulesShown = () => (options.large ? [parseInt(options.large)] : modulesOf(options.modules));
+
+/** "7", or "7 daq1" where several hosts have a module 7; "" for no card. */
+function called(card) {
+  const key = cardKeys.get(card);
+  if (!key) return "";
+  const alone = [...cardKeys.values()].every((other) => other.module !== key.module || other.host === key.host);
+  return alone ? String(key.module) : card;
+}
+
+/** The cards in order: by host and module. */
+const inOrder = () => [...cards.keys()].sort((a, b) => {
+  const [one, other] = [cardKeys.get(a), cardKeys.get(b)];
+  return one.host < other.host ? -1 : one.host > other.host ? 1 : one.module - other.module;
+});
+
+/** The card that is large, or will be when it comes: an address may have its number alone. */
+const largeCard = () => inOrder().find((card) => options.large && [called(card), card, card.split(" ")[0]].includes(options.large));
 
 function look() {
   if (paused || travel.at !== null) return;
@@ -59,27 +77,31 @@ function look() {
 
 function makeCard(key) {
   const wanted = modulesOf(options.modules);
-  if (cards.has(key.module) || (wanted.length && !wanted.includes(key.module))) return;
+  const name = cardOf(key);
+  if (cards.has(name) || (wanted.length && !wanted.includes(key.module))) return;
   const card = document.createElement("section");
   card.className = "module";
   card.tabIndex = 0;
   card.dataset.module = key.module;
-  card.innerHTML = `<h2>module ${key.module}</h2><p class="note"></p><div class="pair"></div>`;
-  card.onclick = () => enlarge(key.module);
-  card.onkeydown = (event) => event.key === "Enter" && enlarge(key.module);
+  card.dataset.host = key.host;
+  card.innerHTML = '<h2></h2><p class="note"></p><div class="pair"></div>';
+  card.onclick = () => enlarge(name);
+  card.onkeydown = (event) => event.key === "Enter" && enlarge(name);
   for (const kind of KINDS) {
-    const name = `${key.module}/${kind}`;
-    sources.set(name, sources.get(name) ?? new Source(key.module, kind));
-    const tile = new Tile(sources.get(name), NAMES[kind]);
+    const place = `${name}/${kind}`;
+    sources.set(place, sources.get(place) ?? new Source(key, kind));
+    const tile = new Tile(sources.get(place), NAMES[kind]);
     tile.figure.hidden = !shown().includes(kind);
-    tiles.set(name, tile);
+    tiles.set(place, tile);
     card.lastChild.append(tile.figure);
   }
-  cards.set(key.module, card);
-  const after = [...cards.keys()].filter((module) => module > key.module).sort((a, b) => a - b)[0];
-  $("wall").insertBefore(card, after === undefined ? null : cards.get(after));
-  sayNote(card, notes[key.module]);
-  if (options.large === String(key.module)) enlarge(key.module);
+  cards.set(name, card);
+  cardKeys.set(name, key);
+  const order = inOrder();
+  $("wall").insertBefore(card, cards.get(order[order.indexOf(name) + 1]) ?? null);
+  for (const [other, element] of cards) element.querySelector("h2").textContent = `module ${called(other)}`;
+  sayNote(card, notes[called(name)]);
+  if (largeCard() === name) enlarge(name);
 }
 
 /** Make the images as large as all of them fit; a phone has its own layout. */
@@ -94,18 +116,19 @@ function fit() {
 /** Leave out the cards of modules that are no longer wanted. */
 function chooseModules() {
   const wanted = modulesOf(options.modules);
-  for (const [module, card] of cards) {
-    if (!wanted.length || wanted.includes(module)) continue;
+  for (const [name, card] of cards) {
+    if (!wanted.length || wanted.includes(cardKeys.get(name).module)) continue;
     card.remove();
-    cards.delete(module);
-    for (const kind of KINDS) tiles.delete(`${module}/${kind}`);
+    cards.delete(name);
+    cardKeys.delete(name);
+    for (const kind of KINDS) tiles.delete(`${name}/${kind}`);
   }
 }
 
 function grouped(list) {
   const groups = new Map();
   for (const tile of list) {
-    const name = `${tile.key.module}/${tile.key.kind}`;
+    const name = `${cardOf(tile.key)}/${tile.key.kind}`;
     if (!groups.has(name)) groups.set(name, []);
     groups.get(name).push(tile);
   }
@@ -149,10 +172,12 @@ function showLive() {
 
 /** Module and product that steps by frame follow: of the large module, else the first; the movie, else pulses. */
 function focus() {
-  const module = options.large ? Number(options.large) : Math.min(...cards.keys());
+  const card = largeCard() ?? inOrder()[0];
   for (const kind of [...shown()].reverse()) {
-    const newest = sources.get(`${module}/${kind}`)?.newest;
-    if (newest) return { module, product: newest.key.product, us: Math.floor(newest.unixMs * 1000) };
+    const newest = sources.get(`${card}/${kind}`)?.newest;
+    if (!newest) continue;
+    const { module, host, product } = newest.key;
+    return { module, host, product, us: Math.floor(newest.unixMs * 1000) };
   }
   return null;
 }
@@ -184,8 +209,8 @@ function tick() {
 function takeBeside(message) {
   notes = message.modules;
   rates.take(message.rates, link.keys, Date.now() / 1000);
-  for (const [module, card] of cards) sayNote(card, notes[module]);
-  sayNote($("large"), notes[options.large]);
+  for (const [name, card] of cards) sayNote(card, notes[called(name)]);
+  sayNote($("large"), notes[called(largeCard())]);
 }
 
 function sayNote(card, note) {
@@ -211,9 +236,9 @@ function sayState() {
   $("hosts").classList.toggle("bad", gone.length > 0);
 }
 
-function enlarge(module) {
-  options.large = module === null ? "" : String(module);
-  large.open(module === null ? [] : KINDS.map((kind) => sources.get(`${module}/${kind}`)), module);
+function enlarge(card) {
+  options.large = card === null ? "" : called(card);
+  large.open(card === null ? [] : KINDS.map((kind) => sources.get(`${card}/${kind}`)), card, `module ${options.large}`);
   sayNote($("large"), notes[options.large]);
   keep();
   if (travel.at !== null) travel.go(travel.at); // of the others nothing was asked for
@@ -256,8 +281,8 @@ function pause() {
 }
 
 function step(by) {
-  const modules = [...cards.keys()].sort((a, b) => a - b);
-  if (large.isOpen) enlarge(modules[(modules.indexOf(Number(options.large)) + by + modules.length) % modules.length]);
+  const names = inOrder();
+  if (large.isOpen) enlarge(names[(names.indexOf(large.card) + by + names.length) % names.length]);
 }
 
 const move = (by, sign) => travel.step(by, sign, Date.now() * 1000);

@@ -7,6 +7,9 @@ const OLD_S = 5;
 const DEAD_S = 30;
 const HISTORY = 3000;
 
+/** Name of the card of a module: two hosts may have modules of one number. */
+export const cardOf = (key) => `${key.module} ${key.host ?? ""}`;
+
 /** What is known of one module and kind at one time, whatever data product it comes as. */
 class Picture {
   constructor() {
@@ -17,8 +20,9 @@ class Picture {
 
 /** The newest image of one module and kind, and that of the past which is looked at instead. */
 export class Source {
-  constructor(module, kind) {
-    this.module = module;
+  constructor(key, kind) {
+    this.module = key.module;
+    this.card = cardOf(key);
     this.kind = kind;
     this.now = new Picture();
     this.past = null;

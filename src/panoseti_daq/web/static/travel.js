@@ -73,7 +73,7 @@ export class Travel {
     if (by !== "frame") return this.go(from + sign * STEPS_US[by]);
     const focus = this.on.focus();
     if (!focus) return;
-    const where = `module=${focus.module}&product=${focus.product}`;
+    const where = `module=${focus.module}&host=${encodeURIComponent(focus.host)}&product=${focus.product}`;
     const answer = await this.ask(`/api/step?t=${this.at === null ? focus.us : from}&${where}&by=${sign}`);
     if (!answer) return;
     const { t } = await answer.json();

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support.received import DETECTED_NS, by_key, received
+from support.received import DETECTED_NS, by_source, received
 
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Header, PffName, encode_frame
@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> Recorded:
 
 def at(run: Recorded, seconds: float) -> dict[str, int]:
     found = run.at(BEGIN_S * SECOND + round(seconds * SECOND))
-    return {f"{key.module_id} {key.quabo}": int(frame.image[0, 0]) for key, frame in found.items()}
+    return {f"{key.module_id} {key.quabo}": int(frame.image[0, 0]) for (_, key), frame in found.items()}
 
 
 def test_all_keys_are_shown_as_they_were_at_one_time(run: Recorded) -> None:
@@ -81,7 +81,9 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 def test_the_last_minutes_are_kept_a_frame_a_second_and_no_longer() -> None:
     lately = Lately()
     for i in range(4 * 400):
-        lately.add(by_key(received(DataProduct.IMG16, i % 1000, number=i, unix_ns=DETECTED_NS + i * SECOND // 4)))
+        lately.add(
+            by_source(received(DataProduct.IMG16, i % 1000, number=i, unix_ns=DETECTED_NS + i * SECOND // 4))
+        )
     begin, end = lately.span_ns
     assert end - begin == pytest.approx(LIVE_SPAN_S * 1e9, abs=2e9)
     assert len(lately._frames[next(iter(lately._frames))]) <= LIVE_SPAN_S + 2
@@ -96,7 +98,7 @@ def test_the_largest_pulse_is_held_for_its_time() -> None:
     shown = []
     for second, value in ((0, 10), (1, 90), (2, 20), (6, 30), (7, 40)):
         frame = received(DataProduct.PH1024, value, unix_ns=DETECTED_NS + second * SECOND)
-        [seen] = held.apply(by_key(frame)).values()
+        [seen] = held.apply(by_source(frame)).values()
         shown.append(int(seen.image.max()))
     assert shown == [10, 90, 90, 90, 40]
 
@@ -106,7 +108,7 @@ def test_an_older_large_pulse_gives_way_to_the_next_largest_not_to_the_newest() 
     shown = []
     for second, value in ((0, 90), (1, 10), (3, 40), (6, 20)):
         [seen] = held.apply(
-            by_key(received(DataProduct.PH1024, value, unix_ns=DETECTED_NS + second * SECOND))
+            by_source(received(DataProduct.PH1024, value, unix_ns=DETECTED_NS + second * SECOND))
         ).values()
         shown.append(int(seen.image.max()))
     assert shown == [90, 90, 90, 40]
@@ -116,7 +118,7 @@ def test_the_largest_of_many_pulses_of_a_block_is_held_per_quabo(run: Recorded) 
     blocks = run.pulses(0, run.span_ns[1])
     assert [len(block) for block in blocks] == [5]
     shown = LargestPulses(5).of_blocks(blocks)
-    assert {key.quabo: int(frame.image.max()) for key, frame in shown.items()} == {0: 4, 1: 1, 2: 2, 3: 3}
+    assert {key.quabo: int(frame.image.max()) for (_, key), frame in shown.items()} == {0: 4, 1: 1, 2: 2, 3: 3}
 
 
 def test_pulses_of_a_replay_come_once_each(run: Recorded) -> None:
@@ -135,3 +137,29 @@ def test_where_one_run_ends_and_the_next_begins_there_is_a_mark(tmp_path: Path) 
     assert (run.span_ns[1] - run.span_ns[0]) / 1e9 == 61
     assert at(run, 30) == {"1 None": 1}
     assert at(run, 60.5) == {"1 None": 0}
+
+
+def test_of_two_hosts_with_one_key_the_last_minutes_and_the_largest_pulse_are_kept_of_each() -> None:
+    lately, held = Lately(), LargestPulses(5)
+    pulses = [received(DataProduct.PH1024, value, host=host) for host, value in (("daq1", 10), ("daq2", 90))]
+    lately.add(by_source(*pulses))
+    frames = lately.at(DETECTED_NS)
+    assert [frame.host for frame in frames.values()] == ["daq1", "daq2"]
+    assert [int(frame.image.max()) for frame in held.apply(frames).values()] == [10, 90]
+
+
+def test_runs_of_one_time_with_one_module_are_of_two_hosts(tmp_path: Path) -> None:
+    directories = [
+        tmp_path / f"node{i}" / "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd" for i in (1, 2)
+    ]
+    for i, directory in enumerate(directories):
+        directory.parent.mkdir()
+        write(directory, DataProduct.IMG16, 1, [0, 1, 2])
+        write(directory, DataProduct.IMG16, 2 + i, [0, 1])
+    found = Recorded(*directories).at((BEGIN_S + 2) * SECOND)
+    assert [(source.host, source.module_id) for source in found] == [
+        (str(directories[0]), 1),
+        (str(directories[0]), 2),
+        (str(directories[1]), 1),
+        (str(directories[1]), 3),
+    ]

@@ -5,16 +5,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.received import NOW_S, by_key, frame_of
+from support.received import NOW_S, by_key, frame_of, local
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Kind, TimeStatus
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels, LevelsMode, Scale
+from panoseti_daq.viewers.images.looks import Looks
+from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.images.titles import Line
+from panoseti_daq.viewers.masks import PixelMasks
+from panoseti_daq.viewers.modules import ByHost, Module
 
 PH256, PH1024, IMG8, IMG16 = DataProduct.PH256, DataProduct.PH1024, DataProduct.IMG8, DataProduct.IMG16
 
@@ -67,7 +71,7 @@ def test_the_worst_age_of_the_quabos_is_told_and_each_one_in_the_details() -> No
     )
     panel = only(board)
 
-    assert text(panel.captions(1000.0)) == "module 7 ph256\n46 s 23:59:59.000"
+    assert text(panel.caption(1000.0).lines) == "module 7 ph256\n46 s 23:59:59.000"
     assert panel.silent(1000.0) == {3: pytest.approx(46)}
     assert not panel.is_silent(1000.0)
     assert "Q3  2025-12-31 23:59:14.000 UTC  frame 1  46 s old" in "\n".join(panel.details(1000.0))
@@ -101,7 +105,7 @@ def test_a_silent_quabo_is_no_data_and_told() -> None:
 
     assert (panel.indices[16:, :16] == NO_DATA).all()
     assert panel.levels.low == 200
-    assert "Q3 missing" in text(panel.captions(1000.0))
+    assert "Q3 missing" in text(panel.caption(1000.0).lines)
 
 
 def test_the_worst_clock_of_the_quabos_counts() -> None:
@@ -114,7 +118,7 @@ def test_modules_appear_as_they_arrive_in_order() -> None:
     board = board_with(frame_of(1, module_id=9))
     put(board, frame_of(1, module_id=3))
 
-    assert board.modules == [3, 9]
+    assert [module.module_id for module in board.modules] == [3, 9]
 
 
 def test_pulse_height_stands_left_of_the_movie() -> None:
@@ -170,7 +174,7 @@ def test_scales_begin_and_end_with_the_same_colors_and_rise(scale: Scale) -> Non
 def test_only_what_is_new_changes() -> None:
     board = board_with(frame_of(1, module_id=1), frame_of(1, module_id=2))
 
-    assert [panel.module_id for panel in put(board, frame_of(1, module_id=2))] == [2]
+    assert [panel.module.module_id for panel in put(board, frame_of(1, module_id=2))] == [2]
     assert board.refresh() == []
 
 
@@ -215,7 +219,7 @@ def test_a_dark_is_not_made_of_pulse_heights() -> None:
 def test_captions_say_what_is_wrong_right_after_the_age() -> None:
     panel = only(board_with(frame_of(1, clocks_differ_s=300, module_id=224)))
 
-    assert text(panel.captions(1000.0)).startswith("module 224 img16\n0.0 s host clock!")
+    assert text(panel.caption(1000.0).lines).startswith("module 224 img16\n0.0 s host clock!")
 
 
 def test_hot_and_dead_pixels_are_found_in_the_stream() -> None:
@@ -254,11 +258,11 @@ def test_a_replay_that_steps_back_shows_only_what_was_there() -> None:
     replayed(board, clock, NOW_S + 60, frame_of(5, unix_s=NOW_S + 60), frame_of(6, module_id=8, unix_s=NOW_S + 60))
     replayed(board, clock, NOW_S + 20, frame_of(4, unix_s=NOW_S + 20))
 
-    later = board.panels[8, Kind.MOVIE]
+    later = board.panels[local(8), Kind.MOVIE]
     assert not later.stamps
     assert (later.indices == NO_DATA).all()
     assert later.stamp_at(3, 20) is None
-    assert board.panels[7, Kind.MOVIE].raw[0, 0] == 4
+    assert board.panels[local(7), Kind.MOVIE].raw[0, 0] == 4
 
 
 def test_ages_are_right_again_after_a_replay() -> None:
@@ -284,3 +288,55 @@ def test_the_history_of_a_live_stream_outlives_a_look_back() -> None:
 
     (history,) = board.histories.values()
     assert [unix_s - NOW_S for unix_s, _ in history.curve(np.ones((32, 32), np.bool_))] == [0, 1, 2, 5]
+
+
+def of_two_hosts(settings: Settings | None = None) -> Board:
+    """Module 7 of two hosts: ones and twos."""
+    board = board_with(settings=settings)
+    for host, value in (("daq1", 1), ("daq2", 2)):
+        put(board, frame_of(value, host=host))
+    return board
+
+
+def test_modules_of_one_number_on_two_hosts_have_an_image_each() -> None:
+    board = of_two_hosts()
+
+    assert [module.host for module in board.modules] == ["daq1", "daq2"]
+    assert {module.host: panel.raw[0, 0] for (module, _), panel in board.panels.items()} == {"daq1": 1, "daq2": 2}
+    assert [len(history) for history in board.histories.values()] == [1, 1]
+    assert [str(board.called(module)) for module in board.modules] == ["7 daq1", "7 daq2"]
+
+
+def test_a_module_that_no_other_host_has_is_called_by_its_number() -> None:
+    board = of_two_hosts()
+    put(board, frame_of(3, module_id=8, host="daq2"))
+
+    assert [str(board.called(module)) for module in board.modules] == ["7 daq1", "7 daq2", "8"]
+
+
+def test_each_host_has_its_own_orientation_mask_and_dark_and_those_without_a_host_hold_for_all() -> None:
+    settings = Settings(orientations=ByHost({Module("", 7): Orientation.TRANSPOSE}))
+    board = of_two_hosts(settings)
+    first, second = board.modules
+    board.masks.toggle(Module("", 7), 5, 5)
+    Looks(board).next_orientation(second)
+    board.masks.toggle(board.called(second), 3, 20)
+    board.pedestals.darks.update(board.darks())
+    board.pedestals.mode = PedestalMode.DARK
+    board.recompose()
+
+    assert settings.orientation_of(first) is Orientation.TRANSPOSE
+    assert settings.orientation_of(second) is Orientation.ANTI_TRANSPOSE
+    assert board.masks.as_lists() == {"7": [[5, 5]], "7 daq2": [[3, 20], [5, 5]]}
+    assert PixelMasks.of_lists(board.masks.as_lists()).as_lists() == board.masks.as_lists()
+    assert not any(panel.image.any() for panel in board.panels.values())
+
+
+def test_choices_of_each_host_are_remembered() -> None:
+    board, again = of_two_hosts(), of_two_hosts()
+    Looks(board).next_orientation(board.modules[1])
+    board.settings.names[board.modules[0]] = "roof"
+    Looks(again).restore(Looks(board).state())
+
+    assert again.settings.orientations == {Module("daq2", 7): Orientation.ROTATE_90}
+    assert again.settings.names == {Module("daq1", 7): "roof"}

@@ -7,8 +7,13 @@ import pytest
 from panoseti_daq.pff import Kind
 from panoseti_daq.viewers.images.board import KINDS
 from panoseti_daq.viewers.images.layout import Box, Plan, pixel_at, plan
+from panoseti_daq.viewers.modules import Module
 
 SIZES = [(1000, 700), (1920, 1000), (500, 900)]
+
+
+def modules(n: int) -> list[Module]:
+    return [Module("daq1", i) for i in range(n)]
 
 
 def side(plan: Plan) -> int:
@@ -16,7 +21,7 @@ def side(plan: Plan) -> int:
 
 
 def planned(n_modules: int, size: tuple[int, int], kinds: tuple[Kind, ...] = KINDS) -> Plan:
-    return plan(range(n_modules), kinds, *size)
+    return plan(modules(n_modules), kinds, *size)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -57,7 +62,7 @@ def test_a_window_that_is_too_small_is_planned_larger() -> None:
 
 
 def test_larger_letters_leave_smaller_images() -> None:
-    assert side(plan(range(4), KINDS, 1000, 700, 3.0)) < side(planned(4, (1000, 700)))
+    assert side(plan(modules(4), KINDS, 1000, 700, 3.0)) < side(planned(4, (1000, 700)))
 
 
 def test_a_place_leads_to_its_pixel() -> None:

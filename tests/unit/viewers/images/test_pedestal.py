@@ -12,8 +12,10 @@ from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.images.arrays import key_name, load_darks, parse_key_name, save_darks, save_images
 from panoseti_daq.viewers.images.history import LENGTH_S, History
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
+from panoseti_daq.viewers.modules import Source
 
 KEY = Key(7, DataProduct.IMG16, None)
+MOVIE = Source("daq1", KEY)
 QUABO = Key(224, DataProduct.PH256, 3)
 
 
@@ -33,34 +35,34 @@ def pixel(row: int, column: int) -> npt.NDArray[np.bool_]:
 def test_the_median_is_that_of_each_pixel_over_the_last_images() -> None:
     image = frame_of(12).image
 
-    assert (Pedestals(PedestalMode.MEDIAN).subtracted(KEY, image, history_of(10, 10, 90)) == 2).all()
+    assert (Pedestals(PedestalMode.MEDIAN).subtracted(MOVIE, image, history_of(10, 10, 90)) == 2).all()
 
 
 def test_the_median_follows_new_images() -> None:
     pedestals, history = Pedestals(PedestalMode.MEDIAN), history_of(10)
-    pedestals.median(KEY, history)
+    pedestals.median(MOVIE, history)
     for i in range(1, 4):
         history.add(NOW_S + i, frame_of(50).pixels)
 
-    assert (pedestals.median(KEY, history) == 50).all()
+    assert (pedestals.median(MOVIE, history) == 50).all()
 
 
 def test_without_a_pedestal_the_image_is_as_it_came() -> None:
     image = frame_of(12).image
 
-    assert Pedestals().subtracted(KEY, image, history_of(10)) is image
+    assert Pedestals().subtracted(MOVIE, image, history_of(10)) is image
 
 
 def test_a_dark_is_subtracted_and_leaves_negative_pixels() -> None:
-    pedestals = Pedestals(PedestalMode.DARK, {KEY: np.full((32, 32), 20, np.float32)})
+    pedestals = Pedestals(PedestalMode.DARK, {MOVIE: np.full((32, 32), 20, np.float32)})
 
-    assert (pedestals.subtracted(KEY, frame_of(12).image, history_of()) == -8).all()
+    assert (pedestals.subtracted(MOVIE, frame_of(12).image, history_of()) == -8).all()
 
 
 def test_a_key_without_a_dark_stays_as_it_is() -> None:
     image = frame_of(12).image
 
-    assert Pedestals(PedestalMode.DARK).subtracted(KEY, image, history_of()) is image
+    assert Pedestals(PedestalMode.DARK).subtracted(MOVIE, image, history_of()) is image
 
 
 @pytest.mark.parametrize(("key", "name"), [(KEY, "module_7.img16"), (QUABO, "module_224.ph256.Q3")])
@@ -78,13 +80,20 @@ def test_a_name_that_is_no_key_is_refused(name: str) -> None:
 
 
 def test_darks_survive_in_their_files(tmp_path: Path) -> None:
-    darks = {KEY: np.full((32, 32), 1.5, np.float32), QUABO: np.zeros((16, 16), np.float32)}
+    of_any, of_one = Source("", KEY), Source("daq1:50051", KEY)
+    darks = {
+        of_any: np.full((32, 32), 1.5, np.float32),
+        of_one: np.full((32, 32), 2.5, np.float32),
+        Source("", QUABO): np.zeros((16, 16), np.float32),
+    }
 
     save_darks(tmp_path / "dark", darks)
     loaded = load_darks(tmp_path / "dark")
 
     assert loaded.keys() == darks.keys()
-    assert (loaded[KEY] == 1.5).all()
+    assert (loaded[of_any] == 1.5).all()
+    assert (loaded[of_one] == 2.5).all()
+    assert (tmp_path / "dark" / "module_7.img16.npy").exists()
 
 
 @pytest.mark.parametrize("content", [None, b"no array"])
@@ -104,7 +113,8 @@ def test_a_dark_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
 
 
 def test_images_are_saved_under_module_product_and_time(tmp_path: Path) -> None:
-    save_images(tmp_path / "view", [frame_of(3, DataProduct.PH256, 224, quabo=1, unix_s=NOW_S + 0.5)])
+    frame = frame_of(3, DataProduct.PH256, 224, quabo=1, unix_s=NOW_S + 0.5)
+    save_images(tmp_path / "view", {Source("", frame.key): frame})
 
     (file,) = (tmp_path / "view").iterdir()
     assert file.name == "module_224.ph256.Q1.2026-01-01T00-00-00.500.npy"

@@ -11,6 +11,7 @@ from panoseti_daq.viewers.charts.series import TimeSeries, breaks, drawable, thi
 from panoseti_daq.viewers.lightcurve import parse_pixel
 from panoseti_daq.viewers.lightcurve.curves import CAPACITY, CurveName, LightCurves
 from panoseti_daq.viewers.masks import PixelMasks
+from panoseti_daq.viewers.modules import Module
 
 IMG8, IMG16 = DataProduct.IMG8, DataProduct.IMG16
 CURVE = CurveName(7, IMG16, "node")
@@ -35,7 +36,7 @@ def test_points_are_the_means_and_pixels_of_the_images_at_their_own_time(product
 
 def test_quabos_of_zeros_and_masked_pixels_are_no_light() -> None:
     masks = PixelMasks()
-    masks.toggle(7, 31, 31)
+    masks.toggle(Module("", 7), 31, 31)
     light = LightCurves(300, [(3, 4), (31, 31)], masks=masks)
     image = np.full((32, 32), 100)
     light.update(by_key(received(IMG16, image, unix_ns=at(0))))

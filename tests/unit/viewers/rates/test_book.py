@@ -6,6 +6,7 @@ from support.received import DETECTED_NS, Clock, by_key, received
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers import clock as ages
+from panoseti_daq.viewers.modules import Module
 from panoseti_daq.viewers.rates.book import CAPACITY, RateBook
 
 PH256, IMG16 = DataProduct.PH256, DataProduct.IMG16
@@ -119,9 +120,9 @@ def test_samples_add_up_quabos_modules_and_hosts(book: RateBook) -> None:
     book.update_status("a", status(*quabos))
     book.update_status("b", status(key_status(3, 5, module_id=8, product="ph256", quabo=0)))
     book.sample()
-    assert book.samples[7, "ph256"].values[0] == pytest.approx([8, 8 * 2540, 9, 8, 9])
+    assert book.samples[Module("a", 7), "ph256"].values[0] == pytest.approx([8, 8 * 2540, 9, 8, 9])
     assert book.samples[None, "ph256"].values[0] == pytest.approx([11, 11 * 2540, 9, 3, 7])
-    assert book.samples[7, "ph256"].times_s[0] == DETECTED_NS / 1e9
+    assert book.samples[Module("a", 7), "ph256"].times_s[0] == DETECTED_NS / 1e9
 
 
 def test_samples_are_bounded(book: RateBook, clock: Clock) -> None:
@@ -129,12 +130,12 @@ def test_samples_are_bounded(book: RateBook, clock: Clock) -> None:
         clock.advance(0.25)
         book.update_status("node", status(key_status()))
         book.sample()
-    assert len(book.samples[7, "img16"]) == (CAPACITY + 20) // 2
+    assert len(book.samples[Module("node", 7), "img16"]) == (CAPACITY + 20) // 2
     clock.advance(600)
     for _ in range(CAPACITY + 20):
         clock.advance(1)
         book.sample()
-    assert len(book.samples[7, "img16"]) == len(book.hosts["node"].drops) == CAPACITY
+    assert len(book.samples[Module("node", 7), "img16"]) == len(book.hosts["node"].drops) == CAPACITY
 
 
 @pytest.mark.parametrize("ahead_s", [-30, 0, 30])

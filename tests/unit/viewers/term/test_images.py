@@ -32,6 +32,7 @@ def frame_of(
     bright: tuple[int, int] = (0, 0),
     age_s: float = 0.2,
     desync_s: int = 0,
+    host: str = "daq1",
 ) -> ReceivedFrame:
     """A frame that is dark but for one pixel."""
     unix_s, rest_s = divmod(time.time() - age_s, 1)
@@ -41,7 +42,7 @@ def frame_of(
     header = Header((1,) * n, *times, quabo_num=quabo if product.one_quabo else None)
     image = np.ones(product.shape, product.dtype)  # zeros are no light
     image[bright] = 100
-    return ReceivedFrame(product, module_id, "file", 12, image.tobytes(), header, delivery=Delivery("daq1"))
+    return ReceivedFrame(product, module_id, "file", 12, image.tobytes(), header, delivery=Delivery(host))
 
 
 def viewer_of(*frames: ReceivedFrame, refresh_period_s: float = 1.0, ascii_only: bool = True) -> TermImages:
@@ -101,6 +102,18 @@ def test_the_title_tells_module_product_quabo_number_time_and_age() -> None:
     assert text[1].startswith(when)
     assert text[1].rstrip().endswith("s old")
     assert text[19].split()[::2] == ["Q0", "Q1", "Q2", "Q3"]
+
+
+@pytest.mark.parametrize("columns", [140, 60])
+def test_modules_of_one_number_on_two_hosts_have_a_picture_each_with_its_host(columns: int) -> None:
+    hosts = "head.observatory:50051", "head.observatory:50052"
+    viewer = viewer_of(*(frame_of(host=host, bright=(i, 0)) for i, host in enumerate(hosts)))
+    text = text_of(viewer, columns)
+    first, second = text[0].index("50051"), text[0].index("50052")
+    assert first < second
+    assert text[0].count("img16") == 2
+    if columns == 140:
+        assert [text[2].index("@"), text[2].rindex("@")] == [0, 36]  # the upper of two rows, and the lower
 
 
 def test_an_old_frame_is_grey() -> None:
