@@ -13,24 +13,50 @@ import os
 from bisect import bisect_left
 from collections import deque
 from typing import Final, NamedTuple
-from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
 
 from panoseti_daq.pff import Layout
+from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 
 _MOST_KNOWN: Final = 1024
+_FEW_FRAMES: Final = 16  # up to this many are summed one by one, because numpy's overhead per call is larger
+_WORD_BYTES: Final = 8
+# Odd, so that a change of one word is seen in any case; random, so that changes of several do not cancel out.
+_WEIGHTS: Final[npt.NDArray[np.uint64]] = np.frombuffer(os.urandom(MAX_HEADER_BYTES), np.uint64) | np.uint64(1)
 
 
 class _Part(NamedTuple):
-    """Consecutive frames of one layout: offset and number of the first, and a checksum of each."""
+    """Consecutive frames of one layout: offset and number of the first, and a checksum of each.
+
+    The checksum is the hash of the header, or, `in_words`, a sum of its words; the last may reach into the image.
+    """
 
     offset: int
     number: int
     layout: Layout
+    in_words: bool
     checksums: list[int]
 
     def is_changed(self, fd: int, i: int) -> bool:
-        header = os.pread(fd, self.layout.header_size_bytes, self.offset + i * self.layout.frame_size_bytes)
-        return crc32(header) != self.checksums[i]
+        at = self.offset + i * self.layout.frame_size_bytes
+        if not self.in_words:
+            return hash(os.pread(fd, self.layout.header_size_bytes, at)) != self.checksums[i]
+        words = os.pread(fd, n_bytes := _n_words(self.layout) * _WORD_BYTES, at)
+        return len(words) < n_bytes or _sums(words, 1, self.layout) != [self.checksums[i]]
+
+
+def _n_words(layout: Layout) -> int:
+    return -(-layout.header_size_bytes // _WORD_BYTES)
+
+
+def _sums(data: bytes | memoryview, n_frames: int, layout: Layout) -> list[int]:
+    """Return the checksums in words of the headers of many frames."""
+    shape, strides = (n_frames, _n_words(layout)), (layout.frame_size_bytes, _WORD_BYTES)
+    words: npt.NDArray[np.uint64] = np.ndarray(shape, np.uint64, data, 0, strides)
+    sums: list[int] = np.einsum("ij,j->i", words, _WEIGHTS[: shape[1]]).tolist()
+    return sums
 
 
 class KnownFrames:
@@ -40,36 +66,41 @@ class KnownFrames:
         self._parts: deque[_Part] = deque()
         self._n = 0
 
-    def add(self, offset: int, number: int, layout: Layout, data: bytes) -> None:
+    def add(self, offset: int, number: int, layout: Layout, data: bytes | memoryview) -> None:
         """Take note of frames that were read at `offset`, the first of which has this number."""
-        size, header_size = layout.frame_size_bytes, layout.header_size_bytes
-        first = max(0, len(data) // size - _MOST_KNOWN)
-        sums = [crc32(data[at : at + header_size]) for at in range(first * size, len(data) // size * size, size)]
+        size = layout.frame_size_bytes
+        n_frames = len(data) // size
+        first = max(0, n_frames - _MOST_KNOWN)
+        if in_words := n_frames > _FEW_FRAMES:
+            sums = _sums(data[first * size :], n_frames - first, layout)
+        else:
+            sums = [hash(data[at : at + layout.header_size_bytes]) for at in range(0, n_frames * size, size)]
         last = self._parts[-1] if self._parts else None
         begin = offset + first * size
-        if last and last.layout is layout and last.offset + len(last.checksums) * size == begin:
+        is_like = last is not None and last.layout is layout and last.in_words is in_words
+        if last and is_like and last.offset + len(last.checksums) * size == begin:
             last.checksums.extend(sums)
         else:
-            self._parts.append(_Part(begin, number + first, layout, sums))
+            self._parts.append(_Part(begin, number + first, layout, in_words, sums))
         self._n += len(sums)
         self._forget()
 
     def learn(self, fd: int, layout: Layout, end: int) -> None:
         """Take note of the frames of a file before this number, which were read by somebody else."""
         size, first = layout.frame_size_bytes, max(0, end - _MOST_KNOWN)
-        sums = [crc32(os.pread(fd, layout.header_size_bytes, i * size)) for i in range(first, end)]
+        sums = [hash(os.pread(fd, layout.header_size_bytes, i * size)) for i in range(first, end)]
         if sums:
-            self._parts.append(_Part(first * size, first, layout, sums))
+            self._parts.append(_Part(first * size, first, layout, False, sums))
             self._n += len(sums)
 
     def _forget(self) -> None:
         while self._n > 2 * _MOST_KNOWN:
-            offset, number, layout, sums = self._parts.popleft()
-            n_old = min(len(sums), self._n - _MOST_KNOWN)
+            part = self._parts.popleft()
+            n_old = min(len(part.checksums), self._n - _MOST_KNOWN)
             self._n -= n_old
-            if n_old < len(sums):
-                at = offset + n_old * layout.frame_size_bytes
-                self._parts.appendleft(_Part(at, number + n_old, layout, sums[n_old:]))
+            if n_old < len(part.checksums):
+                at, left = part.offset + n_old * part.layout.frame_size_bytes, part.checksums[n_old:]
+                self._parts.appendleft(part._replace(offset=at, number=part.number + n_old, checksums=left))
 
     def first_changed(self, fd: int) -> tuple[int, int] | None:
         """Return offset and number of the first known frame that is not in the file as it was; None if all are."""
