@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from panoseti_daq.pff.block import FrameBlock
 from panoseti_daq.pff.product import DataProduct, ModuleProduct
+from panoseti_daq.pff.room import Room
 
 Grown = Mapping[ModuleProduct, Mapping[tuple[str, str], tuple[int, int]]]
 """Files that grew, by run and name: number of the first frame that came, and of the one after the last."""
@@ -61,10 +62,19 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Consecutive frames, and the position of the first."""
+    """Consecutive frames, and the position of the first.
+
+    Attributes
+    ----------
+    first, block
+        Position and frames.
+    room
+        Where they are, if they were read for a message.
+    """
 
     first: Position
     block: FrameBlock
+    room: Room | None = None
 
 
 @dataclass(frozen=True, slots=True)

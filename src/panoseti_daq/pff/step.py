@@ -36,7 +36,7 @@ class _Part(NamedTuple):
     layout: Layout
 
 
-def n_in_step(data: bytes, layout: Layout) -> int:
+def n_in_step(data: bytes | memoryview, layout: Layout) -> int:
     """Return the number of leading frames of `data` whose header ends where it should.
 
     A number in the header may still be damaged: that is one bad frame, and the next is where it should be.
@@ -103,7 +103,7 @@ def in_step(data: mmap.mmap, layout: Layout) -> tuple[bytes | mmap.mmap, Layout]
     return frames.tobytes(), wide
 
 
-def _stands(data: bytes | mmap.mmap, begin: int, layout: Layout) -> bool:
+def _stands(data: bytes | memoryview | mmap.mmap, begin: int, layout: Layout) -> bool:
     """Return whether a header of `layout` stands at `begin`."""
     end = begin + layout.header_size_bytes
     return data[begin] == _BRACE and data[end : end + len(END_OF_HEADER)] == END_OF_HEADER

@@ -15,8 +15,8 @@ from typing import Final
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Gap, PffName, Position, Stretch
 from panoseti_daq.sources.places import BEGIN, FilePlace, ModuleFiles
+from panoseti_daq.sources.roomy import RoomyTail
 from panoseti_daq.sources.run_dir import RunFile
-from panoseti_daq.sources.tail import Tail
 from panoseti_daq.sources.when import frame_number_of, is_where_expected
 
 BLOCK_BYTES: Final = 1 << 20  # the fastest here; gRPC takes messages of up to 4 MiB by default
@@ -63,7 +63,7 @@ class Cursor:
         self._product = product
         self._block_bytes = block_bytes
         self._look_ahead_every_s = look_ahead_every_s
-        self._tail: Tail | None = None
+        self._tail: RoomyTail | None = None
         self._place = BEGIN
         if from_run:
             self._place = FilePlace.before(from_run, self._files.start_of(from_run))
@@ -155,9 +155,9 @@ class Cursor:
             yield self._gap(None, "the file is not PFF")
             self.close()
 
-    def _rest_of(self, tail: Tail) -> Iterator[Stretch | Gap]:
+    def _rest_of(self, tail: RoomyTail) -> Iterator[Stretch | Gap]:
         for block in tail.read(self._block_bytes):
-            self._frame_size_bytes = block.layout.frame_size_bytes
+            self._frame_size_bytes, room = block.layout.frame_size_bytes, tail.take_room()
             if block.first_frame_number + len(block) <= self._skip_to:
                 continue
             if block.first_frame_number < self._skip_to:
@@ -170,8 +170,8 @@ class Cursor:
             self._next_frame = block.first_frame_number
             first = self._position()
             self._next_frame += len(block)
-            ready = [Stretch(first, block)]
-            del block  # a client that waits keeps nothing in memory
+            ready = [Stretch(first, block, room)]
+            del block, room  # a client that waits keeps nothing in memory
             yield ready.pop()
             if time.monotonic() - self._looked_at > self._look_ahead_every_s:
                 yield from self._look_ahead()
@@ -223,7 +223,7 @@ class Cursor:
         path = self._module_dir / place.run / place.file
         self._skip_to = frame_number if frame_number and self._is_uneven(path, frame_number) else 0
         first_frame = 0 if self._skip_to else frame_number
-        self._tail = Tail(path, PffName.parse(place.file), first_frame=first_frame)
+        self._tail = RoomyTail(path, PffName.parse(place.file), first_frame=first_frame)
 
     def _is_uneven(self, path: Path, frame_number: int) -> bool:
         """Whether a frame stands elsewhere than its number says: then all before it have to be read."""

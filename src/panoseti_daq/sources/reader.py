@@ -152,7 +152,10 @@ class FrameReader:
 
     def _selected(self, stretch: Stretch) -> Iterator[Stretch]:
         for block in stretch.block.of_quabos(self._selection.quabos):
-            yield Stretch(replace(stretch.first, frame_number=block.first_frame_number), block)
+            if block is stretch.block:
+                yield stretch
+            else:
+                yield Stretch(replace(stretch.first, frame_number=block.first_frame_number), block)
 
     def _look_for_modules(self) -> None:
         try:

@@ -32,7 +32,6 @@ class Tail:
 
     Bytes that are not a frame are skipped and counted, up to the next whole header; `frame_number` remains
     offset // frame size (SPEC 1.3). A frame with another header among its pixels was torn and is not a frame.
-
     A header whose numbers have other widths than the first one's is followed. Frames are numbered in order.
 
     Parameters
@@ -51,14 +50,12 @@ class Tail:
     first_frame
         Begin with this frame.
     damage
-        Counts what is skipped; one of its own if None.
+        Counts what is skipped; one of its own if None. Also an attribute.
 
     Attributes
     ----------
     grew_at
         Monotonic time of the last read that found something, s.
-    damage
-        What was skipped.
     """
 
     def __init__(
@@ -140,24 +137,27 @@ class Tail:
                 del data  # nothing stays in memory while the reader waits
                 yield ready.pop()
 
-    def _block(self, data: bytes, layout: Layout, offset: int, number: int) -> FrameBlock:
+    def _block(self, data: bytes | memoryview, layout: Layout, offset: int, number: int) -> FrameBlock:
         self._known.add(offset, number, layout, data)
         rest = self.path.name, number, self.generation, time.time_ns(), self.path.parent.name
         return FrameBlock(data, layout, self.name.module_id, *rest)
 
-    def _whole_frames(self, fd: int, frame_size: int, size: int, max_block_bytes: int) -> bytes:
+    def _whole_frames(self, fd: int, frame_size: int, size: int, max_block_bytes: int) -> bytes | memoryview:
         """Bytes from the cursor on, as many as whole frames would have."""
         limit = max_block_bytes if self._in_step or not self._offset else min(max_block_bytes, AFTER_DAMAGE_BYTES)
         n_frames = min((size - self._offset) // frame_size, max(limit // frame_size, 1))
-        data = os.pread(fd, n_frames * frame_size, self._offset) if n_frames > 0 else b""
+        data = self._read_at(fd, n_frames * frame_size, self._offset) if n_frames > 0 else b""
         return data[: len(data) // frame_size * frame_size]
 
-    def _accept(self, fd: int, layout: Layout, data: bytes, size: int) -> tuple[int, bool]:
+    def _read_at(self, fd: int, n_bytes: int, offset: int) -> bytes | memoryview:
+        return os.pread(fd, n_bytes, offset)
+
+    def _accept(self, fd: int, layout: Layout, data: bytes | memoryview, size: int) -> tuple[int, bool]:
         """Move the cursor over `data`, which stand at it; number of frames at their begin, whether to read on."""
         frame_size, begin = layout.frame_size_bytes, self._offset
         n_frames = n_in_step(data, layout)
         end = n_frames * frame_size
-        is_torn = n_frames > 0 and data.find(self._mark, end - frame_size + 1, end) >= 0
+        is_torn = n_frames > 0 and self._mark in bytes(data[end - frame_size + 1 : end])
         if end == len(data) and not is_torn:
             self._offset += end
             self._number += n_frames

@@ -16,6 +16,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position, Stretch
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
+from panoseti_daq.pff.room import ROOM_BYTES, Room
 from panoseti_daq.wire.position import position_message, position_of
 
 _DATA_TAG: Final = pb.StreamFramesResponse.DATA_FIELD_NUMBER << 3 | 2
@@ -23,6 +24,7 @@ _DATA_TAG: Final = pb.StreamFramesResponse.DATA_FIELD_NUMBER << 3 | 2
 _VARINT, _LENGTH = 0, 2
 _FIXED: Final = {1: 8, 5: 4}
 _MAX_VARINT_BYTES: Final = 10
+_MOST_LENGTH_BYTES: Final = 5  # protobuf takes a length of as many, also where fewer would do
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,24 @@ class BlockMessage:
         Everything but the frames.
     data
         The frames; when received, a view into the message.
+    room
+        Where they are, if they were read for this message.
     """
 
     head: pb.StreamFramesResponse
     data: bytes | memoryview = b""
+    room: Room | None = None
 
     def serialize(self) -> bytes:
-        """Bytes of the whole message."""
-        if not self.data:
-            return self.head.SerializeToString()
-        return b"".join(
-            (self.head.SerializeToString(), as_varint(_DATA_TAG), as_varint(len(self.data)), self.data)
-        )
+        """Return the whole message. Frames that have room are part of it, and not here any more."""
+        head, n_bytes = self.head.SerializeToString(), len(self.data)
+        if not n_bytes:
+            return head
+        if self.room is not None and isinstance(self.data, memoryview):
+            before = _as_long_as_the_room(head, n_bytes)
+            if before and (whole := self.room.fill(before, self.data)) is not None:
+                return whole
+        return b"".join((head, as_varint(_DATA_TAG), as_varint(n_bytes), self.data))
 
     @classmethod
     def parse(cls, message: bytes) -> Self:
@@ -65,6 +73,7 @@ class BlockMessage:
                 value, after = read_varint(message, at) if tag & 7 in (_VARINT, _LENGTH) else (0, at)
                 if tag == _DATA_TAG and after + value == end:
                     head = pb.StreamFramesResponse.FromString(message[:begin])
+                    head.ClearField("data")  # what a sender filled its room with
                     return cls(head, memoryview(message)[after:])
                 at = after + (value if tag & 7 == _LENGTH else _FIXED.get(tag & 7, 0))
         except IndexError:
@@ -89,7 +98,8 @@ def write_item(item: Stretch | Gap | Position, sequence: int) -> BlockMessage:
         head.frames, head.gap = item.n_frames or 0, item.reason
     elif isinstance(item, Stretch):
         head.frames, head.detected_unix_ns = len(item.block), item.block.detected_unix_ns
-        return BlockMessage(head, memoryview(item.block.data))
+        data = item.block.data
+        return BlockMessage(head, data if isinstance(data, memoryview) else memoryview(data), item.room)
     return BlockMessage(head)
 
 
@@ -194,11 +204,24 @@ def read_varint(message: bytes, at: int) -> tuple[int, int]:
     raise DecodeError(f"a number of more than 64 bits at byte {at} of a StreamFramesResponse")
 
 
-def as_varint(value: int) -> bytes:
-    """Return a number as protobuf writes it: seven bits per byte, the lowest first."""
+def as_varint(value: int, n_bytes: int = 0) -> bytes:
+    """Return a number as protobuf writes it: seven bits per byte, the lowest first; in at least `n_bytes`."""
     out = bytearray()
-    while value > 0x7F:
+    while value > 0x7F or len(out) + 1 < n_bytes:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def _as_long_as_the_room(head: bytes, n_bytes: int) -> bytes:
+    """Return what stands before `n_bytes` of frames in `ROOM_BYTES`; empty if it needs more.
+
+    The rest is filled with zeros as the value of the field `data`, of which protobuf takes the last.
+    """
+    tag = as_varint(_DATA_TAG)
+    n_zeros = ROOM_BYTES - len(head) - 2 * (len(tag) + _MOST_LENGTH_BYTES)
+    if n_zeros < 0:
+        return b""
+    zeros, frames = (as_varint(n, _MOST_LENGTH_BYTES) for n in (n_zeros, n_bytes))
+    return b"".join((head, tag, zeros, bytes(n_zeros), tag, frames))

@@ -1,0 +1,60 @@
+"""Room before frames that are read for a message: its head is written there, and no frame is copied again.
+
+::
+
+    read        512 bytes of what stands before | frames, as they stand in the file
+    sent        the rest of the message         | frames
+"""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from typing import Final, Self
+
+ROOM_BYTES: Final = 512  # the names of run and file, which are most of what stands before frames, have 120
+
+
+class Room:
+    """Frames that were read with `ROOM_BYTES` before them; for one message.
+
+    A `BytesIO` is how Python writes into ``bytes`` that nobody else has. It hands them out without a copy when
+    nobody looks into them any more.
+
+    Attributes
+    ----------
+    data
+        The frames, read-only.
+    """
+
+    def __init__(self, content: BytesIO) -> None:
+        self._content = content
+        with content.getbuffer() as everything, everything.toreadonly() as readonly:
+            self.data = readonly[ROOM_BYTES:]
+
+    @classmethod
+    def read(cls, fd: int, n_bytes: int, offset: int) -> Self | None:
+        """Return what a file has at `offset`, at most `n_bytes`; None where nothing stands before."""
+        if offset < ROOM_BYTES:
+            return None
+        return cls(BytesIO(os.pread(fd, ROOM_BYTES + n_bytes, offset - ROOM_BYTES)))
+
+    def fill(self, head: bytes, data: memoryview) -> bytes | None:
+        """Return `head` and the frames as one, once; None unless `data` are all frames that were read.
+
+        The views into them become invalid.
+
+        Parameters
+        ----------
+        head
+            What stands before, of `ROOM_BYTES`.
+        data
+            A view into the frames.
+        """
+        if len(data) != len(self.data):
+            return None
+        data.release()
+        self.data.release()
+        with self._content.getbuffer() as everything:
+            everything[:ROOM_BYTES] = head
+        return self._content.getvalue()
