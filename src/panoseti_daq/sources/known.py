@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from bisect import bisect_left
 from collections import deque
 from typing import Final, NamedTuple
@@ -23,6 +24,7 @@ from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 _MOST_KNOWN: Final = 1024
 _FEW_FRAMES: Final = 16  # up to this many are summed one by one, because numpy's overhead per call is larger
 _WORD_BYTES: Final = 8
+_INT64: Final = "q"
 # Odd, so that a change of one word is seen in any case; random, so that changes of several do not cancel out.
 _WEIGHTS: Final[npt.NDArray[np.uint64]] = np.frombuffer(os.urandom(MAX_HEADER_BYTES), np.uint64) | np.uint64(1)
 
@@ -37,26 +39,25 @@ class _Part(NamedTuple):
     number: int
     layout: Layout
     in_words: bool
-    checksums: list[int]
+    checksums: array[int]
 
     def is_changed(self, fd: int, i: int) -> bool:
         at = self.offset + i * self.layout.frame_size_bytes
         if not self.in_words:
             return hash(os.pread(fd, self.layout.header_size_bytes, at)) != self.checksums[i]
         words = os.pread(fd, n_bytes := _n_words(self.layout) * _WORD_BYTES, at)
-        return len(words) < n_bytes or _sums(words, 1, self.layout) != [self.checksums[i]]
+        return len(words) < n_bytes or _sums(words, 1, self.layout)[0] != self.checksums[i]
 
 
 def _n_words(layout: Layout) -> int:
     return -(-layout.header_size_bytes // _WORD_BYTES)
 
 
-def _sums(data: bytes | memoryview, n_frames: int, layout: Layout) -> list[int]:
+def _sums(data: bytes | memoryview, n_frames: int, layout: Layout) -> array[int]:
     """Return the checksums in words of the headers of many frames."""
     shape, strides = (n_frames, _n_words(layout)), (layout.frame_size_bytes, _WORD_BYTES)
     words: npt.NDArray[np.uint64] = np.ndarray(shape, np.uint64, data, 0, strides)
-    sums: list[int] = np.einsum("ij,j->i", words, _WEIGHTS[: shape[1]]).tolist()
-    return sums
+    return array(_INT64, np.einsum("ij,j->i", words, _WEIGHTS[: shape[1]]).tobytes())
 
 
 class KnownFrames:
@@ -74,7 +75,8 @@ class KnownFrames:
         if in_words := n_frames > _FEW_FRAMES:
             sums = _sums(data[first * size :], n_frames - first, layout)
         else:
-            sums = [hash(data[at : at + layout.header_size_bytes]) for at in range(0, n_frames * size, size)]
+            begins = range(0, n_frames * size, size)
+            sums = array(_INT64, [hash(data[at : at + layout.header_size_bytes]) for at in begins])
         last = self._parts[-1] if self._parts else None
         begin = offset + first * size
         is_like = last is not None and last.layout is layout and last.in_words is in_words
@@ -88,7 +90,8 @@ class KnownFrames:
     def learn(self, fd: int, layout: Layout, end: int) -> None:
         """Take note of the frames of a file before this number, which were read by somebody else."""
         size, first = layout.frame_size_bytes, max(0, end - _MOST_KNOWN)
-        sums = [hash(os.pread(fd, layout.header_size_bytes, i * size)) for i in range(first, end)]
+        headers = (os.pread(fd, layout.header_size_bytes, i * size) for i in range(first, end))
+        sums = array(_INT64, [hash(header) for header in headers])
         if sums:
             self._parts.append(_Part(first * size, first, layout, False, sums))
             self._n += len(sums)

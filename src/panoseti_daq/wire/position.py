@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, PffName, Position
@@ -46,16 +49,22 @@ def position_of(message: pb.Position) -> Position:
         A name in it leads out of the data directory or is not that of a run or a file, or it has no such data
         product.
     """
-    for name in (message.run, message.file):
+    begin = _beginning(message.module_id, message.product, message.run, message.file)
+    return replace(begin, frame_number=message.frame_number) if message.frame_number else begin
+
+
+@lru_cache(maxsize=512)  # a stream names the same files again and again
+def _beginning(module_id: int, token: str, run: str, file: str) -> Position:
+    for name in (run, file):
         check_name(name)
-    if message.module_id > MAX_MODULE_ID:
-        raise PffError(f"module {message.module_id} is not within 0-{MAX_MODULE_ID}")
-    if message.run or message.file:
-        check_run_name(message.run)
-    if message.file:
-        PffName.parse(message.file)
+    if module_id > MAX_MODULE_ID:
+        raise PffError(f"module {module_id} is not within 0-{MAX_MODULE_ID}")
+    if run or file:
+        check_run_name(run)
+    if file:
+        PffName.parse(file)
     try:
-        product = DataProduct.from_token(message.product)
+        product = DataProduct.from_token(token)
     except ValueError as error:
         raise PffError(str(error)) from None
-    return Position(message.module_id, product, message.run, message.file, message.frame_number)
+    return Position(module_id, product, run, file)
