@@ -35,6 +35,7 @@ LOOK_AT_RUNS_S: Final = 1.0
 # When following begins, this many frames of a file are read back, to have the newest of every key at once:
 # one for the products that hold all quabos; ph256 mixes four quabos that trigger at different rates.
 _FRAMES_BACK: Final = {product: 256 if product.one_quabo else 1 for product in DataProduct}
+_FEW: Final = 64  # files; a look at each takes 2 us
 _MOST_NAMED: Final = 5  # of what is left out, in Status
 _CLOCK_MARGIN_NS: Final = 2_000_000_000  # file systems may keep times to 2 s
 
@@ -251,6 +252,10 @@ class RunFiles:
             self._look_at_runs_at = time.monotonic() + LOOK_AT_RUNS_S
             rescan |= self._choose_again(self._runs.values())
         return Look(modified, rescan, missed_by_events(modified))
+
+    def modified(self) -> frozenset[str]:
+        """Return the files that changed since they were last read; none if there are too many to look at."""
+        return self._tails.modified() if len(self) <= _FEW else frozenset()
 
     def changes_run(self, paths: Collection[str]) -> bool:
         """Return whether another run is the active one because files at `paths`, which are not followed, grew."""

@@ -154,6 +154,8 @@ class RunSource:
     def _find_modified(self, watch: DirectoryWatch, changes: Changes) -> frozenset[str] | None:
         """Files to read after `changes`; None for all."""
         modified, rescan = changes.modified, changes.rescan
+        if changes.rang:
+            return self._files.modified()
         if changes.look:
             look = self._files.look()
             if watch.uses_events and (missed := look.missed - modified):

@@ -2,7 +2,8 @@
 
 The only user of watchfiles. Its `RustNotify` is called directly, because it takes the time between looks per
 call: short while data flow (an append is seen after 1 to 2 ms). It is not asked while a `Bell` is silent: quiet
-modules cost nothing, and the first append after a quiet spell is seen as soon as any other.
+modules cost nothing, and the first append after a quiet spell is seen at once, by a look at the
+files, before watchfiles says which of them it was.
 
 RustNotify says nothing when the kernel's queue of events overflows, when it may ignore errors and the limit of
 watches is reached, or when a directory that came later cannot be watched; inotify itself says nothing of what
@@ -34,7 +35,7 @@ STEP_BUSY_MS: Final = 1  # smallest that watchfiles takes; it returns after one 
 STEP_QUIET_MS: Final = 8  # where there is no bell: seen after 8 to 16 ms; 64 modules: 0.3 % of a core
 DEBOUNCE_MS: Final = 1  # longest that a steady flow of changes is gathered
 QUIET_AFTER_S: Final = 1.0
-SILENT_AFTER_S: Final = 0.25  # after a change watchfiles is asked for so long, should its thread be late
+SILENT_AFTER_S: Final = 0.05  # after a change watchfiles is asked for so long, should its thread be late
 MAX_DISTRUST_S: Final = 3600.0
 
 _MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
@@ -74,11 +75,14 @@ class Changes:
         Whether something appeared or vanished, or it is time for a look at everything.
     look
         Whether it is time to compare every followed file with what is known of it.
+    rang
+        Whether something changed just now, after a quiet spell; the next changes say what.
     """
 
     modified: frozenset[str]
     rescan: bool
     look: bool = False
+    rang: bool = False
 
 
 class DirectoryWatch:
@@ -130,6 +134,8 @@ class DirectoryWatch:
         self._intervals = intervals
         self._open_notify = open_notify
         self._last_change = time.monotonic()
+        self._ask_until = self._last_change + QUIET_AFTER_S
+        self._rang = False  # and watchfiles has not yet said why
         self._next_rescan = self._last_change + intervals.rescan_s
         self._distrust_s = intervals.distrust_s
         self._is_distrusted = False
@@ -219,6 +225,12 @@ class DirectoryWatch:
             appeared = False
             if self._notify is None:
                 self._stopping.wait(max(0.0, wait_s))
+            elif self._bell.is_hung and now >= self._ask_until and wait_s > 0:
+                if self._bell.wait(wait_s) and not self._stopping.is_set():
+                    self._rang = True
+                    self._last_change = time.monotonic()
+                    self._ask_until = self._last_change + QUIET_AFTER_S
+                    return Changes(frozenset(), rescan=False, rang=True)
             else:
                 modified, appeared = self._events(self._notify, wait_s)
             if self._stopping.is_set():
@@ -235,22 +247,20 @@ class DirectoryWatch:
 
     def _events(self, notify: RustNotify, wait_s: float) -> tuple[frozenset[str], bool]:
         """Files that were modified, and whether something appeared or vanished, within `wait_s`."""
-        rang = False
-        quiet_after_s = SILENT_AFTER_S if self._bell.is_hung else QUIET_AFTER_S
-        busy = time.monotonic() - self._last_change < quiet_after_s or wait_s <= 0
-        if self._bell.is_hung and not busy:
-            if not self._bell.wait(wait_s) or self._stopping.is_set():
-                return frozenset(), False
-            busy = rang = True
-        wait_s = min(wait_s, QUIET_AFTER_S if rang else quiet_after_s) if busy else wait_s
+        now = time.monotonic()
+        busy = now < self._ask_until or wait_s <= 0
+        if busy:
+            wait_s = min(wait_s, self._ask_until - now)
         step_ms = STEP_BUSY_MS if busy else STEP_QUIET_MS
         try:
             found = notify.watch(DEBOUNCE_MS, step_ms, max(1, int(wait_s * 1000)), self._stopping)
         except WatchfilesRustInternalError as error:
             self.distrust(f"what happened ({error})")
             return frozenset(), True
-        if rang or not isinstance(found, str):
+        if self._rang or not isinstance(found, str):
+            self._rang = False
             self._last_change = time.monotonic()  # what comes while the bell is silenced is asked for
+            self._ask_until = self._last_change + (SILENT_AFTER_S if self._bell.is_hung else QUIET_AFTER_S)
             self._bell.silence()
         if isinstance(found, str):
             return frozenset(), False

@@ -27,7 +27,7 @@ from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import FrameBlock
 from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.runs import RUN_NAME_FILE
-from panoseti_daq.sources.watch import DirectoryWatch, WatchIntervals
+from panoseti_daq.sources.watch import QUIET_AFTER_S, DirectoryWatch, WatchIntervals
 
 
 async def take(source: RunSource, n_frames: int) -> list[FrameBlock]:
@@ -165,6 +165,21 @@ def test_changes_that_no_event_tells_are_seen_and_the_status_says_so(
             assert status.n_missed_events == 1
             append(file_of(tmp_path, 2), frames(2))  # where nothing was before
             assert contents(await take(source, 1)) == frames(2)
+
+    asyncio.run(main())
+
+
+def test_an_append_after_a_quiet_spell_is_read_before_watchfiles_reports_it(tmp_path: Path) -> None:
+    append(file_of(tmp_path), frames(0))
+
+    async def main() -> None:
+        async with RunSource(tmp_path, make_watch=deaf_watch(1e6)) as source:
+            await take(source, 1)
+            reading = asyncio.create_task(take(source, 1))
+            await asyncio.sleep(QUIET_AFTER_S + 0.2)
+            append(file_of(tmp_path), frames(1))
+            assert contents(await reading) == frames(1)
+            assert source.status().n_missed_events == 0
 
     asyncio.run(main())
 

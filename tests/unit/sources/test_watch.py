@@ -18,7 +18,7 @@ from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.sources.bell import Bell
-from panoseti_daq.sources.watch import Changes, DirectoryWatch, WatchIntervals
+from panoseti_daq.sources.watch import SILENT_AFTER_S, Changes, DirectoryWatch, WatchIntervals
 
 
 @pytest.fixture
@@ -315,6 +315,20 @@ def test_in_a_quiet_spell_watchfiles_is_not_asked_and_the_next_append_is_reporte
         assert wait_for(watch, lambda changes: changes.rescan)
         append(path, b"x")
         assert wait_for(watch, lambda changes: bool(changes.modified)).modified == {str(path)}
+
+
+def test_a_ring_after_a_quiet_spell_comes_before_watchfiles_says_what_changed(
+    watch: DirectoryWatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "run" / "a.pff"
+    append(path, b"x")
+    wait_for(watch, lambda changes: bool(changes.modified))
+    time.sleep(SILENT_AFTER_S)
+    threading.Timer(0.1, append, (path, b"x")).start()
+    first, second = watch.wait(), watch.wait()
+    assert first == Changes(frozenset(), rescan=False, rang=True)
+    assert second is not None
+    assert second.modified == {str(path)}
 
 
 def test_without_a_bell_appends_after_a_quiet_spell_are_reported(
