@@ -16,7 +16,7 @@ from panoseti_daq.pff.quality import QualityCheck
 from panoseti_daq.pff.together import judge_together
 
 ENOUGH_FRAMES: Final = 512  # to be judged together: more take hardly less time each, and hold memory
-_MOST_FRAMES: Final = 4 * ENOUGH_FRAMES
+_MOST_FRAMES: Final = 2 * ENOUGH_FRAMES
 
 
 class _Waiting(NamedTuple):
