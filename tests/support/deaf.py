@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from panoseti_daq.sources.watch import DirectoryWatch, WatchIntervals
+from panoseti_daq.sources.changes import WatchIntervals
+from panoseti_daq.sources.watch import DirectoryWatch
 
 
 class Deaf:

@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from panoseti_daq.pff import DataProduct, FrameBlock
+from panoseti_daq.sources.changes import Changes
 from panoseti_daq.sources.files import RunFiles
 from panoseti_daq.sources.gathering import Gathering
 from panoseti_daq.sources.level import why_no_modules
 from panoseti_daq.sources.runs import RUN_NAME_FILE, module_dirs
 from panoseti_daq.sources.source import SourceStatus
-from panoseti_daq.sources.watch import Changes, DirectoryWatch
+from panoseti_daq.sources.watch import DirectoryWatch
 
 MAX_BATCH_BYTES: Final = 32 << 20
 CLOSE_PATIENCE_S: Final = 3.0  # with a read that hangs

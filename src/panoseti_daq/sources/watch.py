@@ -19,7 +19,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +27,7 @@ from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.printable import sendable
 from panoseti_daq.sources.bell import Bell
+from panoseti_daq.sources.changes import Changes, WatchIntervals
 
 _log = logging.getLogger(__name__)
 
@@ -39,50 +39,6 @@ SILENT_AFTER_S: Final = 0.05  # after a change watchfiles is asked for so long, 
 MAX_DISTRUST_S: Final = 3600.0
 
 _MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
-
-
-@dataclass(frozen=True, slots=True)
-class WatchIntervals:
-    """Intervals of looks without an event.
-
-    Attributes
-    ----------
-    look_s
-        Compare the followed files this often: bounds how late a change without an event is seen.
-    rescan_s
-        Look at everything this often: guards against what a comparison does not see; takes 0.4 ms per module.
-    polling_s
-        Compare this often where inotify fails: 64 modules of 4 files cost 1 % of a core.
-    distrust_s
-        Try inotify again after this time, and after twice as long each further time.
-    """
-
-    look_s: float = 5.0
-    rescan_s: float = 60.0
-    polling_s: float = 0.1
-    distrust_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Changes reported by events, and what is due.
-
-    Attributes
-    ----------
-    modified
-        Files that have other content.
-    rescan
-        Whether something appeared or vanished, or it is time for a look at everything.
-    look
-        Whether it is time to compare every followed file with what is known of it.
-    rang
-        Whether something changed just now, after a quiet spell; the next changes say what.
-    """
-
-    modified: frozenset[str]
-    rescan: bool
-    look: bool = False
-    rang: bool = False
 
 
 class DirectoryWatch:

@@ -25,9 +25,10 @@ from support.run_files import (
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import FrameBlock
+from panoseti_daq.sources.changes import WatchIntervals
 from panoseti_daq.sources.follow import RunSource
 from panoseti_daq.sources.runs import RUN_NAME_FILE
-from panoseti_daq.sources.watch import QUIET_AFTER_S, DirectoryWatch, WatchIntervals
+from panoseti_daq.sources.watch import QUIET_AFTER_S, DirectoryWatch
 
 
 async def take(source: RunSource, n_frames: int) -> list[FrameBlock]:

@@ -18,7 +18,8 @@ from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from panoseti_daq.errors import DataDirError
 from panoseti_daq.sources.bell import Bell
-from panoseti_daq.sources.watch import SILENT_AFTER_S, Changes, DirectoryWatch, WatchIntervals
+from panoseti_daq.sources.changes import Changes, WatchIntervals
+from panoseti_daq.sources.watch import SILENT_AFTER_S, DirectoryWatch
 
 
 @pytest.fixture
