@@ -139,10 +139,7 @@ class RunFiles:
         self.modules = tuple(m for m in dirs if not self._module_ids or m in self._module_ids)
         self._tails.let_go_of_gone()
         self._look_at_modules(dirs)
-        present: set[str] = set()
-        for runs in self._runs.values():
-            present |= self._take_up(runs)
-        self._tails.let_go_of_settled(present)
+        self._tails.let_go_of_settled(set[str]().union(*map(self._take_up, self._runs.values())))
         self._first_scan = False
         self.left_out = tuple(self._odd[:_MOST_NAMED])
         self._seen.note({tail.path.parent for tail in self._tails.followed.values()})  # also of a run that is over
@@ -158,8 +155,7 @@ class RunFiles:
         for module_id in self._runs.keys() - set(self.modules):
             del self._runs[module_id]
         for module_id in self.modules:
-            known = self._runs.get(module_id)
-            runs = known or ModuleRuns(dirs[module_id], module_id, is_first=self._first_scan)
+            runs = self._runs.get(module_id) or ModuleRuns(dirs[module_id], module_id, is_first=self._first_scan)
             self._runs[module_id] = runs
             self._seen.note([runs.path])
             try:

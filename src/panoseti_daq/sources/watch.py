@@ -38,6 +38,7 @@ QUIET_AFTER_S: Final = 1.0
 SILENT_AFTER_S: Final = 0.05  # after a change watchfiles is asked for so long, should its thread be late
 MAX_DISTRUST_S: Final = 3600.0
 
+_INTERVALS: Final = WatchIntervals()
 _MODIFIED: Final = 2  # watchfiles.Change.modified; 1 is added, 3 is deleted
 
 
@@ -73,7 +74,7 @@ class DirectoryWatch:
         root: Path,
         *,
         polling_interval_s: float | None = None,
-        intervals: WatchIntervals = WatchIntervals(),
+        intervals: WatchIntervals = _INTERVALS,
         open_notify: Callable[..., RustNotify] = RustNotify,
     ) -> None:
         try:
