@@ -11,6 +11,7 @@ from typing import Final
 
 from grpc import StatusCode
 
+from panoseti_daq.allocator import give_back_freed_memory
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.hub import Hub, Rate, Subscription
@@ -20,6 +21,7 @@ from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.sources.source import FrameSource
 
+TIDY_S: Final = 1.0  # by then a client that begins has got its first frames
 WATCH_INTERVAL_S: Final = 10.0  # at most; short limits are looked at four times as often as they last
 
 
@@ -128,6 +130,7 @@ class Streams:
         self._places = places or StreamPlaces(settings.limits.max_concurrent_rpcs)
         self._open: dict[Stream, None] = {}
         self._n_sent = self._n_dropped = 0  # of streams that ended
+        self._is_tidied_soon = False
 
     def __len__(self) -> int:
         """Return the number of places taken: streams that get frames, and calls that wait to be one."""
@@ -174,12 +177,24 @@ class Streams:
     def counted(self, stream: Stream) -> Iterator[Stream]:
         """Count `stream` among the open ones."""
         self._open[stream] = None
+        self._tidy_soon()
         try:
             yield stream
         finally:
             del self._open[stream]
+            self._tidy_soon()
             self._n_sent += stream.n_sent
             self._n_dropped += stream.n_dropped
+
+    def _tidy_soon(self) -> None:
+        """Give freed memory back, once for many streams that begin: each gets the newest of all keys at once."""
+        if not self._is_tidied_soon:
+            self._is_tidied_soon = True
+            asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
+
+    def _tidy(self) -> None:
+        self._is_tidied_soon = False
+        give_back_freed_memory()
 
     def end(self, reason: Refused) -> None:
         """End the open ones."""
