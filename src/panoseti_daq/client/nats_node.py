@@ -22,7 +22,7 @@ from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
 from panoseti_daq.wire.image import is_selected
 from panoseti_daq.wire.requests import selected_frames, selected_images
-from panoseti_daq.wire.subjects import STATUS_BUCKET, Site
+from panoseti_daq.wire.subjects import EVERYTHING, STATUS_BUCKET, Site
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -153,11 +153,11 @@ class NatsNode:
         return NatsCall(begin, self._leave, timeout_s)
 
     def stream_walls(self, view: str) -> NatsCall[list[WallFrame]]:
-        """Begin to stream the walls of a view."""
+        """Begin to stream the walls of a view; empty for that of all images."""
 
         async def begin() -> AsyncGenerator[list[WallFrame]]:
             client, site = await self._connection()
-            subject = site.wall(view)
+            subject = site.wall(view or EVERYTHING)
             puller = await Puller.open(client, site.latest, subject, deliver_policy="last_per_subject")
             return walls_of(puller, self.target.host)
 

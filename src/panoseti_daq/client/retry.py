@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
@@ -106,6 +105,8 @@ class HostFeed(Protocol[_Response]):
 
 def retry_delay_s(n_failures: int) -> float:
     """Return the delay after the n-th failure in a row: exponential, with jitter to spread clients out."""
+    import random  # rarely needed, and it takes a millisecond
+
     n_longer = min(n_failures - 1, 100)  # more is past LAST_RETRY_S anyway, and in hours past what a float holds
     longest = min(LAST_RETRY_S, FIRST_RETRY_S * RETRY_FACTOR**n_longer)
     return longest * random.uniform(0.5, 1.0)

@@ -25,7 +25,6 @@ from panoseti_daq.former import also_named
 from panoseti_daq.pff import Gap, Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
 from panoseti_daq.wire.requests import frames_request
-from panoseti_daq.wire.subjects import EVERYTHING
 
 if TYPE_CHECKING:
     from panoseti_daq.client.nats_walls import WallFrame
@@ -201,7 +200,7 @@ class StreamClient(ControlClient):
         return BlockStream(partial(self._begin, hosts, asking, open_them), convert, progress)
 
     def stream_walls(
-        self, hosts: Hosts = None, *, view: str = EVERYTHING, on_host_change: OnHostChange | None = None
+        self, hosts: Hosts = None, *, view: str = "", on_host_change: OnHostChange | None = None
     ) -> ImageStream[list[WallFrame]]:
         """Newest wall of each site, as bridges publish them on NATS: all its images in one message of 8 bits.
 
@@ -212,7 +211,7 @@ class StreamClient(ControlClient):
         hosts, on_host_change
             As for `stream_images`; each is ``nats://HOST/SITE``.
         view
-            Which wall; by default that of all images.
+            Which wall; empty for that of all images.
         """
         asking = self._asking(True, on_host_change, persistent=True)
         open_them = partial(open_walls, view=view, asking=asking)

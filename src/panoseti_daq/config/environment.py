@@ -29,10 +29,10 @@ _NOT_SETTINGS: Final = {"config", *CLIENT_KEYS}  # PANOSETI_DAQ_CONFIG is the fi
 
 # What Kubernetes and container links set in every container beside a service that is named panoseti-daq, or
 # panoseti-daq-NAME: ..._SERVICE_HOST, ..._SERVICE_PORT[_NAME], ..._PORT=tcp://..., ..._PORT_50051_TCP[_ADDR].
-_OF_KUBERNETES: Final = re.compile(
+_OF_KUBERNETES: Final = (
     r"(?:.*_)?(?:service_host|service_port(?:_.*)?|port_\d+_(?:tcp|udp|sctp)(?:_(?:proto|port|addr))?)"
 )
-_LINK_VALUE: Final = re.compile(r"(?:tcp|udp|sctp)://")
+_LINK_VALUE: Final = r"(?:tcp|udp|sctp)://"
 
 
 def server_variables() -> dict[str, str]:
@@ -52,8 +52,8 @@ def server_variables() -> dict[str, str]:
 
 
 def _is_of_kubernetes(name: str, text: str) -> bool:
-    is_link = name.rpartition("_")[2] == "port" and _LINK_VALUE.match(text) is not None
-    return is_link or _OF_KUBERNETES.fullmatch(name) is not None
+    is_link = name.rpartition("_")[2] == "port" and re.match(_LINK_VALUE, text) is not None
+    return is_link or re.fullmatch(_OF_KUBERNETES, name) is not None
 
 
 def _variable(name: str) -> str:

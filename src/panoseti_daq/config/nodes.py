@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -78,6 +77,8 @@ def target_at(host: str, port: int = DEFAULT_PORT) -> Target:
 
 
 def _is_ipv6(text: str) -> bool:
+    import ipaddress  # here and below, as a client has no address yet while it is imported
+
     try:
         return bool(ipaddress.IPv6Address(text))
     except ValueError:
@@ -112,6 +113,8 @@ def is_local(host: str) -> bool:
     """Return whether what is sent to a host name, an IP address or a ``unix:`` path stays on this machine."""
     if host.startswith("unix:") or host == "localhost":
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

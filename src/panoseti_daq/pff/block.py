@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.columns import parse_rows
@@ -24,13 +22,16 @@ from panoseti_daq.pff.product import DataProduct, ImageStack, OpenArray
 from panoseti_daq.pff.timing import resolve_columns
 
 if TYPE_CHECKING:
+    import mmap
+
+    import numpy.typing as npt
     import pandas as pd
 
 FEW_FRAMES: Final = 32  # up to this many headers are read one by one, because numpy's overhead per call is larger
 
-Rows = list[int] | npt.NDArray[np.intp]
+Rows: TypeAlias = "list[int] | npt.NDArray[np.intp]"
 """Places of frames in a block, 0-based, ascending."""
-Flags = list[int] | npt.NDArray[np.uint16]
+Flags: TypeAlias = "list[int] | npt.NDArray[np.uint16]"
 """Flags of `Quality` of each frame of a block, length n."""
 
 

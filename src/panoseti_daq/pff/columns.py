@@ -33,20 +33,22 @@ If any row fails, all of them are parsed one by one, with the pattern of `Layout
 from __future__ import annotations
 
 import functools
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.layout import END_OF_HEADER, Layout
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 _WORD_DIGITS: Final = 8  # in a 64-bit word
 _CHUNK_BYTES: Final = 1 << 20  # of headers: fits into the cache of a core
 _BLANK: Final = ord(" ")
 
-ValidAndColumns = tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]
+ValidAndColumns: TypeAlias = "tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]"
 
 
 def parse_rows(layout: Layout, rows: npt.NDArray[np.uint8]) -> ValidAndColumns:

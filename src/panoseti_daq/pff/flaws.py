@@ -9,16 +9,18 @@ quabo advances by one (so in the night of 2024-07-25, without exception, in img1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.pff.flags import Quality
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.product import DataProduct, OpenArray
 from panoseti_daq.pff.quabos import CORNERS, MODULE_SIZE, N_QUABOS, quadrant
 from panoseti_daq.pff.timing import TimeStatus
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _PKT_NUMS: Final = 65536
 _PACKET_GAP: Final = int(Quality.PACKET_GAP)  # arithmetic of IntFlag takes ten times as long

@@ -11,15 +11,17 @@ from __future__ import annotations
 import functools
 import json
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff.header import QUABO_FIELDS, Header
 from panoseti_daq.pff.product import DataProduct
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 END_OF_HEADER: Final = b"\n\n*"
 MAX_HEADER_BYTES: Final = 4096  # eight times the longest that Hashpipe writes

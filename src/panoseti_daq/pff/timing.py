@@ -7,10 +7,12 @@ clock. Together they give the time to the nanosecond, as long as the two differ 
 from __future__ import annotations
 
 import enum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 TAI_MINUS_UTC_S: Final = 37  # leap seconds since 2017-01-01; none is announced
 _TAI_PERIOD_S: Final = 1024  # pkt_tai has 10 bits
