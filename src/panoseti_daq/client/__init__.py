@@ -1,17 +1,24 @@
 """Clients: the frames of DAQ nodes in scripts."""
 
+import gc
 from typing import TYPE_CHECKING, Any
 
-from panoseti_daq._proto.daq_data_pb2 import StatusResponse
-from panoseti_daq.client.aio import AioDaqDataClient
-from panoseti_daq.client.credentials import Credentials
-from panoseti_daq.client.errors import RpcError
-from panoseti_daq.client.images import ImageDict, ReceivedFrame, image_dict, received_frame, to_json
-from panoseti_daq.client.newest import NewestFrames
-from panoseti_daq.client.nodes import HostSet
-from panoseti_daq.client.retry import HostChange
-from panoseti_daq.client.stream import BlockStream, ImageStream
-from panoseti_daq.wire.blocks import ReceivedBlock
+_collects = gc.isenabled()
+gc.disable()  # what is imported is no garbage, and to look for some takes a tenth of the time
+try:
+    from panoseti_daq._proto.daq_data_pb2 import StatusResponse
+    from panoseti_daq.client.aio import AioDaqDataClient
+    from panoseti_daq.client.credentials import Credentials
+    from panoseti_daq.client.errors import RpcError
+    from panoseti_daq.client.images import ImageDict, ReceivedFrame, image_dict, received_frame, to_json
+    from panoseti_daq.client.newest import NewestFrames
+    from panoseti_daq.client.nodes import HostSet
+    from panoseti_daq.client.retry import HostChange
+    from panoseti_daq.client.stream import BlockStream, ImageStream
+    from panoseti_daq.wire.blocks import ReceivedBlock
+finally:
+    if _collects:
+        gc.enable()
 
 if TYPE_CHECKING:
     from panoseti_daq.client.blocking import DaqDataClient
