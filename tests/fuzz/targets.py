@@ -37,9 +37,10 @@ from panoseti_daq.sources.tail import Tail
 from panoseti_daq.web.doors import Doors
 from panoseti_daq.web.views import ViewChoice
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage
+from panoseti_daq.wire.frames import selected_frames
 from panoseti_daq.wire.header import pack, quabo_of, unpack
 from panoseti_daq.wire.init import init_request
-from panoseti_daq.wire.requests import selected_frames, selected_images
+from panoseti_daq.wire.requests import selected_images
 from panoseti_daq.wire.wall import decode_wall
 
 Target = Callable[[bytes], None]

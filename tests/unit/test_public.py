@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import panoseti_daq
 
 
@@ -53,8 +55,18 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_importing_the_client_imports_only_what_every_client_needs() -> None:
     heavy = {"pandas", "pydantic", "watchfiles", "PySide6", "tempfile", "zipfile", "tomllib"}
-    rare = {f"panoseti_daq.{name}" for name in ("client.gnss", "config.hp_io", "config.packaged", "pff.recording")}
+    names = ("client.gnss", "client.lossless", "config.hp_io", "config.packaged", "pff.block", "pff.recording")
+    rare = {f"panoseti_daq.{name}" for name in names}
     assert not (heavy | rare) & imported_with("panoseti_daq.client")
+
+
+@pytest.mark.parametrize("state", ["enable", "disable", "freeze"])
+def test_importing_the_client_leaves_the_garbage_collector_as_it_was(state: str) -> None:
+    found = "print(gc.isenabled(), gc.get_freeze_count() > 0)"
+    code = f"import gc; gc.{state}(); {found}; import panoseti_daq.client; {found}"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = result.stdout.splitlines()
+    assert before == after
 
 
 def test_importing_a_server_imports_nothing_that_its_settings_may_not_ask_for() -> None:

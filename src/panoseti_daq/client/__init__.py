@@ -4,7 +4,7 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 _collects = gc.isenabled()
-gc.disable()  # what is imported is no garbage, and to look for some takes a tenth of the time
+gc.disable()  # nothing that is imported is garbage, and looking for some takes a tenth of the time
 try:
     from panoseti_daq._proto.daq_data_pb2 import StatusResponse
     from panoseti_daq.client.aio import AioDaqDataClient
@@ -15,13 +15,16 @@ try:
     from panoseti_daq.client.nodes import HostSet
     from panoseti_daq.client.retry import HostChange
     from panoseti_daq.client.stream import BlockStream, ImageStream
-    from panoseti_daq.wire.blocks import ReceivedBlock
 finally:
     if _collects:
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()  # so all of it is old: else it would be searched at once
         gc.enable()
 
 if TYPE_CHECKING:
     from panoseti_daq.client.blocking import DaqDataClient
+    from panoseti_daq.wire.blocks import ReceivedBlock
 
 __all__ = [
     "AioDaqDataClient",
@@ -48,4 +51,8 @@ def __getattr__(name: str) -> Any:
         from panoseti_daq.client.blocking import DaqDataClient
 
         return DaqDataClient
+    if name == "ReceivedBlock":  # with it comes what reads lossless streams
+        from panoseti_daq.wire.blocks import ReceivedBlock
+
+        return ReceivedBlock
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,8 +20,9 @@ from panoseti_daq.client.nats_walls import WallFrame, walls_of
 from panoseti_daq.config.nodes import Target
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
+from panoseti_daq.wire.frames import selected_frames
 from panoseti_daq.wire.image import is_selected
-from panoseti_daq.wire.requests import selected_frames, selected_images
+from panoseti_daq.wire.requests import selected_images
 from panoseti_daq.wire.subjects import EVERYTHING, STATUS_BUCKET, Site
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -14,13 +14,14 @@ from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
-from panoseti_daq.client.blocks import BlockCall
 from panoseti_daq.client.call import StreamCall, UploadCall, write_all
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError, as_lost, lost, readable, reader, reason_of
 from panoseti_daq.client.image_feed import ImageCall
 from panoseti_daq.config.nodes import Target
-from panoseti_daq.wire.blocks import BlockMessage
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.blocks import BlockCall
 
 KEEPALIVE_S: Final = 10.0  # a connection that is silent for this long is pinged
 SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
@@ -123,6 +124,8 @@ class Node:
 
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
         """Begin to stream all frames."""
+        from panoseti_daq.wire.blocks import BlockMessage  # needed for these streams alone
+
         keep_freed_memory()
         unary_stream: Callable[..., Callable[..., BlockCall]] = self.bulk_channel.unary_stream
         stream = unary_stream(

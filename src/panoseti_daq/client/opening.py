@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.blocks import BlockFeed, Progress
 from panoseti_daq.client.call import StreamCall
 from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.image_feed import ImageFeed
@@ -19,14 +18,11 @@ from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Selection
-from panoseti_daq.wire.blocks import BlockMessage
 from panoseti_daq.wire.newest import ReceivedFrame, received_frame
 from panoseti_daq.wire.requests import images_request
 
 if TYPE_CHECKING:
     from panoseti_daq.client.nats_walls import WallFrame
-
-READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is read then
 
 
 def open_images(
@@ -54,30 +50,6 @@ def open_images(
 
 def _detected_unix_ns(response: pb.StreamImagesResponse) -> int:
     return response.delivery.detected_unix_ns
-
-
-def open_blocks(
-    tasks: asyncio.TaskGroup,
-    nodes: Mapping[str, AnyNode],
-    first_request: pb.StreamFramesRequest,
-    asking: Asking,
-    progress: Progress,
-) -> MergedStream[BlockMessage]:
-    """Begin to stream all frames of hosts, from where the consumer is."""
-    progress.ask(nodes)
-
-    def feed(host: str, node: AnyNode) -> BlockFeed:
-        request = pb.StreamFramesRequest(resume=progress.positions(host))
-        request.MergeFrom(first_request)
-        return BlockFeed(
-            lambda request, again: node.stream_frames(request, wait_for_ready=again or asking.wait_for_ready),
-            request,
-            host,
-            progress,
-        )
-
-    feeds = {host: feed(host, node) for host, node in nodes.items()}
-    return MergedStream(tasks, feeds, LosslessInbox[BlockMessage](READ_AHEAD * len(feeds)), asking)
 
 
 class _WallFeed:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
-from panoseti_daq.client.blocks import Progress
 from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.merge import AnyMerged
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import ModuleProduct
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.blocks import Progress
 
 _T = TypeVar("_T")
 

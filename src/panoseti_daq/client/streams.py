@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
 from weakref import WeakSet
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.blocks import Progress, Since, begin_of
 from panoseti_daq.client.control import ControlClient
 from panoseti_daq.client.deprecated import FORMER_NAMES, also_by_mode
 from panoseti_daq.client.images import ImageDict, ReceivedFrame
@@ -17,17 +16,18 @@ from panoseti_daq.client.latest import Arrival
 from panoseti_daq.client.lifetime import Lifetime
 from panoseti_daq.client.merge import AnyMerged
 from panoseti_daq.client.nodes import AnyNode, Hosts, Nodes
-from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_blocks, open_images, open_walls
+from panoseti_daq.client.opening import as_dict, as_frame, as_it_is, open_images, open_walls
 from panoseti_daq.client.retry import Asking, OnHostChange
 from panoseti_daq.client.stream import BlockStream, ImageStream
 from panoseti_daq.errors import ClientStateError
 from panoseti_daq.former import also_named
-from panoseti_daq.pff import Gap, Selection
-from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
-from panoseti_daq.wire.requests import frames_request
+from panoseti_daq.pff import Selection
 
 if TYPE_CHECKING:
+    from panoseti_daq.client.blocks import Since
     from panoseti_daq.client.nats_walls import WallFrame
+    from panoseti_daq.pff import Gap
+    from panoseti_daq.wire.blocks import ReceivedBlock
 
 _T = TypeVar("_T")
 
@@ -187,17 +187,11 @@ class StreamClient(ControlClient):
         resume
             `BlockStream.resume_token` of an earlier stream; what it does not name begins with its earliest run.
         """
+        from panoseti_daq.client.lossless import lossless_stream
+
         asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
-        progress, decode = Progress(resume), BlockDecoder()
         selection = selection or Selection.of(stream_movie_data, stream_pulse_height_data, module_ids)
-        request = frames_request(selection, begin_of(since))
-
-        def convert(arrival: Arrival[BlockMessage]) -> ReceivedBlock | Gap:
-            progress.note(arrival.response.head, arrival.host)
-            return decode(arrival.response, arrival.host)
-
-        open_them = partial(open_blocks, first_request=request, asking=asking, progress=progress)
-        return BlockStream(partial(self._begin, hosts, asking, open_them), convert, progress)
+        return lossless_stream(partial(self._begin, hosts, asking), selection, asking, since, resume)
 
     def stream_walls(
         self, hosts: Hosts = None, *, view: str = "", on_host_change: OnHostChange | None = None

@@ -10,9 +10,9 @@ from typing import Final
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress
 from panoseti_daq.client.latest import LosslessInbox
+from panoseti_daq.client.lossless import READ_AHEAD
 from panoseti_daq.client.merge import MergedStream
 from panoseti_daq.client.nodes import AnyNode
-from panoseti_daq.client.opening import READ_AHEAD
 from panoseti_daq.client.retry import Asking
 from panoseti_daq.gateway.claims import Claims
 from panoseti_daq.wire.blocks import BlockMessage

@@ -31,10 +31,11 @@ from panoseti_daq.service.peers import Context, MakeHandler, PeerLog
 from panoseti_daq.service.streams import Stream
 from panoseti_daq.sources.reader import FrameReader
 from panoseti_daq.wire.blocks import write_item
+from panoseti_daq.wire.frames import selected_frames
 from panoseti_daq.wire.image import frame_of
 from panoseti_daq.wire.init import hp_io_of_request
 from panoseti_daq.wire.newest import StreamEncoder
-from panoseti_daq.wire.requests import selected_frames, selected_images
+from panoseti_daq.wire.requests import selected_images
 
 _log = logging.getLogger(__name__)
 

@@ -18,12 +18,12 @@ from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position, Str
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.pff.room import ROOM_BYTES, Room
 from panoseti_daq.wire.position import position_message, position_of
+from panoseti_daq.wire.varint import as_varint, read_varint
 
 _DATA_TAG: Final = pb.StreamFramesResponse.DATA_FIELD_NUMBER << 3 | 2
 # Wire types of protobuf, and how many bytes of value they have.
 _VARINT, _LENGTH = 0, 2
 _FIXED: Final = {1: 8, 5: 4}
-_MAX_VARINT_BYTES: Final = 10
 _MOST_LENGTH_BYTES: Final = 5  # protobuf takes a length of as many, also where fewer would do
 
 
@@ -183,35 +183,6 @@ def _discover(data: bytes | memoryview, frame_size_bytes: int, product: DataProd
         if layout is not None and layout.frame_size_bytes == frame_size_bytes:
             return layout
     raise PffError(f"a block of {len(data)} bytes without one whole {product.token} header")
-
-
-def read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return a number of seven bits per byte, and where it ends.
-
-    Raises
-    ------
-    DecodeError
-        It has more than 64 bits.
-    IndexError
-        The message ends within it.
-    """
-    value = 0
-    for i in range(_MAX_VARINT_BYTES):
-        byte = message[at + i]
-        value |= (byte & 0x7F) << 7 * i
-        if byte <= 0x7F:
-            return value, at + i + 1
-    raise DecodeError(f"a number of more than 64 bits at byte {at} of a StreamFramesResponse")
-
-
-def as_varint(value: int, n_bytes: int = 0) -> bytes:
-    """Return a number as protobuf writes it: seven bits per byte, the lowest first; in at least `n_bytes`."""
-    out = bytearray()
-    while value > 0x7F or len(out) + 1 < n_bytes:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _as_long_as_the_room(head: bytes, n_bytes: int) -> bytes:

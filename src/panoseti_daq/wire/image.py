@@ -19,7 +19,7 @@ from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.printable import sendable
 from panoseti_daq.wire.header import pack, unpack
 from panoseti_daq.wire.header import quabo_of as quabo_of_packed
-from panoseti_daq.wire.position import check_name
+from panoseti_daq.wire.names import check_name
 
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}

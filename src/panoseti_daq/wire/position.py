@@ -11,8 +11,7 @@ from panoseti_daq.pff import DataProduct, PffName, Position
 from panoseti_daq.pff.names import check_run_name
 from panoseti_daq.pff.product import MAX_MODULE_ID
 from panoseti_daq.printable import sendable
-
-_MAX_NAME_BYTES = 255  # no file system has longer names
+from panoseti_daq.wire.names import check_name
 
 
 def position_message(position: Position) -> pb.Position:
@@ -24,20 +23,6 @@ def position_message(position: Position) -> pb.Position:
         file=sendable(position.file),
         frame_number=position.frame_number,
     )
-
-
-def check_name(name: str) -> None:
-    """Refuse what may not be a base name, of a run or file, in a message from anybody.
-
-    Raises
-    ------
-    PffError
-        It is a path, hidden, or longer than a file system allows.
-    """
-    is_path = "/" in name or "\0" in name or name.startswith(".")
-    if is_path or len(name.encode()) > _MAX_NAME_BYTES:
-        shown = name if len(name) <= _MAX_NAME_BYTES else f"{name[:_MAX_NAME_BYTES]}..."
-        raise PffError(f"{shown!r} is not the name of a run or file")
 
 
 def position_of(message: pb.Position) -> Position:

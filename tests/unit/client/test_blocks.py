@@ -10,7 +10,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.blocks import BlockFeed, Progress, begin_of
 from panoseti_daq.pff import Selection
 from panoseti_daq.wire.blocks import BlockMessage
-from panoseti_daq.wire.requests import frames_request
+from panoseti_daq.wire.frames import frames_request
 
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 

@@ -12,8 +12,9 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.errors import ConfigError
 from panoseti_daq.pff import Begin, DataProduct, Kind, Position, Selection
+from panoseti_daq.wire.frames import frames_request, selected_frames
 from panoseti_daq.wire.init import hp_io_of_request, init_request
-from panoseti_daq.wire.requests import frames_request, images_request, selected_frames, selected_images
+from panoseti_daq.wire.requests import images_request, selected_images
 
 RUN = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
 FILE = "start_2026-01-01T00:00:00Z.dp_img16.bpp_2.module_1.seqno_0.pff"
