@@ -3,7 +3,7 @@
 All headers of a file have one `Layout`: a number stands in the same columns of every row. So numpy reads a number
 of all frames with a few operations, whatever the number of frames. Four frames, and the numbers of two fields::
 
-    text of the headers, a row per frame       last eight bytes of the slot, as one 64-bit word (`_words`)
+    text of the headers, a row per frame       last eight bytes of the slot, as one 64-bit word
 
     ..."pkt_tai":  529, "pkt_nsec": 779007488,...       i " :     5 2 9       7 9 0 0 7 4 8 8
     ..."pkt_tai":  529, "pkt_nsec": 879010112,...       i " :     5 2 9       7 9 0 1 0 1 1 2
@@ -19,21 +19,26 @@ of all frames with a few operations, whatever the number of frames. Four frames,
                                                 eight    529                  79007488
 
 A number of more than eight digits has a second word, which ends eight digits further left and counts times 10**8.
-A word that is equal in all rows, as most of them are, is added up once for all.
+The words of a field of all quabos are read together. A second word that is equal in all rows is not read: the
+numbers of the first row have it.
 
-Whether the headers parse is seen from the lowest and the highest byte of each column (`_all_valid`)::
+Whether the headers parse is seen from the bits that change from row to row, where the first row parses::
 
-    lowest     ..."pkt_tai":  529, "pkt_nsec":  79007488,...    text: both are that of the template
-    highest    ..."pkt_tai":  539, "pkt_nsec": 979015818,...    slot: a digit; left of its last column also a blank
+    of the text                       none
+    of a slot                         the lower five: '0' is 0x30, '9' 0x39 and a blank 0x20
+    where all rows have 0x10          a digit, if the lower half is at most 9
+    where some have not               if it or the byte to its left changes: a blank or a digit, and only blanks to
+                                      the left of a blank (`_blanks_lead`)
 
-Only where a column has blanks and digits are the rows looked at: a blank may have nothing but blanks to its left.
-If any row fails, all of them are parsed one by one, with the pattern of `Layout`.
+If any row fails, they are halved, until those that fail are few and are parsed with the pattern of `Layout`.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -44,14 +49,20 @@ from panoseti_daq.pff.layout import END_OF_HEADER, Layout
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_WORD_DIGITS: Final = 8  # in a 64-bit word
-_CHUNK_BYTES: Final = 1 << 20  # of headers: fits into the cache of a core
-_BLANK: Final = ord(" ")
+_WORD: Final = np.dtype("<i8")
+_WORD_BYTES: Final = 8
+_CHUNK_BYTES: Final = 1 << 20  # of numbers: what is made of them on the way stays in the cache of a core
+_FEW_ROWS: Final = 16  # up to this many are parsed one by one where one of them does not parse
+_NINE: Final = 9
+_NOT_BLANK: Final = 0x10  # the bit that a digit has and a blank has not
+_NOT_BLANKS: Final = 0x1010101010101010
 
-ValidAndColumns: TypeAlias = "tuple[npt.NDArray[np.bool_], dict[str, npt.NDArray[np.int64]]]"
+_Bytes: TypeAlias = "npt.NDArray[np.uint8]"
+_Ints: TypeAlias = "npt.NDArray[np.int64]"
+ValidAndColumns: TypeAlias = "tuple[npt.NDArray[np.bool_], dict[str, _Ints]]"
 
 
-def parse_rows(layout: Layout, rows: npt.NDArray[np.uint8]) -> ValidAndColumns:
+def parse_rows(layout: Layout, rows: _Bytes) -> ValidAndColumns:
     """Parse the headers of n frames at once.
 
     Parameters
@@ -59,7 +70,7 @@ def parse_rows(layout: Layout, rows: npt.NDArray[np.uint8]) -> ValidAndColumns:
     layout
         Their layout.
     rows
-        The frames, shape (n, frame_size_bytes).
+        The frames, shape (n, frame_size_bytes), contiguous.
 
     Returns
     -------
@@ -69,21 +80,73 @@ def parse_rows(layout: Layout, rows: npt.NDArray[np.uint8]) -> ValidAndColumns:
         Each of `QUABO_FIELDS` with shape (n, quabos), and ``quabo_num`` of shape (n,) for ph256;
         the rows of headers that do not parse are zero.
     """
-    if not layout.is_standard:
-        return _parse_each_as_json(layout, rows)
-    valid = np.ones(len(rows), np.bool_)
-    values = np.empty((len(layout.slots), len(rows)), np.int64)
-    parser, n_rows = _parser_of(layout), _CHUNK_BYTES // layout.image_offset_bytes
-    for begin in range(0, len(rows), n_rows):
-        chunk = slice(begin, begin + n_rows)
-        parser.parse(rows[chunk], valid[chunk], values[:, chunk])
-    values[:, ~valid] = 0
-    columns: dict[str, npt.NDArray[np.int64]] = {}
-    if layout.product.n_quabos == 1:
+    n_quabos, n_rows = layout.product.n_quabos, len(rows)
+    columns: dict[str, _Ints] = {}
+    values = np.empty(((n_quabos == 1) + n_quabos * len(QUABO_FIELDS), n_rows), np.int64)
+    if n_quabos == 1:
         columns["quabo_num"] = values[0]
-    by_quabo = values[len(columns) :].reshape(layout.product.n_quabos, len(QUABO_FIELDS), len(rows))
+    by_quabo = values[len(columns) :].reshape(n_quabos, len(QUABO_FIELDS), n_rows)
     columns.update({name: by_quabo[:, i].T for i, name in enumerate(QUABO_FIELDS)})
+    valid = np.ones(n_rows, np.bool_)
+    step = _CHUNK_BYTES // (_WORD_BYTES * (len(layout.slots) or 1)) if layout.is_standard else _FEW_ROWS
+    for begin in range(0, n_rows, step):
+        chunk = slice(begin, begin + step)
+        _parse(layout, rows[chunk], valid[chunk], values[:, chunk])
     return valid, columns
+
+
+def _parse(layout: Layout, rows: _Bytes, valid: npt.NDArray[np.bool_], values: _Ints) -> None:
+    """Parse the headers of frames; fill in `valid`, shape (n,), true before, and `values`, shape (numbers, n)."""
+    if layout.is_standard and _parser_of(layout).parse(rows, values):
+        return
+    if len(rows) > _FEW_ROWS:
+        half = len(rows) // 2
+        _parse(layout, rows[:half], valid[:half], values[:, :half])
+        _parse(layout, rows[half:], valid[half:], values[:, half:])
+        return
+    for i, row in enumerate(rows):
+        numbers = _numbers_of(layout, row)
+        valid[i] = numbers is not None
+        values[:, i] = numbers or 0
+
+
+def _numbers_of(layout: Layout, row: _Bytes) -> Sequence[int] | None:
+    """Return the numbers in the header of a frame, in the order of its text; None if it does not parse."""
+    text, size = row[: layout.image_offset_bytes].tobytes(), layout.header_size_bytes
+    if text[size:] != END_OF_HEADER:
+        return None
+    try:
+        if layout.is_standard:
+            return layout.numbers(text[:size])
+        header = layout.parse(text[:size])
+    except HeaderError:
+        return None
+    by_quabo = zip(*(getattr(header, name) for name in QUABO_FIELDS), strict=True)
+    return [*(() if header.quabo_num is None else (header.quabo_num,)), *chain.from_iterable(by_quabo)]
+
+
+class _Words(NamedTuple):
+    """Eight bytes of the numbers of one field, of all quabos or of one.
+
+    Attributes
+    ----------
+    field
+        Which: the place of its first number in a header.
+    offset
+        Of the eight bytes of the first number, in a header.
+    scale
+        What the last of the eight digits counts.
+    digits
+        Mask of the values of the digits.
+    inner
+        Mask of the bit `_NOT_BLANK` of all bytes of the slot but its first.
+    """
+
+    field: int
+    offset: int
+    scale: int
+    digits: int
+    inner: int
 
 
 class _Parser:
@@ -91,70 +154,97 @@ class _Parser:
 
     def __init__(self, layout: Layout) -> None:
         self._layout: Final = layout
-        self._lowest: Final = np.frombuffer(layout.template + END_OF_HEADER, np.uint8).copy()
-        self._highest: Final = self._lowest.copy()
-        self._may_be_blank: Final = np.zeros(layout.image_offset_bytes, np.bool_)
-        self._is_first: Final = np.zeros(layout.image_offset_bytes, np.bool_)
+        n_words = -(-layout.image_offset_bytes // _WORD_BYTES)
+        fixed = np.zeros(n_words * _WORD_BYTES, np.uint8)
+        fixed[: layout.image_offset_bytes] = 0xFF
         for begin, end in layout.slots:
-            self._lowest[begin : end - 1] = _BLANK
-            self._highest[begin:end] = ord("9")
-            self._may_be_blank[begin : end - 1] = True
-            self._is_first[begin] = True
-        n_words = -(-max(end - begin for begin, end in layout.slots) // _WORD_DIGITS)
-        words = [_word_of(begin, end - i * _WORD_DIGITS) for i in range(n_words) for begin, end in layout.slots]
-        self._mask: Final = np.array([[mask] for _, mask in words], np.int64)
-        weights = 10 ** (_WORD_DIGITS * np.arange(n_words))
-        self._weight: Final = np.repeat(weights, len(layout.slots))[:, np.newaxis]
-        self._word_type: Final = np.dtype(
-            {
-                "names": [str(i) for i in range(len(words))],
-                "formats": ["<i8"] * len(words),
-                "offsets": [at for at, _ in words],
-                "itemsize": layout.image_offset_bytes,
-            }
-        )
+            fixed[begin : end - 1] = 0xE0
+            fixed[end - 1] = 0xF0
+        self._fixed: Final = fixed.view(_WORD)  # bits that no row may change
+        self._text: Final = np.dtype((np.void, len(fixed)))  # of a header, to whole words
+        # The numbers of a field stand at one distance, unless those of one quabo needed more columns.
+        by_quabo = np.reshape(layout.slots, (layout.product.n_quabos, -1, 2))
+        distances = set(np.diff(by_quabo, axis=0).flat)
+        self._n_numbers: Final = len(by_quabo) if len(distances) == 1 else 1  # of a field, read together
+        self._n_fields: Final = len(layout.slots) // self._n_numbers
+        self._distance: Final = int(distances.pop()) if self._n_numbers > 1 else 0
+        slots = enumerate(layout.slots[: self._n_fields])
+        words = chain.from_iterable(_words_of(field, *slot) for field, slot in slots)
+        self._words: Final = sorted(words, key=lambda words: words.scale)  # first the last digits of each field
+        # Their bytes in the slots of a header, one field after the other.
+        places = [self._places_of(words) for words in self._words]
+        self._places: Final = np.concatenate(places)
+        self._begins: Final = np.cumsum([0, *map(len, places[:-1])])
+        self._digits: Final = np.array([words.digits for words in self._words], _WORD)[:, np.newaxis, np.newaxis]
+        self._inner: Final = np.array([words.inner for words in self._words], _WORD)[:, np.newaxis, np.newaxis]
 
-    def parse(
-        self, rows: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_], values: npt.NDArray[np.int64]
-    ) -> None:
-        """Parse the headers of frames; fill in `valid`, shape (n,), and `values`, shape (slots, n)."""
-        text = np.ascontiguousarray(rows[:, : self._layout.image_offset_bytes])
-        lowest, highest = _over_rows(np.minimum, text), _over_rows(np.maximum, text)
-        if not self._all_valid(text, lowest, highest):
-            valid[:] = [self._is_whole(row.tobytes()) for row in text]
-        # What holds for one of equal words holds for all.
-        first, differences = self._words(np.stack((text[0], lowest != highest)), np.arange(len(self._mask))).T
-        varies = np.flatnonzero(differences)
-        numbers = np.repeat(_add_up(first[:, np.newaxis]) * self._weight, len(text), axis=1)
-        numbers[varies] = _add_up(self._words(text, varies)) * self._weight[varies]
-        np.sum(numbers.reshape(-1, len(values), len(text)), axis=0, out=values)
+    def _places_of(self, words: _Words) -> _Ints:
+        """Return where in a header the bytes of words stand that are in a slot."""
+        in_slot = np.flatnonzero(np.array(words.digits, _WORD).reshape(1).view(np.uint8))
+        begins = words.offset + self._distance * np.arange(self._n_numbers)
+        return np.add.outer(begins, in_slot).ravel()
 
-    def _words(self, text: npt.NDArray[np.uint8], which: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
-        """Digits of numbers in rows of text, eight to a word, the first in its lowest byte; a blank is zero."""
-        header = text.view(self._word_type)[:, 0]
-        words = np.empty((len(which), len(text)), np.int64)
-        for word, i in zip(words, which.tolist(), strict=True):
-            word[:] = header[str(i)]
-        words &= self._mask[which]
-        return words
-
-    def _all_valid(
-        self, text: npt.NDArray[np.uint8], lowest: npt.NDArray[np.uint8], highest: npt.NDArray[np.uint8]
-    ) -> bool:
-        """Return whether all headers parse, mostly from the lowest and the highest byte of each column."""
-        if (lowest < self._lowest).any() or (highest > self._highest).any():
+    def parse(self, rows: _Bytes, values: _Ints) -> bool:
+        """Fill in the numbers in the headers of frames, shape (numbers, n); return False if one does not parse."""
+        first = _numbers_of(self._layout, rows[0])
+        # As one item a row is copied faster than as an array of bytes.
+        text = np.ndarray(len(rows), self._text, rows, 0, rows.strides[:1]).copy()
+        words = text.view(_WORD).reshape(len(text), -1)
+        common, some = _over_rows(np.bitwise_and, words), _over_rows(np.bitwise_or, words)
+        changing = common ^ some
+        if first is None or (changing & self._fixed).any():
             return False
-        # What may still be wrong: a blank (or a byte between it and the digits) to the right of a digit.
-        all_blank = self._may_be_blank & (highest == _BLANK)
-        leading = all_blank & (self._is_first | np.roll(all_blank, 1))
-        columns = np.flatnonzero(self._may_be_blank & (lowest < ord("0")) & ~leading)
-        here, before = text[:, columns], text[:, columns - 1]
-        good_blank = (here == _BLANK) & ((before == _BLANK) | self._is_first[columns])
-        return bool((good_blank | (here >= ord("0"))).all())
+        which, doubtful = self._to_read(common.view(np.uint8), changing.view(np.uint8))
+        read = np.empty((len(which), self._n_numbers, len(text)), _WORD)
+        for those, i in zip(read, which, strict=True):
+            those[:] = self._at(text, self._words[i].offset)
+        if doubtful and not self._blanks_lead(text, read, which, doubtful):
+            return False
+        read &= self._digits[which]
+        if read.view(np.uint8).max(initial=0) > _NINE:
+            return False
+        _add_up(read)
+        self._join(read, which, np.array(first), values)
+        return True
 
-    def _is_whole(self, text: bytes) -> bool:
-        """Return whether a header with what follows it up to the image parses."""
-        return text.endswith(END_OF_HEADER) and self._layout.is_valid(text[: self._layout.header_size_bytes])
+    def _at(self, text: npt.NDArray[np.void], offset: int) -> _Ints:
+        """Eight bytes of each number of a field, as a word: a view of shape (numbers, n)."""
+        return np.ndarray((self._n_numbers, len(text)), _WORD, text, offset, (self._distance, text.itemsize))
+
+    def _to_read(self, common: _Bytes, changing: _Bytes) -> tuple[list[int], list[int]]:
+        """Return the words to read, and places in these of those whose blanks must be looked at."""
+        blank = changing.copy()
+        blank[1:] |= changing[:-1]  # a digit may have come before a blank that all rows have
+        blank[(common & _NOT_BLANK) != 0] = 0
+        varies = np.maximum.reduceat(changing[self._places], self._begins)
+        doubtful = np.maximum.reduceat(blank[self._places], self._begins)
+        varies[: self._n_fields] = True
+        which = varies.nonzero()[0]
+        return which.tolist(), doubtful[which].nonzero()[0].tolist()
+
+    def _blanks_lead(self, text: npt.NDArray[np.void], read: _Ints, which: list[int], doubtful: list[int]) -> bool:
+        """Return whether words hold nothing but digits and blanks, and no blank to the right of a digit."""
+        which = [which[i] for i in doubtful]
+        digits, words = self._digits[which], read[doubtful]
+        before = np.empty_like(words)
+        for those, i in zip(before, which, strict=True):
+            those[:] = self._at(text, self._words[i].offset - 1)
+        words &= digits | _NOT_BLANKS
+        before &= self._inner[which]  # digits to the left
+        before |= words + digits  # carries into the bit of a digit where the value is not zero
+        np.invert(words, out=words)
+        before &= words  # where there is no digit
+        return not int(np.bitwise_or.reduce(before, axis=None)) & _NOT_BLANKS
+
+    def _join(self, read: _Ints, which: list[int], first: _Ints, values: _Ints) -> None:
+        """Add up the words of each number, and what the first row has of it in words that were not read."""
+        numbers = read[: self._n_fields]
+        for those, i in zip(read[self._n_fields :], which[self._n_fields :], strict=True):
+            those *= self._words[i].scale
+            numbers[self._words[i].field] += those
+        rest = first.reshape(self._n_numbers, -1).T - numbers[:, :, 0]
+        by_field = values.reshape(self._n_numbers, self._n_fields, -1).swapaxes(0, 1)
+        np.add(numbers, rest[..., np.newaxis], out=by_field)
 
 
 @functools.lru_cache(maxsize=256)
@@ -162,46 +252,36 @@ def _parser_of(layout: Layout) -> _Parser:
     return _Parser(layout)
 
 
-def _word_of(begin: int, end: int) -> tuple[int, int]:
-    """Offset of the eight bytes of a header that stop at `end`, and the mask for the digits from `begin` on."""
-    n_others = min(max(begin - (end - _WORD_DIGITS), 0), _WORD_DIGITS)
-    mask = int.from_bytes(bytes(n_others) + b"\x0f" * (_WORD_DIGITS - n_others), "little")
-    return max(end - _WORD_DIGITS, 0), mask
+def _words_of(field: int, begin: int, end: int) -> Iterator[_Words]:
+    for i in range(-(-(end - begin) // _WORD_BYTES)):
+        offset = end - (i + 1) * _WORD_BYTES
+        digits, inner = _mask(b"\x0f", begin - offset), _mask(bytes([_NOT_BLANK]), begin + 1 - offset)
+        yield _Words(field, offset, 10 ** (i * _WORD_BYTES), digits, inner)
 
 
-def _over_rows(extreme: np.ufunc, text: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Lowest or highest byte of each column; by halves, since numpy is slow at reducing many short rows."""
-    while len(text) > 1:
-        n_half = (len(text) + 1) // 2
-        halved: npt.NDArray[np.uint8] = extreme(text[:n_half], text[-n_half:])
-        text = halved
-    row: npt.NDArray[np.uint8] = text[0]
+def _mask(byte: bytes, n_others: int) -> int:
+    """Return a word of one byte again and again, but for `n_others` zeros at its begin."""
+    n_others = max(n_others, 0)
+    return int.from_bytes(bytes(n_others) + byte * (_WORD_BYTES - n_others), "little")
+
+
+def _over_rows(bits: np.ufunc, words: _Ints) -> _Ints:
+    """Combine the words of all rows; sixteen rows at once, since numpy is slow at reducing many short ones."""
+    n = len(words) // 16
+    if n > 16:
+        folded = bits.reduce(words[: 16 * n].reshape(n, -1), axis=0)
+        words = np.concatenate((folded.reshape(16, -1), words[16 * n :]))
+    row: _Ints = bits.reduce(words, axis=0)
     return row
 
 
-def _add_up(words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Numbers of eight digits: neighbors are added up in all places at once, to pairs, fours, eights."""
-    words = (words * 10 + (words >> 8)) & 0x00FF00FF00FF00FF
-    words = (words * 100 + (words >> 16)) & 0x0000FFFF0000FFFF
-    return (words * 10_000 + (words >> 32)) & 0x00000000FFFFFFFF
-
-
-def _parse_each_as_json(layout: Layout, rows: npt.NDArray[np.uint8]) -> ValidAndColumns:
-    valid = np.zeros(len(rows), np.bool_)
-    columns: dict[str, npt.NDArray[np.int64]] = {
-        name: np.zeros((len(rows), layout.product.n_quabos), np.int64) for name in QUABO_FIELDS
-    }
-    if layout.product.n_quabos == 1:
-        columns["quabo_num"] = np.zeros(len(rows), np.int64)
-    for i, row in enumerate(rows):
-        frame = row.tobytes()
-        if frame[layout.header_size_bytes : layout.image_offset_bytes] != END_OF_HEADER:
-            continue
-        try:
-            header = layout.parse(frame[: layout.header_size_bytes])
-        except HeaderError:
-            continue
-        valid[i] = True
-        for name in columns:
-            columns[name][i] = getattr(header, name)
-    return valid, columns
+def _add_up(words: _Ints) -> None:
+    """Turn digits into numbers in place: each product holds all sums of neighbors, in pairs, fours, eights."""
+    words *= 10 * 2**8 + 1
+    words >>= 8
+    words &= 0x00FF00FF00FF00FF
+    words *= 100 * 2**16 + 1
+    words >>= 16
+    words &= 0x0000FFFF0000FFFF
+    words *= 10_000 * 2**32 + 1
+    words >>= 32

@@ -134,13 +134,23 @@ class Layout:
         """
         if not self.slots:
             return self._parse_as_json(text)
-        match = self._match(text)
-        if match is None:
-            raise HeaderError(f"damaged header: {text!r}")
-        values = tuple(map(int, match.groups()))
+        values = self.numbers(text)
         quabo_num, values = (values[0], values[1:]) if self.product.n_quabos == 1 else (None, values)
         # the order of QUABO_FIELDS
         return Header(values[0::5], values[1::5], values[2::5], values[3::5], values[4::5], quabo_num)
+
+    def numbers(self, text: bytes) -> tuple[int, ...]:
+        """Return the numbers in the header of one frame of a standard layout, in the order of the text.
+
+        Raises
+        ------
+        HeaderError
+            The text does not parse.
+        """
+        match = self._match(text)
+        if match is None:
+            raise HeaderError(f"damaged header: {text!r}")
+        return tuple(map(int, match.groups()))
 
     def is_valid(self, text: bytes) -> bool:
         """Return whether `parse` would accept a header."""

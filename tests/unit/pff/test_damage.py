@@ -6,12 +6,13 @@ import re
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import DataProduct, Header, Layout
 from panoseti_daq.pff.columns import parse_rows
+from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.layout import END_OF_HEADER, format_header
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
@@ -145,3 +146,61 @@ def test_damage_to_one_of_many_rows_is_found_and_the_others_keep_their_numbers(
         header = layout.parse(damaged[i])
         for name, values in columns.items():
             assert np.array_equal(values[i], getattr(header, name))
+
+
+def expected_of(layout: Layout, texts: list[bytes]) -> tuple[list[bool], dict[str, list[object]]]:
+    """Which headers parse, and the fields of those that do, read one by one."""
+    valid = [parses(layout, text) for text in texts]
+    headers = [layout.parse(text) for text, parsed in zip(texts, valid, strict=True) if parsed]
+    names = [*QUABO_FIELDS, "quabo_num"] if layout.product.one_quabo else QUABO_FIELDS
+    return valid, {name: np.array([getattr(header, name) for header in headers]).tolist() for name in names}
+
+
+def found_of(layout: Layout, texts: list[bytes]) -> tuple[list[bool], dict[str, list[object]]]:
+    valid, columns = parse_rows(layout, rows_of(texts, layout.product))
+    return valid.tolist(), {name: columns[name][valid].tolist() for name in columns}
+
+
+@each_product
+@settings(max_examples=30)
+@given(data=st.data())
+def test_many_rows_of_few_headers_are_those_read_one_by_one(product: DataProduct, data: st.DataObject) -> None:
+    """The rows are so many that they are compared sixteen at once; at most two of them are damaged."""
+    tops = (65535, 1023, 999_999_999, 2**33, 999_999)
+    n = 1 if product.one_quabo else 4
+    few = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        drawn = [tuple(data.draw(st.integers(0, top) | st.integers(0, 99)) for _ in range(n)) for top in tops]
+        quabo_num = data.draw(st.integers(0, 3)) if product.one_quabo else None
+        few.append(format_header(Header(drawn[0], drawn[1], drawn[2], drawn[3], drawn[4], quabo_num)))
+    n_rows = data.draw(st.sampled_from([16, 271, 272, 300, 700]))
+    order = np.random.default_rng(data.draw(st.integers(0, 9))).integers(0, len(few), n_rows)
+    texts = [few[i] for i in order]
+    for row in data.draw(st.lists(st.integers(0, n_rows - 1), max_size=2)):
+        place, byte = data.draw(st.integers(0, len(few[0]) - 1)), data.draw(st.sampled_from(b" -./09:x!"))
+        texts[row] = texts[row][:place] + bytes([byte]) + texts[row][place + 1 :]
+    layout = layout_of(few[0], product)
+    assert found_of(layout, texts) == expected_of(layout, texts)
+
+
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")], ids=["blanks", "compact"])
+def test_quabos_whose_numbers_have_several_widths_are_read(separators: tuple[str, str]) -> None:
+    headers = [
+        Header((i, 60_000 + i, 7, 10**16 + i), (529,) * 4, (10 + i,) * 4, (1721882092,) * 4, (778654,) * 4)
+        for i in range(3)
+    ]
+    texts = [json.dumps(header.as_dict(), separators=separators).encode() for header in headers]
+    layout = layout_of(texts[0], DataProduct.IMG16)
+    assert layout.is_standard
+    assert found_of(layout, texts) == expected_of(layout, texts)
+    assert all(expected_of(layout, texts)[0])
+
+
+def test_digit_to_the_left_of_blanks_that_all_rows_have_is_found() -> None:
+    """The eight bytes at the end of the slot are the same in all rows."""
+    header = Header((0,) * 4, (0,) * 4, (0,) * 4, (0,) * 4, (0,) * 4)
+    text = format_header(header)
+    damaged = text.replace(b'"tv_sec":          0', b'"tv_sec":  0       0')
+    layout = layout_of(text, DataProduct.IMG16)
+    assert found_of(layout, [text, damaged]) == expected_of(layout, [text, damaged])
+    assert not parses(layout, damaged)
