@@ -1,26 +1,16 @@
 """Clients: the frames of DAQ nodes in scripts."""
 
-import gc
 from typing import TYPE_CHECKING, Any
 
-_collects = gc.isenabled()
-gc.disable()  # nothing that is imported is garbage, and looking for some takes a tenth of the time
-try:
-    from panoseti_daq._proto.daq_data_pb2 import StatusResponse
-    from panoseti_daq.client.aio import AioDaqDataClient
-    from panoseti_daq.client.credentials import Credentials
-    from panoseti_daq.client.errors import RpcError
-    from panoseti_daq.client.images import ImageDict, ReceivedFrame, image_dict, received_frame, to_json
-    from panoseti_daq.client.newest import NewestFrames
-    from panoseti_daq.client.nodes import HostSet
-    from panoseti_daq.client.retry import HostChange
-    from panoseti_daq.client.stream import BlockStream, ImageStream
-finally:
-    if _collects:
-        if not gc.get_freeze_count():
-            gc.freeze()
-            gc.unfreeze()  # so all of it is old: else it would be searched at once
-        gc.enable()
+from panoseti_daq._proto.daq_data_pb2 import StatusResponse
+from panoseti_daq.client.aio import AioDaqDataClient
+from panoseti_daq.client.credentials import Credentials
+from panoseti_daq.client.errors import RpcError
+from panoseti_daq.client.images import ImageDict, ReceivedFrame, image_dict, received_frame, to_json
+from panoseti_daq.client.newest import NewestFrames
+from panoseti_daq.client.nodes import HostSet
+from panoseti_daq.client.retry import HostChange
+from panoseti_daq.client.stream import BlockStream, ImageStream
 
 if TYPE_CHECKING:
     from panoseti_daq.client.blocking import DaqDataClient
