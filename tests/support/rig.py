@@ -96,9 +96,9 @@ def image_of(frame: bytes, product: DataProduct) -> np.ndarray[tuple[int, ...], 
     return np.frombuffer(frame[-product.image_size_bytes :], product.dtype).reshape(product.shape)
 
 
-def command(*arguments: object) -> list[str]:
-    """The command line of this checkout."""
-    code = "from panoseti_daq.cli.main import main; main()"
+def command(*arguments: object, first: str = "") -> list[str]:
+    """The command line of this checkout, after some Python code."""
+    code = f"{first}\nfrom panoseti_daq.cli.main import main; main()"
     return [sys.executable, "-P", "-c", code, *map(str, arguments)]
 
 

@@ -120,12 +120,12 @@ class Window:
 
 
 @contextmanager
-def shown(display: dict[str, str], directory: Path, *arguments: object) -> Iterator[Window]:
-    """Window of ``plot view`` with these arguments, started in `directory`."""
+def shown(display: dict[str, str], directory: Path, *arguments: object, first: str = "") -> Iterator[Window]:
+    """Window of ``plot view`` with these arguments, started in `directory`; `first`: Python code before it."""
     errors = directory / "errors.txt"
     with errors.open("wb") as file:
         process = subprocess.Popen(
-            command("plot", "view", "--config", directory / "windows.ini", *arguments),
+            command("plot", "view", "--config", directory / "windows.ini", *arguments, first=first),
             env=display,
             cwd=directory,
             stderr=file,

@@ -105,3 +105,36 @@ def test_a_lost_host_is_red_until_it_is_acknowledged(display: dict[str, str], tm
         window.until(lambda: part(window.screen()[BAR], ALERT) == 0 or None)
         window.press("q")
         assert window.process.wait() == 0
+
+
+CALLS = """
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+calls = open("calls.txt", "a", buffering=1)
+QApplication.beep = staticmethod(lambda: print("beep", file=calls))
+QSystemTrayIcon.isSystemTrayAvailable = staticmethod(lambda: True)
+QSystemTrayIcon.showMessage = lambda self, title, text: print(title, text, file=calls)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--sound",), ("--note",), ("--sound", "--note")])
+def test_a_new_alarm_is_heard_and_noted_on_the_desktop_if_that_was_asked_for(
+    display: dict[str, str], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    calls = tmp_path / "calls.txt"
+    with (
+        serving_process("--simulate") as (server, address),
+        shown(display, tmp_path, "--no-tabs", "--host", address, *options, first=CALLS) as window,
+    ):
+        window.until(lambda: part(window.screen()[BAR], ALERT) == 0 or None)
+        assert calls.read_text() == ""
+        server.kill()
+        window.until(lambda: part(window.screen()[BAR], ALERT) > 0.2 or None)
+        window.press("a")  # what was heard once is not heard again
+        window.until(lambda: part(window.screen()[BAR], ALERT) == 0 or None)
+        window.press("q")
+        assert window.process.wait() == 0
+    said = calls.read_text().splitlines()
+    lost = [line for line in said if line.startswith(f"panoseti-daq {address} lost since ")]
+    assert len(lost) == ("--note" in options)
+    assert ("beep" in said) == ("--sound" in options)
+    assert said.count("beep") == len([line for line in said if line != "beep"]) or len(options) < 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -35,13 +36,9 @@ class Film:
         is_video = file.suffix.lower() != ".gif"
         if is_video and not has_ffmpeg():
             raise ViewerError(f"MP4 needs ffmpeg: {how_to_get('film')}; allowed: NAME.gif")
-        # By default imageio-ffmpeg forks with code before exec; gRPC's threads let one such process in seven die.
-        os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
         self.file = file.absolute()
-        more: dict[str, Any] = (
-            {"fps": RATE_HZ, "macro_block_size": _EVEN} if is_video else {"duration": 1e3 / RATE_HZ}
-        )
-        self._writer = imageio.get_writer(self.file, **more)
+        self._gif = None if is_video else imageio.get_writer(self.file, duration=1e3 / RATE_HZ)
+        self._ffmpeg: subprocess.Popen[bytes] | None = None
         self._shape: tuple[int, ...] | None = None
         self.n_pictures = 0  # How many were added
 
@@ -54,12 +51,33 @@ class Film:
             image = image.scaled(self._shape[1], self._shape[0])
         pixels = pixels_of(image)
         self._shape = pixels.shape[:2]
-        self._writer.append_data(pixels)
+        if self._gif is not None:
+            self._gif.append_data(pixels)
+        else:
+            self._ffmpeg = self._ffmpeg or _begun(self.file, *self._shape)
+            assert self._ffmpeg.stdin is not None
+            self._ffmpeg.stdin.write(pixels.tobytes())
         self.n_pictures += 1
 
     def close(self) -> None:
         """End the film."""
-        self._writer.close()
+        if self._gif is not None:
+            self._gif.close()
+        if self._ffmpeg is not None:
+            with suppress(BrokenPipeError):  # the last bytes find no reader when ffmpeg died
+                self._ffmpeg.communicate()
+
+
+def _begun(file: Path, height: int, width: int) -> subprocess.Popen[bytes]:
+    """Start ffmpeg, which takes pictures as raw bytes.
+
+    imageio starts it with code before exec, which one in seven does not survive beside gRPC's threads, and leaves
+    its pipe open when it dies. In a group of its own it outlives Ctrl-C, until the film is whole.
+    """
+    ffmpeg = importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
+    taken = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{RATE_HZ:g}", "-i", "-")
+    made = ("-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-crf", "25", str(file))
+    return subprocess.Popen([ffmpeg, "-y", "-v", "quiet", *taken, *made], stdin=subprocess.PIPE, process_group=0)
 
 
 def has_ffmpeg() -> bool:

@@ -237,8 +237,7 @@ class Past(QtWidgets.QWidget):
             film.add(image_of(widget, f"{time_text(unix_ns)} UTC"))
         except OSError as error:
             self.end_film()
-            why = str(error).splitlines()[0]  # imageio adds the command
-            self.film_ended.emit(f"the film {film.file} ends after {film.n_pictures} pictures: {why}")
+            self.film_ended.emit(f"the film {film.file} ends after {film.n_pictures} pictures: {error}")
 
     def end_film(self) -> Film | None:
         """End the film, if one is made, and return it."""
