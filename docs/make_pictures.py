@@ -29,14 +29,13 @@ from panoseti_daq.client import AioDaqDataClient, DaqDataClient
 from panoseti_daq.pff import Kind, Selection
 from panoseti_daq.viewers import ViewerContext, term, view
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.feed import Feed, WindowFeed
+from panoseti_daq.viewers.host.feed import Feed, Wanted, WindowFeed
 from panoseti_daq.viewers.host.qt import application
 from panoseti_daq.viewers.host.timeline import Recorded
-from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.images.colors import ColorMap, color_table
 from panoseti_daq.viewers.modules import Module, by_key
 from panoseti_daq.viewers.plugin import find_viewer, make_viewer
-from panoseti_daq.viewers.term.halfblocks import UPPER_HALF
+from panoseti_daq.viewers.term.panels import UPPER_HALF
 
 if TYPE_CHECKING:
     from panoseti_daq.viewers.host.window import HostWindow
@@ -116,7 +115,7 @@ def terminal_picture(address: str, file: Path) -> None:
 def dead_picture(address: str, file: Path) -> None:
     """Take a picture of four modules: one is silent, of another one quabo; a region and two light curves."""
     application(off_screen=True)
-    from panoseti_daq.viewers.host.picture import image_of
+    from panoseti_daq.viewers.host.film import image_of
 
     context = ViewerContext(selection=Selection.of(module_ids=FEW))
     viewer = make_viewer(view.SPEC, context, {})

@@ -29,9 +29,8 @@ from panoseti_daq.pff import DataProduct, FrameBlock, Key, Layout, PffName, Sele
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.viewers import Viewer, ViewerContext
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.feed import Feed
+from panoseti_daq.viewers.host.feed import Feed, Wanted
 from panoseti_daq.viewers.host.qt import application
-from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.lightcurve.curves import CAPACITY, LightCurves
 from panoseti_daq.viewers.plugin import find_viewer
 

@@ -17,8 +17,7 @@ from support.rig import run_command, serving_in_thread
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client import AioDaqDataClient, RpcError
-from panoseti_daq.viewers.host.feed import Feed
-from panoseti_daq.viewers.host.wanted import Wanted
+from panoseti_daq.viewers.host.feed import Feed, Wanted
 
 BEFORE_0_4: Final = "a server of panoseti-grpc before 0.4, which has no Status"
 OF_0_4: Final = "a server of panoseti-grpc 0.4, not initialized: hp_io is idle"

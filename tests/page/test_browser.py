@@ -22,8 +22,7 @@ from support.rig import until
 
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.service.access.tokens import AllowedToken, Role, make_token
-from panoseti_daq.viewers.images.colors import ColorMap, rgba_table
-from panoseti_daq.viewers.images.levels import N_COLORS
+from panoseti_daq.viewers.images.colors import N_COLORS, ColorMap, rgba_table
 from panoseti_daq.viewers.modules import Module
 from panoseti_daq.web.doors import Doors, sign_link
 from panoseti_daq.web.live import HostLine, LiveWall, ModuleNote

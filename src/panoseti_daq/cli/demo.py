@@ -16,9 +16,8 @@ from panoseti_daq.errors import ViewerError
 from panoseti_daq.service.server import running_server
 from panoseti_daq.viewers import ViewerContext, term, view
 from panoseti_daq.viewers.host import qt, terminal
-from panoseti_daq.viewers.host.feed import Feed
+from panoseti_daq.viewers.host.feed import Feed, Wanted
 from panoseti_daq.viewers.host.show import show
-from panoseti_daq.viewers.host.wanted import Wanted
 from panoseti_daq.viewers.plugin import make_viewer
 
 _TABLE_INTERVAL_S = 0.05

@@ -33,10 +33,8 @@ from panoseti_daq.pff import Selection
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers import Surface, ViewerContext, ViewerSpec
 from panoseti_daq.viewers.host import terminal
-from panoseti_daq.viewers.host.desk import Desk
-from panoseti_daq.viewers.host.feed import Feed
-from panoseti_daq.viewers.host.show import show
-from panoseti_daq.viewers.host.wanted import Wanted
+from panoseti_daq.viewers.host.feed import Feed, Wanted
+from panoseti_daq.viewers.host.show import Desk, show
 from panoseti_daq.viewers.plugin import InstalledViewer, find_viewer, installed_viewers, make_viewer
 
 _log = logging.getLogger(__name__)

@@ -16,8 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from panoseti_daq.cli.tables import PlainConsole
-from panoseti_daq.viewers.host.keys import KeyReader, cbreak
-from panoseti_daq.viewers.host.signals import log_held_back
+from panoseti_daq.viewers.host.keys import KeyReader, cbreak, log_held_back
 
 _PERIOD_S: Final = 0.2
 _FOOT: Final = Style(dim=True)

@@ -17,7 +17,7 @@ from panoseti_daq.cli.servers import SERVERS, Servers
 from panoseti_daq.client import ReceivedFrame, image_dict, to_json
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import Key, Selection
-from panoseti_daq.viewers.images.png import png
+from panoseti_daq.web.png import png
 
 _MAGNIFIED: Final = 16  # screen pixels of a PNG for each pixel of an image
 

@@ -9,7 +9,7 @@ import typer
 
 from panoseti_daq.cli.options import OptionGroup, finite_option
 from panoseti_daq.viewers.events.lines import EventLines
-from panoseti_daq.viewers.host.desk import Desk
+from panoseti_daq.viewers.host.show import Desk
 from panoseti_daq.viewers.host.snapshot import FilmSpan, Screenshot
 from panoseti_daq.viewers.host.theme import ThemeName
 

@@ -119,7 +119,7 @@ class Picture:
 
     def _repr_png_(self) -> bytes:
         """Draw; IPython shows what this returns."""
-        from panoseti_daq.viewers.host.picture import png_of
+        from panoseti_daq.viewers.host.film import png_of
 
         self._application.processEvents()  # what came since may need another layout
         self._viewer.redraw()

@@ -13,12 +13,11 @@ import numpy.typing as npt
 from panoseti_daq.pff import Kind
 from panoseti_daq.pff.product import ImageArray
 from panoseti_daq.pff.quabos import MODULE_SIZE
-from panoseti_daq.viewers.images.colors import ColorMap, rgba_table
-from panoseti_daq.viewers.images.levels import NO_DATA, Levels, color_indices
-from panoseti_daq.viewers.images.png import png
-from panoseti_daq.viewers.images.quadrants import assemble
+from panoseti_daq.viewers.images.colors import NO_DATA, ColorMap, Levels, color_indices, rgba_table
+from panoseti_daq.viewers.images.pixels import assemble
 from panoseti_daq.viewers.modules import Module, Source
 from panoseti_daq.web.live import LiveWall
+from panoseti_daq.web.png import png
 
 STALE_S: Final = 30.0
 """Images older than this are crossed out."""

@@ -22,8 +22,7 @@ from support.replays import run_of_seconds
 
 from panoseti_daq.client import AioDaqDataClient, ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.host.feed import Feed, HostState
-from panoseti_daq.viewers.host.wanted import Wanted
+from panoseti_daq.viewers.host.feed import Feed, HostState, Wanted
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication, QWidget

@@ -15,9 +15,8 @@ from support.rig import serving_process
 from panoseti_daq.client import AioDaqDataClient
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.desk import Desk
 from panoseti_daq.viewers.host.memory import Memory
-from panoseti_daq.viewers.host.show import show
+from panoseti_daq.viewers.host.show import Desk, show
 from panoseti_daq.viewers.plugin import Surface, ViewerContext, ViewerSpec, find_viewer
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def test_the_theme_is_remembered_and_an_option_comes_first(application: QApplica
 
 
 def test_with_dashes_neighbors_differ_and_the_legend_shows_how(application: QApplication) -> None:
-    from panoseti_daq.viewers.charts.pens import Pen, sample
+    from panoseti_daq.viewers.charts.table import Pen, sample
 
     assert len({Pen.of(module_id).dashes for module_id in range(6)}) == 1
     theme.choose(theme.ThemeName.DARK, dashes=True)

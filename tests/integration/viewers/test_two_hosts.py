@@ -13,7 +13,7 @@ from support.view_window import picture, place_of, shown
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Kind
-from panoseti_daq.viewers.images.orientation import Orientation
+from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.modules import Module, by_key
 
 if TYPE_CHECKING:

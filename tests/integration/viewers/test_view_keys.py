@@ -14,14 +14,13 @@ from support.received import NOW_S, by_key, frame_of, local
 from support.view_window import cell_of, place_of, show, shown
 
 from panoseti_daq.pff import DataProduct, Kind
-from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.levels import LevelsMode
-from panoseti_daq.viewers.images.orientation import Orientation
+from panoseti_daq.viewers.images.colors import ColorMap, LevelsMode
 from panoseti_daq.viewers.images.pedestal import PedestalMode
+from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.modules import Module
 
 if TYPE_CHECKING:
-    from panoseti_daq.viewers.view.curve import Curve
+    from panoseti_daq.viewers.view.probes import Curve
     from panoseti_daq.viewers.view.widget import View
 
 __all__ = ["application"]

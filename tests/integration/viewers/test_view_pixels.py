@@ -25,7 +25,7 @@ from support.view_window import (
 from panoseti_daq.pff import DataProduct, Kind
 from panoseti_daq.viewers.host.feed import HostState
 from panoseti_daq.viewers.images.layout import Box
-from panoseti_daq.viewers.images.orientation import Orientation
+from panoseti_daq.viewers.images.pixels import Orientation
 
 __all__ = ["application"]
 

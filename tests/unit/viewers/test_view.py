@@ -9,7 +9,7 @@ import pytest
 from support.patience import PATIENCE_S
 
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.viewers.images.levels import LevelsMode
+from panoseti_daq.viewers.images.colors import LevelsMode
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 from panoseti_daq.viewers.plugin import ViewerContext
 from panoseti_daq.viewers.view import SPEC
@@ -32,7 +32,7 @@ def test_options_that_contradict_are_refused(options: dict[str, Any], message: s
 def test_the_spec_and_what_the_terminal_uses_import_no_qt() -> None:
     code = (
         "import sys, panoseti_daq.viewers.view, panoseti_daq.viewers.images.board,"
-        " panoseti_daq.viewers.images.layout, panoseti_daq.viewers.images.arrays;"
+        " panoseti_daq.viewers.images.layout, panoseti_daq.viewers.images.pedestal;"
         "assert not {'PySide6', 'pyqtgraph'} & set(sys.modules)"
     )
 

@@ -11,8 +11,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
-from panoseti_daq.viewers.charts.pens import Pen
-from panoseti_daq.viewers.charts.table import LegendTable
+from panoseti_daq.viewers.charts.table import LegendTable, Pen
 from panoseti_daq.viewers.host import theme
 
 _TITLE_POINTS: Final = 11

@@ -13,7 +13,7 @@ import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key
 from panoseti_daq.viewers.charts.panels import ChartPanel, utc_axis
-from panoseti_daq.viewers.charts.pens import Pen
+from panoseti_daq.viewers.charts.table import Pen
 from panoseti_daq.viewers.events.lines import Event, EventLines
 from panoseti_daq.viewers.host import theme
 

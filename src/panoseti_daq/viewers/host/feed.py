@@ -1,4 +1,4 @@
-"""Feed of a viewer: an asyncio client in a thread of its own."""
+"""Feed of a viewer: an asyncio client in a thread of its own, what it asks for, and the handover to who draws."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from panoseti_daq.client import AioDaqDataClient, HostChange
+from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock, ReceivedFrame
 from panoseti_daq.client.portal import PORTALS
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, PffError
-from panoseti_daq.pff import Gap, Selection
-from panoseti_daq.viewers.host.handover import Handover
-from panoseti_daq.viewers.host.wanted import Wanted
+from panoseti_daq.pff import DataProduct, Gap, Kind, Selection
+from panoseti_daq.pff.selection import EVERYTHING, kinds_of
+from panoseti_daq.viewers.modules import BySource, Source
 
 if TYPE_CHECKING:
     from panoseti_daq._proto import daq_data_pb2 as pb
+    from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec
 
 _log = logging.getLogger(__name__)
 
@@ -188,3 +190,109 @@ class Feed(WindowFeed):
                 _log.warning("%s: %s; its rates are those of the frames that arrive", host, foreign)
                 known = foreign
             await asyncio.sleep(period_s)
+
+
+_MOST_BYTES: Final = 64 * 2**20
+
+
+class Handover:
+    """The newest frame of each key and host, or blocks, from the thread that receives to the one that draws.
+
+    **Holds** one frame per key and host, so its size is bounded by their number; a frame that was not taken is
+    **replaced** by the next one. Of blocks it holds 64 MiB; the oldest go, and `n_lost` counts their
+    frames. Neither side ever waits for the other. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self.n_lost = 0
+        self._frames: BySource = {}
+        self._blocks: deque[ReceivedBlock] = deque()
+        self._n_bytes = 0
+        self._lock = threading.Lock()
+        self._wake: Callable[[], object] | None = None
+
+    def on_arrival(self, wake: Callable[[], object] | None) -> None:
+        """Call `wake` in the putting thread when the first frame comes after a `take`; after None never again."""
+        with self._lock:
+            self._wake = wake
+
+    def put(self, frame: ReceivedFrame) -> None:
+        """Hand over a frame."""
+        with self._lock:
+            self._wake_first()
+            self._frames[Source.of(frame)] = frame
+
+    def put_block(self, block: ReceivedBlock) -> None:
+        """Hand over a block."""
+        with self._lock:
+            self._wake_first()
+            self._blocks.append(block)
+            self._n_bytes += len(block.data)
+            while self._n_bytes > _MOST_BYTES and len(self._blocks) > 1:
+                oldest = self._blocks.popleft()
+                self._n_bytes -= len(oldest.data)
+                self.n_lost += len(oldest)
+
+    def _wake_first(self) -> None:
+        if not self._frames and not self._blocks and self._wake is not None:
+            self._wake()
+
+    def take(self) -> BySource:
+        """Frames that came since the last call."""
+        with self._lock:
+            came, self._frames = self._frames, {}
+        return came
+
+    def take_blocks(self) -> list[ReceivedBlock]:
+        """Blocks that came since the last call."""
+        with self._lock:
+            blocks, self._blocks, self._n_bytes = list(self._blocks), deque(), 0
+        return blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a viewer gets."""
+
+    hosts: tuple[str, ...] = ()  # Which; empty for all that the client knows
+    selection: Selection = EVERYTHING  # Which frames, and how often
+    # How often to ask the servers what they say of themselves, s; None for never
+    status_period_s: float | None = None
+    blocks: Selection | None = None  # Which frames come in blocks, each one; None for none
+
+    @classmethod
+    def by(
+        cls,
+        specs: Sequence[ViewerSpec],
+        context: ViewerContext,
+        hosts: tuple[str, ...] = (),
+        *,
+        every_pulse: bool = False,
+    ) -> Self:
+        """Return what viewers that share one stream ask for; the first says how often frames come.
+
+        With `every_pulse` no pulse that one of them shows is missing, whether it asks for that or not.
+
+        Raises ConfigError: the frames that were asked for are of no kind that the first viewer shows.
+        """
+        period_s, first = context.refresh_period_s, specs[0]
+        interval_s = period_s if first.update_interval_s is None else first.update_interval_s
+        chosen = {product.kind for product in context.selection.products or DataProduct}
+        pulses = every_pulse and Kind.PULSE_HEIGHT in chosen
+
+        def selected(some: Sequence[ViewerSpec]) -> Selection:
+            kinds = kinds_of(any(spec.movie for spec in some), any(spec.pulse_height for spec in some))
+            return replace(context.selection, kinds=kinds, update_interval_s=interval_s)
+
+        # A tab of which no product was chosen stays empty; the first viewer is refused.
+        specs = [first, *(spec for spec in specs[1:] if chosen & set(kinds_of(spec.movie, spec.pulse_height)))]
+        newest = selected([spec for spec in specs if not spec.every_frame] or specs)
+        every = [spec for spec in specs if spec.every_frame]
+        every += [replace(spec, movie=False) for spec in specs if pulses and spec.pulse_height]
+        status = any(spec.status for spec in specs)
+        return cls(hosts, newest, period_s if status else None, selected(every) if every else None)
+
+    @property
+    def only_blocks(self) -> bool:
+        """Whether nothing else comes."""
+        return self.blocks == self.selection

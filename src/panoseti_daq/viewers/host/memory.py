@@ -1,9 +1,12 @@
-"""Memory of windows from one session to the next: geometry, and the choices of each viewer. Imports Qt."""
+"""Memory of windows from one session to the next, and of the files that their keys wrote. Imports Qt."""
 
 from __future__ import annotations
 
 import json
 import logging
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +62,44 @@ def keep_on_screen(window: QtWidgets.QWidget) -> None:
     place.moveLeft(max(room.left(), min(place.left(), room.right() + 1 - place.width())))
     place.moveTop(max(room.top(), min(place.top(), room.bottom() + 1 - place.height())))
     window.setGeometry(place)
+
+
+def stamped(name: str, ending: str = "") -> Path:
+    """Return a file or directory in the working directory, named after the time of now."""
+    return Path(f"{name}_{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{ending}")
+
+
+class Written:
+    """Files and directories in the order in which they were written, by their absolute paths."""
+
+    def __init__(self) -> None:
+        self._paths: list[Path] = []
+
+    def add(self, path: Path) -> None:
+        """Note what was written."""
+        self._paths.append(path.absolute())
+
+    def save(self, what: str, to: Path, write: Callable[[Path], object]) -> str:
+        """Write something; return what there is to say, also when it cannot be written."""
+        is_new, to = not to.exists(), to.absolute()
+        try:
+            write(to)
+        except OSError as error:
+            return f"{what} not saved: {error}"
+        if is_new:
+            self.add(to)
+        return f"{what} saved in {to}; Ctrl+Z undoes it"
+
+    def undo(self) -> str:
+        """Delete what was written last; return what there is to say."""
+        if not self._paths:
+            return "nothing was saved"
+        last = self._paths.pop()
+        try:
+            if last.is_dir():
+                shutil.rmtree(last)
+            else:
+                last.unlink()
+        except OSError as error:
+            return f"{last} not deleted: {error}"
+        return f"{last} deleted"

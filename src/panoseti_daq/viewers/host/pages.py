@@ -11,8 +11,7 @@ from PySide6 import QtCore, QtWidgets
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
-from panoseti_daq.viewers.host.memory import Memory
-from panoseti_daq.viewers.host.written import Written
+from panoseti_daq.viewers.host.memory import Memory, Written
 from panoseti_daq.viewers.modules import BySource, by_key
 from panoseti_daq.viewers.plugin import Viewer, ViewerSpec
 

@@ -1,7 +1,4 @@
-"""Display of viewers: one window each, until closed or a signal arrives; or one picture without a display.
-
-Importing this imports no Qt.
-"""
+"""Display of viewers: one window each, until closed or a signal arrives; or a picture. No Qt."""
 
 from __future__ import annotations
 
@@ -10,7 +7,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,17 +17,92 @@ from panoseti_daq.pff import Selection
 from panoseti_daq.pff.selection import EVERYTHING
 from panoseti_daq.plugins import describe
 from panoseti_daq.viewers.host import qt
-from panoseti_daq.viewers.host.desk import DESK, Desk
-from panoseti_daq.viewers.host.signals import noted_signals
+from panoseti_daq.viewers.host.feed import Wanted
+from panoseti_daq.viewers.host.intake import LargestPulses
+from panoseti_daq.viewers.host.keys import noted_signals
+from panoseti_daq.viewers.host.qt import dress
 from panoseti_daq.viewers.host.snapshot import FilmSpan, Screenshot, film_later, take_later
-from panoseti_daq.viewers.host.wanted import Wanted
+from panoseti_daq.viewers.host.theme import LOOKS, ThemeName
+from panoseti_daq.viewers.host.timeline import Lately, Recorded, Timeline
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec, make_viewer
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from panoseti_daq.client import AioDaqDataClient
+    from panoseti_daq.viewers.host.memory import Memory
     from panoseti_daq.viewers.host.window import HostWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a window may do beyond itself."""
+
+    remember: bool = False  # Whether geometry and choices are kept from session to session
+    config: Path | None = None  # File for them; None for the user's settings
+    sound: bool = False  # Whether a new alarm is heard
+    note: bool = False  # Whether a new alarm makes a note on the desktop, where the desktop shows such
+    replay: tuple[Path, ...] = ()  # Run directories to replay instead of a stream; none for the stream
+    events_ns: tuple[int, ...] = ()  # Marks of the replay, UTC ns since 1970
+    hold_pulses_s: float | None = None  # For how long the largest pulse of a key stays, s; None for the newest
+    # How it looks; None for as remembered
+    theme: ThemeName | None = None
+    dashes: bool | None = None
+
+    def dress(self, app: QApplication, memory: Memory | None) -> Memory | None:
+        """Choose how windows look, as was asked, or as is remembered; return what was given."""
+        looks = memory.state(LOOKS) if memory is not None else {}
+        remembered = looks.get("theme")
+        name = ThemeName(remembered) if remembered in list(ThemeName) else ThemeName.DARK
+        dashes = bool(looks.get("dashes")) if self.dashes is None else self.dashes
+        dress(app, self.theme or name, dashes=dashes)
+        return memory
+
+    def timeline(self, *, lately: bool) -> Timeline | None:
+        """Return the frames of the run that is replayed, or where the last minutes are kept; else None.
+
+        Raises PffError, ConfigError, OSError: there is no run to replay.
+        """
+        if self.replay:
+            return Recorded(*self.replay, events_ns=self.events_ns)
+        return Lately() if lately else None
+
+    def pulses(self) -> LargestPulses | None:
+        """Return what holds the largest pulses; None when the newest are shown."""
+        return None if self.hold_pulses_s is None else LargestPulses(self.hold_pulses_s)
+
+    def memory(self) -> Memory | None:
+        """Return where windows remember; None when they do not."""
+        if not (self.remember or self.config):
+            return None
+        from panoseti_daq.viewers.host.memory import Memory
+
+        return Memory(self.config)
+
+    def alert(self, app: QApplication) -> Callable[[list[str]], None] | None:
+        """Return what calls somebody with the texts of new alarms; None when nothing was asked for."""
+        if not (self.sound or self.note):
+            return None
+        from PySide6.QtWidgets import QStyle, QSystemTrayIcon
+
+        tray = None
+        if self.note and QSystemTrayIcon.isSystemTrayAvailable():
+            icon = app.style().standardIcon(QStyle.StandardPixmap.SP_MessageBoxWarning)
+            tray = QSystemTrayIcon(icon, app)
+            tray.show()
+
+        def call(texts: list[str]) -> None:
+            if self.sound:
+                app.beep()
+            if tray is not None:
+                tray.showMessage("panoseti-daq", "\n".join(texts))
+
+        return call
+
+
+DESK: Final = Desk()
+"""Remembers nothing and calls nobody."""
+
 
 _log = logging.getLogger(__name__)
 

@@ -111,8 +111,7 @@ def film_later(window: HostWindow, span: FilmSpan) -> None:
     """Make the film as soon as the event loop runs, and close the window."""
     from PySide6.QtCore import QTimer
 
-    from panoseti_daq.viewers.host.film import RATE_HZ, Film
-    from panoseti_daq.viewers.host.picture import image_of
+    from panoseti_daq.viewers.host.film import RATE_HZ, Film, image_of
 
     begin_ns, last_ns = window.past.span_ns
     at_ns = begin_ns + round(1e9 * span.begin_s)

@@ -10,6 +10,9 @@ from panoseti_daq.viewers.choice import Choice
 
 RgbColor = tuple[int, int, int]
 
+LOOKS: Final = "looks"
+"""Name under which theme and dashes are remembered."""
+
 
 class ThemeName(Choice):
     """Names of the themes, in the order in which a key chooses them."""

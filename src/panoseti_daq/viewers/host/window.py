@@ -15,19 +15,16 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.bar import StateBar
-from panoseti_daq.viewers.host.desk import LOOKS
 from panoseti_daq.viewers.host.feed import WindowFeed
-from panoseti_daq.viewers.host.intake import Intake
-from panoseti_daq.viewers.host.memory import Memory
-from panoseti_daq.viewers.host.menu import KeyTable, Menu
+from panoseti_daq.viewers.host.film import png_of
+from panoseti_daq.viewers.host.intake import Intake, LargestPulses
+from panoseti_daq.viewers.host.memory import Memory, stamped
+from panoseti_daq.viewers.host.menu import KeyTable, Menu, StateBar
 from panoseti_daq.viewers.host.pages import Page, Pages
 from panoseti_daq.viewers.host.past import Past
-from panoseti_daq.viewers.host.picture import png_of
-from panoseti_daq.viewers.host.pulses import LargestPulses
 from panoseti_daq.viewers.host.qt import next_theme, switch_dashes
+from panoseti_daq.viewers.host.theme import LOOKS
 from panoseti_daq.viewers.host.timeline import Timeline
-from panoseti_daq.viewers.host.written import stamped
 
 SHORTEST_REFRESH_S: Final = 0.02
 SOON_S: Final = 0.03  # from the first new frame to drawing, so that the frames of one batch are drawn together

@@ -9,12 +9,10 @@ from typing import Final
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key, Kind
 from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.history import History
-from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale, common_levels, frame_levels
-from panoseti_daq.viewers.images.orientation import Orientation
+from panoseti_daq.viewers.images.colors import ColorMap, Levels, LevelsMode, Scale, common_levels, frame_levels
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.pedestal import N_MEDIAN, FloatImage, Pedestals
+from panoseti_daq.viewers.images.pedestal import N_MEDIAN, FloatImage, History, Pedestals
+from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.images.titles import Stamp
 from panoseti_daq.viewers.masks import LEAST_IMAGES, PixelMasks, odd_pixels
 from panoseti_daq.viewers.modules import ByHost, Module, Names, Source

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale
-from panoseti_daq.viewers.images.orientation import Orientation
+from panoseti_daq.viewers.images.colors import ColorMap, Levels, LevelsMode, Scale
 from panoseti_daq.viewers.images.pedestal import PedestalMode
+from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.images.titles import KIND_NAMES
 from panoseti_daq.viewers.masks import PixelMasks
 from panoseti_daq.viewers.modules import Module

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from panoseti_daq.pff import DataProduct, Kind, quabos
 from panoseti_daq.viewers.host.times import age_text, short_age_text, time_text
 from panoseti_daq.viewers.images import titles
-from panoseti_daq.viewers.images.history import History
-from panoseti_daq.viewers.images.levels import (
+from panoseti_daq.viewers.images.colors import (
     N_ROLLING,
     N_ROLLING_PULSES,
     Levels,
@@ -21,8 +20,8 @@ from panoseti_daq.viewers.images.levels import (
     Scale,
     color_indices,
 )
-from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
-from panoseti_daq.viewers.images.quadrants import assemble
+from panoseti_daq.viewers.images.pedestal import History, PedestalMode, Pedestals
+from panoseti_daq.viewers.images.pixels import assemble
 from panoseti_daq.viewers.images.titles import Caption, Span, Stamp, Tone
 from panoseti_daq.viewers.masks import Mask, bad_quabos
 from panoseti_daq.viewers.modules import Module, Source

@@ -11,9 +11,8 @@ import numpy as np
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.viewers.charts.panels import ChartPage, show_time, utc_axis
-from panoseti_daq.viewers.charts.pens import Pen
 from panoseti_daq.viewers.charts.series import drawable
-from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
+from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row
 from panoseti_daq.viewers.host.times import age_text, span_text
 from panoseti_daq.viewers.lightcurve.curves import CurveName, LightCurves, Pixel
 

@@ -12,9 +12,8 @@ import numpy as np
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
-from panoseti_daq.viewers.charts.pens import Pen, pen_number, second_text
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, drawable
-from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Row
+from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row, pen_number, second_text
 from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.modules import Module, Names
 from panoseti_daq.viewers.rates.book import CAPACITY, SPAN_S, Group, KeyRate, RateBook, together

@@ -16,8 +16,7 @@ from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.looks import Looks
 from panoseti_daq.viewers.modules import Module
-from panoseti_daq.viewers.term.halfblocks import TextLine, forget_styles
-from panoseti_daq.viewers.term.panels import PanelStyle, dim, empty_lines, panel_lines
+from panoseti_daq.viewers.term.panels import PanelStyle, TextLine, dim, empty_lines, forget_styles, panel_lines
 
 _BETWEEN_KINDS: Final = 2  # columns
 _BETWEEN_MODULES: Final = 4

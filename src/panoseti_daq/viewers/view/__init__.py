@@ -10,12 +10,10 @@ import typer
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import Kind
-from panoseti_daq.viewers.images.arrays import load_darks
 from panoseti_daq.viewers.images.board import Board, Settings
-from panoseti_daq.viewers.images.colors import ColorMap
-from panoseti_daq.viewers.images.levels import Levels, LevelsMode, Scale
-from panoseti_daq.viewers.images.orientation import Orientation
-from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
+from panoseti_daq.viewers.images.colors import ColorMap, Levels, LevelsMode, Scale
+from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals, load_darks
+from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.masks import MaskOption, load_masks
 from panoseti_daq.viewers.plugin import ViewerContext, ViewerSpec
 

@@ -12,8 +12,7 @@ import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.board import KINDS, Board
-from panoseti_daq.viewers.images.colors import ColorMap, color_table
-from panoseti_daq.viewers.images.levels import Levels
+from panoseti_daq.viewers.images.colors import ColorMap, Levels, color_table
 from panoseti_daq.viewers.images.titles import KIND_NAMES
 
 WIDTH_PX: Final = 112  # beside the images

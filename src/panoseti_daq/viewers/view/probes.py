@@ -2,22 +2,114 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtWidgets import QSplitter
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
 from panoseti_daq.pff.quabos import MODULE_SIZE
+from panoseti_daq.viewers.charts.panels import ChartPanel, utc_axis
+from panoseti_daq.viewers.charts.table import Pen
 from panoseti_daq.viewers.choice import Choice
-from panoseti_daq.viewers.images import regions
+from panoseti_daq.viewers.host import theme
+from panoseti_daq.viewers.images import pixels
 from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.images.panel import Panel
+from panoseti_daq.viewers.images.pedestal import LENGTH_S
 from panoseti_daq.viewers.masks import Mask
 from panoseti_daq.viewers.modules import Source
-from panoseti_daq.viewers.view.curve import Curve, CurvePlot
 from panoseti_daq.viewers.view.items import Place
 from panoseti_daq.viewers.view.wall import Wall, WallPixel
+
+MOST_POINTS: Final = 30_000  # five minutes at 100 frames/s
+_MOST_SYMBOLS: Final = 1000  # more are slow and look alike
+
+
+class Curve:
+    """Mean of some pixels of a panel, as stored, in ADC counts.
+
+    **Holds** what came in the last `LENGTH_S` seconds, at most `MOST_POINTS` points; the oldest go.
+
+    `name`: what the legend says. `region`: the pixels: shape (32, 32). `points`: what is known: UTC s since 1970
+    and ADC counts, oldest first.
+    """
+
+    def __init__(
+        self, name: str, region: npt.NDArray[np.bool_], points: Iterable[tuple[float, float]] = ()
+    ) -> None:
+        self.name, self.region = name, region
+        self.points: deque[tuple[float, float]] = deque(points, maxlen=MOST_POINTS)
+
+    def catch_up(self, points: Iterable[tuple[float, float]]) -> None:
+        """Take the points, oldest first, that are newer than the last one."""
+        last_s = self.points[-1][0] if self.points else -np.inf
+        self.points.extend(point for point in points if point[0] > last_s)
+
+    def add(self, panel: Panel) -> bool:
+        """Take the image that is shown; return whether there is a new point."""
+        region = self.region if panel.valid is None else self.region & panel.valid
+        if not region.any():
+            return False
+        row, column = map(int, np.argwhere(region)[0])
+        found = panel.stamp_at(row, column)
+        if found is None or (self.points and self.points[-1][0] == found[0].unix_s):
+            return False
+        unix_s = found[0].unix_s
+        while self.points and self.points[-1][0] > unix_s:  # a replay stepped back
+            self.points.pop()
+        self.points.append((unix_s, float(panel.raw[region].mean())))
+        while self.points[0][0] < unix_s - LENGTH_S:
+            self.points.popleft()
+        return True
+
+
+class CurvePlot:
+    """Plot of several light curves against UTC."""
+
+    def __init__(self) -> None:
+        self.widget: Any = pg.GraphicsLayoutWidget()  # What the window holds
+        self._panel = ChartPanel(self.widget, "ADC", "UTC", axes={"bottom": utc_axis()})
+        self._legend = self._panel.plot.addLegend(offset=(8, 8))
+        self._lines: dict[object, Any] = {}
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Take the colors of the theme; the curves are to be drawn again."""
+        self.widget.setBackground(theme.now().background)
+        self._legend.setLabelTextColor(theme.now().foreground)
+        self._panel.restyle()
+        self.draw({}, ())
+
+    def draw(self, curves: dict[Any, Curve], changed: Iterable[Any]) -> None:
+        """Draw curves; of those that were there, only the changed ones."""
+        for name in self._lines.keys() - curves.keys():
+            self._panel.plot.removeItem(self._lines.pop(name))
+        new = curves.keys() - self._lines.keys()
+        for key in new:
+            pen = Pen.of(len(self._lines)).qt
+            look = {"symbolSize": 3, "symbolBrush": pen.color(), "symbolPen": None}
+            self._lines[key] = self._panel.plot.plot(name=curves[key].name, pen=pen, connect="finite", **look)
+        for key in {*changed, *new} & curves.keys():
+            points = np.array(curves[key].points, np.float64).reshape(-1, 2)
+            self._lines[key].setData(*points.T, symbol="o" if len(points) < _MOST_SYMBOLS else None)
+
+
+def save_curves(file: Path, curves: Iterable[Curve]) -> None:
+    """Write curves as CSV: name, UTC s since 1970, ADC counts.
+
+    Raises OSError: it cannot be written.
+    """
+    with file.open("w") as out:
+        out.write("curve,unix_s,adc\n")
+        for curve in curves:
+            out.writelines(f'"{curve.name}",{unix_s:.6f},{value:.3f}\n' for unix_s, value in curve.points)
+
 
 _CURVE_PART: Final = 4  # the light curves get a quarter of the window
 _REGION: Final = "region"
@@ -140,7 +232,7 @@ class Probes:
     def _move_region(self) -> None:
         assert self._place is not None
         at, size = self._region.pos(), self._region.size()
-        form = regions.rectangle if self._shape is RegionShape.RECTANGLE else regions.ellipse
+        form = pixels.rectangle if self._shape is RegionShape.RECTANGLE else pixels.ellipse
         seen = form(at.x(), at.y(), size.x(), size.y())
         stored = self._board.settings.orientation_of(self._place[0]).stored_mask(seen)
         self.curves[_REGION] = self._curve(f"mean of the {self._shape}", self._place, stored)
@@ -152,7 +244,7 @@ class Probes:
         if self._label is None or self._place is None or _REGION not in self.curves:
             return
         panel, mask = self._board.panels[self._place], self.curves[_REGION].region
-        found = regions.numbers(panel.image, mask if panel.valid is None else mask & panel.valid)
+        found = pixels.numbers(panel.image, mask if panel.valid is None else mask & panel.valid)
         text = "no pixel"
         if found is not None:
             text = f"{found.n} px  mean {found.mean:.1f}  sum {found.total:.0f}  std {found.std:.1f}"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from panoseti_daq.viewers.host.written import Written, stamped
-from panoseti_daq.viewers.images.arrays import save_darks, save_images
+from panoseti_daq.viewers.host.memory import Written, stamped
 from panoseti_daq.viewers.images.board import Board
+from panoseti_daq.viewers.images.pedestal import save_darks, save_images
 from panoseti_daq.viewers.modules import Source
-from panoseti_daq.viewers.view.curve import save_curves
-from panoseti_daq.viewers.view.probes import Probes
+from panoseti_daq.viewers.view.probes import Probes, save_curves
 
 
 class Saves:

@@ -1,9 +1,11 @@
-"""Widget of `view`: images, histograms beside or below them, light curves, and two texts at the bottom."""
+"""Widget of `view`: images, histograms beside or below them, light curves, two texts below."""
 
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
@@ -13,6 +15,10 @@ from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.layout import plan
 from panoseti_daq.viewers.view.bars import HEIGHT_PX, WIDTH_PX, Bars
 from panoseti_daq.viewers.view.wall import Wall
+
+if TYPE_CHECKING:
+    from panoseti_daq._proto import daq_data_pb2 as pb
+    from panoseti_daq.viewers.host.feed import HostState
 
 _SETUP_PART: Final = 0.66
 MESSAGE_S: Final = 8.0  # long enough to read a path
@@ -118,3 +124,37 @@ class Shell(QWidget):
         if shown != self._setup.text():
             self._setup.setText(shown)
             self._setup.setToolTip(text)
+
+
+class HostNotes:
+    """What is known of the servers."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, pb.StatusResponse] = {}
+        self.why_waiting = ""  # Why there may be no image
+
+    def update_hosts(self, states: Mapping[str, HostState]) -> dict[str, str]:
+        """Take how it stands with the hosts; return the lost ones, and what is said of their modules."""
+        reasons = [f"{host}: {state.reason}" for host, state in states.items() if state.reason]
+        self.why_waiting = "\n".join(reasons)
+        if states and not reasons:
+            ask = f"panoseti-daq status --host {next(iter(states))}"
+            self.why_waiting = f"connected, and nothing is written. Is a run active?\n{ask}"
+        return {host: f"{host} lost" for host, state in states.items() if not state.connected}
+
+    def texts(self) -> list[str]:
+        """Which runs are followed, for how long the disks last, and how well the time is known; UTC."""
+        statuses = self.statuses.values()
+        texts = []
+        hours = [disk.hours_left for one in statuses for disk in one.disks if disk.HasField("hours_left")]
+        names = [Path(str(one.followed.description)).name for one in statuses if one.HasField("followed")]
+        runs = ", ".join(dict.fromkeys(filter(None, names)))
+        if statuses:
+            texts.append(f"run {runs}" if runs else "no run")
+            texts.append(f"recording, disk {min(hours):.0f} h" if hours else "not recording")
+        texts += (
+            f"GNSS {one.text}" if one.connected else f"GNSS {one.name} NOT READ"  # the reason would be long
+            for status in statuses
+            for one in status.receivers
+        )
+        return [*texts, time.strftime("%H:%M:%S UTC", time.gmtime())]

@@ -23,8 +23,8 @@ from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.colors import rgb_table
 from panoseti_daq.viewers.images.layout import LETTERS_PX, Cell, Plan, pixel_at, plan
-from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
+from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.images.titles import KIND_NAMES, Line, Span, Tone
 from panoseti_daq.viewers.modules import ByHost, Module
 from panoseti_daq.viewers.view.items import Mosaic, Note, Place, Sheet

@@ -12,15 +12,14 @@ from panoseti_daq.pff import Key, Kind
 from panoseti_daq.pff.quabos import quabo_at
 from panoseti_daq.viewers.host.menu import add_actions
 from panoseti_daq.viewers.images.board import Board
-from panoseti_daq.viewers.images.levels import Levels
+from panoseti_daq.viewers.images.colors import Levels
 from panoseti_daq.viewers.images.looks import Looks
 from panoseti_daq.viewers.images.pedestal import PedestalMode
 from panoseti_daq.viewers.images.titles import beside_span
 from panoseti_daq.viewers.modules import Module
 from panoseti_daq.viewers.view.probes import Probes
 from panoseti_daq.viewers.view.saving import Saves
-from panoseti_daq.viewers.view.servers import HostNotes
-from panoseti_daq.viewers.view.shell import Shell
+from panoseti_daq.viewers.view.shell import HostNotes, Shell
 from panoseti_daq.viewers.view.wall import WallPixel
 
 if TYPE_CHECKING:

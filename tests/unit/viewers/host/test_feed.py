@@ -23,8 +23,7 @@ from panoseti_daq.pff import DataProduct, Kind, Selection
 from panoseti_daq.service.listening import ListenAt
 from panoseti_daq.service.server import running_server
 from panoseti_daq.viewers import ViewerContext, ViewerSpec
-from panoseti_daq.viewers.host.feed import Feed
-from panoseti_daq.viewers.host.wanted import Wanted
+from panoseti_daq.viewers.host.feed import Feed, Wanted
 
 
 def feed_of(*hosts: str, **wanted: object) -> Feed:

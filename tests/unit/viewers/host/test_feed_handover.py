@@ -5,7 +5,7 @@ from support.received import received as received_from
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Frame
-from panoseti_daq.viewers.host.handover import Handover
+from panoseti_daq.viewers.host.feed import Handover
 from panoseti_daq.viewers.modules import by_key
 
 

@@ -11,7 +11,7 @@ from support.received import DETECTED_NS, by_source, received
 from panoseti_daq.errors import PffError
 from panoseti_daq.pff import DataProduct, Header, PffName, encode_frame
 from panoseti_daq.pff.timing import TAI_MINUS_UTC_S
-from panoseti_daq.viewers.host.pulses import LargestPulses
+from panoseti_daq.viewers.host.intake import LargestPulses
 from panoseti_daq.viewers.host.timeline import LIVE_SPAN_S, Lately, Recorded
 
 SECOND = 1_000_000_000

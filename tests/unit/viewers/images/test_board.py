@@ -11,11 +11,11 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Kind, TimeStatus
 from panoseti_daq.viewers.clock import Clock
 from panoseti_daq.viewers.images.board import Board, Settings
-from panoseti_daq.viewers.images.levels import N_COLORS, NO_DATA, Levels, LevelsMode, Scale
+from panoseti_daq.viewers.images.colors import N_COLORS, NO_DATA, Levels, LevelsMode, Scale
 from panoseti_daq.viewers.images.looks import Looks
-from panoseti_daq.viewers.images.orientation import Orientation
 from panoseti_daq.viewers.images.panel import Panel
 from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
+from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.images.titles import Line
 from panoseti_daq.viewers.masks import PixelMasks
 from panoseti_daq.viewers.modules import ByHost, Module

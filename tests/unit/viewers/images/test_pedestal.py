@@ -9,9 +9,17 @@ from support.received import NOW_S, frame_of
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.images.arrays import key_name, load_darks, parse_key_name, save_darks, save_images
-from panoseti_daq.viewers.images.history import LENGTH_S, History
-from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
+from panoseti_daq.viewers.images.pedestal import (
+    LENGTH_S,
+    History,
+    PedestalMode,
+    Pedestals,
+    key_name,
+    load_darks,
+    parse_key_name,
+    save_darks,
+    save_images,
+)
 from panoseti_daq.viewers.modules import Source
 
 KEY = Key(7, DataProduct.IMG16, None)

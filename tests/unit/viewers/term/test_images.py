@@ -18,8 +18,8 @@ from panoseti_daq.viewers.host.terminal import save_svg
 from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.term import SPEC
-from panoseti_daq.viewers.term.halfblocks import cell_style
 from panoseti_daq.viewers.term.images import TermImages
+from panoseti_daq.viewers.term.panels import cell_style
 
 TAI_MINUS_UTC_S = 37
 

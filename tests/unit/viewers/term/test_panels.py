@@ -6,9 +6,8 @@ import pytest
 from rich.color import Color
 from rich.segment import Segment
 
-from panoseti_daq.viewers.images.colors import ColorMap, color_table
-from panoseti_daq.viewers.images.levels import NO_DATA, Levels, color_indices
-from panoseti_daq.viewers.term.halfblocks import RAMP, UPPER_HALF, color_scale, half_blocks, ramp
+from panoseti_daq.viewers.images.colors import NO_DATA, ColorMap, Levels, color_indices, color_table
+from panoseti_daq.viewers.term.panels import RAMP, UPPER_HALF, color_scale, half_blocks, ramp
 
 LEVELS = Levels(0, 100)
 DARKEST = tuple(color_table(ColorMap.PLASMA)[0].tolist())

@@ -3,17 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from panoseti_daq.viewers.images.colors import ColorMap, color_table, rgba_table
-from panoseti_daq.viewers.images.levels import (
+from panoseti_daq.viewers.images.colors import (
     N_COLORS,
     N_ROLLING,
     NO_DATA,
+    ColorMap,
     Levels,
     RollingLevels,
     color_indices,
+    color_table,
     common_levels,
     frame_levels,
     quantile_levels,
+    rgba_table,
 )
 
 
