@@ -17,6 +17,8 @@ from panoseti_daq.viewers.host import theme
 _TITLE_POINTS: Final = 11
 _AXIS_POINTS: Final = 10
 _SHORTEST_AXIS_S: Final = 30.0
+LEAST_GAP_S: Final = 1.0  # of light curves; shorter ones are jitter of the network
+_MOST_MARKS: Final = 1000  # more are slow and look alike
 _LEFT_AXIS_WIDTH: Final = 64  # pixels: panels above each other begin at the same place
 
 
@@ -80,7 +82,7 @@ class ChartPanel:
         self._nothing.anchor((0.5, 0.5), (0.5, 0.5))
         self._title = ""
         self._curves: dict[object, Any] = {}
-        self._looks: dict[object, Pen] = {}
+        self.looks: dict[object, Pen] = {}  # Pens of the curves that are drawn
         self.restyle()
 
     def restyle(self) -> None:
@@ -100,16 +102,23 @@ class ChartPanel:
         """Say in the middle why there are no curves; an empty text when there are."""
         self._nothing.setText(text, color=theme.now().dim)
 
-    def draw(self, name: object, x: Any, y: Any, pen: Pen, **options: Any) -> None:
-        """Draw a curve through points; the one of the same name is replaced."""
+    def draw(self, name: object, x: Any, y: Any, pen: Pen, *, legend: str = "", **options: Any) -> None:
+        """Draw a curve through points; the one of the same name is replaced.
+
+        One with a legend has marks at its points, too, if they are few.
+        """
+        if legend:
+            options["symbol"] = "o" if len(x) < _MOST_MARKS else None
         if name not in self._curves:
-            self._curves[name] = pg.PlotCurveItem(x, y, pen=pen.qt, **options)
-            self.plot.addItem(self._curves[name])
-        else:
-            self._curves[name].setData(x, y, **options)
-            if self._looks[name] != pen:
-                self._curves[name].setPen(pen.qt)
-        self._looks[name] = pen
+            marks = {"symbolSize": 3, "symbolBrush": pen.qt.color(), "symbolPen": None, "name": legend}
+            item = pg.PlotDataItem(**marks) if legend else pg.PlotCurveItem()
+            item.setPen(pen.qt)
+            self._curves[name] = item
+            self.plot.addItem(item)
+        elif self.looks[name] != pen:
+            self._curves[name].setPen(pen.qt)
+        self._curves[name].setData(x, y, **options)
+        self.looks[name] = pen
 
     @property
     def curves(self) -> dict[object, tuple[Any, Any]]:
@@ -120,6 +129,7 @@ class ChartPanel:
         """Remove the curves of other names."""
         for name in self._curves.keys() - names:
             self.plot.removeItem(self._curves.pop(name))
+            del self.looks[name]
 
     def y_range(self, low: float, high: float) -> None:
         """What the left axis shows."""

@@ -94,9 +94,6 @@ class Emphasis:
         return replace(pen, width=1, opacity=_FAINT)
 
 
-_Index = QtCore.QModelIndex | QtCore.QPersistentModelIndex
-_Role = QtCore.Qt.ItemDataRole
-_NOWHERE: Final = QtCore.QModelIndex()
 _ROW_HEIGHT: Final = 19  # pixels
 MOUSE: Final = (("click on a row", "Highlight its curve"), ("right button on a row", "Hide its curve"))
 """What the mouse does, for the help of a window."""
@@ -112,58 +109,7 @@ class Row:
     name: Hashable = None  # Of its curves, for `Emphasis`; None for a row that has none
 
 
-class _Rows(QtCore.QAbstractTableModel):
-    """The rows; only those that can be seen are ever asked for."""
-
-    def __init__(self, headings: Sequence[str]) -> None:
-        super().__init__()
-        self.headings = tuple(headings)
-        self.rows: list[Row] = []
-        self.emphasis = Emphasis()
-
-    def rowCount(self, parent: _Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: _Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
-        return 0 if parent.isValid() else len(self.headings)
-
-    def headerData(self, section: int, orientation: QtCore.Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
-        if role == _Role.DisplayRole and orientation == QtCore.Qt.Orientation.Horizontal:
-            return self.headings[section]
-        if role == _Role.TextAlignmentRole:
-            return _aligned(section)
-        return None
-
-    def data(self, index: _Index, role: int = 0) -> Any:
-        row, column = self.rows[index.row()], index.column()
-        if role == _Role.DisplayRole:
-            return row.texts[column]
-        if role == _Role.DecorationRole and column == 0 and row.pen:
-            return sample(row.pen)
-        if role == _Role.ForegroundRole and (column in row.alarm or row.name in self.emphasis.hidden):
-            return QtGui.QColor(theme.now().alarm if column in row.alarm else theme.now().dim)
-        if role == _Role.BackgroundRole and row.name in self.emphasis.highlighted:
-            return QtGui.QColor(theme.now().background)
-        if role == _Role.TextAlignmentRole:
-            return _aligned(column)
-        return None
-
-    def show(self, rows: list[Row]) -> None:
-        if len(rows) == len(self.rows):  # keeps what the user scrolled to
-            self.rows = rows
-            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(self.headings) - 1))
-        else:
-            self.beginResetModel()
-            self.rows = rows
-            self.endResetModel()
-
-
-def _aligned(column: int) -> QtCore.Qt.AlignmentFlag:
-    side = QtCore.Qt.AlignmentFlag.AlignRight if column else QtCore.Qt.AlignmentFlag.AlignLeft
-    return side | QtCore.Qt.AlignmentFlag.AlignVCenter
-
-
-class LegendTable(QtWidgets.QTableView):
+class LegendTable(QtWidgets.QTableWidget):
     """A legend with current values; a click on a row highlights its curve, with the right button it hides it.
 
     `headings`: of the columns. `widths`: of the columns but the first, which takes what is left, pixels.
@@ -172,18 +118,21 @@ class LegendTable(QtWidgets.QTableView):
     chosen = QtCore.Signal()
 
     def __init__(self, headings: Sequence[str], widths: Sequence[int]) -> None:
-        super().__init__()
-        self._rows = _Rows(headings)
-        self.setModel(self._rows)
+        super().__init__(0, len(headings))
+        self.rows: list[Row] = []  # The rows that are shown
+        self.emphasis = Emphasis()
+        for column, text in enumerate(headings):
+            self.setHorizontalHeaderItem(column, _cell(column, text))
         self.restyle()
         self.setShowGrid(False)
         self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.NoSelection)
+        self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)  # keys are for the window
         self.setWordWrap(False)
         self.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         self.verticalHeader().setMinimumSectionSize(_ROW_HEIGHT)
+        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         self.setIconSize(QtCore.QSize(*SAMPLE_PX))
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QtWidgets.QHeaderView.ResizeMode.Stretch)
@@ -200,24 +149,36 @@ class LegendTable(QtWidgets.QTableView):
             " font-size: 10pt; padding: 2px; }"
         )
 
-    @property
-    def emphasis(self) -> Emphasis:
-        """What the mouse brought out, or put away."""
-        return self._rows.emphasis
-
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Highlight or hide the curve of a row."""
         index = self.indexAt(event.position().toPoint())
         if index.isValid() and (name := self.rows[index.row()].name) is not None:
             self.emphasis.click(name, hide=event.button() == QtCore.Qt.MouseButton.RightButton)
-            self.viewport().update()
             self.chosen.emit()
 
     def show_rows(self, rows: list[Row]) -> None:
-        """Show these rows."""
-        self._rows.show(rows)
+        """Show these rows; what the user scrolled to stays."""
+        self.rows = rows
+        self.setRowCount(len(rows))
+        for i, row in enumerate(rows):
+            for column, text in enumerate(row.texts):
+                if (cell := self.item(i, column)) is None:
+                    self.setItem(i, column, cell := _cell(column))
+                cell.setText(text)
+                self._color(cell, row, column)
 
-    @property
-    def rows(self) -> list[Row]:
-        """The rows that are shown."""
-        return self._rows.rows
+    def _color(self, cell: QtWidgets.QTableWidgetItem, row: Row, column: int) -> None:
+        now, role = theme.now(), QtCore.Qt.ItemDataRole
+        letters = now.alarm if column in row.alarm else now.dim if row.name in self.emphasis.hidden else None
+        behind = now.background if row.name in self.emphasis.highlighted else None
+        cell.setData(role.ForegroundRole, letters and QtGui.QColor(letters))
+        cell.setData(role.BackgroundRole, behind and QtGui.QColor(behind))
+        if column == 0:
+            cell.setData(role.DecorationRole, row.pen and sample(row.pen))
+
+
+def _cell(column: int, text: str = "") -> QtWidgets.QTableWidgetItem:
+    cell = QtWidgets.QTableWidgetItem(text)
+    side = QtCore.Qt.AlignmentFlag.AlignRight if column else QtCore.Qt.AlignmentFlag.AlignLeft
+    cell.setTextAlignment(side | QtCore.Qt.AlignmentFlag.AlignVCenter)
+    return cell

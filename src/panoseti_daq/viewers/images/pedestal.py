@@ -57,14 +57,15 @@ class History:
             len(last), *self._product.shape
         )
 
-    def curve(self, region: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
-        """Time (UTC s since 1970) and mean (ADC counts) of the pixels of a region, oldest first."""
+    def curve(self, region: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """Time (UTC s since 1970) and mean (ADC counts) of the pixels of a region, oldest first: shape (n, 2)."""
         means = self.images(len(self))[:, region].mean(axis=1)
-        return [(unix_s, float(value)) for (unix_s, _), value in zip(self._images, means, strict=True)]
+        return np.column_stack(([unix_s for unix_s, _ in self._images], means))
 
 
 N_MEDIAN: Final = 30  # images; one comes into the history each second
 FloatImage = npt.NDArray[np.float32]
+NO_POINTS: Final = np.empty((0, 2))
 
 
 class PedestalMode(Choice):

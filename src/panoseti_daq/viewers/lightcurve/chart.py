@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from panoseti_daq.client import ReceivedFrame
-from panoseti_daq.pff import DataProduct, Key
-from panoseti_daq.viewers.charts.panels import ChartPage, show_time, utc_axis
+from panoseti_daq.pff import DataProduct
+from panoseti_daq.viewers.charts.panels import LEAST_GAP_S, ChartPage, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row
 from panoseti_daq.viewers.host.times import age_text, span_text
 from panoseti_daq.viewers.lightcurve.curves import CurveName, LightCurves, Pixel
 
-_LEAST_GAP_S: Final = 1.0  # shorter ones are jitter of the network
 _N_POINTS: Final = 40_000  # in one panel: as many as are drawn in some 50 ms
 
 
@@ -34,18 +32,7 @@ class LightCurveChart:
             panel = self.widget.add_panel("ADC counts", "UTC" if i == len(names) - 1 else "", bottom=utc_axis())
             panel.title("mean of the image" if i == 0 else f"pixel: row {name.replace(',', ', column ')}")
         self.restyle, self.mouse = self.widget.restyle, MOUSE
-
-    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames."""
-        self._light.update(frames)
-
-    def keep(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames while the picture stands."""
-        self._light.keep(frames)
-
-    def clear(self) -> None:
-        """Forget all frames: a replay went back."""
-        self._light.clear()
+        self.update, self.keep, self.clear = curves.update, curves.keep, curves.clear
 
     def redraw(self) -> None:
         """Draw all panels and the table."""
@@ -61,7 +48,7 @@ class LightCurveChart:
             panel.keep({key for key, (times_s, _) in curves.items() if len(times_s)})
             for key, (times_s, values) in curves.items():
                 if len(times_s):
-                    x, y = drawable(times_s, values[:, i], _N_POINTS // len(curves), _LEAST_GAP_S)
+                    x, y = drawable(times_s, values[:, i], _N_POINTS // len(curves), LEAST_GAP_S)
                     panel.draw(key, x, y, self.table.emphasis.pen(key, self._pen(key)), connect="finite")
             nothing = not any(len(times_s) for times_s, _ in curves.values())
             panel.nothing(f"no movie frames in the last {span_text(self._light.span_s)}" if nothing else "")

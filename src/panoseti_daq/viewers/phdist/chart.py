@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from panoseti_daq.client import ReceivedBlock, ReceivedFrame
-from panoseti_daq.pff import Key
 from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, add_switch
 from panoseti_daq.viewers.charts.series import Floats
@@ -58,19 +56,12 @@ class PulseHeightChart:
             label = "largest pixel of a pulse-height frame (ADC counts)" if i == len(self._windows_s) - 1 else ""
             self.widget.add_panel("events per bin", label, left=LogAxis("left"), bottom=LogAxis("bottom"))
         self.restyle, self.mouse = self.widget.restyle, MOUSE
+        self.update, self.clear = (
+            self._pulses.update,
+            self._pulses.clear,
+        )  # newest frames, where there are no blocks
+        self.update_blocks = self._pulses.update_blocks
         self._switch()
-
-    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take the newest frames, where there are no blocks."""
-        self._pulses.update(frames)
-
-    def update_blocks(self, blocks: Sequence[ReceivedBlock]) -> None:
-        """Take frames, each once."""
-        self._pulses.update_blocks(blocks)
-
-    def clear(self) -> None:
-        """Forget all frames: a replay went back."""
-        self._pulses.clear()
 
     def _switch(self) -> None:
         for panel in self.panels:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from panoseti_daq.client import ReceivedFrame
-from panoseti_daq.pff import Key, Kind
+from panoseti_daq.pff import Kind
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row, pen_number, second_text
@@ -19,7 +18,7 @@ from panoseti_daq.viewers.modules import Module, Names
 from panoseti_daq.viewers.rates.book import CAPACITY, SPAN_S, Group, KeyRate, RateBook, together
 
 if TYPE_CHECKING:
-    from panoseti_daq._proto import daq_data_pb2 as pb
+    pass
 
 OLD_AFTER_PERIODS: Final = 5  # refresh periods until the age of a movie frame is shown as an alarm
 OLD_AFTER_S: Final = 1.0  # but never sooner: nobody sees shorter ones
@@ -50,14 +49,7 @@ class RateChart:
             self.widget.add_panel(label, left=LogAxis("left"), bottom=utc_axis())
         self.widget.add_panel("drops/s", "UTC", bottom=utc_axis())
         self.restyle, self.mouse = self.widget.restyle, MOUSE
-
-    def update(self, frames: Mapping[Key, ReceivedFrame]) -> None:
-        """Take frames."""
-        self._book.update(frames)
-
-    def update_status(self, host: str, status: pb.StatusResponse) -> None:
-        """Take the status of a server."""
-        self._book.update_status(host, status)
+        self.update, self.update_status = book.update, book.update_status
 
     def redraw(self) -> None:
         """Draw all panels and the table."""

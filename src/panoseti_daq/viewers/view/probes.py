@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from PySide6.QtWidgets import QSplitter
 
 import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
 from panoseti_daq.pff.quabos import MODULE_SIZE
-from panoseti_daq.viewers.charts.panels import ChartPanel, utc_axis
+from panoseti_daq.viewers.charts.panels import LEAST_GAP_S, ChartPanel, utc_axis
+from panoseti_daq.viewers.charts.series import Floats, TimeSeries, drawable
 from panoseti_daq.viewers.charts.table import Pen
 from panoseti_daq.viewers.choice import Choice
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images import pixels
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.panel import Panel
-from panoseti_daq.viewers.images.pedestal import LENGTH_S
+from panoseti_daq.viewers.images.pedestal import LENGTH_S, NO_POINTS
 from panoseti_daq.viewers.masks import Mask
 from panoseti_daq.viewers.modules import Source
 from panoseti_daq.viewers.view.items import Place
 from panoseti_daq.viewers.view.wall import Wall, WallPixel
 
 MOST_POINTS: Final = 30_000  # five minutes at 100 frames/s
-_MOST_SYMBOLS: Final = 1000  # more are slow and look alike
 
 
 class Curve:
@@ -36,36 +34,39 @@ class Curve:
 
     **Holds** what came in the last `LENGTH_S` seconds, at most `MOST_POINTS` points; the oldest go.
 
-    `name`: what the legend says. `region`: the pixels: shape (32, 32). `points`: what is known: UTC s since 1970
-    and ADC counts, oldest first.
+    `name`: what the legend says. `region`: the pixels: shape (32, 32). `known`: earlier points, as `catch_up`.
     """
 
-    def __init__(
-        self, name: str, region: npt.NDArray[np.bool_], points: Iterable[tuple[float, float]] = ()
-    ) -> None:
+    def __init__(self, name: str, region: Mask, known: Floats = NO_POINTS) -> None:
         self.name, self.region = name, region
-        self.points: deque[tuple[float, float]] = deque(points, maxlen=MOST_POINTS)
+        self._series = TimeSeries(MOST_POINTS)
+        self.catch_up(known)
 
-    def catch_up(self, points: Iterable[tuple[float, float]]) -> None:
+    @property
+    def points(self) -> Floats:
+        """What is known: UTC s since 1970 and ADC counts, oldest first, shape (n, 2)."""
+        times_s = self._series.times_s
+        points = np.column_stack((times_s, self._series.values))
+        return points[times_s >= times_s[-1] - LENGTH_S] if len(points) else points
+
+    def catch_up(self, points: Floats) -> None:
         """Take the points, oldest first, that are newer than the last one."""
-        last_s = self.points[-1][0] if self.points else -np.inf
-        self.points.extend(point for point in points if point[0] > last_s)
+        last_s = self._series.times_s[-1] if len(self._series) else -np.inf
+        for unix_s, value in points[points[:, 0] > last_s].tolist():
+            self._series.append(unix_s, value)
 
     def add(self, panel: Panel) -> bool:
         """Take the image that is shown; return whether there is a new point."""
         region = self.region if panel.valid is None else self.region & panel.valid
-        if not region.any():
+        if not region.any() or (found := panel.stamp_at(*map(int, np.argwhere(region)[0]))) is None:
             return False
-        row, column = map(int, np.argwhere(region)[0])
-        found = panel.stamp_at(row, column)
-        if found is None or (self.points and self.points[-1][0] == found[0].unix_s):
+        unix_s, known_s = found[0].unix_s, self._series.times_s
+        if len(known_s) and known_s[-1] == unix_s:
             return False
-        unix_s = found[0].unix_s
-        while self.points and self.points[-1][0] > unix_s:  # a replay stepped back
-            self.points.pop()
-        self.points.append((unix_s, float(panel.raw[region].mean())))
-        while self.points[0][0] < unix_s - LENGTH_S:
-            self.points.popleft()
+        if len(known_s) and known_s[-1] > unix_s:  # a replay stepped back
+            points, self._series = self.points, TimeSeries(MOST_POINTS)
+            self.catch_up(points[points[:, 0] < unix_s])
+        self._series.append(unix_s, float(panel.raw[region].mean()))
         return True
 
 
@@ -76,7 +77,6 @@ class CurvePlot:
         self.widget: Any = pg.GraphicsLayoutWidget()  # What the window holds
         self._panel = ChartPanel(self.widget, "ADC", "UTC", axes={"bottom": utc_axis()})
         self._legend = self._panel.plot.addLegend(offset=(8, 8))
-        self._lines: dict[object, Any] = {}
         self.restyle()
 
     def restyle(self) -> None:
@@ -84,20 +84,17 @@ class CurvePlot:
         self.widget.setBackground(theme.now().background)
         self._legend.setLabelTextColor(theme.now().foreground)
         self._panel.restyle()
-        self.draw({}, ())
+        self._panel.keep(set())
 
     def draw(self, curves: dict[Any, Curve], changed: Iterable[Any]) -> None:
         """Draw curves; of those that were there, only the changed ones."""
-        for name in self._lines.keys() - curves.keys():
-            self._panel.plot.removeItem(self._lines.pop(name))
-        new = curves.keys() - self._lines.keys()
-        for key in new:
-            pen = Pen.of(len(self._lines)).qt
-            look = {"symbolSize": 3, "symbolBrush": pen.color(), "symbolPen": None}
-            self._lines[key] = self._panel.plot.plot(name=curves[key].name, pen=pen, connect="finite", **look)
-        for key in {*changed, *new} & curves.keys():
-            points = np.array(curves[key].points, np.float64).reshape(-1, 2)
-            self._lines[key].setData(*points.T, symbol="o" if len(points) < _MOST_SYMBOLS else None)
+        self._panel.keep(set(curves))
+        looks = self._panel.looks
+        for key in {*changed, *curves.keys() - looks.keys()} & curves.keys():
+            pen = looks.get(key) or Pen.of(len(looks))
+            times_s, values = curves[key].points.T
+            x, y = drawable(times_s, values, MOST_POINTS, LEAST_GAP_S)
+            self._panel.draw(key, x, y, pen, legend=curves[key].name, connect="finite")
 
 
 def save_curves(file: Path, curves: Iterable[Curve]) -> None:
@@ -161,8 +158,7 @@ class Probes:
             return Curve(name, region)
         stamp, own = found
         known = self._board.histories[Source.of(stamp.frame)].curve(own)
-        # what came since is not drawn yet
-        return Curve(name, region, [point for point in known if point[0] <= stamp.unix_s])
+        return Curve(name, region, known[known[:, 0] <= stamp.unix_s])  # what came since is not drawn yet
 
     def next_region(self, place: Place | None) -> None:
         """Show a region of the next shape on a place."""

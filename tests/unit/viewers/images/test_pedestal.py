@@ -141,4 +141,4 @@ def test_a_history_forgets_after_five_minutes() -> None:
     history = history_of(*range(400))
 
     assert len(history) == LENGTH_S
-    assert history.curve(pixel(5, 6))[0] == (NOW_S + 100, 100)
+    assert history.curve(pixel(5, 6))[0].tolist() == [NOW_S + 100, 100]
