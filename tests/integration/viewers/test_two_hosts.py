@@ -81,7 +81,7 @@ def test_values_curves_orientation_and_masks_are_of_the_one_that_was_pointed_at(
 
 def test_files_of_both_are_saved(view: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    view.saves.arrays()
+    view.save_arrays()
 
     assert sorted(file.parent.name for file in tmp_path.rglob("*.npy")) == ["daq1%3A50051", "daq2%3A50051"]
 

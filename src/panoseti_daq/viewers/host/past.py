@@ -75,8 +75,7 @@ class Past(QtWidgets.QWidget):
             self.hide()
         else:
             self._lay_out()
-            self._set_clock()
-            self._show()
+            self._move(self.replayed_ns)
 
     def _lay_out(self) -> None:
         self.slider.sliderMoved.connect(self._slide)
@@ -86,9 +85,8 @@ class Past(QtWidgets.QWidget):
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(6, 2, 6, 2)
         self._play = self._button("Play", "Return", self._toggle)
-        back, forward = (
-            self._button(*one) for one in (("Back", "Left", self._back), ("Forward", "Right", self._next))
-        )
+        back = self._button("Back", "Left", lambda: self._step(-1))
+        forward = self._button("Forward", "Right", lambda: self._step(+1))
         for widget in (back, self._play, forward, self._unit, self._speed):
             widget.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
             row.addWidget(widget)
@@ -174,18 +172,9 @@ class Past(QtWidgets.QWidget):
 
     def _move(self, unix_ns: int | None) -> None:
         self.replayed_ns = unix_ns
+        self._clock.replay(None if unix_ns is None else unix_ns / 1e9)
         self._show()
-        self._set_clock()
         self.moved.emit()
-
-    def _set_clock(self) -> None:
-        self._clock.replay(None if self.replayed_ns is None else self.replayed_ns / 1e9)
-
-    def _back(self) -> None:
-        self._step(-1)
-
-    def _next(self) -> None:
-        self._step(+1)
 
     def _step(self, n: int) -> None:
         at = self.span_ns[1] if self.replayed_ns is None else self.replayed_ns

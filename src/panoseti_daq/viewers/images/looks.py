@@ -32,13 +32,9 @@ class Looks:
         names |= {"O": settings.orientation, "P": less}
         return [f"{key}: {name}" for key, name in names.items()]
 
-    def next_colormap(self) -> None:
-        """Use the next color map."""
-        self._settings.colormap = self._settings.colormap.next
-
-    def next_scale(self) -> None:
-        """Spread the colors in the next way."""
-        self._settings.scale = self._settings.scale.next
+    def next(self, name: str) -> None:
+        """Use the next value of a setting: ``colormap`` or ``scale``."""
+        setattr(self._settings, name, getattr(self._settings, name).next)
 
     def next_levels(self) -> str | None:
         """Find the levels in the next way."""

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
-from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.looks import Looks
 from panoseti_daq.viewers.modules import Module
-from panoseti_daq.viewers.term.panels import PanelStyle, TextLine, dim, empty_lines, forget_styles, panel_lines
+from panoseti_daq.viewers.term.panels import PanelStyle, TextLine, dim, empty_lines, next_theme, panel_lines
 
 _BETWEEN_KINDS: Final = 2  # columns
 _BETWEEN_MODULES: Final = 4
-
-_Member = TypeVar("_Member", bound=enum.Enum)
-
-
-class Shown(enum.Enum):
-    """Which kinds are shown, pulse height on the left."""
-
-    BOTH = (Kind.PULSE_HEIGHT, Kind.MOVIE)
-    MOVIE = (Kind.MOVIE,)
-    PULSE_HEIGHT = (Kind.PULSE_HEIGHT,)
-
-
-class Zoom(enum.Enum):
-    """Size of the pictures."""
-
-    AUTO = (1, 2)
-    """Full while all modules fit so."""
-    FULL = (1,)
-    SMALL = (2,)
+_RECOLORING: Final = ("l", "x")  # keys
+_KINDS: Final = {
+    "both": (Kind.PULSE_HEIGHT, Kind.MOVIE),
+    "movie": (Kind.MOVIE,),
+    "pulse height": (Kind.PULSE_HEIGHT,),
+}
+# Pixels along a side that become one; auto: full while all modules fit so
+_SIZES: Final = {"auto": (1, 2), "full": (1,), "small": (2,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +61,23 @@ class TermImages:
     def __init__(self, board: Board, *, ascii_only: bool = False) -> None:
         self._board = board
         self._ascii_only = ascii_only
-        self._shown = Shown.BOTH
-        self._zoom = Zoom.AUTO
+        self._shown, self._size = next(iter(_KINDS)), next(iter(_SIZES))
         self._first_row = 0
         self._seen = "none"
         looks = Looks(board)
         self._keys: dict[str, tuple[str, Callable[[], object]]] = {
             "up": ("Modules above", lambda: self._scroll(-1)),
             "down": ("Modules below", lambda: self._scroll(+1)),
-            "tab": ("Both kinds, or one", lambda: self._show(_after(self._shown))),
-            "m": ("Movies", lambda: self._show(Shown.MOVIE)),
-            "p": ("Pulse heights", lambda: self._show(Shown.PULSE_HEIGHT)),
-            "b": ("Both", lambda: self._show(Shown.BOTH)),
-            "c": ("Next color map", looks.next_colormap),
-            "l": ("Next levels: rolling, per frame, fixed", lambda: self._recolored(looks.next_levels)),
-            "x": ("Next scale: linear, sqrt, log, asinh", lambda: self._recolored(looks.next_scale)),
-            "z": ("Next size", self._next_zoom),
+            "tab": ("Both kinds, or one", lambda: self._show(_after(self._shown, _KINDS))),
+            "m": ("Movies", lambda: self._show("movie")),
+            "p": ("Pulse heights", lambda: self._show("pulse height")),
+            "b": ("Both", lambda: self._show("both")),
+            "c": ("Next color map", lambda: looks.next("colormap")),
+            "l": ("Next levels: rolling, per frame, fixed", looks.next_levels),
+            "x": ("Next scale: linear, sqrt, log, asinh", lambda: looks.next("scale")),
+            "z": ("Next size", self._next_size),
             "k": ("Mask hot and dead pixels, or none", looks.toggle_masks),
-            "t": ("Next theme: dark, red, light", self._next_theme),
+            "t": ("Next theme: dark, red, light", next_theme),
         }
 
     @property
@@ -108,6 +94,17 @@ class TermImages:
         """Do what a key says; keys without a meaning do nothing."""
         if key in self._keys:
             self._keys[key][1]()
+            if key in _RECOLORING:
+                self._board.recolor()
+
+    def _scroll(self, n_rows: int) -> None:
+        self._first_row = max(0, self._first_row + n_rows)
+
+    def _show(self, shown: str) -> None:
+        self._shown = shown
+
+    def _next_size(self) -> None:
+        self._size = _after(self._size, _SIZES)
 
     def render(self, columns: int, rows: int) -> Drawing:
         """What is to be seen."""
@@ -135,11 +132,11 @@ class TermImages:
     @property
     def _kinds(self) -> list[Kind]:
         """Kinds that are shown: no place is kept for one that no module sends."""
-        return [kind for kind in self._shown.value if kind in self._board.kinds]
+        return [kind for kind in _KINDS[self._shown] if kind in self._board.kinds]
 
     def _grid(self, columns: int, rows: int, n_modules: int, n_kinds: int, *, in_color: bool) -> Grid:
         grids, settings = [], self._board.settings
-        for scale in self._zoom.value:
+        for scale in _SIZES[self._size]:
             colors = settings.colormap if in_color else None
             look = PanelStyle(scale, colors, self._board.clock.now_s(), self._board.called)
             width = n_kinds * (look.n_columns + _BETWEEN_KINDS) - _BETWEEN_KINDS + _BETWEEN_MODULES
@@ -179,29 +176,12 @@ class TermImages:
         settings, silent = self._board.settings, self._board.silent_modules
         said = f"{len(silent)} of {len(self._board.modules)} modules silent  " if silent else ""
         return (
-            f"{said}modules {self._seen} up/down  tab/m/p/b {self._shown.name.lower().replace('_', ' ')}"
-            f"  l {settings.levels}  x {settings.scale}  c {settings.colormap}  z {self._zoom.name.lower()}"
+            f"{said}modules {self._seen} up/down  tab/m/p/b {self._shown}"
+            f"  l {settings.levels}  x {settings.scale}  c {settings.colormap}  z {self._size}"
         )
 
-    def _scroll(self, n_rows: int) -> None:
-        self._first_row = max(0, self._first_row + n_rows)
 
-    def _show(self, shown: Shown) -> None:
-        self._shown = shown
-
-    def _recolored(self, do: Callable[[], object]) -> None:
-        do()
-        self._board.recolor()
-
-    def _next_theme(self) -> None:
-        theme.choose(_after(theme.now().name))
-        forget_styles()
-
-    def _next_zoom(self) -> None:
-        self._zoom = _after(self._zoom)
-
-
-def _after(member: _Member) -> _Member:
-    """The next member of an enum, round and round."""
-    members = list(type(member))
-    return members[(members.index(member) + 1) % len(members)]
+def _after(name: str, names: Collection[str]) -> str:
+    """The next of some names, round and round."""
+    order = list(names)
+    return order[(order.index(name) + 1) % len(order)]

@@ -82,8 +82,9 @@ def _color(colormap: ColorMap, shade: int) -> Color:
     return Color.from_rgb(*rgba_table(colormap, red=theme.now().is_red)[index, :3].tolist())
 
 
-def forget_styles() -> None:
-    """Make the styles again: the theme was changed."""
+def next_theme() -> None:
+    """Draw in the next theme."""
+    theme.choose(theme.now().name.next)
     cell_style.cache_clear()
     _color.cache_clear()
 

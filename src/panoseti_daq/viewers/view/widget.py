@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtWidgets import QInputDialog
@@ -10,15 +11,15 @@ from PySide6.QtWidgets import QInputDialog
 from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import Key, Kind
 from panoseti_daq.pff.quabos import quabo_at
+from panoseti_daq.viewers.host.memory import Written, stamped
 from panoseti_daq.viewers.host.menu import add_actions
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.colors import Levels
 from panoseti_daq.viewers.images.looks import Looks
-from panoseti_daq.viewers.images.pedestal import PedestalMode
+from panoseti_daq.viewers.images.pedestal import PedestalMode, save_darks, save_images
 from panoseti_daq.viewers.images.titles import beside_span
-from panoseti_daq.viewers.modules import Module
-from panoseti_daq.viewers.view.probes import Probes
-from panoseti_daq.viewers.view.saving import Saves
+from panoseti_daq.viewers.modules import Module, Source
+from panoseti_daq.viewers.view.probes import Probes, save_curves
 from panoseti_daq.viewers.view.shell import HostNotes, Shell
 from panoseti_daq.viewers.view.wall import WallPixel
 
@@ -33,7 +34,7 @@ class View:
     """Shows the newest images of every module; see `Viewer`.
 
     `board`: the images. `waiting_for`: what is waited for: ``the first frame of module 3``. `wall`, `bars`,
-    `probes`, `saves`: images, levels, what was pointed at, and files.
+    `probes`: images, levels, what was pointed at.
     """
 
     mouse: Final = (
@@ -49,8 +50,7 @@ class View:
         self.wall, self.bars, self.say = self.widget.wall, self.widget.bars, self.widget.say
         self.probes = Probes(board, self.wall, self.widget.splitter)
         self._looks = Looks(board)
-        self.saves = Saves(board, self.probes, self.say)
-        self.written = self.saves.written  # What keys wrote, also the window's own
+        self.written = Written()  # What keys wrote, also the window's own
         self._hovered: WallPixel | None = None
         self._has_kept = False
         self._waiting_for = waiting_for
@@ -64,14 +64,14 @@ class View:
         self._show_setup()
 
     def _add_actions(self) -> None:
-        looks, saves = self._looks, self.saves
+        looks = self._looks
         keys = (
-            ("Save arrays (.npy)", "N", saves.arrays),
+            ("Save arrays (.npy)", "N", self.save_arrays),
             ("Save the median as the dark", "D", self.save_dark),
-            ("Save light curves (.csv)", "E", saves.curves),
-            ("Save the mask", "Shift+M", saves.mask),
-            ("Next color map", "C", lambda: self._change(looks.next_colormap)),
-            ("Next scale: linear, sqrt, log, asinh", "X", lambda: self._change(looks.next_scale)),
+            ("Save light curves (.csv)", "E", self.save_curves),
+            ("Save the mask", "Shift+M", self.save_mask),
+            ("Next color map", "C", lambda: self._change(lambda: looks.next("colormap"))),
+            ("Next scale: linear, sqrt, log, asinh", "X", lambda: self._change(lambda: looks.next("scale"))),
             ("Next levels: rolling, per frame, fixed", "L", lambda: self._change(looks.next_levels)),
             ("Next orientation, of the module under the mouse or of all", "O", self.next_orientation),
             ("Quabo boundaries", "B", lambda: self._change(looks.toggle_boundaries)),
@@ -237,9 +237,34 @@ class View:
             return
         self.board.pedestals.darks.update(darks)
         self.board.pedestals.mode = PedestalMode.DARK
-        self.saves.dark()
+        darks = self.board.pedestals.darks
+        self._save(f"darks of {len(darks)} keys", stamped("dark"), lambda to: save_darks(to, darks))
         self.board.recompose()
         self._show()
+
+    def save_arrays(self) -> None:
+        """Write each image that is drawn, as it came, to a directory of its own."""
+        shown = (stamp.frame for panel in self.board.panels.values() for stamp in panel.stamps.values())
+        frames = {self.board.called(Source.of(frame)): frame for frame in shown}
+        self._save(f"{len(frames)} images", stamped("view"), lambda to: save_images(to, frames))
+
+    def save_curves(self) -> None:
+        """Write the light curves that are shown."""
+        curves = list(self.probes.curves.values())
+        if curves:
+            self._save(
+                f"{len(curves)} light curves", stamped("curves", ".csv"), lambda to: save_curves(to, curves)
+            )
+        else:
+            self.say("click a pixel for its light curve first")
+
+    def save_mask(self) -> None:
+        """Write the masked pixels, for --mask."""
+        masks = self.board.masks
+        self._save(f"{masks.n_pixels} masked pixels", stamped("mask", ".json"), masks.save)
+
+    def _save(self, what: str, to: Path, write: Callable[[Path], None]) -> None:
+        self.say(self.written.save(what, to, write))
 
     def click(self, pixel: WallPixel, more: bool = False) -> None:
         """Show the light curve of a pixel, or of one more; that of a pixel which is shown is closed."""
