@@ -22,6 +22,7 @@ MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 _HOT_SIGMAS: Final = 8.0  # of the spread over the pixels; stars of a telescope move on, hot pixels do not
 
 Mask = npt.NDArray[np.bool_]
+_NO_PIXEL: Final[Mask] = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_)
 MaskOption = Annotated[Path | None, typer.Option(help="Hot and dead pixels, as Shift+M in view saved them.")]
 """Option of the viewers that leave masked pixels out."""
 
@@ -39,43 +40,33 @@ def bad_quabos(quality: Quality, quabo: int | None) -> dict[int, str]:
     return {**dict.fromkeys(zero, "zeros"), **found}
 
 
-class PixelMasks:
+class PixelMasks(ByHost[Module, Mask]):
     """Masked pixels of each module, as stored: shape (32, 32), true where a pixel is left out.
 
     The viewers of a window share them: what one masks is left out by all.
     """
 
-    def __init__(self) -> None:
-        self._masks: ByHost[Module, Mask] = ByHost()
-
-    def of(self, module: Module) -> Mask | None:
-        """Return the mask of a module; None when no pixel is masked."""
-        return self._masks.of(module)
-
     @property
     def n_pixels(self) -> int:
         """Masked pixels of all modules."""
-        return sum(int(mask.sum()) for mask in self._masks.values())
+        return sum(int(mask.sum()) for mask in self.values())
 
     def toggle(self, module: Module, row: int, column: int) -> bool:
         """Mask a pixel, or no longer; return whether it is masked now."""
-        before = self._masks.of(module)
-        mask = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_) if before is None else before.copy()
+        mask = self[module] = np.array(_NO_PIXEL if (before := self.of(module)) is None else before)
         mask[row, column] = not mask[row, column]
-        self._masks[module] = mask
         return bool(mask[row, column])
 
     def add(self, module: Module, mask: Mask) -> None:
         """Mask more pixels of a module."""
-        before = self._masks.of(module)
-        self._masks[module] = mask if before is None else before | mask
+        self[module] = mask if (before := self.of(module)) is None else before | mask
 
     def lit(self, frame: ReceivedFrame) -> Mask | None:
         """Return the pixels of a frame, of its shape, that are light that was measured; None for all of them.
 
         A masked pixel is none, nor are those of a quabo that is missing or all zeros.
         """
-        key, mask = frame.key, self._masks.of(Module.of(frame))
+        key, mask = frame.key, self.of(Module.of(frame))
         if not (bad := bad_quabos(frame.quality, key.quabo)) and mask is None:
             return None
         lit = np.ones((MODULE_SIZE, MODULE_SIZE), np.bool_) if mask is None else ~mask
@@ -83,17 +74,14 @@ class PixelMasks:
             lit[quadrant(quabo)] = False
         return lit if key.quabo is None else lit[quadrant(key.quabo)]
 
-    def clear(self) -> None:
-        """Mask nothing."""
-        self._masks.clear()
-
     def take(self, others: PixelMasks) -> None:
         """Mask the pixels that others mask, and only these."""
-        self._masks = ByHost(others._masks)
+        self.clear()
+        self.update(others)
 
     def as_lists(self) -> dict[str, list[list[int]]]:
         """Return rows and columns by the text of a module, as JSON has them."""
-        masks = sorted(self._masks.items(), key=lambda item: item[0])
+        masks = ((module, self[module]) for module in sorted(self))
         return {str(m): np.argwhere(mask).tolist() for m, mask in masks if m.host or mask.any()}
 
     @classmethod
@@ -104,7 +92,7 @@ class PixelMasks:
         """
         masks = cls()
         for module, pixels in lists.items():
-            mask = masks._masks[Module.parse(module)] = np.zeros((MODULE_SIZE, MODULE_SIZE), np.bool_)
+            mask = masks[Module.parse(module)] = np.array(_NO_PIXEL)
             for row, column in pixels:
                 if not (0 <= row < MODULE_SIZE and 0 <= column < MODULE_SIZE):
                     raise ValueError(f"invalid pixel: {row}, {column}; allowed: 0 to {MODULE_SIZE - 1}")

@@ -102,24 +102,13 @@ def _switch(before: Style, style: Style, system: ColorSystem | None) -> str:
     """What changes the terminal from one style to another."""
     if style == before or system is None:
         return ""
-    if _has_attributes(style) or _has_attributes(before) or _misses_a_color(style):
-        return ("\x1b[0m" if before != _PLAIN else "") + _codes(style, system)
-    keeps_color, keeps_bgcolor = style.color == before.color, style.bgcolor == before.bgcolor
-    return _codes(
-        Style(color=None if keeps_color else style.color, bgcolor=None if keeps_bgcolor else style.bgcolor), system
-    )
-
-
-def _codes(style: Style, system: ColorSystem) -> str:
-    return style.render("\0", color_system=system).partition("\0")[0]
-
-
-def _misses_a_color(style: Style) -> bool:
-    return style.color is None or style.bgcolor is None
-
-
-def _has_attributes(style: Style) -> bool:
-    return style.without_color != _PLAIN
+    reset, changed = "", style
+    if None in (style.color, style.bgcolor) or any(one.without_color != _PLAIN for one in (style, before)):
+        reset = "\x1b[0m" if before != _PLAIN else ""
+    else:
+        color = None if style.color == before.color else style.color
+        changed = Style(color=color, bgcolor=None if style.bgcolor == before.bgcolor else style.bgcolor)
+    return reset + changed.render("\0", color_system=system).partition("\0")[0]
 
 
 def terminal_size(descriptor: int) -> os.terminal_size:

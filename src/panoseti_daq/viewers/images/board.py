@@ -60,7 +60,7 @@ class Board:
     ) -> None:
         self.settings = settings
         self.pedestals = pedestals or Pedestals()
-        self.masks = masks or PixelMasks()
+        self.masks = PixelMasks() if masks is None else masks
         self.clock = clock or Clock()
         self.panels: dict[tuple[Module, Kind], Panel] = {}  # By module and kind
         self.histories: dict[Source, History] = {}
@@ -186,14 +186,11 @@ class Board:
 
     def _move_levels(self, product: DataProduct) -> bool:
         before, now = self.levels.get(product), self._wanted(product)
-        if before is not None and not _far(before, now, _STEADY[product.kind] if self._is_rolling else 0.0):
+        steady = _STEADY[product.kind] if self.settings.levels is LevelsMode.ROLLING else 0.0
+        if before is not None and not _far(before, now, steady):
             return False
         self.levels[product] = now
         return before != now
-
-    @property
-    def _is_rolling(self) -> bool:
-        return self.settings.levels is LevelsMode.ROLLING
 
     def _wanted(self, product: DataProduct) -> Levels:
         if self.settings.levels is LevelsMode.FIXED and product.kind in self.settings.fixed:

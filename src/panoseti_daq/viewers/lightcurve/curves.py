@@ -50,7 +50,7 @@ class LightCurves:
         self._rows = np.array([row for row, _ in pixels], dtype=int)
         self._columns = np.array([column for _, column in pixels], dtype=int)
         self._monotonic = monotonic
-        self._masks = masks or PixelMasks()
+        self._masks = PixelMasks() if masks is None else masks
         self._series: dict[CurveName, TimeSeries] = {}
         self._read_ns: dict[CurveName, int] = {}  # when the server read the last frame
         self._stands_s: float | None = None  # where the axis ends while the picture stands

@@ -51,7 +51,7 @@ class PulseHeights:
     def __init__(self, longest_s: float, clock: Clock | None = None, masks: PixelMasks | None = None) -> None:
         self._longest_s = longest_s
         self._clock = clock or Clock()
-        self._masks = masks or PixelMasks()
+        self._masks = PixelMasks() if masks is None else masks
         self._began = self._clock.now_s()
         self._series: dict[Module, TimeSeries] = {}
         self._counters: dict[tuple[Module, DataProduct], FrameCounter] = {}

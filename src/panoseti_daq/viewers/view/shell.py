@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -126,35 +126,27 @@ class Shell(QWidget):
             self._setup.setToolTip(text)
 
 
-class HostNotes:
-    """What is known of the servers."""
+def why_waiting(states: Mapping[str, HostState]) -> str:
+    """Return why there may be no image."""
+    reasons = [f"{host}: {state.reason}" for host, state in states.items() if state.reason]
+    if states and not reasons:
+        ask = f"panoseti-daq status --host {next(iter(states))}"
+        return f"connected, and nothing is written. Is a run active?\n{ask}"
+    return "\n".join(reasons)
 
-    def __init__(self) -> None:
-        self.statuses: dict[str, pb.StatusResponse] = {}
-        self.why_waiting = ""  # Why there may be no image
 
-    def update_hosts(self, states: Mapping[str, HostState]) -> dict[str, str]:
-        """Take how it stands with the hosts; return the lost ones, and what is said of their modules."""
-        reasons = [f"{host}: {state.reason}" for host, state in states.items() if state.reason]
-        self.why_waiting = "\n".join(reasons)
-        if states and not reasons:
-            ask = f"panoseti-daq status --host {next(iter(states))}"
-            self.why_waiting = f"connected, and nothing is written. Is a run active?\n{ask}"
-        return {host: f"{host} lost" for host, state in states.items() if not state.connected}
-
-    def texts(self) -> list[str]:
-        """Which runs are followed, for how long the disks last, and how well the time is known; UTC."""
-        statuses = self.statuses.values()
-        texts = []
-        hours = [disk.hours_left for one in statuses for disk in one.disks if disk.HasField("hours_left")]
-        names = [Path(str(one.followed.description)).name for one in statuses if one.HasField("followed")]
-        runs = ", ".join(dict.fromkeys(filter(None, names)))
-        if statuses:
-            texts.append(f"run {runs}" if runs else "no run")
-            texts.append(f"recording, disk {min(hours):.0f} h" if hours else "not recording")
-        texts += (
-            f"GNSS {one.text}" if one.connected else f"GNSS {one.name} NOT READ"  # the reason would be long
-            for status in statuses
-            for one in status.receivers
-        )
-        return [*texts, time.strftime("%H:%M:%S UTC", time.gmtime())]
+def server_texts(statuses: Collection[pb.StatusResponse]) -> list[str]:
+    """Return which runs are followed, for how long the disks last, and how well the time is known; UTC."""
+    texts = []
+    hours = [disk.hours_left for one in statuses for disk in one.disks if disk.HasField("hours_left")]
+    names = [Path(str(one.followed.description)).name for one in statuses if one.HasField("followed")]
+    runs = ", ".join(dict.fromkeys(filter(None, names)))
+    if statuses:
+        texts.append(f"run {runs}" if runs else "no run")
+        texts.append(f"recording, disk {min(hours):.0f} h" if hours else "not recording")
+    texts += (
+        f"GNSS {one.text}" if one.connected else f"GNSS {one.name} NOT READ"  # the reason would be long
+        for status in statuses
+        for one in status.receivers
+    )
+    return [*texts, time.strftime("%H:%M:%S UTC", time.gmtime())]

@@ -20,7 +20,7 @@ from panoseti_daq.viewers.images.pedestal import PedestalMode, save_darks, save_
 from panoseti_daq.viewers.images.titles import beside_span
 from panoseti_daq.viewers.modules import Module, Source
 from panoseti_daq.viewers.view.probes import Probes, save_curves
-from panoseti_daq.viewers.view.shell import HostNotes, Shell
+from panoseti_daq.viewers.view.shell import Shell, server_texts, why_waiting
 from panoseti_daq.viewers.view.wall import WallPixel
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class View:
         self._hovered: WallPixel | None = None
         self._has_kept = False
         self._waiting_for = waiting_for
-        self._notes = HostNotes()
+        self._statuses: dict[str, pb.StatusResponse] = {}
         self.widget.wait(f"waiting for {waiting_for}")
         self._add_actions()
         self.wall.hovered.connect(self._hover)
@@ -114,7 +114,7 @@ class View:
 
     def update_status(self, host: str, status: pb.StatusResponse) -> None:
         """Take what a server says of itself."""
-        self._notes.statuses[host] = status
+        self._statuses[host] = status
         for line in status.context.modules:
             is_old = line.old or bool(status.context.trouble)
             span = beside_span(line.text, line.severity, old=is_old)
@@ -123,9 +123,9 @@ class View:
 
     def update_hosts(self, states: Mapping[str, HostState]) -> None:
         """Take how it stands with the hosts: modules of a lost one say so."""
-        self.wall.lost = self._notes.update_hosts(states)
+        self.wall.lost = {host: f"{host} lost" for host, state in states.items() if not state.connected}
         if not self.board.panels:
-            self.widget.wait(f"waiting for {self._waiting_for}\n{self._notes.why_waiting}".strip())
+            self.widget.wait(f"waiting for {self._waiting_for}\n{why_waiting(states)}".strip())
 
     def restyle(self) -> None:
         """Take the colors of the theme."""
@@ -172,7 +172,7 @@ class View:
         return f"{where}: {panel.raw[row, column]} ADC{less}{bad}{masked}"
 
     def _show_setup(self) -> None:
-        self.widget.show_setup("   ".join([*self._looks.texts(), *self._notes.texts()]))
+        self.widget.show_setup("   ".join([*self._looks.texts(), *server_texts(self._statuses.values())]))
 
     def _show(self) -> None:
         """Show a changed setting at once, of the image that is drawn: newer ones come with `redraw`."""
