@@ -51,7 +51,10 @@ if TYPE_CHECKING:
 
 _WORD: Final = np.dtype("<i8")
 _WORD_BYTES: Final = 8
-_CHUNK_BYTES: Final = 1 << 20  # of numbers: what is made of them on the way stays in the cache of a core
+# Of the numbers of a chunk. The more, the less numpy's overhead; but what is made on the way should fit into the
+# cache of a core, and be small beside all numbers: else glibc gives it back each time, and fresh pages cost more.
+_CHUNK_BYTES: Final = (1 << 18, 1 << 20)
+_CHUNKS: Final = 8  # at least, where there are many rows
 _FEW_ROWS: Final = 16  # up to this many are parsed one by one where one of them does not parse
 _NINE: Final = 9
 _NOT_BLANK: Final = 0x10  # the bit that a digit has and a blank has not
@@ -88,7 +91,8 @@ def parse_rows(layout: Layout, rows: _Bytes) -> ValidAndColumns:
     by_quabo = values[len(columns) :].reshape(n_quabos, len(QUABO_FIELDS), n_rows)
     columns.update({name: by_quabo[:, i].T for i, name in enumerate(QUABO_FIELDS)})
     valid = np.ones(n_rows, np.bool_)
-    step = _CHUNK_BYTES // (_WORD_BYTES * (len(layout.slots) or 1)) if layout.is_standard else _FEW_ROWS
+    fewest, most = (size // (len(values) * values.itemsize) for size in _CHUNK_BYTES)
+    step = max(min(n_rows // _CHUNKS, most), fewest)
     for begin in range(0, n_rows, step):
         chunk = slice(begin, begin + step)
         _parse(layout, rows[chunk], valid[chunk], values[:, chunk])
@@ -187,29 +191,42 @@ class _Parser:
     def parse(self, rows: _Bytes, values: _Ints) -> bool:
         """Fill in the numbers in the headers of frames, shape (numbers, n); return False if one does not parse."""
         first = _numbers_of(self._layout, rows[0])
-        # As one item a row is copied faster than as an array of bytes.
-        text = np.ndarray(len(rows), self._text, rows, 0, rows.strides[:1]).copy()
-        words = text.view(_WORD).reshape(len(text), -1)
-        common, some = _over_rows(np.bitwise_and, words), _over_rows(np.bitwise_or, words)
-        changing = common ^ some
-        if first is None or (changing & self._fixed).any():
+        found = self._read(rows)
+        if first is None or found is None:
             return False
-        which, doubtful = self._to_read(common.view(np.uint8), changing.view(np.uint8))
-        read = np.empty((len(which), self._n_numbers, len(text)), _WORD)
-        for those, i in zip(read, which, strict=True):
-            those[:] = self._at(text, self._words[i].offset)
-        if doubtful and not self._blanks_lead(text, read, which, doubtful):
+        which, words, doubtful, before = found
+        if doubtful and not self._blanks_lead([which[i] for i in doubtful], words[doubtful], before):
             return False
-        read &= self._digits[which]
-        if read.view(np.uint8).max(initial=0) > _NINE:
+        words &= self._digits[which]
+        if words.view(np.uint8).max() > _NINE:
             return False
-        _add_up(read)
-        self._join(read, which, np.array(first), values)
+        _add_up(words)
+        self._join(words, which, np.array(first), values)
         return True
 
-    def _at(self, text: npt.NDArray[np.void], offset: int) -> _Ints:
-        """Eight bytes of each number of a field, as a word: a view of shape (numbers, n)."""
-        return np.ndarray((self._n_numbers, len(text)), _WORD, text, offset, (self._distance, text.itemsize))
+    def _read(self, rows: _Bytes) -> tuple[list[int], _Ints, list[int], _Ints] | None:
+        """Return which words were read, and these, shape (words, numbers, n); None if other bytes change.
+
+        And places among them of those whose blanks must be looked at, and the words a byte to the left of these.
+        """
+        # As one item a row is copied faster than as an array of bytes.
+        text = np.ndarray(len(rows), self._text, rows, 0, rows.strides[:1]).copy()
+        by_row = text.view(_WORD).reshape(len(text), -1)
+        common, some = _over_rows(np.bitwise_and, by_row), _over_rows(np.bitwise_or, by_row)
+        changing = common ^ some
+        if (changing & self._fixed).any():
+            return None
+        which, doubtful = self._to_read(common.view(np.uint8), changing.view(np.uint8))
+
+        def at(offsets: list[int]) -> _Ints:
+            words = np.empty((len(offsets), self._n_numbers, len(text)), _WORD)
+            strides = self._distance, text.itemsize
+            for word, offset in zip(words, offsets, strict=True):
+                word[:] = np.ndarray(word.shape, _WORD, text, offset, strides)
+            return words
+
+        offsets = [self._words[i].offset for i in which]
+        return which, at(offsets), doubtful, at([offsets[i] - 1 for i in doubtful])
 
     def _to_read(self, common: _Bytes, changing: _Bytes) -> tuple[list[int], list[int]]:
         """Return the words to read, and places in these of those whose blanks must be looked at."""
@@ -222,13 +239,9 @@ class _Parser:
         which = varies.nonzero()[0]
         return which.tolist(), doubtful[which].nonzero()[0].tolist()
 
-    def _blanks_lead(self, text: npt.NDArray[np.void], read: _Ints, which: list[int], doubtful: list[int]) -> bool:
+    def _blanks_lead(self, which: list[int], words: _Ints, before: _Ints) -> bool:
         """Return whether words hold nothing but digits and blanks, and no blank to the right of a digit."""
-        which = [which[i] for i in doubtful]
-        digits, words = self._digits[which], read[doubtful]
-        before = np.empty_like(words)
-        for those, i in zip(before, which, strict=True):
-            those[:] = self._at(text, self._words[i].offset - 1)
+        digits = self._digits[which]
         words &= digits | _NOT_BLANKS
         before &= self._inner[which]  # digits to the left
         before |= words + digits  # carries into the bit of a digit where the value is not zero
