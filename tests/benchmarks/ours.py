@@ -37,9 +37,8 @@ class Ours:
 
 
 def serve_command(data_dir: Path, port: int = 0) -> Command:
-    command = "from panoseti_daq.cli.main import main; main()"
     serve = ("serve", "--data-dir", str(data_dir), "--run-probe", "none", "--port", str(port))
-    return Command("-c", command, *serve)
+    return Command("-m", "panoseti_daq", *serve)
 
 
 def stream_images_call(encoding: pb.Encoding = pb.STRUCT, interval_s: float = 0.0) -> tuple[str, bytes]:

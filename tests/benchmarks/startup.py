@@ -39,7 +39,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     helps: dict[str, _Measure] = {
         "python, nothing imported": lambda: _run("-c", "pass"),
         FLOOR: lambda: _run("-c", "import typer"),
-        OURS: lambda: _run("-c", "from panoseti_daq.cli.main import main; main()", "--help"),
+        OURS: lambda: _run("-m", "panoseti_daq", "--help"),
     }
     if old := bench.old_peer_python:
         imports[_OLD] = lambda: _import("daq_data.client", old)

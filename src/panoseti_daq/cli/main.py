@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import typer
-from typer.core import TyperGroup
 
+from panoseti_daq.cli.late import Group
 from panoseti_daq.cli.options import as_command
 from panoseti_daq.errors import DaqError, HostError
 from panoseti_daq.printable import printable
@@ -50,7 +50,7 @@ COMMANDS: Final = {
 }
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """Commands; the module of one is imported when the command is run, and not for the list of all."""
 
     def list_commands(self, ctx: object) -> list[str]:
@@ -108,7 +108,6 @@ def _options(version: bool = typer.Option(False, "--version", help="Show the ver
 
 def main() -> None:
     """Run the command line; every error is one line on stderr and an exit code."""
-    gc.disable()  # until the command is imported
     _open_standard_streams()
     sys.exit(run(sys.argv[1:]))
 

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 from typer.models import OptionInfo
 
+from panoseti_daq.cli.late import read_late
 from panoseti_daq.cli.logs import LogFormat, LogLevel
 from panoseti_daq.open_types import OpenMapping
 
@@ -45,6 +46,10 @@ class Command(TyperCommand):
 
     former: Mapping[str, str] = {}
     also: Mapping[str, str] = {}
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options and arguments."""
+        return read_late(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments after what is written otherwise was rewritten."""

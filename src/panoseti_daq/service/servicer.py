@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, nullcontext
-from typing import Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -29,13 +29,15 @@ from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.pace import Pace
 from panoseti_daq.service.peers import Context, MakeHandler, PeerLog
 from panoseti_daq.service.streams import Stream
-from panoseti_daq.sources.reader import FrameReader
 from panoseti_daq.wire.blocks import write_item
 from panoseti_daq.wire.frames import selected_frames
 from panoseti_daq.wire.image import frame_of
 from panoseti_daq.wire.init import hp_io_of_request
 from panoseti_daq.wire.newest import StreamEncoder
 from panoseti_daq.wire.requests import selected_images
+
+if TYPE_CHECKING:
+    from panoseti_daq.sources.reader import FrameReader
 
 _log = logging.getLogger(__name__)
 
@@ -159,6 +161,8 @@ class DaqDataServicer:
             )
         selection = selection.within(stream.following.config.module_ids, self._acquisition.valid_products)
         roots = self._acquisition.data_roots if stream.following.config.is_data_dir else ()
+        from panoseti_daq.sources.reader import FrameReader  # with what all frames alone need
+
         reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs, roots)
         try:
             with stream.following.hub.growth() as growth:

@@ -1,0 +1,48 @@
+"""Values of options, read without pydantic where they are plain.
+
+Typer imports pydantic, which takes 70 ms, and makes a reader of each option, even of one that is not given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+
+class Group(TyperGroup):
+    """Commands, with options of their own that are read late."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options and arguments."""
+        return read_late(super().get_params(ctx))
+
+
+def read_late(parameters: list[Any]) -> list[Any]:
+    """Return options and arguments of a command, whose readers are made when there is something to read."""
+    for parameter in parameters:
+        # Typer has this from 0.29 on; the parameter itself, once it was here.
+        if hasattr(type(parameter), "get_runtime_param") and "get_runtime_param" not in vars(parameter):
+            late = _Late(parameter)
+            parameter.get_runtime_param = late.itself
+    return parameters
+
+
+class _Late:
+    def __init__(self, parameter: Any) -> None:
+        self._make = parameter.get_runtime_param
+        declared = parameter.type_descriptor
+        self._kind = None if declared.parameter_info.parser else declared.annotation
+
+    def itself(self) -> _Late:
+        return self
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return what typer would."""
+        if value is None:
+            return () if param.multiple or param.nargs == -1 else None
+        if type(value) is self._kind and (value is param.default or self._kind is str):
+            return value
+        if self._kind == list[str] and all(type(one) is str for one in value):
+            return list(value)
+        return self._make().coerce(value, param=param, ctx=ctx)
