@@ -13,7 +13,7 @@ from rich.table import Table
 from panoseti_daq.cli.event_options import SINKS, TRIGGERS, Chosen, Sinks, engine_of
 from panoseti_daq.cli.events_live import print_reports, search_beside_sinks
 from panoseti_daq.cli.events_scan import ScanOutput
-from panoseti_daq.cli.late import Group
+from panoseti_daq.cli.late import CommandGroup
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import LogLevelOption, ModuleIdOption, with_options
 from panoseti_daq.cli.servers import SERVERS, Servers
@@ -26,7 +26,7 @@ from panoseti_daq.events.scan import stream_files
 from panoseti_daq.events.trigger import installed_triggers
 
 app = typer.Typer(
-    cls=Group,
+    cls=CommandGroup,
     help="Find events in frames, live or in a recorded run.",
     rich_markup_mode=None,
     no_args_is_help=True,

@@ -10,7 +10,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """Commands, with options of their own that are read late."""
 
     def get_params(self, ctx: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import typer
 
-from panoseti_daq.cli.late import Group
+from panoseti_daq.cli.late import CommandGroup
 from panoseti_daq.cli.options import as_command
 from panoseti_daq.errors import DaqError, HostError
 from panoseti_daq.printable import printable
@@ -50,7 +50,7 @@ COMMANDS: Final = {
 }
 
 
-class LazyGroup(Group):
+class LazyGroup(CommandGroup):
     """Commands; the module of one is imported when the command is run, and not for the list of all."""
 
     def list_commands(self, ctx: object) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from panoseti_daq.cli.late import Group
+from panoseti_daq.cli.late import CommandGroup
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import LogLevelOption
 from panoseti_daq.cli.tables import print_table
@@ -21,7 +21,7 @@ from panoseti_daq.errors import PffError
 from panoseti_daq.pff import FrameBlock, Run, TimeStatus, open_file, open_run
 
 app = typer.Typer(
-    cls=Group,
+    cls=CommandGroup,
     help="Show the content of PFF files.",
     rich_markup_mode=None,
     no_args_is_help=True,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from rich.table import Table
 
-from panoseti_daq.cli.late import Group
+from panoseti_daq.cli.late import CommandGroup
 from panoseti_daq.cli.logs import LogLevel, log_to_stderr
 from panoseti_daq.cli.options import (
     DurationOption,
@@ -43,7 +43,7 @@ TABS: Final = ("phdist", "rates", "lightcurve")
 TABS_OF_RUNS: Final = ("phdist", "lightcurve")  # rates are those of servers
 
 
-class PlotGroup(Group):
+class PlotGroup(CommandGroup):
     """The viewers that are installed; each is loaded when its command is asked for."""
 
     def list_commands(self, ctx: object) -> list[str]:

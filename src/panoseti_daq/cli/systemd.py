@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from panoseti_daq.cli.late import Group
+from panoseti_daq.cli.late import CommandGroup
 from panoseti_daq.cli.options import as_command
 from panoseti_daq.cli.serve import SETTING_OF, nested, serve
 from panoseti_daq.config.environment import server_variables, variable_of
@@ -30,7 +30,7 @@ BACK_OFF_SINCE: Final = 254  # version of systemd that knows RestartSteps
 _HOMES: Final = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome hides
 _PRIVATE: Final = (Path("/tmp"), Path("/var/tmp"))  # what PrivateTmp hides
 
-app = typer.Typer(cls=Group, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(cls=CommandGroup, rich_markup_mode=None, add_completion=False)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -6,14 +6,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from panoseti_daq.hub.keys import BurstRate, KeyState, Snapshots
 from panoseti_daq.hub.subscription import Subscription
 from panoseti_daq.hub.tally import Tally, flawed
 from panoseti_daq.pff import Frame, FrameBlock, Key, ModuleProduct, Selection
-from panoseti_daq.pff.position import Grown
 from panoseti_daq.pff.together import tip_of
+
+if TYPE_CHECKING:
+    from panoseti_daq.pff.position import Grown
 
 _SLOW_S: Final = 0.1  # subscribers with a longer interval are few messages
 _GATHER_FOR_EACH_S: Final = 0.001  # a message takes 0.1 to 0.2 ms of processor time

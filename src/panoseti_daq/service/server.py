@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.config.hp_io import HpIoConfig, read_hp_io
 from panoseti_daq.config.nodes import is_local
 from panoseti_daq.config.settings import ServerSettings
@@ -38,6 +36,7 @@ from panoseti_daq.service.monitor.beside import Beside
 from panoseti_daq.service.monitor.notify import notifying
 from panoseti_daq.service.monitor.run_health import RunHealth
 from panoseti_daq.service.monitor.status import StatusReport
+from panoseti_daq.service.reflection import Reflection
 from panoseti_daq.service.servicer import SERVICE_NAME, DaqDataServicer, guarded
 from panoseti_daq.service.threads import reading_threads, stopped_by_signal
 
@@ -198,16 +197,14 @@ async def _register(
     server: grpc.aio.Server, servicer: DaqDataServicer, ublox: UbloxServicer | None
 ) -> health.aio.HealthServicer:
     """Add the services and accept calls; return the health service."""
-    names = [SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    names = [SERVICE_NAME, health.SERVICE_NAME]
     server.add_generic_rpc_handlers((servicer.rpc_handlers(),))
     if ublox is not None:
         server.add_generic_rpc_handlers((ublox.rpc_handlers(guarded),))
         names.append(ublox.name)
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-    for described in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
-        pb.DESCRIPTOR.pool.AddSerializedFile(described.serialized_pb)  # reflection looks in one pool: ours
-    reflection.enable_server_reflection(names, server, pb.DESCRIPTOR.pool)
+    server.add_generic_rpc_handlers((Reflection(names),))
     await server.start()
     for name in ("", SERVICE_NAME, FRAMES_NAME):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)

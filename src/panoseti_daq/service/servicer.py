@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, nullcontext
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -19,31 +18,20 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.allocator import keep_freed_memory
 from panoseti_daq.config.hp_io import check_module_ids
 from panoseti_daq.errors import ConfigError, PffError
-from panoseti_daq.hub import Growth
-from panoseti_daq.pff import Begin, Selection
-from panoseti_daq.pff.position import Grown
 from panoseti_daq.service.acquisition import NOT_INITIALISED, Acquisition
 from panoseti_daq.service.elsewhere import Elsewhere, Metadata
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.monitor.status import StatusReport
 from panoseti_daq.service.pace import Pace
 from panoseti_daq.service.peers import Context, MakeHandler, PeerLog
-from panoseti_daq.service.streams import Stream
-from panoseti_daq.wire.blocks import write_item
-from panoseti_daq.wire.frames import selected_frames
 from panoseti_daq.wire.image import frame_of
 from panoseti_daq.wire.init import hp_io_of_request
 from panoseti_daq.wire.newest import StreamEncoder
 from panoseti_daq.wire.requests import selected_images
 
-if TYPE_CHECKING:
-    from panoseti_daq.sources.reader import FrameReader
-
 _log = logging.getLogger(__name__)
 
 SERVICE_NAME: Final = pb.DESCRIPTOR.services_by_name["DaqData"].full_name
-
-RESCAN_INTERVAL_S: Final = 5.0  # a stream of all frames looks at the directories at least this often
 
 _MAX_DETAILS: Final = 500  # characters; they travel in a header, and may repeat what a client sent
 
@@ -131,6 +119,9 @@ class DaqDataServicer:
 
     async def stream_frames(self, request: pb.StreamFramesRequest, context: Context) -> None:
         """Write every frame that `request` selects, in order, at the pace of the client."""
+        from panoseti_daq.service.all_frames import messages_from_files
+        from panoseti_daq.wire.frames import selected_frames
+
         selection, begin = _read(selected_frames, request)
         log = PeerLog(_log, context)
         loop = asyncio.get_running_loop()
@@ -138,7 +129,7 @@ class DaqDataServicer:
             keep_freed_memory()
             log.info("streaming all frames of %s, resuming %d products", selection, len(begin.resume))
             if self._elsewhere is None:
-                messages = self._from_files(stream, selection, begin)
+                messages = messages_from_files(stream, selection, begin, self._acquisition, self._reading)
             else:
                 messages = self._elsewhere.stream_frames(request, _metadata(context))
             try:
@@ -150,26 +141,6 @@ class DaqDataServicer:
                             stream.sent(1, loop.time())
             finally:
                 log.info("stream of all frames ends after %d blocks", stream.n_sent)
-
-    async def _from_files(self, stream: Stream, selection: Selection, begin: Begin) -> AsyncGenerator[bytes]:
-        """Yield the messages of every frame that is in a file."""
-        source = stream.following.source
-        if (directory := source.directory) is None:
-            raise Refused(
-                StatusCode.FAILED_PRECONDITION,
-                "what is followed is in no file: only the newest frames are available",
-            )
-        selection = selection.within(stream.following.config.module_ids, self._acquisition.valid_products)
-        roots = self._acquisition.data_roots if stream.following.config.is_data_dir else ()
-        from panoseti_daq.sources.reader import FrameReader  # with what all frames alone need
-
-        reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs, roots)
-        try:
-            with stream.following.hub.growth() as growth:
-                async for message in _messages(reader, growth, self._reading):
-                    yield message
-        finally:
-            self._reading.submit(reader.close)  # nobody waits for it: a read may hang
 
     def _passing(self, context: Context) -> AbstractContextManager[None]:
         return nullcontext() if self._elsewhere is None else self._elsewhere.admit(_metadata(context))
@@ -220,29 +191,6 @@ class DaqDataServicer:
         """Return the status of the server."""
         with self._passing(context):
             return await self._report(_metadata(context))
-
-
-async def _messages(reader: FrameReader, growth: Growth, threads: Executor) -> AsyncIterator[bytes]:
-    """Yield the messages of a reader, without end; a thread reads files and makes messages, one batch ahead."""
-    loop = asyncio.get_running_loop()
-    sequence = itertools.count()
-
-    def read(grown: Grown | None) -> list[bytes]:
-        return [write_item(item, next(sequence)).serialize() for item in reader.read(grown)]
-
-    reading = loop.run_in_executor(threads, read, None)
-    while True:
-        messages = await reading
-        grown: Grown | None = growth.take()
-        if not messages and not grown:
-            try:
-                async with asyncio.timeout(RESCAN_INTERVAL_S):
-                    grown = await growth.wait()
-            except TimeoutError:
-                grown = None
-        reading = loop.run_in_executor(threads, read, grown)  # while the client takes what is there
-        for message in messages:
-            yield message
 
 
 def _metadata(context: Context) -> Metadata:

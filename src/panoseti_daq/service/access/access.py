@@ -11,7 +11,6 @@ from typing import Any, Final
 import grpc
 from grpc import StatusCode
 from grpc_health.v1 import health
-from grpc_reflection.v1alpha import reflection
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq._proto import ublox_control_pb2 as ub
@@ -20,6 +19,7 @@ from panoseti_daq.service.access.tokens import AllowedToken, Role, find, read_to
 from panoseti_daq.service.call_scope import CallScope
 from panoseti_daq.service.hp_io import Refused
 from panoseti_daq.service.peers import Behaviour, Context, Handler, MakeHandler, PeerLog, caller_name
+from panoseti_daq.service.reflection import NAME as REFLECTION
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _READ: Final = {
     *(f"{_SERVICE}{name}" for name in ("StreamImages", "StreamFrames", "Status", "Ping")),
     *(f"{_UBLOX}{name}" for name in ("CaptureUblox", "PollMessage")),
 }
-_READ_SERVICES: Final = (f"/{health.SERVICE_NAME}/", f"/{reflection.SERVICE_NAME}/")
+_READ_SERVICES: Final = (f"/{health.SERVICE_NAME}/", f"/{REFLECTION}/")
 
 _NO_TOKEN: Final = "this server requires a token; the call has none or one that is not accepted"
 _NO_LONGER: Final = "the token of this call is no longer accepted"

@@ -1,0 +1,72 @@
+"""Streams of all frames: from the files to messages. Imported by the first of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import Executor
+from typing import Final
+
+from grpc import StatusCode
+
+from panoseti_daq.hub import Growth
+from panoseti_daq.pff import Begin, Selection
+from panoseti_daq.pff.position import Grown
+from panoseti_daq.service.acquisition import Acquisition
+from panoseti_daq.service.hp_io import Refused
+from panoseti_daq.service.streams import Stream
+from panoseti_daq.sources.reader import FrameReader
+from panoseti_daq.wire.blocks import write_item
+
+RESCAN_INTERVAL_S: Final = 5.0  # a stream of all frames looks at the directories at least this often
+
+
+async def messages_from_files(
+    stream: Stream, selection: Selection, begin: Begin, acquisition: Acquisition, threads: Executor
+) -> AsyncGenerator[bytes]:
+    """Yield the messages of every frame that is in a file; `threads` read them.
+
+    Raises
+    ------
+    Refused
+        What is followed is in no file.
+    """
+    source = stream.following.source
+    if (directory := source.directory) is None:
+        raise Refused(
+            StatusCode.FAILED_PRECONDITION,
+            "what is followed is in no file: only the newest frames are available",
+        )
+    selection = selection.within(stream.following.config.module_ids, acquisition.valid_products)
+    roots = acquisition.data_roots if stream.following.config.is_data_dir else ()
+    reader = FrameReader(directory, selection, begin, lambda: source.status().active_runs, roots)
+    try:
+        with stream.following.hub.growth() as growth:
+            async for message in _messages(reader, growth, threads):
+                yield message
+    finally:
+        threads.submit(reader.close)  # nobody waits for it: a read may hang
+
+
+async def _messages(reader: FrameReader, growth: Growth, threads: Executor) -> AsyncIterator[bytes]:
+    """Yield the messages of a reader, without end; a thread reads files and makes messages, one batch ahead."""
+    loop = asyncio.get_running_loop()
+    sequence = itertools.count()
+
+    def read(grown: Grown | None) -> list[bytes]:
+        return [write_item(item, next(sequence)).serialize() for item in reader.read(grown)]
+
+    reading = loop.run_in_executor(threads, read, None)
+    while True:
+        messages = await reading
+        grown: Grown | None = growth.take()
+        if not messages and not grown:
+            try:
+                async with asyncio.timeout(RESCAN_INTERVAL_S):
+                    grown = await growth.wait()
+            except TimeoutError:
+                grown = None
+        reading = loop.run_in_executor(threads, read, grown)  # while the client takes what is there
+        for message in messages:
+            yield message
