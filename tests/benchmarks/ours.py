@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from benchmarks.processes import Arrivals, Command, note_arrival, run_client, writer_to
 from benchmarks.stage import Scene
 from benchmarks.workload import Workload
 from benchmarks.writer import Feed
 from panoseti_daq._proto import daq_data_pb2 as pb
+
+AS_INSTALLED: Final = "from panoseti_daq.__main__ import main; main()"  # as the command that is installed
 
 
 class Ours:
@@ -38,7 +41,7 @@ class Ours:
 
 def serve_command(data_dir: Path, port: int = 0) -> Command:
     serve = ("serve", "--data-dir", str(data_dir), "--run-probe", "none", "--port", str(port))
-    return Command("-m", "panoseti_daq", *serve)
+    return Command("-c", AS_INSTALLED, *serve)
 
 
 def stream_images_call(encoding: pb.Encoding = pb.STRUCT, interval_s: float = 0.0) -> tuple[str, bytes]:

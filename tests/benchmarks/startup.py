@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.floor import sender_command
-from benchmarks.ours import serve_command
+from benchmarks.ours import AS_INSTALLED, serve_command
 from benchmarks.peer import NewPeer, OldPeer
 from benchmarks.processes import Command, cpu_s, site_of
 from benchmarks.table import FLOOR, OURS, Row, of_floor
@@ -39,7 +39,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     helps: dict[str, _Measure] = {
         "python, nothing imported": lambda: _run("-c", "pass"),
         FLOOR: lambda: _run("-c", "import typer"),
-        OURS: lambda: _run("-m", "panoseti_daq", "--help"),
+        OURS: lambda: _run("-c", AS_INSTALLED, "--help"),
     }
     if old := bench.old_peer_python:
         imports[_OLD] = lambda: _import("daq_data.client", old)
