@@ -121,6 +121,7 @@ class LegendTable(QtWidgets.QTableWidget):
         super().__init__(0, len(headings))
         self.rows: list[Row] = []  # The rows that are shown
         self.emphasis = Emphasis()
+        self._looks: dict[int, object] = {}
         for column, text in enumerate(headings):
             self.setHorizontalHeaderItem(column, _cell(column, text))
         self.restyle()
@@ -160,21 +161,33 @@ class LegendTable(QtWidgets.QTableWidget):
         """Show these rows; what the user scrolled to stays."""
         self.rows = rows
         self.setRowCount(len(rows))
-        for i, row in enumerate(rows):
-            for column, text in enumerate(row.texts):
-                if (cell := self.item(i, column)) is None:
-                    self.setItem(i, column, cell := _cell(column))
-                cell.setText(text)
-                self._color(cell, row, column)
+        with QtCore.QSignalBlocker(self.model()):  # which would have the view look at each cell by itself
+            for i, row in enumerate(rows):
+                cells = [self._cell(i, column) for column in range(len(row.texts))]
+                for cell, text in zip(cells, row.texts, strict=True):
+                    cell.setText(text)
+                self._color(i, row, cells)
+        self.viewport().update()
 
-    def _color(self, cell: QtWidgets.QTableWidgetItem, row: Row, column: int) -> None:
+    def _cell(self, i: int, column: int) -> QtWidgets.QTableWidgetItem:
+        if (cell := self.item(i, column)) is None:
+            self._looks.pop(i, None)
+            self.setItem(i, column, cell := _cell(column))
+        return cell
+
+    def _color(self, i: int, row: Row, cells: list[QtWidgets.QTableWidgetItem]) -> None:
         now, role = theme.now(), QtCore.Qt.ItemDataRole
-        letters = now.alarm if column in row.alarm else now.dim if row.name in self.emphasis.hidden else None
+        letters = now.dim if row.name in self.emphasis.hidden else None
         behind = now.background if row.name in self.emphasis.highlighted else None
-        cell.setData(role.ForegroundRole, letters and QtGui.QColor(letters))
-        cell.setData(role.BackgroundRole, behind and QtGui.QColor(behind))
-        if column == 0:
-            cell.setData(role.DecorationRole, row.pen and sample(row.pen))
+        look = row.pen, row.alarm, letters, behind, now.name
+        if self._looks.get(i) == look:
+            return
+        self._looks[i] = look
+        for column, cell in enumerate(cells):
+            color = now.alarm if column in row.alarm else letters
+            cell.setData(role.ForegroundRole, color and QtGui.QColor(color))
+            cell.setData(role.BackgroundRole, behind and QtGui.QColor(behind))
+        cells[0].setData(role.DecorationRole, row.pen and sample(row.pen))
 
 
 def _cell(column: int, text: str = "") -> QtWidgets.QTableWidgetItem:
