@@ -117,7 +117,7 @@ class Feed(WindowFeed):
                 if in_blocks:
                     tasks.create_task(self._stream_blocks(in_blocks, self._wanted.blocks), name="blocks")
                 others = tuple(host for host in hosts if host not in in_blocks)
-                if newest_of := others if self._wanted.only_blocks else hosts:
+                if newest_of := others if self._wanted.blocks == self._wanted.selection else hosts:
                     tasks.create_task(self._stream(newest_of), name="frames")
                 if self._wanted.status_period_s is not None:
                     for host in hosts:
@@ -291,8 +291,3 @@ class Wanted:
         every += [replace(spec, movie=False) for spec in specs if pulses and spec.pulse_height]
         status = any(spec.status for spec in specs)
         return cls(hosts, newest, period_s if status else None, selected(every) if every else None)
-
-    @property
-    def only_blocks(self) -> bool:
-        """Whether nothing else comes."""
-        return self.blocks == self.selection

@@ -58,18 +58,14 @@ class Desk:
         dress(app, self.theme or name, dashes=dashes)
         return memory
 
-    def timeline(self, *, lately: bool) -> Timeline | None:
-        """Return the frames of the run that is replayed, or where the last minutes are kept; else None.
+    def past(self, *, lately: bool) -> tuple[Timeline | None, LargestPulses | None]:
+        """Return the run that is replayed, or where the last minutes are kept; and what holds the largest pulses.
 
         Raises PffError, ConfigError, OSError: there is no run to replay.
         """
-        if self.replay:
-            return Recorded(*self.replay, events_ns=self.events_ns)
-        return Lately() if lately else None
-
-    def pulses(self) -> LargestPulses | None:
-        """Return what holds the largest pulses; None when the newest are shown."""
-        return None if self.hold_pulses_s is None else LargestPulses(self.hold_pulses_s)
+        timeline = Recorded(*self.replay, events_ns=self.events_ns) if self.replay else None
+        pulses = None if self.hold_pulses_s is None else LargestPulses(self.hold_pulses_s)
+        return timeline or (Lately() if lately else None), pulses
 
     def memory(self) -> Memory | None:
         """Return where windows remember; None when they do not."""
@@ -144,11 +140,15 @@ def show(
         for spec, options in viewers:
             given = {spec.name: (spec, options), **{tab.name: (tab, {}) for tab in tabs if tab.name != spec.name}}
             context = ViewerContext(refresh_period_s, selection)
-            wanted = _wanted([one for one, _ in given.values()], context, tuple(hosts), desk, snapshot)
+            every_pulse = desk.hold_pulses_s is not None
+            wanted = Wanted.by([one for one, _ in given.values()], context, tuple(hosts), every_pulse=every_pulse)
+            if snapshot is not None and wanted.status_period_s is None:
+                wanted = replace(wanted, status_period_s=_STATUS_PERIOD_S)  # which run it is of
             pages = [Page.of(one, make_viewer(one, context, chosen)) for one, chosen in given.values()]
             feed = WindowFeed(", ".join(map(str, desk.replay)))
             if not desk.replay:
                 feed = feeds.enter_context(Feed(make_client(), wanted))
+            timeline, pulses = desk.past(lately=pages[0].on_arrival and not off_screen)
             window = HostWindow(
                 pages,
                 feed,
@@ -156,8 +156,8 @@ def show(
                 clock=context.clock,
                 memory=memory,
                 alert=desk.alert(app),
-                timeline=desk.timeline(lately=pages[0].on_arrival and not off_screen),
-                pulses=desk.pulses(),
+                timeline=timeline,
+                pulses=pulses,
             )
             windows.append(window)
         if snapshot is not None:
@@ -170,19 +170,6 @@ def show(
     for window in windows:
         if window.error is not None:
             raise window.error
-
-
-def _wanted(
-    specs: Sequence[ViewerSpec],
-    context: ViewerContext,
-    hosts: tuple[str, ...],
-    desk: Desk,
-    snapshot: Screenshot | None,
-) -> Wanted:
-    wanted = Wanted.by(specs, context, hosts, every_pulse=desk.hold_pulses_s is not None)
-    if snapshot is not None and wanted.status_period_s is None:
-        return replace(wanted, status_period_s=_STATUS_PERIOD_S)  # which run it is of
-    return wanted
 
 
 def _run(windows: Sequence[HostWindow], app: QApplication, run: Callable[[], None], *, on_screen: bool) -> None:

@@ -109,13 +109,6 @@ def _parsed(name: str) -> PffName | None:
         return None
 
 
-def beside_span(text: str, severity: int, *, old: bool) -> Span:
-    """What stands beside the images of a module; gray when it is old."""
-    if old:
-        return Span(text, Tone.OLD)
-    return Span(text, Tone.BAD if severity >= 32 else Tone.WARNING if severity >= 16 else Tone.NORMAL)
-
-
 def warning(status: TimeStatus) -> Span | None:
     """What there is to say about the clock of a frame; None when all is well."""
     match status:

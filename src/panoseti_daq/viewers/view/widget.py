@@ -17,7 +17,7 @@ from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.colors import Levels
 from panoseti_daq.viewers.images.looks import Looks
 from panoseti_daq.viewers.images.pedestal import PedestalMode, save_darks, save_images
-from panoseti_daq.viewers.images.titles import beside_span
+from panoseti_daq.viewers.images.titles import Span, Tone
 from panoseti_daq.viewers.modules import Module, Source
 from panoseti_daq.viewers.view.probes import Probes, save_curves
 from panoseti_daq.viewers.view.shell import Shell, server_texts, why_waiting
@@ -117,9 +117,9 @@ class View:
         self._statuses[host] = status
         for line in status.context.modules:
             is_old = line.old or bool(status.context.trouble)
-            span = beside_span(line.text, line.severity, old=is_old)
+            tone = Tone.BAD if line.severity >= 32 else Tone.WARNING if line.severity >= 16 else Tone.NORMAL
             for of in (host, ""):  # a head node may know the modules of others
-                self.wall.beside[Module(of, line.module_id)] = span
+                self.wall.beside[Module(of, line.module_id)] = Span(line.text, Tone.OLD if is_old else tone)
 
     def update_hosts(self, states: Mapping[str, HostState]) -> None:
         """Take how it stands with the hosts: modules of a lost one say so."""
