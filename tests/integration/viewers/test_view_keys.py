@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -343,6 +344,25 @@ def test_a_region_says_mean_sum_and_width_and_gets_a_light_curve() -> None:
     assert view.probes.region_text.startswith("52 px")
     press(view, "I")
     assert view.probes.region_text == ""
+
+
+def test_a_region_that_is_closed_leaves_nothing_of_qt_to_a_collection_in_another_thread() -> None:
+    view = shown(frame_of(10))
+    for _ in range(6):  # all shapes twice
+        press(view, "I")
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(6):
+            press(view, "I")
+        gc.collect()
+        left = {
+            type(one).__name__ for one in gc.garbage if type(one).__module__.startswith(("PySide6", "pyqtgraph"))
+        }
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert left == set()
 
 
 def test_a_new_region_has_the_light_curve_of_the_last_minutes() -> None:

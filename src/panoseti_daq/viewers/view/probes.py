@@ -133,8 +133,10 @@ class Probes:
         self._board, self._wall, self._splitter = board, wall, splitter
         self._shape = RegionShape.NONE
         self._place: Place | None = None
-        self._region: Any = None
+        # Made once each: a dropped one is a cycle, which may be collected in the thread of the feed, and crash Qt.
+        self._regions: dict[RegionShape, Any] = {}
         self._label: Any = None
+        self._region: Any = None
 
     def toggle(self, pixel: WallPixel, *, more: bool) -> None:
         """Show the light curve of a pixel, instead of the others or as one more; or close it."""
@@ -169,21 +171,26 @@ class Probes:
         self._shape, self._place = shape, place
         side = _REGION_PART * MODULE_SIZE
         corner = (MODULE_SIZE - side) / 2
-        make = pg.RectROI if shape is RegionShape.RECTANGLE else pg.CircleROI
-        self._region = make((corner, corner), (side, side), pen=pg.mkPen("#ffffff", width=2), removable=False)
-        self._label = pg.TextItem(color="#ffffff", fill=(0, 0, 0, 170), anchor=(0, 1))
+        if shape not in self._regions:
+            make = pg.RectROI if shape is RegionShape.RECTANGLE else pg.CircleROI
+            self._regions[shape] = make((0, 0), (1, 1), pen=pg.mkPen("#ffffff", width=2))
+            self._regions[shape].sigRegionChanged.connect(self._move_region)
+        if self._label is None:
+            self._label = pg.TextItem(color="#ffffff", fill=(0, 0, 0, 170), anchor=(0, 1))
+        self._region = self._regions[shape]
         for item in (self._region, self._label):
             item.setParentItem(self._wall.over(place))
-        self._region.sigRegionChanged.connect(self._move_region)
+        self._region.setSize((side, side), update=False)
+        self._region.setPos((corner, corner))
         self._move_region()
 
     def close_region(self) -> None:
         """Take the region away."""
-        for item in (self._region, self._label):
-            if item is not None:
+        if self._region is not None:
+            for item in (self._region, self._label):
                 item.setParentItem(None)
                 self._wall.scene().removeItem(item)
-        self._region = self._label = self._place = None
+        self._region = self._place = None
         self._shape = RegionShape.NONE
         if self.curves.pop(_REGION, None):
             self._show()
@@ -198,7 +205,7 @@ class Probes:
     @property
     def region_text(self) -> str:
         """Numbers of the region; empty without one."""
-        return "" if self._label is None else str(self._label.toPlainText())
+        return "" if self._region is None else str(self._label.toPlainText())
 
     def catch_up(self) -> None:
         """Add what came while the picture stood."""
@@ -237,7 +244,7 @@ class Probes:
         self._show()
 
     def _say_region(self) -> None:
-        if self._label is None or self._place is None or _REGION not in self.curves:
+        if self._place is None or _REGION not in self.curves:
             return
         panel, mask = self._board.panels[self._place], self.curves[_REGION].region
         found = pixels.numbers(panel.image, mask if panel.valid is None else mask & panel.valid)
