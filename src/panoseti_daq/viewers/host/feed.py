@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock, ReceivedFrame
@@ -85,9 +84,7 @@ class Feed(WindowFeed):
             self._portals = portals.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._running is not None:
             self._running.cancel()
             self._ended.wait()

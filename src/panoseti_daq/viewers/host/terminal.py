@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import selectors
@@ -10,7 +9,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from rich.console import Console
@@ -58,21 +56,6 @@ def run(viewer: TerminalViewer, feed: Feed, refresh_period_s: float, duration_s:
             os.kill(os.getpid(), signal.SIGSTOP)  # Ctrl-Z, with the terminal restored
     if signal.SIGINT in signals.received:
         raise KeyboardInterrupt
-
-
-def save_svg(viewer: TerminalViewer, file: Path, columns: int = 80, rows: int = 24) -> None:
-    """Write what a viewer shows as a picture for a web page.
-
-    `viewer`: what has taken its frames. `file`: SVG file to write. `columns`, `rows`: size of the terminal in the
-    picture.
-
-    Raises OSError: the file cannot be written.
-    """
-    console = Console(
-        record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor", width=columns, height=rows
-    )
-    console.print(viewer.render(columns, rows))
-    console.save_svg(str(file), title="panoseti-daq plot term")
 
 
 class _Session:

@@ -84,10 +84,8 @@ class Recorded:
 
     def step(self, unix_ns: int, n_frames: int) -> int:
         """Return the time of the next frame of any key (1), or of the one before (-1)."""
-        times = [time for track in self._tracks for time in (track.step(unix_ns, n_frames),) if time is not None]
-        if not times:
-            return self.span_ns[n_frames > 0]
-        return min(times) if n_frames > 0 else max(times)
+        times = [time for track in self._tracks if (time := track.step(unix_ns, n_frames)) is not None]
+        return (min if n_frames > 0 else max)(times, default=self.span_ns[n_frames > 0])
 
 
 class _Track:
@@ -125,14 +123,11 @@ class _Track:
         return found
 
     def step(self, unix_ns: int, n_frames: int) -> int | None:
-        i = max(0, bisect.bisect_right(self.begins_ns, unix_ns - (n_frames < 0)) - 1)
-        for block in self._blocks[i : i + 2] if n_frames > 0 else self._blocks[i : i + 1]:
+        is_on = n_frames > 0
+        i = max(0, bisect.bisect_right(self.begins_ns, unix_ns - (not is_on)) - 1)
+        for block in self._blocks[i : i + 1 + is_on]:
             times = self._times(block)
-            place = (
-                int(np.searchsorted(times, unix_ns, side="right"))
-                if n_frames > 0
-                else int(np.searchsorted(times, unix_ns)) - 1
-            )
+            place = int(np.searchsorted(times, unix_ns, side="right" if is_on else "left")) - (not is_on)
             if 0 <= place < len(times):
                 return int(times[place])
         return None
@@ -239,10 +234,9 @@ class Lately:
 
     def step(self, unix_ns: int, n_frames: int) -> int:
         """Return the time of the next frame of any key (1), or of the one before (-1)."""
-        times = [unix_ns for kept in self._frames.values() for unix_ns, _ in kept]
-        if n_frames > 0:
-            return min((time for time in times if time > unix_ns), default=self.span_ns[1])
-        return max((time for time in times if time < unix_ns), default=self.span_ns[0])
+        steps = [time - unix_ns for kept in self._frames.values() for time, _ in kept]
+        ahead = [n_frames * step for step in steps if n_frames * step > 0]
+        return unix_ns + n_frames * min(ahead) if ahead else self.span_ns[n_frames > 0]
 
     def pulses(self, after_ns: int, until_ns: int) -> list[ReceivedBlock]:
         """Return nothing: of the live stream not every pulse is kept."""

@@ -75,8 +75,7 @@ class Panel:
         if frame.product is not self.product:
             self._start(frame.product)
         elif any(titles.is_later_run(frame.file, before.frame.file) for before in self._taken.values()):
-            self._taken.clear()
-            self._gaps.clear()
+            self.forget()
         if quabo in self._taken:
             gap_s = min(abs(stamp.unix_s - self._taken[quabo].unix_s), _LONGEST_PERIOD_S)
             self._gaps.setdefault(quabo, deque(maxlen=_N_GAPS)).append(gap_s)

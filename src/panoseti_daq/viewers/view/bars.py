@@ -36,7 +36,6 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
         self.ci.layout.setContentsMargins(0, 2, 0, 2)
         self._board = board
         self._bars: dict[DataProduct, Any] = {}
-        self._titles: dict[DataProduct, str] = {}
         self._colormap: tuple[ColorMap, bool] | None = None
         self._drawn_s = -np.inf
         self._is_setting = False
@@ -90,7 +89,6 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
     def _make(self, products: list[DataProduct]) -> None:
         self.clear()
         self._bars.clear()
-        self._titles.clear()
         self._colormap, self._drawn_s = None, -np.inf
         for product in products:
             bar = pg.HistogramLUTItem(
@@ -110,8 +108,7 @@ class Bars(pg.GraphicsLayoutWidget):  # type: ignore[misc]  # pyqtgraph has no t
     def _show(self, product: DataProduct, bar: Any, *, with_pixels: bool) -> None:
         levels, scale = self._board.levels[product], self._board.settings.scale
         title = f"{KIND_NAMES[product.kind]} {product.token}, ADC, {scale}"
-        if self._titles.get(product) != title:
-            self._titles[product] = title
+        if bar.axis.labelText != title:
             bar.axis.setLabel(title, **{"color": theme.now().foreground, "font-size": "8pt"})
         self._is_setting = True
         if tuple(bar.getLevels()) != tuple(levels):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from panoseti_daq.client.images import Delivery
 from panoseti_daq.pff import DataProduct, Header, Kind
 from panoseti_daq.pff.quabos import CORNERS
 from panoseti_daq.viewers import Surface, ViewerContext
-from panoseti_daq.viewers.host.terminal import save_svg
 from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.colors import ColorMap
 from panoseti_daq.viewers.term import SPEC
@@ -197,10 +195,3 @@ def test_true_color_256_colors_and_ascii_are_what_the_terminal_can_do() -> None:
 def test_the_viewer_is_made_without_options() -> None:
     assert SPEC.surface is Surface.TERMINAL
     assert isinstance(SPEC.make(ViewerContext(0.2)), TermImages)
-
-
-def test_a_picture_of_it_can_be_written(tmp_path: Path) -> None:
-    save_svg(viewer_of(frame_of(), ascii_only=False), tmp_path / "term.svg")
-    svg = (tmp_path / "term.svg").read_text()
-    assert "\u2580" in svg
-    assert "module&#160;7" in svg
