@@ -55,12 +55,27 @@ class Plan:
     cells: tuple[Cell, ...]  # By module, and in a module by kind
 
 
-class _Choice(NamedTuple):
-    """A way to place images: a number of modules side by side, kinds above each other, captions at the side."""
+class _Way(NamedTuple):
+    """A way to place images."""
 
-    n_columns: int
-    is_stacked: bool
-    is_beside: bool
+    side: float  # Of an image, px
+    letters: float  # Height, px
+    slot: tuple[float, float]  # Width and height of the place of an image with its caption, px
+    n_columns: int  # Modules side by side
+    across: int  # Kinds of a module side by side: all of them, or one
+    is_beside: bool  # Whether captions stand beside the images
+
+
+def _ways(n: int, n_kinds: int, width: int, height: int, enlarge: float) -> Iterator[_Way]:
+    for n_columns, across, is_beside in product(range(1, n + 1), (n_kinds, 1), (False, True)):
+        slot = width / (n_columns * across), height / (-(-n // n_columns) * (n_kinds // across))
+        inner = slot[0] - GAP_PX, slot[1] - GAP_PX
+        letters = enlarge * min(max(min(inner) / _IMAGE_LETTERS, LETTERS_PX[0]), LETTERS_PX[1])
+        if is_beside:
+            side = min(inner[0] - _BESIDE_LETTERS * letters, inner[1])
+        else:
+            side = min(inner[0], inner[1] - LINES * LINE * letters)
+        yield _Way(side, letters, slot, n_columns, across, is_beside)
 
 
 def plan(modules: Sequence[Module], kinds: Sequence[Kind], width: int, height: int, enlarge: float = 1.0) -> Plan:
@@ -71,52 +86,29 @@ def plan(modules: Sequence[Module], kinds: Sequence[Kind], width: int, height: i
     `modules`, `kinds`: what there is, in order. `width`, `height`: of the window, px. `enlarge`: factor for the
     size of letters.
     """
-    n, n_kinds = max(1, len(modules)), max(1, len(kinds))
     width, height = max(1, width), max(1, height)
-
-    def room(choice: _Choice) -> tuple[float, float, float, float]:
-        """Width and height of the slot of an image, its letters and its side, px."""
-        across, down = (1, n_kinds) if choice.is_stacked else (n_kinds, 1)
-        slot_width = width / (choice.n_columns * across)
-        slot_height = height / (-(-n // choice.n_columns) * down)
-        inner = slot_width - GAP_PX, slot_height - GAP_PX
-        letters = enlarge * min(max(min(inner) / _IMAGE_LETTERS, LETTERS_PX[0]), LETTERS_PX[1])
-        if choice.is_beside:
-            side = min(inner[0] - _BESIDE_LETTERS * letters, inner[1])
-        else:
-            side = min(inner[0], inner[1] - LINES * LINE * letters)
-        return slot_width, slot_height, letters, side
-
-    choices = [_Choice(*one) for one in product(range(1, n + 1), (False, True), (False, True))]
-    best = max(choices, key=lambda choice: room(choice)[3])
-    slot_width, slot_height, letters, side = room(best)
-    if side < _LEAST_SIDE_PX:
+    ways = _ways(max(1, len(modules)), max(1, len(kinds)), width, height, enlarge)
+    best = max(ways, key=lambda way: way.side)
+    if best.side < _LEAST_SIDE_PX:
         larger = 1.25
         return plan(modules, kinds, round(width * larger) + 1, round(height * larger) + 1, enlarge)
-    cells = tuple(_cells(modules, kinds, best, (slot_width, slot_height, letters, int(side))))
-    return Plan(width, height, letters, cells)
+    return Plan(width, height, best.letters, tuple(_cells(modules, kinds, best)))
 
 
-def _cells(
-    modules: Sequence[Module], kinds: Sequence[Kind], choice: _Choice, room: tuple[float, float, float, int]
-) -> Iterator[Cell]:
-    slot_width, slot_height, letters, side = room
-    caption = round(_BESIDE_LETTERS * letters) if choice.is_beside else round(LINES * LINE * letters)
-    across, down = (1, len(kinds)) if choice.is_stacked else (len(kinds), 1)
-    for i, module in enumerate(modules):
-        row, column = divmod(i, choice.n_columns)
-        for j, kind in enumerate(kinds):
-            left = (column * across + (0 if choice.is_stacked else j)) * slot_width
-            top = (row * down + (j if choice.is_stacked else 0)) * slot_height
-            if choice.is_beside:
-                x, y = int(left + (slot_width - side - caption) / 2), int(top + (slot_height - side) / 2)
-                image, text = Box(x, y, side, side), Box(x + side + 4, y, caption - 4, side)
-                whole = Box(x, y, side + caption, side)
-            else:
-                x, y = int(left + (slot_width - side) / 2), int(top + (slot_height - side - caption) / 2)
-                image, text = Box(x, y + caption, side, side), Box(x, y, side, caption)
-                whole = Box(x, y, side, side + caption)
-            yield Cell(module, kind, image, text, whole)
+def _cells(modules: Sequence[Module], kinds: Sequence[Kind], way: _Way) -> Iterator[Cell]:
+    side, (slot_width, slot_height) = int(way.side), way.slot
+    caption = round((_BESIDE_LETTERS if way.is_beside else LINES * LINE) * way.letters)
+    width, height = (side + caption, side) if way.is_beside else (side, side + caption)
+    for (i, module), (j, kind) in product(enumerate(modules), enumerate(kinds)):
+        row, column = divmod(i, way.n_columns)
+        left = (column * way.across + j % way.across) * slot_width
+        top = (row * (len(kinds) // way.across) + j // way.across) * slot_height
+        x, y = int(left + (slot_width - width) / 2), int(top + (slot_height - height) / 2)
+        if way.is_beside:
+            image, text = Box(x, y, side, side), Box(x + side + 4, y, caption - 4, side)
+        else:
+            image, text = Box(x, y + caption, side, side), Box(x, y, side, caption)
+        yield Cell(module, kind, image, text, Box(x, y, width, height))
 
 
 def pixel_at(image: Box, x: float, y: float) -> tuple[int, int] | None:
