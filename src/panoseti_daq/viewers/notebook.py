@@ -95,10 +95,7 @@ class Picture:
     def update(self, image: Image) -> None:
         """Take an image; draws only after `show`, and when that is due.
 
-        Raises
-        ------
-        PffError
-            The dict is no image.
+        Raises PffError: the dict is no image.
         """
         frame = received(image)
         self._viewer.update({frame.key: frame})

@@ -160,12 +160,7 @@ find_viewer: Final = VIEWERS.find
 def make_viewer(spec: ViewerSpec, context: ViewerContext, options: Mapping[str, Any]) -> Any:
     """Make a viewer.
 
-    Raises
-    ------
-    ViewerError
-        It cannot be made; the traceback is logged.
-    DaqError
-        What the viewer says of its options.
+    Raises ViewerError: it cannot be made; the traceback is logged; DaqError: what the viewer says of its options.
     """
     try:
         return spec.make(context, **options)

@@ -64,19 +64,9 @@ class _ScriptPlot:
         return isinstance(self._surface, _ScriptWindow) and self._surface.is_closed
 
     def update(self, parsed_pano_image: Image) -> None:
-        """Take an image, and draw when that is due.
+        """Take an image, a dict of ``stream_images`` or a frame, and draw when that is due.
 
-        Parameters
-        ----------
-        parsed_pano_image
-            A dict of ``stream_images``, or a frame.
-
-        Raises
-        ------
-        PffError
-            The dict is no image.
-        ViewerError
-            Nothing can be drawn.
+        Raises PffError: the dict is no image; ViewerError: nothing can be drawn.
         """
         if not self.is_closed:
             self._opened().update(parsed_pano_image)
@@ -91,20 +81,19 @@ class _ScriptPlot:
         return self._surface
 
     def _open(self) -> Picture | _ScriptWindow:
-        context = ViewerContext(self.plot_update_interval, Selection(module_ids=self._module_ids))
         if self.jupyter_notebook:
             picture = Picture(
                 self._viewer,
-                refresh_period_s=context.refresh_period_s,
-                module_ids=context.module_ids,
+                refresh_period_s=self.plot_update_interval,
+                module_ids=self._module_ids,
                 **self._options,
             )
             picture.show()
             return picture
         if not has_display():
-            _log.warning(
-                "%s: there is no display; save('FILE.png') writes what a window would show", type(self).__name__
-            )
+            text = "%s: there is no display; save('FILE.png') writes what a window would show"
+            _log.warning(text, type(self).__name__)
+        context = ViewerContext(self.plot_update_interval, Selection(module_ids=self._module_ids))
         return _ScriptWindow(self._viewer, context, self._options)
 
 
