@@ -8,7 +8,7 @@ quabo advances by one (so in the night of 2024-07-25, without exception, in img1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -171,18 +171,39 @@ class Previous:
         unix_ns
             Times, shape (n,).
         """
-        found = np.zeros(len(unix_ns), np.uint16)
-        jumps = ((pkt_num[1:] - pkt_num[:-1] - 1) & (_PKT_NUMS - 1)) != 0
-        if jumps.any():
-            is_gap = (jumps & (tv_sec[1:] != 0) & (tv_sec[:-1] != 0)).any(axis=1)
-            found[1:] |= is_gap * np.uint16(_PACKET_GAP)
-        is_back = unix_ns[1:] < unix_ns[:-1]
-        if is_back.any():
-            found[1:] |= (is_back & (unix_ns[1:] != 0)) * np.uint16(_TIME_BACKWARDS)
+        return compare_runs([(self, 0)], quabo, pkt_num, tv_sec, unix_ns)
 
-        def row(i: int) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-            return tuple(pkt_num[i].tolist()), tuple(tv_sec[i].tolist()), int(unix_ns[i])
 
-        found[0] |= self._compare(quabo, *row(0))
-        self._seen[quabo] = row(-1)
-        return found
+def compare_runs(
+    runs: Sequence[tuple[Previous, int]],
+    quabo: int,
+    pkt_num: npt.NDArray[np.int64],
+    tv_sec: npt.NDArray[np.int64],
+    unix_ns: npt.NDArray[np.int64],
+) -> npt.NDArray[np.uint16]:
+    """`Previous.compare_rows` for frames of several files at once, one after the other.
+
+    Parameters
+    ----------
+    runs
+        For each file the frames before, and the place of its first frame in the arrays: ascending from 0.
+    quabo, pkt_num, tv_sec, unix_ns
+        As there.
+    """
+    found = np.zeros(len(unix_ns), np.uint16)
+    jumps = ((pkt_num[1:] - pkt_num[:-1] - 1) & (_PKT_NUMS - 1)) != 0
+    if jumps.any():
+        is_gap = (jumps & (tv_sec[1:] != 0) & (tv_sec[:-1] != 0)).any(axis=1)
+        found[1:] |= is_gap * np.uint16(_PACKET_GAP)
+    is_back = unix_ns[1:] < unix_ns[:-1]
+    if is_back.any():
+        found[1:] |= (is_back & (unix_ns[1:] != 0)) * np.uint16(_TIME_BACKWARDS)
+
+    def row(i: int) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        return tuple(pkt_num[i].tolist()), tuple(tv_sec[i].tolist()), int(unix_ns[i])
+
+    ends = [first for _, first in runs[1:]] + [len(found)]
+    for (previous, first), end in zip(runs, ends, strict=True):
+        found[first] = previous._compare(quabo, *row(first))
+        previous._seen[quabo] = row(end - 1)
+    return found

@@ -7,8 +7,7 @@ files are read together in the time of one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
-from operator import itemgetter
+from itertools import accumulate, groupby
 from typing import Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.block import FEW_FRAMES, Flags, FrameBlock
 from panoseti_daq.pff.columns import parse_rows
 from panoseti_daq.pff.flags import quality_of
-from panoseti_daq.pff.flaws import Previous, flaws_of_rows
+from panoseti_daq.pff.flaws import Previous, compare_runs, flaws_of_rows
 from panoseti_daq.pff.frame import Frame
 from panoseti_daq.pff.timing import resolve_columns
 
@@ -68,7 +67,7 @@ def judge_together(judged: Sequence[tuple[FrameBlock, Previous]]) -> list[Flags]
 
 def _of_one_layout(judged: Sequence[tuple[FrameBlock, Previous]]) -> Sequence[Flags]:
     layout = judged[0][0].layout
-    ends = np.cumsum([len(block) for block, _ in judged]).tolist()
+    ends = list(accumulate(len(block) for block, _ in judged))
     size = layout.frame_size_bytes
     data = b"".join(memoryview(block.data)[: len(block) * size] for block, _ in judged)
     rows: npt.NDArray[np.uint8] = np.frombuffer(data, np.uint8).reshape(ends[-1], size)
@@ -82,11 +81,9 @@ def _of_one_layout(judged: Sequence[tuple[FrameBlock, Previous]]) -> Sequence[Fl
     unix_ns, statuses = resolve_columns(tai, nsec, tv_sec[:, 0], usec)
     joined = FrameBlock(data, layout, 0, "")
     flags = flaws_of_rows(layout.product, columns, statuses, joined.images)
-    begin, begins = 0, [0, *ends[:-1]]
-    runs = groupby(zip(begins, ends, (previous for _, previous in judged), strict=True), key=itemgetter(2))
-    for previous, places in runs:
-        *_, (_, end, _) = places
-        part = slice(begin, end)
-        flags[part] |= previous.compare_rows(0, columns["pkt_num"][part], tv_sec[part], unix_ns[part])
-        begin = end
-    return np.split(flags, ends[:-1])
+    firsts = [0, *ends[:-1]]
+    # Blocks of one file follow each other, and are one run.
+    files = groupby(zip(firsts, judged, strict=True), key=lambda item: item[1][1])
+    runs = [(previous, next(blocks)[0]) for previous, blocks in files]
+    flags |= compare_runs(runs, 0, columns["pkt_num"], tv_sec, unix_ns)
+    return [flags[first:end] for first, end in zip(firsts, ends, strict=True)]
