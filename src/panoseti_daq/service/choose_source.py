@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.settings import ServerSettings
 from panoseti_daq.errors import ConfigError
-from panoseti_daq.service.both import FilesAndSockets
 from panoseti_daq.sources.follow import RunSource
-from panoseti_daq.sources.sockets import SocketSource
 from panoseti_daq.sources.source import FrameSource, NoSource
 
 if TYPE_CHECKING:
     from panoseti_daq.simulator.schedule import Simulation
+    from panoseti_daq.sources.sockets import SocketSource
 
 
 def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
@@ -42,6 +41,8 @@ def source_of(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
     )
     if not settings.socket.is_used:
         return files
+    from panoseti_daq.service.both import FilesAndSockets
+
     return FilesAndSockets(files, _sockets_of(config, settings, is_alone=False))
 
 
@@ -54,6 +55,8 @@ def _simulated(config: HpIoConfig, settings: ServerSettings) -> FrameSource:
 
 
 def _sockets_of(config: HpIoConfig, settings: ServerSettings, *, is_alone: bool) -> SocketSource:
+    from panoseti_daq.sources.sockets import SocketSource
+
     sockets = settings.socket
     products = settings.valid_data_products
     return SocketSource(sockets.template, products, config.module_ids, sockets.group, is_alone=is_alone)
