@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.call import StreamCall
 from panoseti_daq.pff import Selection
-from panoseti_daq.pff.names import SNAPSHOT_FILE
+from panoseti_daq.pff.frame import SNAPSHOT_FILE
 from panoseti_daq.wire.image import is_selected, quabo_of
 from panoseti_daq.wire.newest import responses_in
 

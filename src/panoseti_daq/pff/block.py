@@ -14,10 +14,9 @@ from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.columns import parse_rows
 from panoseti_daq.pff.flags import Quality, quality_of
 from panoseti_daq.pff.flaws import Previous, flaws_of, flaws_of_rows
-from panoseti_daq.pff.frame import Frame, Key
+from panoseti_daq.pff.frame import SNAPSHOT_FILE, Frame, Key
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.layout import END_OF_HEADER, Layout, LazyHeader
-from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.pff.product import DataProduct, ImageStack, OpenArray
 from panoseti_daq.pff.timing import resolve_columns
 

@@ -13,13 +13,14 @@ from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.flags import Quality, names_of, quality_of
 from panoseti_daq.pff.flaws import flaws_of
 from panoseti_daq.pff.header import Header
-from panoseti_daq.pff.names import SNAPSHOT_FILE
 from panoseti_daq.pff.product import DataProduct, ImageArray
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SNAPSHOT_FILE: Final = "uds_"
+"""Begins the "file" of a frame of Hashpipe's sockets, which is in no file; the same with the predecessor."""
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 

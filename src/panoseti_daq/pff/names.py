@@ -20,8 +20,6 @@ from panoseti_daq.pff.product import MAX_MODULE_ID, DataProduct
 FILE_SUFFIX: Final = ".pff"
 RUN_SUFFIX: Final = ".pffd"
 SNAPSHOT_DIR: Final = "obs_snapshot"  # in a module's directory, beside its runs, and none of them
-SNAPSHOT_FILE: Final = "uds_"
-"""Begins the "file" of a frame of Hashpipe's sockets, which is in no file; the same with the predecessor."""
 
 _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)[:_-](\d\d)[:_-](\d\d)Z?")
 _WRITERS_TOKEN: Final = re.compile(r"[A-Za-z0-9]+_\S+|" + "|".join(product.token for product in DataProduct))

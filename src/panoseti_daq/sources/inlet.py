@@ -11,7 +11,7 @@ from typing import cast
 
 from panoseti_daq.errors import SourceError
 from panoseti_daq.pff import DataProduct, FrameBlock
-from panoseti_daq.pff.names import SNAPSHOT_FILE
+from panoseti_daq.pff.frame import SNAPSHOT_FILE
 from panoseti_daq.sources.records import BadRecordError, Record, RecordReader
 from panoseti_daq.sources.socket_file import BACKLOG, SocketFile, process_of
 from panoseti_daq.sources.source import ConnectionStatus, SocketStatus
