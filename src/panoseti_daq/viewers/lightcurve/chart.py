@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +13,7 @@ from panoseti_daq.viewers.charts.series import drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row
 from panoseti_daq.viewers.host.times import age_text, span_text
 from panoseti_daq.viewers.lightcurve.curves import CurveName, LightCurves, Pixel
+from panoseti_daq.viewers.modules import Names
 
 _N_POINTS: Final = 40_000  # in one panel: as many as are drawn in some 50 ms
 
@@ -22,7 +22,7 @@ class LightCurveChart:
     """Curves of the mean, and of each chosen pixel, in panels above each other."""
 
     def __init__(self, curves: LightCurves, pixels: Sequence[Pixel] = ()) -> None:
-        self._light = curves
+        self._light, self._called = curves, Names(())
         names = ["mean", *(f"{row},{column}" for row, column in pixels)]
         self.table = LegendTable(["module", *names, "age"], [58] * (len(names) + 1))
         self.table.chosen.connect(self.redraw)
@@ -43,6 +43,7 @@ class LightCurveChart:
             self.widget.show_text("No movie frames yet." + why)
             return
         curves = {name: self._light.curve(name) for name in names}
+        self._called = Names(name.module for name in names)
         now_s = self._light.now_s
         for i, panel in enumerate(self.panels):
             panel.keep({key for key, (times_s, _) in curves.items() if len(times_s)})
@@ -59,12 +60,8 @@ class LightCurveChart:
 
     def _tabulate(self, curves: dict[CurveName, tuple[np.ndarray, np.ndarray]], now_s: float) -> None:
         rows = []
-        hosts = Counter(module_id for module_id, _ in {(key.module_id, key.host) for key in curves})
-        shared = {module_id for module_id, n in hosts.items() if n > 1}
         for key, (times_s, values) in curves.items():
-            name = f"{key.module_id} {key.product.token}"
-            if key.module_id in shared:
-                name += f" {key.host}"
+            name = f"{key.module_id} {key.product.token} {self._called(key.module).host}".rstrip()
             if len(times_s):
                 texts = (name, *(f"{value:.1f}" for value in values[-1]), age_text(max(0.0, now_s - times_s[-1])))
             else:
@@ -73,5 +70,5 @@ class LightCurveChart:
         self.table.show_rows(rows)
 
     def _pen(self, key: CurveName) -> Pen:
-        is_first = key.host == min(name.host for name in self._light.names if name.module_id == key.module_id)
+        is_first = not self._called.rank(key.module)
         return Pen.of(key.module_id, second=key.product is DataProduct.IMG8 or not is_first)

@@ -12,6 +12,7 @@ from panoseti_daq.client import ReceivedFrame
 from panoseti_daq.pff import DataProduct, Key, Kind, TimeStatus
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, oldest_first
 from panoseti_daq.viewers.masks import PixelMasks
+from panoseti_daq.viewers.modules import Module
 
 CAPACITY: Final = 3000  # points of a curve: more than a window has columns
 
@@ -25,6 +26,11 @@ class CurveName(NamedTuple):
     module_id: int
     product: DataProduct
     host: str
+
+    @property
+    def module(self) -> Module:
+        """Whose it is."""
+        return Module(self.host, self.module_id)
 
 
 class LightCurves:
