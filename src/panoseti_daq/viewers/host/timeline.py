@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import bisect
-import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -40,7 +39,7 @@ class Recorded:
     def __init__(self, *run_dirs: Path, events_ns: Iterable[int] = ()) -> None:
         self._tracks: list[_Track] = []
         names, begins_ns = [], []
-        hosts: list[list[_Track]] = []
+        nodes: dict[Path, list[_Track]] = {}
         for run_dir in run_dirs:
             run = open_run(run_dir)
             tracks = [t for one in run.values() if (t := _Track(one.blocks, str(run_dir))).begins_ns]
@@ -49,16 +48,8 @@ class Recorded:
             names.append(run.name)
             begins_ns.append(min(track.begins_ns[0] for track in tracks))
             self._tracks += tracks
-            for host in hosts:
-                if not any(one.is_beside(other) for one in tracks for other in host):
-                    host += tracks
-                    break
-            else:
-                hosts.append(tracks)
-        for host in hosts:
-            name = os.path.commonpath([track.host for track in host])
-            for track in host:
-                track.host = name if len(hosts) == 1 else host[0].host
+            nodes.setdefault(_node_of(run_dir), []).extend(tracks)
+        _name_hosts(nodes)
         self.name = ", ".join(names)
         self.span_ns = min(begins_ns), max(track.end_ns for track in self._tracks)
         self._events_ns = [*events_ns, *sorted(begins_ns)[1:]]
@@ -86,6 +77,31 @@ class Recorded:
         """Return the time of the next frame of any key (1), or of the one before (-1)."""
         times = [time for track in self._tracks if (time := track.step(unix_ns, n_frames)) is not None]
         return (min if n_frames > 0 else max)(times, default=self.span_ns[n_frames > 0])
+
+
+def _node_of(run_dir: Path) -> Path:
+    """Return the data directory of a run, which one DAQ node writes: ``DATA/module_N/RUN`` or ``DATA/RUN``."""
+    parent = run_dir.absolute().parent
+    return parent.parent if parent.name.startswith("module_") else parent
+
+
+def _name_hosts(nodes: Mapping[Path, list[_Track]]) -> None:
+    """Give tracks of different nodes different hosts, if they have one module and product at one time.
+
+    Nodes without such are as one host: nights that stand in directories of their own follow each other.
+    """
+    hosts: dict[Path, list[_Track]] = {}
+    for node, tracks in nodes.items():
+        for others in hosts.values():
+            if not any(one.is_beside(other) for one in tracks for other in others):
+                others += tracks
+                break
+        else:
+            hosts[node] = list(tracks)
+    for node, tracks in hosts.items():
+        if len({track.host for track in tracks}) > 1 or len(hosts) > 1:
+            for track in tracks:
+                track.host = str(node)
 
 
 class _Track:

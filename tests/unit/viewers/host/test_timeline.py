@@ -148,18 +148,30 @@ def test_of_two_hosts_with_one_key_the_last_minutes_and_the_largest_pulse_are_ke
     assert [int(frame.image.max()) for frame in held.apply(frames).values()] == [10, 90]
 
 
-def test_runs_of_one_time_with_one_module_are_of_two_hosts(tmp_path: Path) -> None:
-    directories = [
-        tmp_path / f"node{i}" / "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd" for i in (1, 2)
-    ]
-    for i, directory in enumerate(directories):
-        directory.parent.mkdir()
-        write(directory, DataProduct.IMG16, 1, [0, 1, 2])
-        write(directory, DataProduct.IMG16, 2 + i, [0, 1])
+@pytest.mark.parametrize("by_module", [False, True])
+def test_runs_of_one_time_with_one_module_are_of_two_hosts(tmp_path: Path, by_module: bool) -> None:
+    directories = []
+    for i in (0, 1):
+        for module_id in (1, 2 + i):
+            name = "obs_Test.start_2026-01-01T00:00:00Z.runtype_sci-data.pffd"
+            node = tmp_path / f"node{i}"
+            directory = node / f"module_{module_id}" / name if by_module else node / name
+            directory.mkdir(parents=True, exist_ok=True)
+            write(directory, DataProduct.IMG16, module_id, [0, 1, 2])
+            directories += [directory] if directory not in directories else []
     found = Recorded(*directories).at((BEGIN_S + 2) * SECOND)
-    assert [(source.host, source.module_id) for source in found] == [
-        (str(directories[0]), 1),
-        (str(directories[0]), 2),
-        (str(directories[1]), 1),
-        (str(directories[1]), 3),
+    assert sorted((Path(source.host).name, source.module_id) for source in found) == [
+        ("node0", 1),
+        ("node0", 2),
+        ("node1", 1),
+        ("node1", 3),
     ]
+
+
+def test_runs_of_one_module_after_each_other_are_of_one_host_wherever_they_stand(tmp_path: Path) -> None:
+    directories = []
+    for i in (0, 1):
+        directories.append(tmp_path / f"night{i}" / f"obs_Test.start_2026-01-01T00:0{i}:00Z.runtype_sci-data.pffd")
+        directories[i].parent.mkdir()
+        write(directories[i], DataProduct.IMG16, 1, [60 * i, 60 * i + 1])
+    assert len(Recorded(*directories).at((BEGIN_S + 61) * SECOND)) == 1
