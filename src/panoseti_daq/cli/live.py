@@ -20,8 +20,7 @@ from panoseti_daq.cli.times import iso_utc
 from panoseti_daq.client import HostChange, ReceivedFrame, image_dict
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Key, TimeStatus
-from panoseti_daq.viewers.clock import Clock
-from panoseti_daq.viewers.host.times import age_text, clock_text
+from panoseti_daq.viewers.clock import Clock, age_text, clock_text
 
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")

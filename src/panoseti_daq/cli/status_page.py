@@ -12,7 +12,7 @@ from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.cli.tables import fitted
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, HostError
-from panoseti_daq.viewers.host.times import age_text
+from panoseti_daq.viewers.clock import age_text
 
 Answer = pb.StatusResponse | DaqError
 """Status of a server, or why there is none."""

@@ -1,1 +1,1 @@
-"""Host of the viewers: feed, window, terminal, theme, texts of times."""
+"""Host of the viewers: feed, window, terminal, theme."""

@@ -11,10 +11,9 @@ import numpy as np
 
 from panoseti_daq.client import ReceivedBlock, ReceivedFrame
 from panoseti_daq.pff import Kind
-from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.clock import Clock, clock_text, newest_text
 from panoseti_daq.viewers.host.feed import WindowFeed
 from panoseti_daq.viewers.host.timeline import as_received
-from panoseti_daq.viewers.host.times import clock_text, newest_text
 from panoseti_daq.viewers.modules import BySource, Source
 
 if TYPE_CHECKING:

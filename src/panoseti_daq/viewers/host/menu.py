@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from panoseti_daq.viewers.clock import age_text
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.feed import HostState, WindowFeed
-from panoseti_daq.viewers.host.times import age_text
 
 _GAP: Final = 3 * "&nbsp;"
 KeyTable = Iterable[tuple[str, str, Callable[..., object]]]

@@ -10,13 +10,12 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.viewers.clock import Clock
+from panoseti_daq.viewers.clock import Clock, time_text
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.film import RATE_HZ, Film, has_ffmpeg, image_of
 from panoseti_daq.viewers.host.memory import Written, stamped
 from panoseti_daq.viewers.host.pages import Page
 from panoseti_daq.viewers.host.timeline import Lately, Timeline
-from panoseti_daq.viewers.host.times import time_text
 from panoseti_daq.viewers.modules import BySource
 
 _LONGEST_NS: Final = 600_000_000_000  # that pulses are counted for when the time is chosen

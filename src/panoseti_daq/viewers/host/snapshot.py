@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from panoseti_daq.errors import ViewerError
-from panoseti_daq.viewers.host.times import time_text
+from panoseti_daq.viewers.clock import time_text
 
 if TYPE_CHECKING:
     from panoseti_daq.viewers.host.feed import WindowFeed

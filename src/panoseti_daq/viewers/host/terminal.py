@@ -17,11 +17,11 @@ from rich.style import Style
 
 from panoseti_daq.errors import ViewerError
 from panoseti_daq.plugins import describe
+from panoseti_daq.viewers.clock import age_text
 from panoseti_daq.viewers.host import theme
 from panoseti_daq.viewers.host.feed import Feed, HostState
 from panoseti_daq.viewers.host.keys import KeyReader, Signals, cbreak, log_held_back, noted_signals
 from panoseti_daq.viewers.host.paint import Painter, terminal_size
-from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.modules import by_key
 from panoseti_daq.viewers.plugin import TerminalViewer
 

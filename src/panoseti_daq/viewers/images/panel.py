@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.pff import DataProduct, Kind, quabos
-from panoseti_daq.viewers.host.times import age_text, short_age_text, time_text
+from panoseti_daq.viewers.clock import age_text, short_age_text, time_text
 from panoseti_daq.viewers.images import titles
 from panoseti_daq.viewers.images.colors import (
     N_ROLLING,

@@ -16,7 +16,7 @@ from panoseti_daq.errors import PffError, ViewerError
 from panoseti_daq.pff import DataProduct, Key
 from panoseti_daq.pff.product import MAX_MODULE_ID
 from panoseti_daq.viewers.choice import Choice
-from panoseti_daq.viewers.host.times import time_text
+from panoseti_daq.viewers.clock import time_text
 from panoseti_daq.viewers.modules import ByHost, Source
 
 LENGTH_S: Final = 300.0

@@ -11,7 +11,7 @@ from panoseti_daq.pff import DataProduct
 from panoseti_daq.viewers.charts.panels import LEAST_GAP_S, ChartPage, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row
-from panoseti_daq.viewers.host.times import age_text, span_text
+from panoseti_daq.viewers.clock import age_text, span_text
 from panoseti_daq.viewers.lightcurve.curves import CurveName, LightCurves, Pixel
 from panoseti_daq.viewers.modules import Names
 

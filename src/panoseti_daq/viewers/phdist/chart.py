@@ -12,8 +12,8 @@ from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, add_switch
 from panoseti_daq.viewers.charts.series import Floats
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row, pen_number
+from panoseti_daq.viewers.clock import span_text
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.times import span_text
 from panoseti_daq.viewers.modules import Module, Names
 from panoseti_daq.viewers.phdist.pulses import PulseHeights, Window, bin_edges, histogram
 

@@ -13,7 +13,7 @@ from panoseti_daq.pff import Kind
 from panoseti_daq.viewers.charts.panels import ChartPage, ChartPanel, LogAxis, show_time, utc_axis
 from panoseti_daq.viewers.charts.series import Floats, TimeSeries, drawable
 from panoseti_daq.viewers.charts.table import MOUSE, LegendTable, Pen, Row, pen_number, second_text
-from panoseti_daq.viewers.host.times import age_text
+from panoseti_daq.viewers.clock import age_text
 from panoseti_daq.viewers.modules import Module, Names
 from panoseti_daq.viewers.rates.book import CAPACITY, SPAN_S, Group, KeyRate, RateBook, together
 

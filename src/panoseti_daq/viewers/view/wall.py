@@ -18,8 +18,8 @@ import pyqtgraph as pg  # isort: skip  # after the binding that it shall use
 
 from panoseti_daq.pff import TimeStatus
 from panoseti_daq.pff.quabos import MODULE_SIZE, quadrant
+from panoseti_daq.viewers.clock import age_text
 from panoseti_daq.viewers.host import theme
-from panoseti_daq.viewers.host.times import age_text
 from panoseti_daq.viewers.images.board import Board
 from panoseti_daq.viewers.images.colors import rgb_table
 from panoseti_daq.viewers.images.layout import LETTERS_PX, Cell, Plan, pixel_at, plan
