@@ -167,24 +167,30 @@ async def _write_all(
     blocks: BlockStream[ReceivedBlock | Gap], recorder: Recorder, n_frames: int | None, context: _Context
 ) -> None:
     """Write blocks until they end, or there are `n_frames`; note where to continue."""
-    written, noted_at = "", 0.0
+    is_written, noted_at = False, 0.0
+
+    def write(block: ReceivedBlock | Gap) -> None:
+        nonlocal is_written
+        is_written = False
+        recorder.write(block)
+        is_written = True
+
     try:
         async with asyncio.TaskGroup() as tasks:
             progress = tasks.create_task(_show_progress(recorder), name="progress")
             beside = tasks.create_task(context.run(), name="context")
             async for block in blocks:
-                await _to_the_end(recorder.write, block)
-                written = blocks.resume_token
+                await _to_the_end(write, block)
                 if (now := time.monotonic()) - noted_at > _NOTE_EVERY_S:
                     noted_at = now
-                    await _to_the_end(recorder.note, written)
+                    await _to_the_end(recorder.note, blocks.resume_token)
                 if n_frames is not None and recorder.n_frames >= n_frames:
                     break
             progress.cancel()
             beside.cancel()
     finally:
-        if written:
-            recorder.note(written)
+        if is_written:  # else the last note holds, and what is there since is left out next time
+            recorder.note(blocks.resume_token)
 
 
 async def _to_the_end(write: Callable[[_T], object], what: _T) -> None:

@@ -50,8 +50,9 @@ def lossless_stream(
     request = frames_request(selection, begin_of(since))
 
     def convert(arrival: Arrival[BlockMessage]) -> ReceivedBlock | Gap:
+        block = decode(arrival.response, arrival.host)
         progress.note(arrival.response.head, arrival.host)
-        return decode(arrival.response, arrival.host)
+        return block
 
     open_them = partial(_open, first_request=request, asking=asking, progress=progress)
     return BlockStream(partial(begin, open_them), convert, progress)

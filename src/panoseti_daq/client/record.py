@@ -30,6 +30,8 @@ class _RecordFile:
 
     Attributes
     ----------
+    source
+        Names of the run and of the file.
     shift
         Frame number of the source less the place in this file, of the frames that follow.
     end
@@ -37,6 +39,7 @@ class _RecordFile:
     """
 
     path: Path
+    source: tuple[str, str]
     file: FileIO
     shift: int = 0
     end: int = 0
@@ -136,14 +139,14 @@ class Recorder:
 
     def _file(self, block: ReceivedBlock) -> _RecordFile:
         key = block.host, block.module_id, block.product.token
-        path = self._run_dir(block.host, block.module_id, block.run) / block.file
-        present = self._open.get(key)
-        if present is None or present.path != path:
+        present, source = self._open.get(key), (block.run, block.file)
+        if present is None or present.source != source:
             if present is not None:
                 present.file.close()
+            path = self._run_dir(block.host, block.module_id, block.run) / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             file = open(path, "a+b", buffering=0, opener=_no_link)
-            present = self._open[key] = _RecordFile(path, file)
+            present = self._open[key] = _RecordFile(path, source, file)
             self.n_files += 1
             frame_size = block.layout.frame_size_bytes
             n_there = _cut_to_whole_frames(file, frame_size)
