@@ -88,6 +88,7 @@ class FrameReader:
         self._ready: dict[ModuleProduct, None] = {}  # may have more; first in, first out
         self._n_left: dict[ModuleProduct, int] = {}  # frames that may still be read, where there is a limit
         self._begun: list[Position] = []  # sent once, so that a client that returns can name its position
+        self._has_read = False
         self._lock = threading.Lock()
         _open_readers.add(self)
         self._closed = False
@@ -120,7 +121,8 @@ class FrameReader:
         self._ready |= dict.fromkeys(key for key in keys if key in self._cursors and self._n_left.get(key) != 0)
         items: list[Item] = [*self._begun]
         self._begun.clear()
-        n_bytes, enough = 0, batch_bytes(len(_open_readers))
+        n_bytes, enough = 0, batch_bytes(len(_open_readers)) if self._has_read else BLOCK_BYTES // 2
+        self._has_read = True  # what comes first is one block: the client has it while the next ones are read
         while self._ready and n_bytes < enough and len(items) < _MOST_ITEMS and not self._closed:
             key = next(iter(self._ready))
             del self._ready[key]
