@@ -37,13 +37,13 @@ FileKey = tuple[int, str, str]
 
 async def test_all_frames_of_the_run_come_as_arrays_with_times_and_header_columns(tmp_path: Path) -> None:
     with recording(tmp_path) as recorder:
-        recorder.write(DataProduct.IMG16, 700)
+        recorder.write(DataProduct.IMG16, 1000)
         async with serving(tmp_path) as server, AioDaqDataClient.connect(server.address) as client:
             blocks: list[ReceivedBlock] = []
             async for block in client.stream_blocks(since="run"):
                 assert isinstance(block, ReceivedBlock)
                 blocks.append(block)
-                if sum(map(len, blocks)) == 700:
+                if sum(map(len, blocks)) == 1000:
                     break
     recorded = open_file(next(tmp_path.rglob("*dp_img16*")))
     np.testing.assert_array_equal(np.concatenate([b.images for b in blocks]), recorded.images)

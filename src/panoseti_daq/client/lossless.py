@@ -18,7 +18,7 @@ from panoseti_daq.pff import Gap, Selection
 from panoseti_daq.wire.blocks import BlockDecoder, BlockMessage, ReceivedBlock
 from panoseti_daq.wire.frames import frames_request
 
-READ_AHEAD: Final = 8  # blocks per host that wait for the consumer: no more is read then
+READ_AHEAD: Final = 4  # blocks per host that wait for the consumer: no more is read then
 
 _Open = Callable[[asyncio.TaskGroup, Mapping[str, AnyNode]], AnyMerged]
 

@@ -179,8 +179,7 @@ class StreamClient(ControlClient):
         Parameters
         ----------
         selection
-            Which frames, instead of kinds and modules, without interval. A choice of quabos divides the blocks
-            of ph256 into those of consecutive frames that are wanted, and no gap stands for the others.
+            Which frames, instead of kinds and modules; a choice of quabos divides blocks of ph256, without gaps.
         since
             Where to begin: None for the frames to come, ``"run"`` for the beginning of the active run, or a time:
             an aware datetime, or UTC s since 1970. A `Begin` also looks into earlier runs, and around a moment.

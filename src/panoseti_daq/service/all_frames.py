@@ -68,5 +68,6 @@ async def _messages(reader: FrameReader, growth: Growth, threads: Executor) -> A
             except TimeoutError:
                 grown = None
         reading = loop.run_in_executor(threads, read, grown)  # while the client takes what is there
-        for message in messages:
-            yield message
+        messages.reverse()
+        while messages:
+            yield messages.pop()  # what was sent is not kept

@@ -204,7 +204,7 @@ class FrameReader:
         return position_in_run(module_dir, run_begins.run, module_id, product, since_ns) or run_begins
 
     def _cursor(self, module_dir: Path, at: Position) -> Cursor:
-        size = BLOCK_BYTES
+        size = min(BLOCK_BYTES, batch_bytes(len(_open_readers)))
         if self._begin.n_most:  # a moment of many modules is not to read a megabyte of each
             size = min(size, self._begin.n_most * (MAX_HEADER_BYTES + at.product.image_size_bytes))
         at = replace(at, run=_real(module_dir, at.run))

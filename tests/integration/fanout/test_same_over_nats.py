@@ -21,7 +21,7 @@ from panoseti_daq.pff import DataProduct, Gap, Key, Selection
 
 pytestmark = pytest.mark.anyio
 
-N_BEFORE = 600  # of img16: more than one message
+N_BEFORE = 1000  # of img16: more than one message
 
 
 @dataclass
