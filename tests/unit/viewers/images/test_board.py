@@ -18,7 +18,7 @@ from panoseti_daq.viewers.images.pedestal import PedestalMode, Pedestals
 from panoseti_daq.viewers.images.pixels import Orientation
 from panoseti_daq.viewers.images.titles import Line
 from panoseti_daq.viewers.masks import PixelMasks
-from panoseti_daq.viewers.modules import ByHost, Module
+from panoseti_daq.viewers.modules import ByHost, Module, Source
 
 PH256, PH1024, IMG8, IMG16 = DataProduct.PH256, DataProduct.PH1024, DataProduct.IMG8, DataProduct.IMG16
 
@@ -340,3 +340,15 @@ def test_choices_of_each_host_are_remembered() -> None:
 
     assert again.settings.orientations == {Module("daq2", 7): Orientation.ROTATE_90}
     assert again.settings.names == {Module("daq1", 7): "roof"}
+
+
+def test_with_one_host_choices_are_remembered_by_the_number_of_a_module_as_ever() -> None:
+    board = board_with(frame_of(1))
+    Looks(board).next_orientation(board.modules[0])
+    board.masks.toggle(board.called(board.modules[0]), 3, 20)
+    board.settings.names[board.called(board.modules[0])] = "roof"
+    state = Looks(board).state()
+
+    assert (state["orientations"], state["masked"]) == ({"7": "rotate-90"}, {"7": [[3, 20]]})
+    assert state["names"] == {"7": "roof"}
+    assert list(board.darks()) == [Source("", board.panels[local(7), Kind.MOVIE].newest.frame.key)]
