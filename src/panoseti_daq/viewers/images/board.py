@@ -152,7 +152,7 @@ class Board:
 
     def _compose(self, panels: Iterable[Panel]) -> None:
         for panel in panels:
-            panel.compose(self.pedestals, self.histories, self.masks.of(panel.module))
+            panel.compose(self.pedestals, self.histories, self.masks)
 
     def fix_levels(self, kind: Kind, levels: Levels) -> None:
         """Let these be the levels of a kind from now on."""

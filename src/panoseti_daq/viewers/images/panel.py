@@ -23,7 +23,7 @@ from panoseti_daq.viewers.images.colors import (
 from panoseti_daq.viewers.images.pedestal import History, PedestalMode, Pedestals
 from panoseti_daq.viewers.images.pixels import assemble
 from panoseti_daq.viewers.images.titles import Caption, Span, Stamp, Tone
-from panoseti_daq.viewers.masks import Mask, bad_quabos
+from panoseti_daq.viewers.masks import Mask, PixelMasks, bad_quabos
 from panoseti_daq.viewers.modules import Module, Source
 
 _N_GAPS: Final = 4  # between frames of a quabo, that its period is known by
@@ -88,9 +88,7 @@ class Panel:
         self._gaps.clear()
         self.is_new = True
 
-    def compose(
-        self, pedestals: Pedestals, histories: Mapping[Source, History], masked: Mask | None = None
-    ) -> None:
+    def compose(self, pedestals: Pedestals, histories: Mapping[Source, History], masks: PixelMasks) -> None:
         """Make the image of the frames that came, and let the rolling levels see it."""
         self.is_new = False
         self.stamps = dict(self._taken)
@@ -107,12 +105,11 @@ class Panel:
             self.image, _ = self._joined(less)
         for quabo, stamp in self.stamps.items():
             self.bad.update(bad_quabos(stamp.frame.quality, quabo))
-        if self.bad or masked is not None:
-            known = np.ones(self.image.shape, np.bool_) if known is None else known
-            for quabo in self.bad:
-                known[quabos.quadrant(quabo)] = False
-            if masked is not None:
-                known &= ~masked
+            lit = masks.lit(stamp.frame)
+            if quabo is None:
+                known = lit
+            elif known is not None and lit is not None:
+                known[quabos.quadrant(quabo)] &= lit
         self.valid = known
         if self.measured.size:
             self.rolling.add(self.measured)
