@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from panoseti_daq.errors import ViewerError
+from panoseti_daq.open_types import OpenMapping
 from panoseti_daq.pff import Kind
 from panoseti_daq.viewers.images.board import Board, Settings
 from panoseti_daq.viewers.images.colors import ColorMap, Levels, LevelsMode, Scale
@@ -55,24 +56,18 @@ def make(
     """
     chosen = {"colormap": colormap, "scale": scale, "orientation": orientation, "boundaries": boundaries}
     fixed = {Kind.MOVIE: movie_levels, Kind.PULSE_HEIGHT: pulse_height_levels}
-    return _view(context, _settings(chosen, levels, fixed), _pedestals(pedestal, dark), mask)
+    return _view(context, _settings({**chosen, "levels": levels}, fixed), _pedestals(pedestal, dark), mask)
 
 
-def _settings(
-    chosen: Mapping[str, object], levels: LevelsMode | None, given: Mapping[Kind, tuple[float, float] | None]
-) -> Settings:
+def _settings(chosen: OpenMapping, limits: Mapping[Kind, tuple[float, float] | None]) -> Settings:
     """Settings of the options that are not None."""
-    fixed = {kind: _checked(*pair) for kind, pair in given.items() if pair}
-    if levels is LevelsMode.FIXED and not fixed:
+    given = {name: value for name, value in chosen.items() if value is not None}
+    fixed = {kind: _checked(*pair) for kind, pair in limits.items() if pair}
+    if fixed:
+        given.setdefault("levels", LevelsMode.FIXED)
+    elif given.get("levels") is LevelsMode.FIXED:
         raise ViewerError("fixed levels: which? --movie-levels MIN MAX, --pulse-height-levels MIN MAX")
-    settings = Settings(levels=levels or (LevelsMode.FIXED if fixed else LevelsMode.ROLLING), fixed=fixed)
-    if levels or fixed:
-        settings.given.add("levels")
-    for name, value in chosen.items():
-        if value is not None:
-            setattr(settings, name, value)
-            settings.given.add(name)
-    return settings
+    return Settings(**given, fixed=fixed, given=set(given))
 
 
 def _pedestals(mode: PedestalMode | None, dark: Path | None) -> Pedestals:
