@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from panoseti_daq.errors import DaqError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +97,8 @@ class PluginGroup(Generic[_Spec]):
 
 def _entries_of(group: str) -> list[tuple[EntryPoint, str]]:
     """Return every entry point, the built-in ones first, and which package had its name before; empty for none."""
+    from importlib.metadata import entry_points  # takes 10 ms, and few look for plugins
+
     entries = sorted(
         entry_points(group=group),
         key=lambda entry: (_package_of(entry)[0] != OURS, entry.name, _package_of(entry)),
