@@ -5,6 +5,7 @@ Typer imports pydantic, which takes 70 ms, and makes a reader of each option, ev
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from typer.core import TyperGroup
@@ -21,10 +22,9 @@ class CommandGroup(TyperGroup):
 def read_late(parameters: list[Any]) -> list[Any]:
     """Return options and arguments of a command, whose readers are made when there is something to read."""
     for parameter in parameters:
-        # Typer has this from 0.29 on; the parameter itself, once it was here.
-        if hasattr(type(parameter), "get_runtime_param") and "get_runtime_param" not in vars(parameter):
-            late = _Late(parameter)
-            parameter.get_runtime_param = late.itself
+        if "get_runtime_param" not in vars(parameter):  # else it was here before
+            with suppress(AttributeError):  # another typer, which reads its options as it likes
+                parameter.get_runtime_param = _Late(parameter).itself
     return parameters
 
 

@@ -4,12 +4,14 @@ import enum
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import pytest
 import typer
 from typer.core import TyperCommand
 
+from panoseti_daq.cli.late import read_late
 from panoseti_daq.cli.options import Command
 
 
@@ -65,6 +67,13 @@ def outcome(kind: type[TyperCommand], args: list[str]) -> object:
 )
 def test_values_and_errors_are_those_of_typer(args: str) -> None:
     assert outcome(Command, args.split()) == outcome(TyperCommand, args.split())
+
+
+def test_options_of_another_typer_are_left_alone() -> None:
+    others = [SimpleNamespace(name="no reader"), SimpleNamespace(get_runtime_param=None, type_descriptor=None)]
+    before = [dict(vars(other)) for other in others]
+    assert read_late(others) is others
+    assert [vars(other) for other in others] == before
 
 
 def test_what_has_plain_options_is_run_without_pydantic() -> None:
