@@ -112,7 +112,7 @@ async def test_frames_of_one_key_are_an_interval_apart_on_average(feed: Feed) ->
                 if len(times) == 4:
                     break
                 recorder.write(DataProduct.IMG16, 3)
-    # the newest of three each time; n + 2 in no n intervals, two not within half of one (the clock is read a little later)
+    # The newest of three each time; n + 2 in no n intervals, two not within half of one. The clock is read later.
     assert frame.frame_number == 9
     assert all(b - a > 0.03 for a, b in itertools.pairwise(times))
     assert all(times[i + 2] - times[i] > 0.08 for i in range(2))
