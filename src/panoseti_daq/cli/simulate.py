@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -155,7 +156,9 @@ def _run(simulator: Simulator, duration_s: float | None, *, clean: bool) -> None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
-        simulator.run(duration_s)
+        # In a thread of its own: a handler that runs in the middle of a wait may not touch what the wait holds.
+        with ThreadPoolExecutor(1, thread_name_prefix="simulate") as thread:
+            thread.submit(simulator.run, duration_s).result()
     finally:
         if simulator.simulation.socket_template:
             typer.echo(f"sent {simulator.n_snapshots} snapshots", err=True)
