@@ -154,11 +154,7 @@ class Feed(WindowFeed):
 
     async def _stream_blocks(self, hosts: tuple[str, ...], selection: Selection | None) -> None:
         async with self._client.stream_blocks(
-            hosts,
-            selection=selection,
-            on_host_change=self._note,
-            wait_for_ready=True,
-            persistent=True,
+            hosts, selection=selection, on_host_change=self._note, wait_for_ready=True, persistent=True
         ) as stream:
             async for block in stream:
                 if not isinstance(block, Gap):

@@ -62,12 +62,7 @@ class _Session:
     """One stay on the alternate screen."""
 
     def __init__(
-        self,
-        viewer: TerminalViewer,
-        feed: Feed,
-        refresh_period_s: float,
-        deadline: float | None,
-        signals: Signals,
+        self, viewer: TerminalViewer, feed: Feed, refresh_period_s: float, deadline: float | None, signals: Signals
     ) -> None:
         self._viewer = viewer
         self._feed = feed

@@ -47,11 +47,7 @@ MinutesOption = Annotated[float, typer.Option("--minutes", min=0.1, max=1440, he
 
 
 def make(
-    context: ViewerContext,
-    *,
-    pixel: PixelOption = None,
-    minutes: MinutesOption = 5.0,
-    mask: MaskOption = None,
+    context: ViewerContext, *, pixel: PixelOption = None, minutes: MinutesOption = 5.0, mask: MaskOption = None
 ) -> Viewer:
     """Make the viewer."""
     from panoseti_daq.viewers.lightcurve.chart import LightCurveChart

@@ -47,9 +47,5 @@ def make(
 
 
 SPEC = ViewerSpec(
-    "phdist",
-    "How large the pulses of each module are, and how often.",
-    make,
-    movie=False,
-    every_frame=True,
+    "phdist", "How large the pulses of each module are, and how often.", make, movie=False, every_frame=True
 )

@@ -14,9 +14,5 @@ def make(context: ViewerContext) -> Viewer:
 
 
 SPEC = ViewerSpec(
-    "rates",
-    "Frames and bytes per second, age and drops, over time.",
-    make,
-    update_interval_s=1.0,
-    status=True,
+    "rates", "Frames and bytes per second, age and drops, over time.", make, update_interval_s=1.0, status=True
 )
