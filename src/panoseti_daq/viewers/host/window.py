@@ -33,10 +33,6 @@ _SIZE_PX: Final = (1100, 800)
 _STATE_PERIOD_MS: Final = 250  # of the status bar: ages are shown in tenths of a second, but nobody reads faster
 
 
-class _Signals(QtCore.QObject):
-    arrived = QtCore.Signal()
-
-
 class HostWindow(QtWidgets.QMainWindow):
     """Holds viewers on one stream, several as tabs, and feeds them.
 
@@ -47,6 +43,7 @@ class HostWindow(QtWidgets.QMainWindow):
     """
 
     closed = QtCore.Signal()
+    _arrived = QtCore.Signal()
 
     def __init__(
         self,
@@ -88,9 +85,8 @@ class HostWindow(QtWidgets.QMainWindow):
         self._begin(max(SHORTEST_REFRESH_S, refresh_period_s))
 
     def _begin(self, refresh_period_s: float) -> None:
-        self._signals = _Signals(self)
-        self._signals.arrived.connect(self._take, QtCore.Qt.ConnectionType.QueuedConnection)
-        self._feed.frames.on_arrival(self._signals.arrived.emit)
+        self._arrived.connect(self._take, QtCore.Qt.ConnectionType.QueuedConnection)
+        self._feed.frames.on_arrival(self._arrived.emit)
         self._soon = QtCore.QTimer(self, singleShot=True)
         self._soon.timeout.connect(self._redraw)
         self._timers.append(self._soon)
