@@ -44,17 +44,14 @@ class KeyReader:
         keys = []
         while self._text and not _BEGUN_SEQUENCE.match(self._text):
             if sequence := _ESCAPE_SEQUENCE.match(self._text):
-                key, length = _arrow(sequence[0]), sequence.end()
+                key = _NAMES.get(sequence[0][-1]) if sequence[0][1] in "[O" else None
+                length = sequence.end()
             else:
                 key, length = self._text[0], 1
             self._text = self._text[length:]
             if key:
                 keys.append("tab" if key == "\t" else key)
         return keys
-
-
-def _arrow(sequence: str) -> str | None:
-    return _NAMES.get(sequence[-1]) if sequence[1] in "[O" else None
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from itertools import zip_longest
@@ -147,7 +147,7 @@ class StateBar:
     def show(self, age: str, alarms: Sequence[str], remarks: Sequence[str], *, mode: str) -> None:
         """Show how it stands: alarms of the viewers, what else there is to say, and whether it is live."""
         states = self._feed.states
-        missing = _missing_hosts(states)
+        missing = {host: _missing_text(host, state) for host, state in states.items() if not state.connected}
         before, self._alarms = self._alarms, {*missing, *alarms}
         self._acknowledged &= self._alarms
         if (new := self._alarms - before) and self._alert is not None:
@@ -175,11 +175,6 @@ def _alert() -> str:
 
 def _seen() -> str:
     return f"QLabel {{ color: {theme.now().alarm}; padding: 0 4px }}"
-
-
-def _missing_hosts(states: Mapping[str, HostState]) -> dict[str, str]:
-    """What to say about each host that does not stream."""
-    return {host: _missing_text(host, state) for host, state in states.items() if not state.connected}
 
 
 def _missing_text(host: str, state: HostState) -> str:
