@@ -321,6 +321,7 @@ def test_pulses_and_rates_of_two_hosts_with_one_module_have_curves_and_rows_of_t
 
     assert [row.texts[0] for row in pulses.table.rows] == ["all", "7 daq1", "7 daq2"]
     assert [row.texts[0] for row in rates.table.rows] == ["daq1", "  7 img16", "daq2", "  7 img16"]
+    assert "oldest: module 7 img16 daq1" in rates.panels[2]._title
     assert len(pulses.panels[0].curves) == len(rates.panels[0].curves) == 2
     for chart in (pulses, rates):
         assert len({row.pen for row in chart.table.rows if row.pen}) == 2

@@ -54,17 +54,16 @@ class RateChart:
     def redraw(self) -> None:
         """Draw all panels and the table."""
         self._book.sample()
-        rates = [rate for host in self._book.hosts for rate in self._book.rates(host)]
+        rates = [
+            (Module(host, rate.module_id), rate) for host in self._book.hosts for rate in self._book.rates(host)
+        ]
         if not rates:
             reported = any(book.reported_at is not None for book in self._book.hosts.values())
             why = "The server has no frames yet: is the run active?" if reported else "No server has answered yet."
             self.widget.show_text(why)
             return
         now_s = self._wall_ns() / 1e9
-        by_host = [
-            (Module(host, r.module_id), r.product) for host in self._book.hosts for r in self._book.rates(host)
-        ]
-        groups = sorted({(module, product.token) for module, product in by_host})
+        groups = sorted({(module, rate.product.token) for module, rate in rates})
         self._names = Names(module for module, _ in groups)
         few = len(groups) <= _FEW
         self._draw_groups(groups if few else [(None, token) for token in sorted({t for _, t in groups})], few)
@@ -109,28 +108,29 @@ class RateChart:
                 self.panels[3].draw(host, x, y, Pen.of(i, 2), connect="finite")
         self.panels[3].y_range(-0.05 * highest, 1.1 * highest)
 
-    def _write_titles(self, rates: list[KeyRate], few: bool) -> None:
-        oldest = max(rates, key=lambda rate: rate.age_s)
-        frames, sizes, _ = together(rates)
+    def _write_titles(self, rates: list[tuple[Module, KeyRate]], few: bool) -> None:
+        module, oldest = max(rates, key=lambda pair: pair[1].age_s)
+        frames, sizes, _ = together([rate for _, rate in rates])
         sums = "" if few else ", sum per product"
         dashed = f"; {second_text()}: {'pulse height' if few else 'slowest module'}"
         unknown = all(self._book.is_silent(host) for host in self._book.hosts)
         self.panels[0].title("no server answers" if unknown else f"{frames:.1f} frames/s{sums}{dashed}")
         self.panels[1].title("" if unknown else f"{sizes / 1e6:.3g} MB/s{sums}")
         median = "" if few else f"; {second_text()}: median"
-        self.panels[2].title(f"oldest: module {oldest.name}, {age_text(oldest.age_s)}{median}")
+        name = f"{oldest.name} {self._names(module).host}".rstrip()
+        self.panels[2].title(f"oldest: module {name}, {age_text(oldest.age_s)}{median}")
         n_dropped = sum(book.n_dropped for book in self._book.hosts.values())
         self.panels[3].title(f"{n_dropped} frames dropped because a client was slow")
 
-    def _tabulate(self, rates: list[KeyRate], few: bool) -> None:
+    def _tabulate(self, rates: list[tuple[Module, KeyRate]], few: bool) -> None:
         rows = []
         if not few:
-            for token in sorted({rate.product.token for rate in rates}):
-                some = [rate for rate in rates if rate.product.token == token]
+            for token in sorted({rate.product.token for _, rate in rates}):
+                some = [rate for _, rate in rates if rate.product.token == token]
                 pen = Pen.of(_PRODUCT_COLORS[token], 2)
                 rows.append(self._sum_row(f"all {token}", some, pen, name=(None, token)))
         for host in sorted(self._book.hosts):
-            book, its = self._book.hosts[host], self._book.rates(host)
+            book, its = self._book.hosts[host], [rate for module, rate in rates if module.host == host]
             silent, reported = self._book.is_silent(host), book.reported_at is not None
             remark = " (no answer)" if silent else "" if reported else " (as seen here)"
             row = self._sum_row(f"{host}{remark}", its, None, str(book.n_dropped))
