@@ -96,14 +96,13 @@ class Wall(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
 
     def fit(self, module: Module | None = None) -> None:
         """Show a module as large as it can be, or the whole wall."""
-        boxes = [cell.whole for cell in self.plan.cells if cell.module == module]
+        boxes = [QRectF(*cell.whole) for cell in self.plan.cells if cell.module == module]
         self.large = module if boxes else None
         rect = QRectF(0, 0, self.plan.width, self.plan.height)
         if boxes:
-            left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-            right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
-            pad = _LARGE * (right - left)
-            rect = QRectF(left - pad, top - pad, right - left + 2 * pad, bottom - top + 2 * pad)
+            rect = functools.reduce(QRectF.united, boxes)
+            pad = _LARGE * rect.width()
+            rect.adjust(-pad, -pad, pad, pad)
         self.box.setRange(rect, padding=0, disableAutoRange=True)
 
     @property
