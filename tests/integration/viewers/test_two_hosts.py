@@ -61,7 +61,7 @@ def test_values_curves_orientation_and_masks_are_of_the_one_that_was_pointed_at(
     view._hover(((SECOND, Kind.MOVIE), 0, 31))
     assert "daq1:50051 img16" in (text := view.pixel_text(((FIRST, Kind.MOVIE), 0, 31)))
     assert text.endswith(": 1 ADC")
-    assert view.widget.info_text == "module 7 daq2:50051 img16  row 0 column 31 (Q1): 100 ADC"
+    assert view.widget.info.text() == "module 7 daq2:50051 img16  row 0 column 31 (Q1): 100 ADC"
 
     for module in (FIRST, SECOND):
         view.click(((module, Kind.MOVIE), 0, 31), more=True)

@@ -75,7 +75,7 @@ def hover(view: View, kind: Kind, row: int, column: int) -> str:
     at, none = QPointF(point(view, kind, row, column)), Qt.MouseButton.NoButton
     move = QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(view.wall.viewport(), move)
-    return view.widget.info_text
+    return view.widget.info.text()
 
 
 def test_the_pixel_under_the_mouse_is_told() -> None:
@@ -89,7 +89,7 @@ def test_the_pixel_under_the_mouse_follows_the_frames() -> None:
     hover(view, Kind.MOVIE, 3, 20)
     show(view, frame_of(one(3, 20, 5)))
 
-    assert view.widget.info_text.endswith(": 5 ADC")
+    assert view.widget.info.text().endswith(": 5 ADC")
 
 
 def test_of_a_rotated_image_the_stored_row_and_column_are_told() -> None:
@@ -110,7 +110,7 @@ def test_of_a_time_before_the_first_image_under_the_mouse_that_is_told() -> None
     view.board.clock.replay(NOW_S - 60)
     show(view, frame_of(1, module_id=8, unix_s=NOW_S - 60))
 
-    assert view.widget.info_text.endswith("(Q1): nothing yet")
+    assert view.widget.info.text().endswith("(Q1): nothing yet")
 
 
 def test_less_the_pedestal_both_values_are_told() -> None:
@@ -165,7 +165,7 @@ def test_n_saves_the_arrays_as_they_came(here: Path) -> None:
     saved = {file.name: np.load(file) for file in directory.iterdir()}
     assert sorted(name.split(".2026")[0] for name in saved) == ["module_7.img16", "module_7.ph256.Q3"]
     assert saved["module_7.img16.2026-01-01T00-00-00.000.npy"][0, 31] == 1000
-    assert view.widget.info_text == f"2 images saved in {directory}; Ctrl+Z undoes it"
+    assert view.widget.info.text() == f"2 images saved in {directory}; Ctrl+Z undoes it"
 
 
 def test_where_nothing_can_be_written_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_where_nothing_can_be_written_that_is_told(monkeypatch: pytest.MonkeyPat
     view = shown(frame_of(5))
     press(view, "N")
 
-    assert re.search("1 images not saved: .*Permission denied", view.widget.info_text)
+    assert re.search("1 images not saved: .*Permission denied", view.widget.info.text())
 
 
 def test_c_and_o_and_b_change_only_how_it_looks() -> None:
@@ -216,7 +216,7 @@ def test_p_without_a_dark_goes_back_to_none() -> None:
         modes.append(view.board.pedestals.mode)
 
     assert modes == [PedestalMode.MEDIAN, PedestalMode.NONE]
-    assert view.widget.info_text == "there is no dark yet: D saves one"
+    assert view.widget.info.text() == "there is no dark yet: D saves one"
 
 
 def test_d_saves_a_dark_that_another_session_can_load(here: Path) -> None:
@@ -396,7 +396,7 @@ def test_a_masked_pixel_counts_in_no_level_and_is_remembered() -> None:
     (panel,) = view.board.panels.values()
 
     assert panel.levels == (1, 1)
-    assert view.widget.info_text.endswith(": 9000 ADC, masked")
+    assert view.widget.info.text().endswith(": 9000 ADC, masked")
     other = shown(frame_of(one(3, 20, 9000)))
     other.restore(view.state())
     assert other.board.masks.n_pixels == 1

@@ -211,9 +211,9 @@ def test_before_the_first_frame_the_window_says_why_it_waits() -> None:
     view = shown()
     view.update_hosts({"daq1": HostState(connected=False, reason="refused", since=0.0, was_connected=False)})
 
-    assert view.widget.waiting_text == "waiting for the first frame\ndaq1: refused"
+    assert view.widget.waiting.text() == "waiting for the first frame\ndaq1: refused"
     show(view, frame_of(5))
-    assert view.widget.waiting_text == ""
+    assert view.widget.waiting.text() == ""
 
 
 @pytest.mark.parametrize(("n_modules", "least"), [(2, 0.55), (3, 0.55), (4, 0.55)])

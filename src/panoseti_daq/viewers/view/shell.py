@@ -33,7 +33,9 @@ class Shell(QWidget):
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self._board = board
         self._both, self._images = QWidget(), QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._info, self._setup, self._waiting = QLabel(), QLabel(), QLabel(self.wall)
+        self._setup = QLabel()
+        self.info = QLabel()  # About the pixel under the mouse, or what a key did
+        self.waiting = QLabel(self.wall)  # In the middle, as long as there is no image
         self._placed: object = None
         self._message_until_s = 0.0
         for layout, parts in ((self._images, (self.wall, self.bars)), (QVBoxLayout(self), (self.splitter,))):
@@ -51,23 +53,23 @@ class Shell(QWidget):
         """Take the colors of the theme."""
         now = theme.now()
         self.setStyleSheet(f"#view {{ background: {now.background} }} QLabel {{ color: {now.foreground} }}")
-        self._waiting.setStyleSheet(f"font-size: 15pt; color: {now.dim}; background: transparent")
+        self.waiting.setStyleSheet(f"font-size: 15pt; color: {now.dim}; background: transparent")
         self.wall.restyle()
         self.bars.restyle()
 
     def _add_texts(self) -> None:
         below, layout = QHBoxLayout(), self.layout()
         assert isinstance(layout, QVBoxLayout)
-        self._info.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        below.addWidget(self._info, 1)
+        self.info.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        below.addWidget(self.info, 1)
         below.addWidget(self._setup)
         self._setup.setMinimumWidth(1)  # its text is cut as the window shrinks
         below.setContentsMargins(8, 1, 8, 1)
         layout.addLayout(below)
-        QVBoxLayout(self.wall).addWidget(self._waiting, 0, Qt.AlignmentFlag.AlignCenter)
-        self._waiting.setWordWrap(True)
-        self._waiting.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        QVBoxLayout(self.wall).addWidget(self.waiting, 0, Qt.AlignmentFlag.AlignCenter)
+        self.waiting.setWordWrap(True)
+        self.waiting.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
     def place_bars(self) -> None:
         """Put the histograms beside or below the images, whichever leaves larger ones."""
@@ -90,32 +92,22 @@ class Shell(QWidget):
 
     def wait(self, text: str) -> None:
         """Say in the middle what is waited for; nothing is waited for any more without a text."""
-        self._waiting.setVisible(bool(text))
-        if text != self._waiting.text():
-            self._waiting.setText(text)
-
-    @property
-    def waiting_text(self) -> str:
-        """What is said in the middle as long as there is no image."""
-        return self._waiting.text()
-
-    @property
-    def info_text(self) -> str:
-        """What is said at the bottom: about the pixel under the mouse, or what a key did."""
-        return self._info.text()
+        self.waiting.setVisible(bool(text))
+        if text != self.waiting.text():
+            self.waiting.setText(text)
 
     def say(self, text: str) -> None:
         """Show a message for a while."""
         self._message_until_s = time.monotonic() + MESSAGE_S
-        self._info.setText(text)
-        self._info.setToolTip(text)
+        self.info.setText(text)
+        self.info.setToolTip(text)
 
     def show_info(self, text: str, *, now: bool = False) -> None:
         """Show a text at the bottom; `now`, or when a message was there for long enough."""
         if now:
             self._message_until_s = 0.0
-        if time.monotonic() >= self._message_until_s and text != self._info.text():
-            self._info.setText(text)
+        if time.monotonic() >= self._message_until_s and text != self.info.text():
+            self.info.setText(text)
 
     def show_setup(self, text: str) -> None:
         """Show how images are drawn, and what servers do: in two thirds of the window, its end at least."""
