@@ -59,6 +59,7 @@ _FEW_ROWS: Final = 16  # up to this many are parsed one by one where one of them
 _NINE: Final = 9
 _NOT_BLANK: Final = 0x10  # the bit that a digit has and a blank has not
 _NOT_BLANKS: Final = 0x1010101010101010
+_ZEROS: Final = 0x3030303030303030
 
 _Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 _Ints: TypeAlias = "npt.NDArray[np.int64]"
@@ -241,13 +242,12 @@ class _Parser:
 
     def _blanks_lead(self, which: list[int], words: _Ints, before: _Ints) -> bool:
         """Return whether words hold nothing but digits and blanks, and no blank to the right of a digit."""
-        digits = self._digits[which]
-        words &= digits | _NOT_BLANKS
-        before &= self._inner[which]  # digits to the left
-        before |= words + digits  # carries into the bit of a digit where the value is not zero
-        np.invert(words, out=words)
-        before &= words  # where there is no digit
-        return not int(np.bitwise_or.reduce(before, axis=None)) & _NOT_BLANKS
+        words ^= _ZEROS  # a digit becomes its value, a blank 0x10; of the others most become more
+        words &= self._digits[which] | _NOT_BLANKS
+        before &= self._inner[which]
+        before &= words  # a digit, and to its right a blank
+        # The rest, 10 to 15, is more than a digit when all words are looked at.
+        return bool(words.view(np.uint8).max() <= _NOT_BLANK and not before.any())
 
     def _join(self, read: _Ints, which: list[int], first: _Ints, values: _Ints) -> None:
         """Add up the words of each number, and what the first row has of it in words that were not read."""
