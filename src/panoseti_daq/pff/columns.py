@@ -30,7 +30,7 @@ Whether the headers parse is seen from the bits that change from row to row, whe
     where some have not               if it or the byte to its left changes: a blank or a digit, and only blanks to
                                       the left of a blank (`_blanks_lead`)
 
-If any row fails, they are halved, until those that fail are few and are parsed with the pattern of `Layout`.
+If any row fails, they are halved, until they are few; then the pattern of `Layout` finds those that do.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _WORD_BYTES: Final = 8
 # cache of a core, and be small beside all numbers: else glibc gives it back each time, and fresh pages cost more.
 _CHUNK_BYTES: Final = (1 << 18, 1 << 20)
 _CHUNKS: Final = 8  # at least, where there are many rows
-_FEW_ROWS: Final = 16  # up to this many are parsed one by one where one of them does not parse
+_FEW_ROWS: Final = 256  # up to this many are looked at one by one where one of them does not parse
 _NINE: Final = 9
 _NOT_BLANK: Final = 0x10  # the bit that a digit has and a blank has not
 _NOT_BLANKS: Final = 0x1010101010101010
@@ -102,28 +102,41 @@ def parse_rows(layout: Layout, rows: _Bytes) -> ValidAndColumns:
 
 def _parse(layout: Layout, rows: _Bytes, valid: npt.NDArray[np.bool_], values: _Ints) -> None:
     """Parse the headers of frames; fill in `valid`, shape (n,), true before, and `values`, shape (numbers, n)."""
-    if layout.is_standard and _parser_of(layout).parse(rows, values):
+    if not layout.is_standard:
+        for i, row in enumerate(rows):
+            numbers = _numbers_of(layout, row)
+            valid[i] = numbers is not None
+            values[:, i] = numbers or 0
+        return
+    parser = _parser_of(layout)
+    if parser.parse(rows, values):
         return
     if len(rows) > _FEW_ROWS:
         half = len(rows) // 2
         _parse(layout, rows[:half], valid[:half], values[:, :half])
         _parse(layout, rows[half:], valid[half:], values[:, half:])
         return
-    for i, row in enumerate(rows):
-        numbers = _numbers_of(layout, row)
-        valid[i] = numbers is not None
-        values[:, i] = numbers or 0
+    valid[:] = [layout.is_valid(_text_of(layout, row)) for row in rows]
+    values[:] = 0
+    if valid.any():
+        found = np.empty((len(values), np.count_nonzero(valid)), np.int64)
+        parser.parse(rows[valid], found)
+        values[:, valid] = found
+
+
+def _text_of(layout: Layout, row: _Bytes) -> bytes:
+    """Return the text of a header; where it does not end as it should, nothing, which never parses."""
+    text, size = row[: layout.image_offset_bytes].tobytes(), layout.header_size_bytes
+    return text[:size] if text[size:] == END_OF_HEADER else b""
 
 
 def _numbers_of(layout: Layout, row: _Bytes) -> Sequence[int] | None:
     """Return the numbers in the header of a frame, in the order of its text; None if it does not parse."""
-    text, size = row[: layout.image_offset_bytes].tobytes(), layout.header_size_bytes
-    if text[size:] != END_OF_HEADER:
-        return None
+    text = _text_of(layout, row)
     try:
         if layout.is_standard:
-            return layout.numbers(text[:size])
-        header = layout.parse(text[:size])
+            return layout.numbers(text)
+        header = layout.parse(text)
     except HeaderError:
         return None
     by_quabo = zip(*(getattr(header, name) for name in QUABO_FIELDS), strict=True)
@@ -131,27 +144,13 @@ def _numbers_of(layout: Layout, row: _Bytes) -> Sequence[int] | None:
 
 
 class _Words(NamedTuple):
-    """Eight bytes of the numbers of one field, of all quabos or of one.
+    """Eight bytes of the numbers of one field, of all quabos or of one."""
 
-    Attributes
-    ----------
-    field
-        Which: the place of its first number in a header.
-    offset
-        Of the eight bytes of the first number, in a header.
-    scale
-        What the last of the eight digits counts.
-    digits
-        Mask of the values of the digits.
-    inner
-        Mask of the bit `_NOT_BLANK` of all bytes of the slot but its first.
-    """
-
-    field: int
-    offset: int
-    scale: int
-    digits: int
-    inner: int
+    field: int  # the place of its first number in a header
+    offset: int  # of the eight bytes of that number in a header
+    scale: int  # what the last of the eight digits counts
+    digits: int  # mask of the values of the digits
+    inner: int  # mask of the bit _NOT_BLANK of all bytes of the slot but its first
 
 
 class _Parser:
