@@ -139,6 +139,18 @@ def test_signals_are_as_before_when_all_is_closed(address: str) -> None:
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
+def test_a_signal_closes_no_window_in_the_middle_of_what_a_viewer_does(address: str) -> None:
+    were_open: list[bool] = []
+
+    def interrupt(viewer: OneFrame) -> None:
+        signal.raise_signal(signal.SIGINT)
+        were_open.append(viewer.widget.window().isVisible())
+
+    with pytest.raises(KeyboardInterrupt):
+        show([(spec(set(), interrupt), {})], client_of(address), refresh_period_s=0.05)
+    assert were_open[0]
+
+
 # odd night 8
 def test_a_viewer_whose_widget_is_none_of_qt_is_refused_in_one_line() -> None:
     spec = ViewerSpec("odd", "", lambda context: SimpleNamespace(widget="a text"))

@@ -203,17 +203,18 @@ def _loop(app: QApplication) -> Iterator[Callable[[], None]]:
     in_loop = False
 
     def stop(number: int) -> None:
-        if in_loop:
-            app.quit()
-        elif number == signal.SIGINT:
+        if (
+            in_loop
+        ):  # then `wake` ends it: to quit closes the windows, one of which may be in the middle of something
+            return
+        if number == signal.SIGINT:
             raise KeyboardInterrupt
-        else:
-            raise SystemExit(0)
+        raise SystemExit(0)
 
     def wake() -> None:
         signals.clear_wakeup()
         if signals.received:
-            app.quit()  # again: the first time may have been before the loop ran
+            app.quit()
 
     def run() -> None:
         nonlocal in_loop
