@@ -5,10 +5,15 @@ Typer imports pydantic, which takes 70 ms, and makes a reader of each option, ev
 
 from __future__ import annotations
 
+import os
+import re
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from typer.core import TyperGroup
+
+_NUMBER: Final = re.compile("0|[1-9][0-9]{0,8}")
 
 
 class CommandGroup(TyperGroup):
@@ -32,7 +37,8 @@ class _Late:
     def __init__(self, parameter: Any) -> None:
         self._make = parameter.get_runtime_param
         declared = parameter.type_descriptor
-        self._kind = None if declared.parameter_info.parser else declared.annotation
+        self._info = declared.parameter_info
+        self._kind = None if self._info.parser else declared.annotation
 
     def itself(self) -> _Late:
         return self
@@ -45,4 +51,18 @@ class _Late:
             return value
         if self._kind == list[str] and all(type(one) is str for one in value):
             return list(value)
-        return self._make().coerce(value, param=param, ctx=ctx)
+        plain = self._plain(value) if type(value) is str else None
+        return self._make().coerce(value, param=param, ctx=ctx) if plain is None else plain
+
+    def _plain(self, text: str) -> int | Path | None:
+        """Return a number within limits, or a path that is readable or not there; None for what typer judges."""
+        info = self._info
+        if self._kind is int and _NUMBER.fullmatch(text):
+            number = int(text)
+            if (info.min is None or info.min <= number) and (info.max is None or number <= info.max):
+                return number
+        if self._kind is Path and info.path_type is None and info.file_okay and info.dir_okay:
+            is_good = os.access(text, os.R_OK) or not (info.exists or os.path.exists(text))
+            if is_good and not (info.resolve_path or info.writable or info.allow_dash):
+                return Path(text)
+        return None
