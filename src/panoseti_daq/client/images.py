@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, cast
 
 import numpy as np
@@ -18,6 +16,8 @@ from panoseti_daq.pff.product import ImageArray, OpenArray
 from panoseti_daq.wire.newest import Delivery, ReceivedFrame, received_frame
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import pandas as pd
     from pandas._libs.tslibs.nattype import NaTType
 
@@ -169,6 +169,8 @@ def _pandas_timestamp(unix_ns: int) -> object:
 
 
 def _header_dict(frame: Frame, make_timestamp: Callable[[int], object]) -> HeaderDict:
+    from decimal import Decimal
+
     fields = _with_floats(frame.header)
     quabo, time = frame.header.time_quabo, frame.time
     host_us = 0 if quabo is None else frame.header.tv_sec[quabo] * 1_000_000 + frame.header.tv_usec[quabo]
@@ -220,10 +222,14 @@ def to_json(image: ImageDict) -> str:
         The same keys: ``image_array`` as a list of rows, the exact seconds as text, ``pandas_unix_timestamp`` in
         ISO 8601; null for a time that is not known.
     """
+    import json
+
     return json.dumps(image, default=_plain)
 
 
 def _plain(value: object) -> object:
+    from decimal import Decimal
+
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Decimal):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -73,6 +72,8 @@ def read_object(file: Path, key: str = "") -> OpenDict:
     ConfigError
         The file cannot be read, is neither, or does not hold an object.
     """
+    import json  # as in `_of_toml`
+
     kind = {".json": "JSON", ".toml": "TOML"}.get(file.suffix, "TOML or JSON")
     content = read_bytes(file, f"a {kind} file", key)
     is_json = kind == "JSON" or (kind != "TOML" and content.lstrip().startswith(b"{"))

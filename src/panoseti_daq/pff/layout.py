@@ -9,7 +9,6 @@ a `Layout` finds those columns in the first header, and then reads any header wi
 from __future__ import annotations
 
 import functools
-import json
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +34,8 @@ _PH256: Final = _QUABO.replace('"pkt_num"', '"quabo_num": {:1d}, "pkt_num"')
 def format_header(header: Header) -> bytes:
     """Header text as Hashpipe prints it (its ``write_frame``), without the blank line."""
     if header.other is not None:
+        import json  # headers that Hashpipe did not write
+
         return json.dumps(header.other).encode()
     rows = zip(header.pkt_num, header.pkt_tai, header.pkt_nsec, header.tv_sec, header.tv_usec, strict=True)
     if header.quabo_num is not None:
@@ -211,6 +212,8 @@ def _shared_layout(template: bytes, slots: tuple[tuple[int, int], ...], product:
 
 
 def _load(text: bytes) -> OpenDict:
+    import json
+
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 import numpy as np
@@ -98,7 +97,7 @@ def read_image(image: pb.PanoImage) -> tuple[DataProduct, bytes, Header, Quality
         pixels = image.pixels
         if pixels:
             packed, judged = image.packed_header, quality_of(image.quality)
-            header = unpack(packed) if packed else Header.from_dict(json.loads(image.header_json))
+            header = unpack(packed) if packed else _header_in(image.header_json)
         else:
             # values of unsigned pixels; pulse heights become signed by wrapping
             unsigned = np.array(image.image_array, np.uint32).astype(f"<u{product.bytes_per_pixel}")
@@ -112,6 +111,12 @@ def read_image(image: pb.PanoImage) -> tuple[DataProduct, bytes, Header, Quality
     return product, pixels, header, judged
 
 
+def _header_in(text: str) -> Header:
+    import json  # most headers are packed
+
+    return Header.from_dict(json.loads(text))
+
+
 def frame_of(image: pb.PanoImage) -> Frame:
     """Frame of a message in either encoding, from anybody: what cannot stand in a file is refused.
 
@@ -120,6 +125,8 @@ def frame_of(image: pb.PanoImage) -> Frame:
     PffError
         The message is not a frame of a data product.
     """
+    import json
+
     product, pixels, header, _ = read_image(image)
     for name in QUABO_FIELDS:
         column = getattr(header, name)
