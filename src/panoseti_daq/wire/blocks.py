@@ -1,4 +1,4 @@
-"""StreamFramesResponse, both ways: half a megabyte of frames with as few copies as gRPC allows.
+"""StreamFramesResponse, both ways: blocks of frames with as few copies as gRPC allows.
 
 Protobuf copies what it reads, twice. The frames are the last field of a StreamFramesResponse, so they are put
 behind the rest of the message, and found there.

@@ -140,14 +140,19 @@ def test_signals_are_as_before_when_all_is_closed(address: str) -> None:
 
 
 def test_a_signal_closes_no_window_in_the_middle_of_what_a_viewer_does(address: str) -> None:
+    from PySide6.QtCore import QTimer
+
     were_open: list[bool] = []
 
-    def interrupt(viewer: OneFrame) -> None:
-        signal.raise_signal(signal.SIGINT)
-        were_open.append(viewer.widget.window().isVisible())
+    def interrupt_in_the_loop(viewer: OneFrame) -> None:  # the first frame may be drawn before it
+        def interrupt() -> None:
+            signal.raise_signal(signal.SIGINT)
+            were_open.append(viewer.widget.window().isVisible())
+
+        QTimer.singleShot(0, interrupt)
 
     with pytest.raises(KeyboardInterrupt):
-        show([(spec(set(), interrupt), {})], client_of(address), refresh_period_s=0.05)
+        show([(spec(set(), interrupt_in_the_loop), {})], client_of(address), refresh_period_s=0.05)
     assert were_open[0]
 
 
