@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sized
 from typing import Final
 
-_STEP_S: Final = 20e-6  # grows to its most within a second or two, and finds its limit at little cost
+_STEP_S: Final = 20e-6  # with each batch, once the limit is known: it is found again at little cost
+_FIRST_STEP_S: Final = 200e-6  # before: the most is reached within half a second
 _SHRINKS: Final = 0.8
 
 
@@ -27,8 +28,14 @@ class Gathering:
     def __init__(self) -> None:
         self.most_s = 0.0
         self.rest_s = 0.0
+        self._has_shrunk = False
 
     def note(self, blocks: Iterable[Sized]) -> None:
         """Take note of what was read together: the new frames of each file."""
-        is_sparse = all(len(block) == 1 for block in blocks)
-        self.rest_s = min(self.most_s, self.rest_s + _STEP_S if is_sparse else self.rest_s * _SHRINKS)
+        if not all(len(block) == 1 for block in blocks):
+            self._has_shrunk = True
+            rest_s = self.rest_s * _SHRINKS
+        else:
+            rest_s = self.rest_s + (_STEP_S if self._has_shrunk else _FIRST_STEP_S)
+        self.rest_s = min(self.most_s, rest_s)
+        self._has_shrunk &= self.most_s > 0
