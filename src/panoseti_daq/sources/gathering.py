@@ -14,8 +14,8 @@ class Gathering:
     """How long to wait after a change for more: a message to a client costs the same whatever it carries.
 
     Grows with every batch that has a single frame of each file, and shrinks as soon as two come together, because
-    only the newer one would be sent. So a source loses a few frames in a thousand, and one that is faster than clients
-    can be is not held up at all.
+    only the newer one would be sent. So a source loses a few frames in a thousand, and one that is faster than
+    clients can be is not held up at all.
 
     Attributes
     ----------
