@@ -44,16 +44,17 @@ def give_back_freed_memory() -> None:
 
     By itself glibc returns what is free at the end of a heap, and not the holes that short-lived messages leave.
     """
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError, TypeError):  # not glibc
-        return
+    _call("malloc_trim", 0)
 
 
 def _mallopt(options: Mapping[int, int]) -> None:
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):  # not glibc
-        return
     for option, value in options.items():
-        mallopt(option, value)
+        _call("mallopt", option, value)
+
+
+def _call(name: str, *arguments: int) -> None:
+    """Call a function of glibc; nothing where that is not the C library."""
+    try:
+        getattr(ctypes.CDLL(None), name)(*arguments)
+    except (OSError, AttributeError, TypeError):
+        return

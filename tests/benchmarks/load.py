@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from benchmarks.processes import Arrivals, Command, run_client
 from benchmarks.stage import Stage
-from panoseti_daq.wire.varint import read_varint
+from panoseti_daq.varint import read_varint
 
 N_PROCESSES: Final = 2
 _LENGTH: Final = struct.Struct("<I")

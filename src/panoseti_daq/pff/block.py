@@ -13,7 +13,7 @@ import numpy as np
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.columns import parse_rows
 from panoseti_daq.pff.flags import Quality, quality_of
-from panoseti_daq.pff.flaws import Previous, flaws_of, flaws_of_rows
+from panoseti_daq.pff.flaws import Previous, compare_runs, flaws_of, flaws_of_rows
 from panoseti_daq.pff.frame import SNAPSHOT_FILE, Frame, Key
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.layout import END_OF_HEADER, Layout, LazyHeader
@@ -272,10 +272,9 @@ class FrameBlock:
             flags[~self.valid] = 0
         pkt_num, tv_sec = columns["pkt_num"], columns["tv_sec"]
         for key, rows in self.rows.items():
-            if len(rows) == len(self):  # nearly always: then nothing is copied
-                flags |= previous.compare_rows(key.quabo or 0, pkt_num, tv_sec, unix_ns)
-            else:
-                flags[rows] |= previous.compare_rows(key.quabo or 0, pkt_num[rows], tv_sec[rows], unix_ns[rows])
+            which = slice(None) if len(rows) == len(self) else rows  # all, nearly always: then nothing is copied
+            found = compare_runs([(previous, 0)], key.quabo or 0, pkt_num[which], tv_sec[which], unix_ns[which])
+            flags[which] |= found
         return flags
 
     def _judge_one(self, i: int, header: Header, previous: Previous) -> int:

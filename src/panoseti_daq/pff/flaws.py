@@ -154,26 +154,6 @@ class Previous:
             found |= _TIME_BACKWARDS
         return found
 
-    def compare_rows(
-        self,
-        quabo: int,
-        pkt_num: npt.NDArray[np.int64],
-        tv_sec: npt.NDArray[np.int64],
-        unix_ns: npt.NDArray[np.int64],
-    ) -> npt.NDArray[np.uint16]:
-        """`compare` for the next n frames of one quabo, at least one.
-
-        Parameters
-        ----------
-        quabo
-            Which, for ph256; else 0.
-        pkt_num, tv_sec
-            Header fields, shape (n, quabos).
-        unix_ns
-            Times, shape (n,).
-        """
-        return compare_runs([(self, 0)], quabo, pkt_num, tv_sec, unix_ns)
-
 
 def compare_runs(
     runs: Sequence[tuple[Previous, int]],
@@ -182,14 +162,18 @@ def compare_runs(
     tv_sec: npt.NDArray[np.int64],
     unix_ns: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.uint16]:
-    """`Previous.compare_rows` for frames of several files at once, one after the other.
+    """`Previous.compare` for the next frames of one quabo of several files, one file after the other.
 
     Parameters
     ----------
     runs
         For each file the frames before, and the place of its first frame in the arrays: ascending from 0.
-    quabo, pkt_num, tv_sec, unix_ns
-        As there.
+    quabo
+        Which, for ph256; else 0.
+    pkt_num, tv_sec
+        Header fields, shape (n, quabos).
+    unix_ns
+        Times, shape (n,).
     """
     found = np.zeros(len(unix_ns), np.uint16)
     jumps = ((pkt_num[1:] - pkt_num[:-1] - 1) & (_PKT_NUMS - 1)) != 0

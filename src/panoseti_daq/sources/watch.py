@@ -2,8 +2,8 @@
 
 The only user of watchfiles. Its `RustNotify` is called directly, because it takes the time between looks per
 call: short while data flow (an append is seen after 1 to 2 ms). It is not asked while a `Bell` is silent: quiet
-modules cost nothing, and the first append after a quiet spell is seen at once, by a look at the
-files, before watchfiles says which of them it was.
+modules cost nothing, and the first append after a quiet spell is seen at once, by a look at the files, before
+watchfiles says which of them it was.
 
 RustNotify says nothing when the kernel's queue of events overflows, when it may ignore errors and the limit of
 watches is reached, or when a directory that came later cannot be watched; inotify itself says nothing of what

@@ -17,8 +17,8 @@ from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, FrameBlock, Gap, Layout, Position, Stretch
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.pff.room import ROOM_BYTES, Room
+from panoseti_daq.varint import as_varint, read_varint
 from panoseti_daq.wire.position import position_message, position_of
-from panoseti_daq.wire.varint import as_varint, read_varint
 
 _DATA_TAG: Final = pb.StreamFramesResponse.DATA_FIELD_NUMBER << 3 | 2
 # Wire types of protobuf, and how many bytes of value they have.

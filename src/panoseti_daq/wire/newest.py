@@ -21,8 +21,8 @@ from weakref import ref
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.pff import Frame, TimeStatus
+from panoseti_daq.varint import as_varint
 from panoseti_daq.wire.image import as_raw, as_struct, read_image
-from panoseti_daq.wire.varint import as_varint
 
 MAX_BATCH: Final = 16  # frames; more gains little, and a slow client has them to work off before it gets new ones
 MAX_SLOW_BATCH: Final = 112  # of img16 a quarter of a megabyte: all images of a wall of telescopes

@@ -25,7 +25,7 @@ def read_varint(message: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * i
         if byte <= 0x7F:
             return value, at + i + 1
-    raise DecodeError(f"a number of more than 64 bits at byte {at} of a StreamFramesResponse")
+    raise DecodeError(f"a number of more than 64 bits at byte {at} of a message")
 
 
 def as_varint(value: int, n_bytes: int = 0) -> bytes:
