@@ -203,9 +203,7 @@ def _loop(app: QApplication) -> Iterator[Callable[[], None]]:
     in_loop = False
 
     def stop(number: int) -> None:
-        if (
-            in_loop
-        ):  # then `wake` ends it: to quit closes the windows, one of which may be in the middle of something
+        if in_loop:  # `wake` ends it: to quit closes windows, one of which may be in the middle of a step
             return
         if number == signal.SIGINT:
             raise KeyboardInterrupt
