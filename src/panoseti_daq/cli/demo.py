@@ -19,6 +19,7 @@ from panoseti_daq.viewers.host import qt, terminal
 from panoseti_daq.viewers.host.feed import Feed, Wanted
 from panoseti_daq.viewers.host.show import show
 from panoseti_daq.viewers.plugin import make_viewer
+from panoseti_daq.waiting import result_of
 
 _TABLE_INTERVAL_S = 0.05
 _TERMINAL_REFRESH_S = 0.2
@@ -81,6 +82,6 @@ def _as_table(address: str, duration_s: float | None) -> None:
     with PORTALS as portal:  # the loop of the server
         shown = portal.start_task_soon(run)
         try:
-            shown.result()
+            result_of(shown)
         finally:
             shown.cancel()

@@ -20,6 +20,7 @@ from panoseti_daq.simulator.injected import Injections
 from panoseti_daq.simulator.schedule import Output, Simulation
 from panoseti_daq.simulator.simulator import Simulator
 from panoseti_daq.simulator.sockets import SocketFaults
+from panoseti_daq.waiting import result_of
 
 _SIMULATION: Final = {
     "module_ids": module_option("Module to simulate, 224 if none is given"),
@@ -158,7 +159,7 @@ def _run(simulator: Simulator, duration_s: float | None, *, clean: bool) -> None
     try:
         # In a thread of its own: a handler that runs in the middle of a wait may not touch what the wait holds.
         with ThreadPoolExecutor(1, thread_name_prefix="simulate") as thread:
-            thread.submit(simulator.run, duration_s).result()
+            result_of(thread.submit(simulator.run, duration_s))
     finally:
         if simulator.simulation.socket_template:
             typer.echo(f"sent {simulator.n_snapshots} snapshots", err=True)

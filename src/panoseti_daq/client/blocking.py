@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial, wraps
 from itertools import chain
@@ -25,6 +25,7 @@ from panoseti_daq.client.upload import Images
 from panoseti_daq.errors import ClientStateError
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Frame
+from panoseti_daq.waiting import result_of, wait_for_any
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -266,10 +267,10 @@ class DaqDataClient(ClientBase):
         try:
             for image in chain(image_iterator, [None]):
                 calls[1:] = [self._start(images.put, image)]
-                wait(calls, return_when=FIRST_COMPLETED)
+                wait_for_any(calls)
                 if calls[0].done():
                     break
-            calls[0].result()
+            result_of(calls[0])
         finally:
             for call in calls:
                 call.cancel()  # nothing happens unless the server refused or the iterable failed
@@ -277,7 +278,7 @@ class DaqDataClient(ClientBase):
 
 def _result_of(future: Future[_T]) -> _T:
     try:
-        return future.result()
+        return result_of(future)
     finally:
         future.cancel()  # nothing happens unless Ctrl-C ended the wait
 

@@ -131,3 +131,4 @@ class Lifetime:
             raise
         finally:
             self._calls.discard(end)
+        self.check()  # its answer may have come with the end: what it would begin now, nobody would end

@@ -125,6 +125,23 @@ async def test_leaving_ends_the_calls_of_other_tasks_with_the_same_error_and_not
     assert life.state is ClientState.CLOSED
 
 
+async def test_a_call_whose_answer_comes_as_the_client_is_left_does_not_go_on() -> None:
+    life = Lifetime("Client", "async with")
+    life.open()
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def call() -> None:
+        async with life.call():
+            await answer
+
+    waiting = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    answer.set_result(None)
+    life.close()
+    with pytest.raises(ClientStateError, match="closed"):
+        await waiting
+
+
 async def test_a_timeout_of_the_caller_stays_a_timeout() -> None:
     life = Lifetime("Client", "async with")
     life.open()
