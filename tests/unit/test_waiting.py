@@ -13,8 +13,8 @@ from support.patience import PATIENCE_S
 
 from panoseti_daq.waiting import result_of
 
-# Python's handler runs in the main thread. Another thread takes the signal, so that it does not interrupt the wait of
-# that one: as if it came just before.
+# Python's handler runs in the main thread. Another thread takes the signal, so that it does not interrupt the wait
+# of the main thread: as if it came just before.
 _SIGNAL_BESIDE_A_WAIT = """
     import signal, sys, threading, time
     from concurrent.futures import Future
