@@ -96,23 +96,25 @@ def axes() -> dict[str, dict[int, Case]]:
 
 def draw(results: dict[str, dict[int, list[float]]], path: Path) -> None:
     """Draw one picture per quantity, a line for each thing that grows."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(1, len(QUANTITIES), figsize=(10, 3.2), layout="constrained")
     for i, (quantity, panel) in enumerate(zip(QUANTITIES, panels, strict=True)):
         for name, by_number in results.items():
             panel.plot(list(by_number), [values[i] for values in by_number.values()], "o-", ms=4, label=name)
+        panel.margins(y=0.2)
         panel.set(xscale="log", xlabel="number", title=quantity, ylim=(0, None))
         panel.grid(alpha=0.3)
-        panel.margins(y=0.2)
     panels[0].legend(fontsize=8)
     figure.savefig(path)
 
 
 def main() -> None:
+    figure = Path(sys.argv[sys.argv.index("--figure") + 1]) if "--figure" in sys.argv else None
+    if figure is not None:
+        import matplotlib  # where it is missing, that is said before anything is measured
+
+        matplotlib.use("Agg")
     results: dict[str, dict[int, list[float]]] = {}
     print("| what grows | number |", " | ".join(QUANTITIES), "|", flush=True)
     print("|---|---|---|---|---|", flush=True)
@@ -121,8 +123,8 @@ def main() -> None:
         for number, case in cases.items():
             values = results[name][number] = measured(case)
             print(f"| {name} | {number} | {values[0]:.2f} | {values[1]:.0f} | {values[2]:.2f} |", flush=True)
-    if "--figure" in sys.argv:
-        draw(results, Path(sys.argv[sys.argv.index("--figure") + 1]))
+    if figure is not None:
+        draw(results, figure)
 
 
 if __name__ == "__main__":
