@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from support.rig import serving, until
 
 from panoseti_daq._proto import ublox_control_pb2 as ub
 from panoseti_daq.cli.main import run
-from panoseti_daq.client import AioDaqDataClient
+from panoseti_daq.client import AioDaqDataClient, DaqDataClient
 from panoseti_daq.client.errors import RpcError
+from panoseti_daq.errors import ClientStateError
 from panoseti_daq.gnss.messages import poll
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +50,60 @@ async def test_a_recording_plays_at_its_pace_again_and_again(tmp_path: Path) -> 
     assert row.text.startswith("time only, 21 satellites, time to 5 ns, qErr -12")
     assert row.text.endswith("TAI-UTC 37 s")
     assert row.leap_second_ahead == 0
+
+
+async def test_messages_end_with_the_client_that_captures_them(tmp_path: Path) -> None:
+    path = tmp_path / "night.ubx"
+    path.write_bytes(second(1))
+    async with asked(str(path)) as (address, _):
+        client = AioDaqDataClient.connect(address)
+        came = asyncio.Event()
+
+        async def capture() -> None:
+            async for _ in client.capture_gnss(address):
+                came.set()
+
+        async with client:
+            capturing = asyncio.create_task(capture())
+            await came.wait()
+        await asyncio.wait_for(capturing, PATIENCE_S)
+        with pytest.raises(ClientStateError, match="closed"):
+            await anext(client.capture_gnss(address))
+
+
+async def test_messages_end_with_the_client_that_is_left_before_the_server_answers() -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        client = AioDaqDataClient.connect(f"127.0.0.1:{mute.getsockname()[1]}")
+        async with client:
+            capturing = asyncio.create_task(anext(client.capture_gnss(client.hosts[0]), None))
+            await until(lambda: bool(client._life._calls))
+        assert await capturing is None
+
+
+async def test_messages_of_a_task_that_is_cancelled_end_with_its_cancellation(tmp_path: Path) -> None:
+    path = tmp_path / "night.ubx"
+    path.write_bytes(second(1))
+    async with asked(str(path)) as (address, client):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                async for _ in client.capture_gnss(address, ["NOTHING"]):
+                    pass
+
+
+async def test_messages_of_a_blocking_client_end_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "night.ubx"
+    path.write_bytes(second(1))
+
+    def capture(address: str) -> list[dict[str, Any]]:
+        with DaqDataClient.connect(address) as client:
+            messages = client.capture_gnss(address)
+            next(messages)
+        return list(messages)
+
+    async with asked(str(path)) as (address, _):
+        assert await asyncio.to_thread(capture, address) == []
 
 
 async def test_a_receiver_at_a_port_is_asked_and_comes_back() -> None:

@@ -18,6 +18,7 @@ from panoseti_daq.client.nodes import Hosts, Nodes, node_of
 from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
 from panoseti_daq.client.streams import StreamClient
 from panoseti_daq.client.upload import Images, upload
+from panoseti_daq.errors import ClientStateError
 from panoseti_daq.open_types import OpenDict, OpenMapping
 from panoseti_daq.pff import Key, Selection
 
@@ -127,6 +128,8 @@ class AioDaqDataClient(StreamClient):
     async def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> AsyncGenerator[OpenDict]:
         """Yield the messages of the GNSS receivers of `host`: the newest of each name, then each that comes.
 
+        Ends with the client.
+
         Parameters
         ----------
         host
@@ -145,9 +148,14 @@ class AioDaqDataClient(StreamClient):
         from panoseti_daq.client.gnss import captured, message_dict
 
         self._life.check()
-        [chosen] = await self._nodes.choose(host)
         request = ub.CaptureUbloxRequest(patterns=patterns)
-        async for message in captured(node_of(self._nodes[chosen], "CaptureUblox"), request):
+        try:
+            async with self._life.call():
+                [chosen] = await self._nodes.choose(host)
+                node = node_of(self._nodes[chosen], "CaptureUblox")
+        except ClientStateError:  # left meanwhile
+            return
+        async for message in captured(node, request):
             yield message_dict(message)
 
     @while_open

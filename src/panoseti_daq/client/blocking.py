@@ -246,12 +246,14 @@ class DaqDataClient(ClientBase):
 
     def capture_gnss(self, host: str, patterns: Iterable[str] = ()) -> Iterator[OpenDict]:
         """Yield the messages of the GNSS receivers of `host`; see `AioDaqDataClient.capture_gnss`."""
+        self._running()
         messages = self._client.capture_gnss(host, patterns)
-        try:
-            while (message := self._wait_for(_next_or_none, messages)) is not None:
-                yield message
-        finally:
-            self._wait_for(messages.aclose)
+        with suppress(ClientStateError):  # the client was left, and the messages ended with it
+            try:
+                while (message := self._wait_for(_next_or_none, messages)) is not None:
+                    yield message
+            finally:
+                self._wait_for(messages.aclose)
 
     def upload_images(self, hosts: Hosts, image_iterator: Images) -> None:
         """Send frames to the servers of `hosts`; see `AioDaqDataClient.upload_images`.

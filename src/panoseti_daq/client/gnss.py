@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
@@ -21,7 +22,7 @@ _Answer = TypeVar("_Answer", bound=Message)
 
 
 async def captured(node: Node, request: ub.CaptureUbloxRequest) -> AsyncGenerator[ub.CaptureUbloxResponse]:
-    """Yield the messages of the receivers of a server.
+    """Yield the messages of the receivers of a server, until its channel is closed.
 
     Raises
     ------
@@ -39,6 +40,11 @@ async def captured(node: Node, request: ub.CaptureUbloxRequest) -> AsyncGenerato
             yield readable(response)
     except AioRpcError as error:
         raise RpcError(node.target.host, as_lost(error)) from error
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled the task: gRPC says so that the channel was closed.
     finally:
         call.cancel()
 
