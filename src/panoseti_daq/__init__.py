@@ -15,9 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from panoseti_daq._version import __version__
-
 if TYPE_CHECKING:
+    from panoseti_daq._version import __version__
     from panoseti_daq.client import (
         AioDaqDataClient,
         Credentials,
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
+    "_version": ("__version__",),
     "client": (
         "AioDaqDataClient",
         "Credentials",

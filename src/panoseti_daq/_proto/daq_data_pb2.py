@@ -16,9 +16,16 @@ for _file in files_of("daq_data.binpb"):
     _pool.AddSerializedFile(_file)
 DESCRIPTOR = _pool.FindFileByName("daq_data.proto")
 
-for _name, _message in DESCRIPTOR.message_types_by_name.items():
-    globals()[_name] = GetMessageClass(_message)
-    globals()[_name].__module__ = __name__  # so that messages can be pickled
 for _name, _enum in DESCRIPTOR.enum_types_by_name.items():
     globals()[_name] = EnumTypeWrapper(_enum)
     globals().update(globals()[_name].items())
+
+
+def __getattr__(name: str) -> type:
+    """Return a class of messages, made when it is first asked for: a client needs a few of them."""
+    if name not in DESCRIPTOR.message_types_by_name:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    message = GetMessageClass(DESCRIPTOR.message_types_by_name[name])
+    message.__module__ = __name__  # so that messages can be pickled
+    globals()[name] = message
+    return message

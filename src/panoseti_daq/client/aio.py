@@ -7,20 +7,21 @@ from collections.abc import AsyncGenerator, Iterable, Set
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from panoseti_daq.client.base import while_open
 from panoseti_daq.client.errors import RpcError
 from panoseti_daq.client.images import ReceivedFrame
 from panoseti_daq.client.lifetime import Lifetime
-from panoseti_daq.client.newest import NewestFrames
 from panoseti_daq.client.nodes import Hosts, Nodes, node_of
-from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
 from panoseti_daq.client.streams import StreamClient
-from panoseti_daq.client.upload import Images, upload
 from panoseti_daq.errors import ClientStateError
 from panoseti_daq.open_types import OpenDict, OpenMapping
 from panoseti_daq.pff import Key, Selection
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.newest import NewestFrames
+    from panoseti_daq.client.upload import Images
 
 
 class AioDaqDataClient(StreamClient):
@@ -110,6 +111,8 @@ class AioDaqDataClient(StreamClient):
         RpcError
             A server refuses.
         """
+        from panoseti_daq.client.newest import NewestFrames  # here and below, what streams need not
+
         selection = selection or Selection.of(module_ids=None if module_id is None else [module_id])
         chosen = await self._nodes.choose(hosts)
         of_hosts = await asyncio.gather(*(self._latest_of(host, selection, timeout) for host in chosen))
@@ -119,6 +122,8 @@ class AioDaqDataClient(StreamClient):
         return NewestFrames((key, newest[key]) for key in sorted(newest, key=str))
 
     async def _latest_of(self, host: str, selection: Selection, timeout_s: float) -> dict[Key, ReceivedFrame]:
+        from panoseti_daq.client.now import LONG_S, announced_keys, newest_of
+
         announced: Set[Key] = set()
         with suppress(RpcError):  # a server of the predecessor has no Status
             announced = announced_keys(await self.get_status(host, timeout_s), selection)
@@ -144,7 +149,7 @@ class AioDaqDataClient(StreamClient):
         RpcError
             The server refuses, or reads no receiver (UNIMPLEMENTED).
         """
-        from panoseti_daq._proto import ublox_control_pb2 as ub  # needed for receivers alone
+        from panoseti_daq._proto import ublox_control_pb2 as ub
         from panoseti_daq.client.gnss import captured, message_dict
 
         self._life.check()
@@ -225,4 +230,6 @@ class AioDaqDataClient(StreamClient):
         RpcError
             A server refuses, for example because it was not started to accept uploads (PERMISSION_DENIED).
         """
+        from panoseti_daq.client.upload import upload
+
         await upload([self._nodes[host] for host in await self._nodes.choose(hosts)], image_iterator)

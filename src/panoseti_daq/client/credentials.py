@@ -127,11 +127,10 @@ class Credentials:
         return _checked(text.strip(), f"token_file: {self.token_file}", allow_empty=False)
 
 
-@dataclass(frozen=True, slots=True)
 class LoadedCredentials:
     """Credentials as channels and calls take them.
 
-    Attributes
+    Parameters
     ----------
     channel
         Of encrypted channels; None for plain ones.
@@ -143,17 +142,24 @@ class LoadedCredentials:
         Reach servers through the proxy of the environment.
     """
 
-    channel: grpc.ChannelCredentials | None = None
-    options: ChannelOptions = ()
-    metadata: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
-    use_proxy: bool = False
+    def __init__(
+        self,
+        channel: grpc.ChannelCredentials | None = None,
+        options: ChannelOptions = (),
+        metadata: tuple[tuple[str, str], ...] | None = None,
+        use_proxy: bool = False,
+    ) -> None:
+        self.channel = channel
+        self.metadata = metadata
+        self._options = options
+        self._use_proxy = use_proxy
 
     def open(self, address: str, options: ChannelOptions) -> grpc.aio.Channel:
         """A channel; one to a Unix socket stays plain, it leaves no machine."""
         # The proxy of an observatory is for the web: left to itself, gRPC asks it for the DAQ nodes, too.
-        options = (*options, ("grpc.enable_http_proxy", int(self.use_proxy)))
+        options = (*options, ("grpc.enable_http_proxy", int(self._use_proxy)))
         if self.channel is not None and not address.startswith("unix:"):
-            return grpc.aio.secure_channel(address, self.channel, (*options, *self.options))
+            return grpc.aio.secure_channel(address, self.channel, (*options, *self._options))
         return grpc.aio.insecure_channel(address, options)
 
     def warn_of_plain(self, addresses: Mapping[str, str]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.call import StreamCall
 from panoseti_daq.pff import Selection
 from panoseti_daq.pff.frame import SNAPSHOT_FILE
 from panoseti_daq.wire.image import is_selected, quabo_of
 from panoseti_daq.wire.newest import responses_in
 
-ImageCall = StreamCall[pb.StreamImagesResponse]
+if TYPE_CHECKING:
+    from panoseti_daq.client.call import StreamCall
+
+    ImageCall = StreamCall[pb.StreamImagesResponse]
 
 StreamKey = tuple[int, int, int, float | None]
 

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import grpc
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.allocator import keep_freed_memory
-from panoseti_daq.client.call import StreamCall, UploadCall, write_all
 from panoseti_daq.client.credentials import LoadedCredentials
 from panoseti_daq.client.errors import RpcError, as_lost, lost, readable, reader, reason_of
-from panoseti_daq.client.image_feed import ImageCall
 from panoseti_daq.config.nodes import Target
 
 if TYPE_CHECKING:
     from panoseti_daq.client.blocks import BlockCall
+    from panoseti_daq.client.call import StreamCall, UploadCall
+    from panoseti_daq.client.image_feed import ImageCall
+
+    MessageCall = StreamCall[bytes]
 
 KEEPALIVE_S: Final = 10.0  # a connection that is silent for this long is pinged
 SERVICE: Final = "/" + pb.DESCRIPTOR.services_by_name["DaqData"].full_name
 
-MessageCall = StreamCall[bytes]
-
 _Response = TypeVar("_Response", bound=Message)
+_EMPTY: Final = b""  # the message Empty on the wire
 
 
 _OPTIONS: Final = (
@@ -55,17 +53,23 @@ def _keepalive(patience: int = 1) -> tuple[tuple[str, int], ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
     """Channels to one DAQ node, one for what must be fresh and one for what must be all, and its calls.
 
     Every call has `metadata`, which holds the token if there is one.
     """
 
-    target: Target
-    channel: grpc.aio.Channel
-    bulk_channel: grpc.aio.Channel
-    metadata: tuple[tuple[str, str], ...] | None = field(default=None, repr=False)
+    def __init__(
+        self,
+        target: Target,
+        channel: grpc.aio.Channel,
+        bulk_channel: grpc.aio.Channel,
+        metadata: tuple[tuple[str, str], ...] | None = None,
+    ) -> None:
+        self.target = target
+        self.channel = channel
+        self.bulk_channel = bulk_channel
+        self.metadata = metadata
 
     @classmethod
     def open(cls, target: Target, credentials: LoadedCredentials) -> Self:
@@ -80,27 +84,27 @@ class Node:
 
     def with_metadata(self, *extra: tuple[str, str]) -> Self:
         """Return the same node, whose calls have more metadata."""
-        return replace(self, metadata=(*(self.metadata or ()), *extra))
+        return type(self)(self.target, self.channel, self.bulk_channel, (*(self.metadata or ()), *extra))
 
     async def ping(self, timeout_s: float) -> None:
         """Raise AioRpcError unless the server answers within `timeout_s`."""
-        await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)
+        await self._ping(timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)
 
     async def why_not(self, timeout_s: float) -> str:
         """Return why the server does not answer, after a colon; empty when it does now."""
         try:
-            await self._unary("Ping", Empty)(Empty(), timeout=timeout_s, metadata=self.metadata)
+            await self._ping(timeout=timeout_s, metadata=self.metadata)
         except AioRpcError as error:
             return reason_of(error)
         return ""
 
     async def init_hp_io(self, request: pb.InitHpIoRequest, timeout_s: float) -> pb.InitHpIoResponse:
         """Choose what the server follows."""
-        return await self._call("InitHpIo", request, pb.InitHpIoResponse, timeout_s)
+        return await self._call("InitHpIo", request.SerializeToString(), pb.InitHpIoResponse, timeout_s)
 
     async def status(self, timeout_s: float) -> pb.StatusResponse:
         """Return the status of the server."""
-        return await self._call("Status", Empty(), pb.StatusResponse, timeout_s)
+        return await self._call("Status", _EMPTY, pb.StatusResponse, timeout_s)
 
     def stream_images(
         self, request: pb.StreamImagesRequest, *, wait_for_ready: bool, timeout_s: float | None
@@ -124,7 +128,8 @@ class Node:
 
     def stream_frames(self, request: pb.StreamFramesRequest, *, wait_for_ready: bool) -> BlockCall:
         """Begin to stream all frames."""
-        from panoseti_daq.wire.blocks import BlockMessage  # needed for these streams alone
+        from panoseti_daq.allocator import keep_freed_memory  # both are needed for these streams alone
+        from panoseti_daq.wire.blocks import BlockMessage
 
         keep_freed_memory()
         unary_stream: Callable[..., Callable[..., BlockCall]] = self.bulk_channel.unary_stream
@@ -147,11 +152,12 @@ class Node:
         RpcError
             The server refuses, or goes away (UNAVAILABLE). An error of `images` is raised as it is.
         """
+        from panoseti_daq.client.call import write_all  # hardly any client uploads
+
         stream_unary: Callable[..., Callable[..., UploadCall]] = self.channel.stream_unary
         upload = stream_unary(
             f"{SERVICE}/UploadImages",
             request_serializer=pb.UploadImageRequest.SerializeToString,
-            response_deserializer=reader(Empty.FromString),
         )(metadata=self.metadata)
         writing = asyncio.create_task(write_all(upload, images), name=f"frames to {self.target.host}")
 
@@ -175,18 +181,16 @@ class Node:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
 
-    def _unary(self, name: str, response: type[Message]) -> Any:
-        return self.channel.unary_unary(
-            f"{SERVICE}/{name}",
-            request_serializer=lambda request: request.SerializeToString(),
-            response_deserializer=reader(response.FromString),
-        )
+    def _ping(self, **options: Any) -> Any:
+        unary: Any = self.channel.unary_unary
+        return unary(f"{SERVICE}/Ping")(_EMPTY, **options)
 
-    async def _call(self, name: str, request: Message, response: type[_Response], timeout_s: float) -> _Response:
+    async def _call(self, name: str, request: bytes, response: type[_Response], timeout_s: float) -> _Response:
+        call: Any = self.channel.unary_unary(
+            f"{SERVICE}/{name}", response_deserializer=reader(response.FromString)
+        )
         try:
-            answer: _Response = readable(
-                await self._unary(name, response)(request, timeout=timeout_s, metadata=self.metadata)
-            )
+            answer: _Response = readable(await call(request, timeout=timeout_s, metadata=self.metadata))
         except AioRpcError as error:
             raise RpcError(self.target.host, error) from error
         return answer

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from panoseti_daq._proto import daq_data_pb2 as pb
-from panoseti_daq.client.call import StreamCall
 from panoseti_daq.client.catch_up import CatchUp
 from panoseti_daq.client.image_feed import ImageFeed
 from panoseti_daq.client.images import ImageDict, image_dict
@@ -22,6 +21,7 @@ from panoseti_daq.wire.newest import ReceivedFrame, received_frame
 from panoseti_daq.wire.requests import images_request
 
 if TYPE_CHECKING:
+    from panoseti_daq.client.call import StreamCall
     from panoseti_daq.client.nats_walls import WallFrame
 
 

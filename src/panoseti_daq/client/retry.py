@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from panoseti_daq.client.call import StreamCall
 from panoseti_daq.client.errors import RpcError, readable, unreadable
 from panoseti_daq.client.latest import Inbox
 from panoseti_daq.errors import PffError
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.call import StreamCall
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +38,7 @@ _FINAL: Final = frozenset(
 _Response = TypeVar("_Response")
 
 
-@dataclass(frozen=True, slots=True)
-class HostChange:
+class HostChange(NamedTuple):
     """A host began to stream, was lost, came back, or is still lost for another reason.
 
     Attributes
@@ -59,8 +59,7 @@ class HostChange:
 OnHostChange = Callable[[HostChange], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """Rules of calling hosts for their frames.
 
     Attributes

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from panoseti_daq.config.files import ConfigSource, content_of
 from panoseti_daq.errors import ConfigError
@@ -16,12 +15,11 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_PORT: Final = 50051
 NATS: Final = "nats://"  # begins the address of a site that publishes on a NATS server
-_USER: Final = re.compile(f"^{NATS}[^/]*@")
-_NAME: Final = re.compile(r"[^][\s:/@,;?#\\'\"]+")  # no URL, no user, no list
+_USER: Final = f"^{NATS}[^/]*@"
+_NAME: Final = r"[^][\s:/@,;?#\\'\"]+"  # no URL, no user, no list
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One DAQ node.
 
     Attributes
@@ -46,7 +44,7 @@ class Target:
 
 def without_user(text: str) -> str:
     """Return the text of an address without user and password, which are shown nowhere."""
-    return _USER.sub(NATS, text)
+    return re.sub(_USER, NATS, text)
 
 
 def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
@@ -64,7 +62,7 @@ def address_of(host: str, default_port: int = DEFAULT_PORT) -> str:
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if not colon:
         name, port = host, str(default_port)
-    is_name = _NAME.fullmatch(name) or (name[:1] + name[-1:] == "[]" and _is_ipv6(name[1:-1]))
+    is_name = re.fullmatch(_NAME, name) or (name[:1] + name[-1:] == "[]" and _is_ipv6(name[1:-1]))
     if not is_name or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise ConfigError(f"host {host!r} is not HOST, HOST:PORT, [IPV6]:PORT, unix:///PATH or nats://HOST/SITE")
     return f"{name}:{port}"

@@ -7,20 +7,22 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 from grpc.aio import AioRpcError
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.image_feed import Seen
-from panoseti_daq.client.node import MessageCall
 from panoseti_daq.client.nodes import AnyNode
 from panoseti_daq.client.retry import retry_delay_s
 from panoseti_daq.gateway.demand import Demand
 from panoseti_daq.pff import Frame
 from panoseti_daq.wire.relay import relayed_frames
 from panoseti_daq.wire.requests import images_request
+
+if TYPE_CHECKING:
+    from panoseti_daq.client.node import MessageCall
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from panoseti_daq.pff.flags import Quality
 from panoseti_daq.pff.frame import Frame, Key
 from panoseti_daq.pff.header import Header
-from panoseti_daq.pff.layout import Layout, encode_frame
 from panoseti_daq.pff.product import DataProduct, Kind, ModuleProduct
 from panoseti_daq.pff.selection import Selection
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
@@ -17,6 +16,7 @@ from panoseti_daq.pff.timing import FrameTime, TimeStatus
 if TYPE_CHECKING:
     from panoseti_daq.pff.archive import open_file
     from panoseti_daq.pff.block import FrameBlock
+    from panoseti_daq.pff.layout import Layout, encode_frame
     from panoseti_daq.pff.names import PffName, RunName
     from panoseti_daq.pff.position import Begin, Gap, Position, Stretch
     from panoseti_daq.pff.recording import Recording, Run, open_run
@@ -51,6 +51,7 @@ __all__ = [
 _HOMES = {  # of what the newest frames need not
     "archive": ("open_file",),
     "block": ("FrameBlock",),
+    "layout": ("Layout", "encode_frame"),
     "names": ("PffName", "RunName"),
     "position": ("Begin", "Gap", "Position", "Stretch"),
     "recording": ("Recording", "Run", "open_run"),

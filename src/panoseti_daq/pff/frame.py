@@ -11,7 +11,6 @@ import numpy as np
 
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff.flags import Quality, names_of, quality_of
-from panoseti_daq.pff.flaws import flaws_of
 from panoseti_daq.pff.header import Header
 from panoseti_daq.pff.product import DataProduct, ImageArray
 from panoseti_daq.pff.timing import FrameTime, TimeStatus
@@ -113,6 +112,8 @@ class Frame:
         """Flaws of the frame: as judged, else those that its header and pixels alone show."""
         if self.judged is not None:
             return self.judged
+        from panoseti_daq.pff.flaws import flaws_of  # servers judge what they send
+
         header = self.header
         return quality_of(flaws_of(self.product, header, header.time.status, self.pixels))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from google.protobuf.struct_pb2 import Struct, Value
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.errors import PffError
@@ -13,12 +12,14 @@ from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import DataProduct, Frame, Header, Key, Kind, Quality, Selection, TimeStatus
 from panoseti_daq.pff.flags import quality_of
 from panoseti_daq.pff.header import QUABO_FIELDS
-from panoseti_daq.pff.layout import MAX_HEADER_BYTES, format_header
 from panoseti_daq.pff.quabos import N_QUABOS
 from panoseti_daq.printable import sendable
 from panoseti_daq.wire.header import pack, unpack
 from panoseti_daq.wire.header import quabo_of as quabo_of_packed
 from panoseti_daq.wire.names import check_name
+
+if TYPE_CHECKING:
+    from google.protobuf.struct_pb2 import Struct, Value
 
 _TYPES: Final = {Kind.MOVIE: pb.PanoImage.MOVIE, Kind.PULSE_HEIGHT: pb.PanoImage.PULSE_HEIGHT}
 _KINDS: Final = {number: kind for kind, number in _TYPES.items()}
@@ -58,10 +59,16 @@ def as_raw(frame: Frame) -> pb.PanoImage:
         module_id=frame.module_id,
         pixels=frame.pixels,
         packed_header=packed,
-        header_json="" if packed else format_header(header).decode(),
+        header_json="" if packed else _text_of(header),
         time_status=_STATUSES[frame.time.status],
         quality=frame.quality,
     )
+
+
+def _text_of(header: Header) -> str:
+    from panoseti_daq.pff.layout import format_header  # for headers of files: a client reads none
+
+    return format_header(header).decode()
 
 
 def _product_of(image: pb.PanoImage) -> DataProduct:
@@ -126,6 +133,8 @@ def frame_of(image: pb.PanoImage) -> Frame:
         The message is not a frame of a data product.
     """
     import json
+
+    from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 
     product, pixels, header, _ = read_image(image)
     for name in QUABO_FIELDS:
