@@ -13,7 +13,7 @@ from panoseti_daq.hub.keys import KeyState
 from panoseti_daq.pff import FrameBlock, Layout, ModuleProduct
 from panoseti_daq.pff.block import FEW_FRAMES, Flags
 from panoseti_daq.pff.quality import QualityCheck
-from panoseti_daq.pff.together import judge_together
+from panoseti_daq.pff.together import judge_alone, judge_together
 
 ENOUGH_FRAMES: Final = 512  # to be judged together: more take hardly less time each, and hold memory
 _MOST_FRAMES: Final = 2 * ENOUGH_FRAMES
@@ -70,9 +70,8 @@ class Tally:
         waiting, self._waiting, self._n_waiting = self._waiting, [], 0
         self._layouts.clear()
         judged = [(w.block, self._checks[w.block.module_id, w.block.product].before(w.block)) for w in waiting]
-        each = [block.judge(previous) for block, previous in judged] if few else judge_together(judged)
-        for (block, state, now), flags in zip(waiting, each, strict=True):
-            n_bad = block.n_bad if isinstance(flags, list) else 0  # only then it was read by itself
+        each = [judge_alone(*one) for one in judged] if few else judge_together(judged)
+        for (block, state, now), (flags, n_bad) in zip(waiting, each, strict=True):
             if n_bad:
                 self.bad_frames[block.module_id, block.product] += n_bad
             state.n_frames += len(block) - n_bad

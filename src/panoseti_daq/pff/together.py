@@ -43,7 +43,7 @@ def tip_of(block: FrameBlock) -> Frame | None:
     return block._frame(n_frames - 1, header, quality_of(block._judge_one(n_frames - 1, header, previous)))
 
 
-def judge_together(judged: Sequence[tuple[FrameBlock, Previous]]) -> list[Flags]:
+def judge_together(judged: Sequence[tuple[FrameBlock, Previous]]) -> list[tuple[Flags, int]]:
     """`FrameBlock.judge` of blocks of products without single quabos.
 
     Parameters
@@ -53,10 +53,11 @@ def judge_together(judged: Sequence[tuple[FrameBlock, Previous]]) -> list[Flags]
 
     Returns
     -------
-    flags
-        Of the frames of each block, as a list or an array of their number.
+    judgments
+        Of each block the flags of its frames, as a list or an array of their number, and the number of its frames
+        whose header does not parse.
     """
-    found: dict[int, Flags] = {}
+    found: dict[int, tuple[Flags, int]] = {}
     # Of one layout in the order in which they came.
     order = sorted(range(len(judged)), key=lambda i: id(judged[i][0].layout))
     for _, group in groupby(order, key=lambda i: id(judged[i][0].layout)):
@@ -65,7 +66,12 @@ def judge_together(judged: Sequence[tuple[FrameBlock, Previous]]) -> list[Flags]
     return [found[i] for i in range(len(judged))]
 
 
-def _of_one_layout(judged: Sequence[tuple[FrameBlock, Previous]]) -> Sequence[Flags]:
+def judge_alone(block: FrameBlock, previous: Previous) -> tuple[Flags, int]:
+    """Return the same of one block."""
+    return block.judge(previous), block.n_bad
+
+
+def _of_one_layout(judged: Sequence[tuple[FrameBlock, Previous]]) -> Sequence[tuple[Flags, int]]:
     layout = judged[0][0].layout
     ends = list(accumulate(len(block) for block, _ in judged))
     size = layout.frame_size_bytes
@@ -73,10 +79,10 @@ def _of_one_layout(judged: Sequence[tuple[FrameBlock, Previous]]) -> Sequence[Fl
     rows: npt.NDArray[np.uint8] = np.frombuffer(data, np.uint8).reshape(ends[-1], size)
     valid, columns = parse_rows(layout, rows)
     if not valid.all():
-        return [block.judge(previous) for block, previous in judged]
+        return [judge_alone(*one) for one in judged]
     tv_sec = columns["tv_sec"]
     if not tv_sec[:, 0].all():  # the time is not that of the first quabo everywhere
-        return [block.judge(previous) for block, previous in judged]
+        return [judge_alone(*one) for one in judged]
     tai, nsec, usec = (columns[name][:, 0] for name in ("pkt_tai", "pkt_nsec", "tv_usec"))
     unix_ns, statuses = resolve_columns(tai, nsec, tv_sec[:, 0], usec)
     joined = FrameBlock(data, layout, 0, "")
@@ -86,4 +92,4 @@ def _of_one_layout(judged: Sequence[tuple[FrameBlock, Previous]]) -> Sequence[Fl
     files = groupby(zip(firsts, judged, strict=True), key=lambda item: item[1][1])
     runs = [(previous, next(blocks)[0]) for previous, blocks in files]
     flags |= compare_runs(runs, 0, columns["pkt_num"], tv_sec, unix_ns)
-    return [flags[first:end] for first, end in zip(firsts, ends, strict=True)]
+    return [(flags[first:end], 0) for first, end in zip(firsts, ends, strict=True)]

@@ -55,10 +55,12 @@ def test_blocks_judged_together_have_the_flags_that_they_have_one_by_one(
         next_frames[product, file] = first + n_frames
         blocks.append(((product, file), spoilt(block_of(product, n_frames, first=first), spoil)))
     one_by_one = {key: Previous() for key, _ in blocks}
-    expected = [np.asarray(replace(block).judge(one_by_one[key])).tolist() for key, block in blocks]
+    expected = [
+        (np.asarray(replace(block).judge(one_by_one[key])).tolist(), replace(block).n_bad) for key, block in blocks
+    ]
     together = {key: Previous() for key, _ in blocks}
     found = judge_together([(block, together[key]) for key, block in blocks])
-    assert [np.asarray(flags).tolist() for flags in found] == expected
+    assert [(np.asarray(flags).tolist(), n_bad) for flags, n_bad in found] == expected
     assert all(together[key]._seen == one_by_one[key]._seen for key in together)
 
 
@@ -90,5 +92,5 @@ def test_blocks_of_different_widths_are_judged_together() -> None:
     layout = Layout.discover(frames[0], IMG16)
     assert layout is not None
     wide = spoilt(replace(narrow, data=b"".join(frames), layout=layout), [(2, "dark")])
-    one, other = judge_together([(narrow, Previous()), (wide, Previous())])
+    (one, _), (other, _) = judge_together([(narrow, Previous()), (wide, Previous())])
     assert (list(one), list(other)) == ([0] * 5, [0, 0, Quality.ZERO_IMAGE, 0, 0])
