@@ -95,14 +95,19 @@ def resolve_columns(
     unix_ns, status
         Arrays of shape (n,); the values of `FrameTime`.
     """
-    offset = (tv_sec - pkt_tai + tai_minus_utc_s) & (_TAI_PERIOD_S - 1)  # modulo; a division takes far longer
-    in_range = (np.abs(tv_sec) <= MAX_S) & (np.abs(pkt_nsec) <= _MAX_REST) & (np.abs(tv_usec) <= _MAX_REST)
-    if tv_sec.all() and in_range.all() and not offset.any():  # nearly always
-        return tv_sec * _NS + pkt_nsec, np.zeros(len(tv_sec), np.uint8)
-    add_s = np.where(offset == 1, -1, np.where(offset == _TAI_PERIOD_S - 1, 1, 0))
-    agree = (offset == 0) | (add_s != 0)
-    unix_ns = np.where(agree, (tv_sec + add_s) * _NS + pkt_nsec, tv_sec * _NS + tv_usec * 1000)
-    status = np.where(agree, TimeStatus.WHITE_RABBIT, TimeStatus.HOST_CLOCK).astype(np.uint8)
-    no_time = (tv_sec == 0) | ~in_range
-    unix_ns[no_time], status[no_time] = 0, TimeStatus.NO_TIME
+    ahead_s = tv_sec - pkt_tai
+    ahead_s += tai_minus_utc_s + 1
+    ahead_s &= _TAI_PERIOD_S - 1  # modulo; a division takes far longer
+    ahead_s -= 1  # of the host: where both agree at most 1
+    unix_ns = tv_sec - ahead_s
+    unix_ns *= _NS
+    unix_ns += pkt_nsec
+    status = np.zeros(len(unix_ns), np.uint8)  # WHITE_RABBIT
+    disagree, no_time = ahead_s > 1, tv_sec == 0
+    for numbers, most in ((tv_sec, MAX_S), (pkt_nsec, _MAX_REST), (tv_usec, _MAX_REST)):
+        no_time |= np.abs(numbers) > most
+    if (disagree | no_time).any():
+        np.copyto(unix_ns, tv_sec * _NS + tv_usec * 1000, where=disagree)
+        status[disagree] = TimeStatus.HOST_CLOCK
+        unix_ns[no_time], status[no_time] = 0, TimeStatus.NO_TIME
     return unix_ns, status
