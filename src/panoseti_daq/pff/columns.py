@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = np.dtype("<i8")
 _WORD_BYTES: Final = 8
+_BYTE_BITS: Final = 8
 # Of the numbers of a chunk. The more, the less numpy's overhead; but what is made on the way should fit into the
 # cache of a core, and be small beside all numbers: else glibc gives it back each time, and fresh pages cost more.
 _CHUNK_BYTES: Final = (1 << 18, 1 << 20)
@@ -165,6 +166,10 @@ class _Parser:
             fixed[begin : end - 1] = 0xE0
             fixed[end - 1] = 0xF0
         self._fixed: Final = fixed.view(_WORD)  # bits that no row may change
+        inner = np.zeros(len(fixed), np.uint8)
+        for begin, end in layout.slots:
+            inner[begin + 1 : end] = _NOT_BLANK
+        self._inner_bytes: Final = inner[1:]  # that bit of all bytes of slots but their first
         self._text: Final = np.dtype((np.void, len(fixed)))  # of a header, to whole words
         # The numbers of a field stand at one distance, unless those of one quabo needed more columns.
         by_quabo = np.reshape(layout.slots, (layout.product.n_quabos, -1, 2))
@@ -175,6 +180,10 @@ class _Parser:
         slots = enumerate(layout.slots[: self._n_fields])
         words = chain.from_iterable(_words_of(field, *slot) for field, slot in slots)
         self._words: Final = sorted(words, key=lambda words: words.scale)  # first the last digits of each field
+        # Which of them has the digits to the left of each, -1 for none.
+        place_of = {(words.field, words.scale): i for i, words in enumerate(self._words)}
+        of_rest = ((words.field, words.scale * 10**_WORD_BYTES) for words in self._words)
+        self._rests: Final = [place_of.get(rest, -1) for rest in of_rest]
         # Their bytes in the slots of a header, one field after the other.
         places = [self._places_of(words) for words in self._words]
         self._places: Final = np.concatenate(places)
@@ -194,8 +203,8 @@ class _Parser:
         found = self._read(rows)
         if first is None or found is None:
             return False
-        which, words, doubtful, before = found
-        if doubtful and not self._blanks_lead([which[i] for i in doubtful], words[doubtful], before):
+        which, words, doubtful = found
+        if doubtful and not self._blanks_lead(which, words, doubtful):
             return False
         words &= self._digits[which]
         if words.view(np.uint8).max() > _NINE:
@@ -204,10 +213,10 @@ class _Parser:
         self._join(words, which, np.array(first), values)
         return True
 
-    def _read(self, rows: _Bytes) -> tuple[list[int], _Ints, list[int], _Ints] | None:
-        """Return which words were read, and these, shape (words, numbers, n); None if other bytes change.
+    def _read(self, rows: _Bytes) -> tuple[list[int], _Ints, list[int]] | None:
+        """Return which words were read, and these, shape (words, numbers, n); None if a header does not parse.
 
-        And places among them of those whose blanks must be looked at, and the words a byte to the left of these.
+        And places among them of those whose blanks must be looked at.
         """
         # As one item a row is copied faster than as an array of bytes.
         text = np.ndarray(len(rows), self._text, rows, 0, rows.strides[:1]).copy()
@@ -216,20 +225,23 @@ class _Parser:
         changing = common ^ some
         if (changing & self._fixed).any():
             return None
-        which, doubtful = self._to_read(common.view(np.uint8), changing.view(np.uint8))
+        found = self._to_read(common.view(np.uint8), changing.view(np.uint8))
+        if found is None:
+            return None
+        which, doubtful = found
+        words = np.empty((len(which), self._n_numbers, len(text)), _WORD)
+        strides = self._distance, text.itemsize
+        for word, i in zip(words, which, strict=True):
+            word[:] = np.ndarray(word.shape, _WORD, text, self._words[i].offset, strides)
+        return which, words, doubtful
 
-        def at(offsets: list[int]) -> _Ints:
-            words = np.empty((len(offsets), self._n_numbers, len(text)), _WORD)
-            strides = self._distance, text.itemsize
-            for word, offset in zip(words, offsets, strict=True):
-                word[:] = np.ndarray(word.shape, _WORD, text, offset, strides)
-            return words
+    def _to_read(self, common: _Bytes, changing: _Bytes) -> tuple[list[int], list[int]] | None:
+        """Return the words to read, and places in these of those whose blanks must be looked at.
 
-        offsets = [self._words[i].offset for i in which]
-        return which, at(offsets), doubtful, at([offsets[i] - 1 for i in doubtful])
-
-    def _to_read(self, common: _Bytes, changing: _Bytes) -> tuple[list[int], list[int]]:
-        """Return the words to read, and places in these of those whose blanks must be looked at."""
+        None if to the right of a digit that all rows have not all have one.
+        """
+        if (common[:-1] & ~common[1:] & self._inner_bytes).any():
+            return None
         blank = changing.copy()
         blank[1:] |= changing[:-1]  # a digit may have come before a blank that all rows have
         blank[(common & _NOT_BLANK) != 0] = 0
@@ -239,14 +251,20 @@ class _Parser:
         which = varies.nonzero()[0]
         return which.tolist(), doubtful[which].nonzero()[0].tolist()
 
-    def _blanks_lead(self, which: list[int], words: _Ints, before: _Ints) -> bool:
-        """Return whether words hold nothing but digits and blanks, and no blank to the right of a digit."""
-        words ^= _ZEROS  # a digit becomes its value, a blank 0x10; of the others most become more
-        words &= self._digits[which] | _NOT_BLANKS
-        before &= self._inner[which]
-        before &= words  # a digit, and to its right a blank
+    def _blanks_lead(self, which: list[int], words: _Ints, doubtful: list[int]) -> bool:
+        """Return whether doubtful words hold nothing but digits and blanks, and no blank to the right of a digit."""
+        found = words[doubtful]
+        before = found << _BYTE_BITS  # what stands to the left of each byte
+        which_of = [which[i] for i in doubtful]
+        for first, i in zip(before, which_of, strict=True):
+            if self._rests[i] in which:
+                first |= words[which.index(self._rests[i])] >> 7 * _BYTE_BITS
+        found ^= _ZEROS  # a digit becomes its value, a blank 0x10; of the others most become more
+        found &= self._digits[which_of] | _NOT_BLANKS
+        before &= self._inner[which_of]
+        before &= found  # a digit, and to its right a blank
         # The rest, 10 to 15, is more than a digit when all words are looked at.
-        return bool(words.view(np.uint8).max() <= _NOT_BLANK and not before.any())
+        return bool(found.view(np.uint8).max() <= _NOT_BLANK and not before.any())
 
     def _join(self, read: _Ints, which: list[int], first: _Ints, values: _Ints) -> None:
         """Add up the words of each number, and what the first row has of it in words that were not read."""
@@ -289,11 +307,10 @@ def _over_rows(bits: np.ufunc, words: _Ints) -> _Ints:
 
 def _add_up(words: _Ints) -> None:
     """Turn digits into numbers in place: each product holds all sums of neighbors, in pairs, fours, eights."""
-    words *= 10 * 2**8 + 1
-    words >>= 8
-    words &= 0x00FF00FF00FF00FF
-    words *= 100 * 2**16 + 1
-    words >>= 16
-    words &= 0x0000FFFF0000FFFF
+    pairs, fours = words.view(np.uint16), words.view(np.uint32)
+    pairs *= 10 * 2**8 + 1
+    pairs >>= 8
+    fours *= 100 * 2**16 + 1
+    fours >>= 16
     words *= 10_000 * 2**32 + 1
     words >>= 32
