@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ from panoseti_daq.pff import DataProduct, Header, Layout
 from panoseti_daq.pff.columns import parse_rows
 from panoseti_daq.pff.header import QUABO_FIELDS
 from panoseti_daq.pff.layout import END_OF_HEADER, format_header
+
+_WORD_BYTES = 8  # a row is read to whole words
 
 each_product = pytest.mark.parametrize("product", DataProduct, ids=lambda product: product.token)
 
@@ -194,6 +198,38 @@ def test_quabos_whose_numbers_have_several_widths_are_read(separators: tuple[str
     assert layout.is_standard
     assert found_of(layout, texts) == expected_of(layout, texts)
     assert all(expected_of(layout, texts)[0])
+
+
+@pytest.mark.parametrize("quabo", range(4))
+@pytest.mark.parametrize("lefts", [b"1", b"12", b" 1", b"  1"], ids=repr)
+def test_blank_to_the_right_of_a_digit_is_found_where_two_words_meet(quabo: int, lefts: bytes) -> None:
+    """The last eight columns of a number are one word, and what is to their left is another; of 48 rows each."""
+    header = format_header(example(DataProduct.IMG16))
+    begin = [match.end() for match in re.finditer(rb'"pkt_nsec": ', header)][quabo]
+    numbers = [lefts[i : i + 1] + right for i in range(len(lefts)) for right in (b"23456789", b" 3456789")]
+    texts = [header[:begin] + numbers[i % len(numbers)] + header[begin + 9 :] for i in range(48)]
+    layout = layout_of(texts[0], DataProduct.IMG16)
+    assert found_of(layout, texts) == expected_of(layout, texts)
+
+
+def test_headers_of_a_large_file_are_read_in_several_threads_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(3))
+    few = [format_header(example(DataProduct.PH256, i)) for i in range(0, 60_000, 500)]
+    layout = layout_of(few[0], DataProduct.PH256)
+    rows = np.tile(rows_of(few, DataProduct.PH256)[:, : layout.image_offset_bytes + _WORD_BYTES], (3000, 1))
+    rows[::70_001, 40] = ord("x")
+    threads: set[int] = set()  # which were started
+    threading.setprofile(lambda *_: threads.add(threading.get_ident()))
+    try:
+        valid, columns = parse_rows(layout, rows)
+    finally:
+        threading.setprofile(None)
+    assert threads
+    assert np.flatnonzero(~valid).tolist() == list(range(0, len(rows), 70_001))
+    for part in np.split(np.arange(len(rows)), 60):
+        one = parse_rows(layout, rows[part])
+        assert np.array_equal(one[0], valid[part])
+        assert all(np.array_equal(one[1][name], columns[name][part]) for name in columns)
 
 
 def test_digit_to_the_left_of_blanks_that_all_rows_have_is_found() -> None:
