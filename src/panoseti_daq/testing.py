@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from panoseti_daq.config.hp_io import HpIoConfig
 from panoseti_daq.config.load import check_values
 from panoseti_daq.config.settings import RunProbe
 from panoseti_daq.pff import DataProduct, RunName
-from panoseti_daq.service.server import Server, running_server
+from panoseti_daq.service.server import running_server
 from panoseti_daq.simulator.sky import ModuleSky
 from panoseti_daq.simulator.writer import RunWriter
 
@@ -129,12 +129,8 @@ def serving(data_dir: Path | None = None, **settings: Any) -> Iterator[str]:
     """
     follow = HpIoConfig(simulate=True) if data_dir is None else HpIoConfig(str(data_dir))
     chosen = check_values({"run_probe": RunProbe.NONE, **settings})
-    with PORTALS as portal:
-        running: AbstractContextManager[Server] = portal.wrap_async_context_manager(
-            running_server(chosen, follow=follow)
-        )
-        with running as server:
-            yield server.address
+    with PORTALS as portal, portal.entered(running_server(chosen, follow=follow)) as server:
+        yield server.address
 
 
 @pytest.fixture

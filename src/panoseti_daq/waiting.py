@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any, Final, TypeVar
+from concurrent.futures import Future, wait
+from typing import Final, TypeVar
 
 _STEP_S: Final = 0.2
 
@@ -12,15 +11,10 @@ _T = TypeVar("_T")
 
 
 def result_of(future: Future[_T]) -> _T:
-    """Return the result of `future`, or raise what it raised; a signal ends the wait or is handled in it.
+    """Return the result of `future`, or raise what it raised; signals are handled meanwhile, and may not raise.
 
     Python handles a signal that comes just before a wait for a lock at the end of that wait; so it waits in steps.
     """
-    wait_for_any([future])
-    return future.result()
-
-
-def wait_for_any(futures: Collection[Future[Any]]) -> None:
-    """Wait until one of `futures` is done, as `result_of` waits."""
-    while not wait(futures, _STEP_S, FIRST_COMPLETED).done:
+    while not wait([future], _STEP_S).done:
         pass
+    return future.result()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +78,8 @@ async def serving(follow: Path | HpIoConfig | None = None, **settings: Any) -> A
 @contextmanager
 def serving_in_thread(follow: Path | HpIoConfig | None = None, **settings: Any) -> Iterator[Server]:
     """The same for a test that is no coroutine; in the loop of its clients, see `PORTALS`."""
-    with PORTALS as portal:
-        running: AbstractContextManager[Server] = portal.wrap_async_context_manager(serving(follow, **settings))
-        with running as server:
-            yield server
+    with PORTALS as portal, portal.entered(serving(follow, **settings)) as server:
+        yield server
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:

@@ -16,12 +16,13 @@ from panoseti_daq.waiting import result_of
 # Python's handler runs in the main thread. Another thread takes the signal, so that it does not interrupt the wait
 # of the main thread: as if it came just before.
 _SIGNAL_BESIDE_A_WAIT = """
-    import signal, sys, threading, time
+    import asyncio, signal, sys, threading, time
     from concurrent.futures import Future
-    from panoseti_daq.waiting import result_of, wait_for_any
+    from panoseti_daq.client.portal import Portal
+    from panoseti_daq.waiting import result_of
 
     def interrupt(main):
-        while not began or sys._current_frames()[main].f_code.co_filename != threading.__file__:
+        while not began or sys._current_frames()[main].f_code.co_name != "wait":
             time.sleep(0.01)
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
@@ -32,7 +33,9 @@ _SIGNAL_BESIDE_A_WAIT = """
 """
 
 
-@pytest.mark.parametrize("wait", ["result_of(Future())", "wait_for_any([Future(), Future()])"])
+@pytest.mark.parametrize(
+    "wait", ["result_of(Future())", "Portal().start(asyncio.Event().wait).result()"], ids=["future", "call"]
+)
 def test_a_signal_that_does_not_interrupt_the_wait_is_handled_all_the_same(wait: str) -> None:
     script = textwrap.dedent(_SIGNAL_BESIDE_A_WAIT).format(wait=wait)
     ended = subprocess.run(

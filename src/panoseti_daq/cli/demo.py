@@ -19,7 +19,6 @@ from panoseti_daq.viewers.host import qt, terminal
 from panoseti_daq.viewers.host.feed import Feed, Wanted
 from panoseti_daq.viewers.host.show import show
 from panoseti_daq.viewers.plugin import make_viewer
-from panoseti_daq.waiting import result_of
 
 _TABLE_INTERVAL_S = 0.05
 _TERMINAL_REFRESH_S = 0.2
@@ -38,9 +37,7 @@ def demo(
     present = _in_window if _can_open_windows() else _in_terminal if sys.stdout.isatty() else _as_table
     with (
         PORTALS as portal,
-        portal.wrap_async_context_manager(
-            running_server(ServerSettings(), follow=HpIoConfig(simulate=True))
-        ) as server,
+        portal.entered(running_server(ServerSettings(), follow=HpIoConfig(simulate=True))) as server,
     ):
         present(server.address, duration)
 
@@ -80,8 +77,4 @@ def _as_table(address: str, duration_s: float | None) -> None:
             await for_duration(LiveTable("simulated images").show(aiter(frames)), duration_s)
 
     with PORTALS as portal:  # the loop of the server
-        shown = portal.start_task_soon(run)
-        try:
-            result_of(shown)
-        finally:
-            shown.cancel()
+        portal.start(run).result()

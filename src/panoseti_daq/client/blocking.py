@@ -5,27 +5,23 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from functools import partial, wraps
 from itertools import chain
 from types import TracebackType
 from typing import ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
-
-from anyio.from_thread import BlockingPortal
 
 from panoseti_daq._proto import daq_data_pb2 as pb
 from panoseti_daq.client.aio import AioDaqDataClient
 from panoseti_daq.client.base import ClientBase
 from panoseti_daq.client.lifetime import Lifetime, check_process, works_here
 from panoseti_daq.client.nodes import Hosts, Nodes
-from panoseti_daq.client.portal import PORTALS
+from panoseti_daq.client.portal import PORTALS, Call, Portal
 from panoseti_daq.client.stream import BlockStream, ImageStream, Iteration
 from panoseti_daq.client.upload import Images
 from panoseti_daq.errors import ClientStateError
 from panoseti_daq.open_types import OpenDict
 from panoseti_daq.pff import Frame
-from panoseti_daq.waiting import result_of, wait_for_any
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -39,9 +35,8 @@ class BlockingStream(Generic[_T]):
     Leaving the loop, also by ``break``, ends the calls, and so does leaving the context. Ends with its client.
     """
 
-    def __init__(self, portal: BlockingPortal, loop: asyncio.AbstractEventLoop, stream: ImageStream[_T]) -> None:
+    def __init__(self, portal: Portal, stream: ImageStream[_T]) -> None:
         self._portal = portal
-        self._loop = loop
         self._stream = stream
 
     def __iter__(self) -> Iterator[_T]:
@@ -93,31 +88,20 @@ class BlockingStream(Generic[_T]):
     def _run(self, function: Callable[[_A], Awaitable[_R | None]], argument: _A) -> _R | None:
         """Run `function` in the event loop; return None when the client was left."""
         try:
-            future = self._portal.start_task_soon(function, argument)
-        except RuntimeError:
-            return None
-        try:
-            return _result_of(future)
+            return self._portal.start(function, argument).result()
         except ClientStateError:
             return None
 
     def _soon(self, function: Callable[[], object]) -> None:
         # Never waits: when Python ends, the thread of the loop stands still already.
         with suppress(RuntimeError):  # the client was left, and the calls ended with it
-            self._loop.call_soon_threadsafe(function)
+            self._portal.loop.call_soon_threadsafe(function)
 
 
-def _stop(portal: BlockingPortal) -> None:
+def _stop(portal: Portal) -> None:
     """End the event loop with all that runs in it, when Python ends."""
     if works_here():
-        with suppress(RuntimeError):
-            portal.call(portal.stop, True)
-        # Its thread is waited for here: once Python ends, it runs no more, and to wait for it would never end.
-        PORTALS.__exit__(None, None, None)
-
-
-async def _running_loop() -> asyncio.AbstractEventLoop:
-    return asyncio.get_running_loop()
+        portal.stop()  # not later: once Python ends, its thread runs no more, and to wait for it would never end
 
 
 async def _open(stream: ImageStream[_T]) -> None:
@@ -150,7 +134,7 @@ def streaming(
 
     @wraps(method)
     def call(client: DaqDataClient, /, *args: _P.args, **kwargs: _P.kwargs) -> BlockingStream[_T]:
-        stream = BlockingStream(client._running(), client._loop, client._own(method)(*args, **kwargs))
+        stream = BlockingStream(client._running(), client._own(method)(*args, **kwargs))
         stream.open()
         return stream
 
@@ -175,25 +159,22 @@ class DaqDataClient(ClientBase):
 
     _STATEMENT = "with"
     _ASYNC_CLIENT: ClassVar[type[AioDaqDataClient]] = AioDaqDataClient
-    _loop: asyncio.AbstractEventLoop  # while it is open
 
     def _share(self, nodes: Nodes, life: Lifetime) -> None:
         super()._share(nodes, life)
         self._client = self._ASYNC_CLIENT.__new__(self._ASYNC_CLIENT)
         self._client._share(nodes, life)
-        self._portal: BlockingPortal | None = None
+        self._portal: Portal | None = None
         self._exits = ExitStack()
 
     def __enter__(self) -> Self:
         check_process()
         with ExitStack() as exits:
             portal = exits.enter_context(PORTALS)
-            self._loop = portal.call(_running_loop)
             stop = partial(_stop, portal)
             atexit.register(stop)  # of a script that ends without leaving the client
             exits.callback(atexit.unregister, stop)
-            entered: AbstractContextManager[object] = portal.wrap_async_context_manager(self._client)
-            exits.enter_context(entered)
+            exits.enter_context(portal.entered(self._client))
             self._portal = portal
             self._exits = exits.pop_all()
         return self
@@ -204,7 +185,7 @@ class DaqDataClient(ClientBase):
         if works_here():
             self._exits.close()
 
-    def _running(self) -> BlockingPortal:
+    def _running(self) -> Portal:
         self._life.check()
         if self._portal is None:  # being entered, by another thread
             raise ClientStateError(f"{type(self).__name__} is not open yet")
@@ -215,15 +196,8 @@ class DaqDataClient(ClientBase):
         own: Callable[_P, _T] = getattr(self._client, method.__name__)
         return own
 
-    def _start(self, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        portal = self._running()
-        try:
-            return portal.start_task_soon(partial(call, *args, **kwargs))
-        except RuntimeError:  # left meanwhile, by another thread
-            raise self._life.error() from None
-
-    def _wait_for(self, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return _result_of(self._start(call, *args, **kwargs))
+    def _wait_for(self, function: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return self._running().start(function, *args, **kwargs).result()
 
     get_valid_daq_hosts = blocking(AioDaqDataClient.get_valid_daq_hosts)
     get_daq_host_status = blocking(AioDaqDataClient.get_daq_host_status)
@@ -265,24 +239,24 @@ class DaqDataClient(ClientBase):
             return
         self._wait_for(self._client.validate_daq_hosts, hosts)
         images: asyncio.Queue[pb.PanoImage | Frame | None] = asyncio.Queue(1)
-        calls: list[Future[object]] = [self._start(self._client.upload_images, hosts, _taken_from(images))]
+        upload = self._running().start(self._client.upload_images, hosts, _taken_from(images))
         try:
             for image in chain(image_iterator, [None]):
-                calls[1:] = [self._start(images.put, image)]
-                wait_for_any(calls)
-                if calls[0].done():
+                if not self._wait_for(_put_unless_ended, images, image, upload):
                     break
-            result_of(calls[0])
+            upload.result()
         finally:
-            for call in calls:
-                call.cancel()  # nothing happens unless the server refused or the iterable failed
+            upload.cancel()  # nothing happens unless the iterable failed
 
 
-def _result_of(future: Future[_T]) -> _T:
+async def _put_unless_ended(queue: asyncio.Queue[_T], item: _T, call: Call[None]) -> bool:
+    """Put an item into a queue that a call empties; return False when the call ended, in this event loop."""
+    putting = asyncio.create_task(queue.put(item), name="frame to upload")
     try:
-        return result_of(future)
+        await asyncio.wait([putting, *filter(None, [call.task])], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        future.cancel()  # nothing happens unless Ctrl-C ended the wait
+        putting.cancel()
+    return not call.is_done
 
 
 async def _taken_from(

@@ -8,13 +8,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from panoseti_daq.client import AioDaqDataClient, HostChange, ReceivedBlock, ReceivedFrame
-from panoseti_daq.client.portal import PORTALS
+from panoseti_daq.client.portal import PORTALS, Call
 from panoseti_daq.client.predecessor import predecessor
 from panoseti_daq.errors import DaqError, PffError
 from panoseti_daq.pff import DataProduct, Gap, Kind, Selection
@@ -74,36 +73,27 @@ class Feed(WindowFeed):
         super().__init__()
         self._client = client
         self._wanted = wanted
-        self._running: Future[Any] | None = None
-        self._ended = threading.Event()
+        self._running: Call[None] | None = None
         self._n_bad = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as portals:
-            self._running, _ = portals.enter_context(PORTALS).start_task(self._run, name="feed")
+            self._running, _ = portals.enter_context(PORTALS).begin(self._run)
             self._portals = portals.pop_all()
         return self
 
     def __exit__(self, *raised: object) -> None:
         if self._running is not None:
             self._running.cancel()
-            self._ended.wait()
+            self._running.wait()
         self._portals.close()
 
     @property
     def error(self) -> BaseException | None:
         """Why the feed ended for good; None while it runs."""
-        if self._running is None or self._running.cancelled() or not self._running.done():
-            return None
-        return self._running.exception()
+        return None if self._running is None else self._running.error
 
-    async def _run(self, *, task_status: Any) -> None:
-        try:
-            await self._run_client(task_status)
-        finally:
-            self._ended.set()
-
-    async def _run_client(self, task_status: Any) -> None:
+    async def _run(self, begun: Callable[[None], object]) -> None:
         async with self._client as client:
             hosts = self._wanted.hosts or tuple(client.hosts)
             answering = client.get_valid_daq_hosts()
@@ -121,7 +111,7 @@ class Feed(WindowFeed):
                         tasks.create_task(
                             self._ask_status(host, self._wanted.status_period_s), name=f"status of {host}"
                         )
-                task_status.started()
+                begun(None)
 
     async def _stream(self, hosts: tuple[str, ...]) -> None:
         """Stream until the client is left."""

@@ -47,7 +47,7 @@ def serving_at(address: str, follow: Path | None = None) -> Iterator[None]:
     config = None if follow is None else HpIoConfig(str(follow))
     with (
         PORTALS as portal,
-        portal.wrap_async_context_manager(running_server(settings, ListenAt((address,)), follow=config)),
+        portal.entered(running_server(settings, ListenAt((address,)), follow=config)),
     ):
         yield
 
