@@ -198,10 +198,15 @@ class LazyHeader:
 
 
 def _pattern(template: bytes, slots: tuple[tuple[int, int], ...]) -> re.Pattern[bytes]:
-    """Return the pattern of a layout: its marks, and blanks and digits of the same width between them."""
-    parts, at = [], 0
+    """Return the pattern of a layout: its marks, and blanks and digits of the same width between them.
+
+    A mark begins with "," or "}". As that stands where a slot should end, none is longer; and as the text has its
+    length, none is shorter.
+    """
+    parts, at = [rb"(?s:(?=.{%d}\Z))" % len(template)], 0
     for begin, end in slots:
-        parts += [re.escape(template[at:begin]), rb"(?=[ \d]{%d}[^ \d])( *\d+)" % (end - begin)]
+        ends = re.escape(template[end : end + 1])
+        parts += [re.escape(template[at:begin]), rb"(?=.{%d}%s)( *+\d++)" % (end - begin, ends)]
         at = end
     return re.compile(b"".join([*parts, re.escape(template[at:])]))
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import threading
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -240,3 +241,19 @@ def test_digit_to_the_left_of_blanks_that_all_rows_have_is_found() -> None:
     layout = layout_of(text, DataProduct.IMG16)
     assert found_of(layout, [text, damaged]) == expected_of(layout, [text, damaged])
     assert not parses(layout, damaged)
+
+
+@each_product
+def test_number_that_is_shorter_is_refused_though_another_is_longer(product: DataProduct) -> None:
+    text = format_header(example(product)).replace(b"1721882092", b"        92")
+    layout = layout_of(text, product)
+    assert parses(layout, text)
+    begins = [number.start() for number in re.finditer(rb"(?<=:) +[0-9]+", text)]
+    for shorter, longer in permutations(begins, 2):
+        changed = bytearray(text)
+        changed.insert(longer, ord(" "))
+        del changed[shorter + (shorter > longer)]
+        assert not parses(layout, bytes(changed))
+    assert not parses(layout, text[:-1])
+    assert not parses(layout, text.replace(b" ", b"", 1))
+    assert not parses(layout, text + b" ")
