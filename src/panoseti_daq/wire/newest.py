@@ -36,12 +36,14 @@ def _tag(field_number: int) -> bytes:
     return as_varint(field_number << 3 | 2)
 
 
+_PANO_IMAGE: Final = _tag(pb.StreamImagesResponse.PANO_IMAGE_FIELD_NUMBER)
 _BATCH: Final = _tag(pb.StreamImagesResponse.BATCH_FIELD_NUMBER)
 _HEAD_BYTES: Final = 3  # tag of a delivery and its length
 _TAG: Final = int.from_bytes(_tag(pb.StreamImagesResponse.DELIVERY_FIELD_NUMBER), "little")
 # Before each value stands its tag: number << 3 | wire type (5: four bytes, 1: eight).
 _BEGIN: Final = Struct("<HB BQ")  # of a delivery: its tag and length, and when the frame was detected
 _END: Final = Struct("<BI BI")  # place in the stream, time in the queue
+_DELIVERY_BYTES: Final = _BEGIN.size - _HEAD_BYTES + _END.size  # where nothing was dropped
 _END_DROPPED: Final = Struct("<BI BI BI")
 
 
@@ -86,7 +88,7 @@ class StreamEncoder:
         now_unix_ns = time.time_ns()
         parts: list[bytes] = []
         for sequence, frame in enumerate(frames, self._sequence):
-            known = _KNOWN_RAW.get(ref(frame)) or keep_raw(frame, _response(as_raw(frame)))
+            known = _KNOWN_RAW.get(ref(frame)) or _keep(frame)
             prefix, begin, detected_ns = known
             queued_ns = now_unix_ns - detected_ns
             if n_dropped:  # then the delivery is longer
@@ -106,13 +108,14 @@ def _prefix(n_bytes: int) -> bytes:
     return _BATCH + as_varint(n_bytes)
 
 
-def _response(image: pb.PanoImage) -> bytes:
-    return pb.StreamImagesResponse(pano_image=image).SerializeToString()
+def _keep(frame: Frame) -> _Encoded:
+    image = as_raw(frame).SerializeToString()  # a message of this message takes as long again
+    return keep_raw(frame, _PANO_IMAGE + as_varint(len(image)), image)
 
 
-def keep_raw(frame: Frame, data: bytes) -> _Encoded:
-    """Keep `data`, bytes of a StreamImagesResponse of nothing but `frame`, as long as it lives."""
-    begin = data + delivery(0, 0, frame.detected_unix_ns, 0)[: _BEGIN.size]
+def keep_raw(frame: Frame, *parts: bytes) -> _Encoded:
+    """Keep the bytes of a StreamImagesResponse of nothing but `frame`, in parts, as long as it lives."""
+    begin = b"".join((*parts, _BEGIN.pack(_TAG, _DELIVERY_BYTES, 0x19, frame.detected_unix_ns)))
     known = _Encoded(_prefix(len(begin) + _END.size), begin, frame.detected_unix_ns + frame.clock_shift_ns)
     _KNOWN_RAW[ref(frame, _KNOWN_RAW.pop)] = known
     return known
@@ -122,7 +125,7 @@ def encoded_struct(frame: Frame) -> bytes:
     """Return a StreamImagesResponse of nothing but `frame` as the predecessor encodes it, made once."""
     data = _KNOWN_STRUCTS.get(ref(frame))
     if data is None:
-        data = _response(as_struct(frame))
+        data = pb.StreamImagesResponse(pano_image=as_struct(frame)).SerializeToString()
         _KNOWN_STRUCTS[ref(frame, _KNOWN_STRUCTS.pop)] = data
     return data
 
