@@ -13,6 +13,7 @@ import os
 from array import array
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -72,19 +73,20 @@ class KnownFrames:
         size = layout.frame_size_bytes
         n_frames = len(data) // size
         first = max(0, n_frames - _MOST_KNOWN)
+        sums: Iterable[int]
         if in_words := n_frames > _FEW_FRAMES:
             sums = _sums(data[first * size :], n_frames - first, layout)
         else:
             begins = range(0, n_frames * size, size)
-            sums = array(_INT64, [hash(data[at : at + layout.header_size_bytes]) for at in begins])
+            sums = [hash(data[at : at + layout.header_size_bytes]) for at in begins]
         last = self._parts[-1] if self._parts else None
         begin = offset + first * size
         is_like = last is not None and last.layout is layout and last.in_words is in_words
         if last and is_like and last.offset + len(last.checksums) * size == begin:
             last.checksums.extend(sums)
         else:
-            self._parts.append(_Part(begin, number + first, layout, in_words, sums))
-        self._n += len(sums)
+            self._parts.append(_Part(begin, number + first, layout, in_words, array(_INT64, sums)))
+        self._n += n_frames - first
         self._forget()
 
     def learn(self, fd: int, layout: Layout, end: int) -> None:

@@ -68,8 +68,8 @@ class Tail:
         first_frame: int = 0,
         damage: resync.Damage | None = None,
     ) -> None:
-        self.path = path
-        self.name = name
+        self.path, self.name = path, name
+        self._base_names = path.name, path.parent.name
         self.damage = resync.Damage() if damage is None else damage
         self._generations = generations or itertools.count()
         self.generation = next(self._generations)
@@ -139,8 +139,8 @@ class Tail:
 
     def _block(self, data: bytes | memoryview, layout: Layout, offset: int, number: int) -> FrameBlock:
         self._known.add(offset, number, layout, data)
-        rest = self.path.name, number, self.generation, time.time_ns(), self.path.parent.name
-        return FrameBlock(data, layout, self.name.module_id, *rest)
+        file, run = self._base_names
+        return FrameBlock(data, layout, self.name.module_id, file, number, self.generation, time.time_ns(), run)
 
     def _whole_frames(self, fd: int, frame_size: int, size: int, max_block_bytes: int) -> bytes | memoryview:
         """Bytes from the cursor on, as many as whole frames would have."""
