@@ -140,13 +140,13 @@ class Hub:
         """
         key = Key(block.module_id, block.product, None)
         state = None if key in self._uploaded else self._keys.get(key)
-        if state is None or (tip := tip_of(block)) is None:
+        if state is None or (tip := tip_of(block, self._tally.last_waiting(block))) is None:
             return False
+        self._offer_if_newer(key, tip, state)
         self.last_frame_at = self._loop.time()
         if self._tally.add_later(block, state, self.last_frame_at) and not self._settles_soon:
             self._settles_soon = True
             self._loop.call_soon(self._settle)  # after the frames were sent
-        self._offer_if_newer(key, tip, state)
         return True
 
     def _settle(self) -> None:

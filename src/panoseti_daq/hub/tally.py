@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from panoseti_daq.hub.keys import KeyState
-from panoseti_daq.pff import FrameBlock, Layout, ModuleProduct
+from panoseti_daq.pff import FrameBlock, ModuleProduct
 from panoseti_daq.pff.block import FEW_FRAMES, Flags
 from panoseti_daq.pff.quality import QualityCheck
 from panoseti_daq.pff.together import judge_alone, judge_together
@@ -40,22 +40,27 @@ class Tally:
         self.bad_frames: Counter[ModuleProduct] = Counter()
         self._checks: defaultdict[ModuleProduct, QualityCheck] = defaultdict(QualityCheck)
         self._waiting: list[_Waiting] = []
-        self._layouts: dict[ModuleProduct, Layout] = {}  # of the blocks that wait
+        self._last: dict[ModuleProduct, FrameBlock] = {}  # of the blocks that wait
         self._n_waiting = 0
 
     def judge(self, block: FrameBlock) -> Flags:
         """Return the flags of each frame of a block that is counted by the caller, after those that wait."""
-        if (block.module_id, block.product) in self._layouts:
+        if (block.module_id, block.product) in self._last:
             self.settle()
         if block.n_bad:
             self.bad_frames[block.module_id, block.product] += block.n_bad
         return self._checks[block.module_id, block.product](block)
 
+    def last_waiting(self, block: FrameBlock) -> FrameBlock | None:
+        """Return the last block that waits of the module and product of a block; None if none does."""
+        return self._last.get((block.module_id, block.product))
+
     def add_later(self, block: FrameBlock, state: KeyState, now: float) -> bool:
         """Count a block, which has one key, with the next `settle`; return whether that should be soon."""
-        if self._layouts.setdefault((block.module_id, block.product), block.layout) is not block.layout:
+        last = self.last_waiting(block)
+        if last is not None and last.layout is not block.layout:
             self.settle()
-            self._layouts[block.module_id, block.product] = block.layout
+        self._last[block.module_id, block.product] = block
         self._waiting.append(_Waiting(block, state, now))
         self._n_waiting += len(block)
         if self._n_waiting >= _MOST_FRAMES:
@@ -68,7 +73,7 @@ class Tally:
             return
         few = self._n_waiting <= FEW_FRAMES  # numpy takes as long for one frame as for all of these
         waiting, self._waiting, self._n_waiting = self._waiting, [], 0
-        self._layouts.clear()
+        self._last.clear()
         judged = [(w.block, self._checks[w.block.module_id, w.block.product].before(w.block)) for w in waiting]
         each = [judge_alone(*one) for one in judged] if few else judge_together(judged)
         for (block, state, now), (flags, n_bad) in zip(waiting, each, strict=True):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, groupby
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,26 +20,40 @@ from panoseti_daq.pff.flaws import Previous, compare_runs, flaws_of_rows
 from panoseti_daq.pff.frame import Frame
 from panoseti_daq.pff.timing import resolve_columns
 
-_FEWEST: Final = 3  # frames of a block; of two both headers are needed at once
 
-
-def tip_of(block: FrameBlock) -> Frame | None:
+def tip_of(block: FrameBlock, earlier: FrameBlock | None) -> Frame | None:
     """Return the last frame of a short block, judged by itself and the one before it.
 
-    Returns None where that does not do: a long block, one of a frame or two, of several keys, or a header that
-    does not parse.
+    Returns None where that does not do: a long block, one of several keys, or one of a single frame that does not
+    follow `earlier`; or a header that does not parse.
     """
     n_frames, layout = len(block), block.layout
-    if not _FEWEST <= n_frames <= FEW_FRAMES or layout.product.one_quabo or not layout.is_standard:
+    if n_frames > FEW_FRAMES or layout.product.one_quabo or not layout.is_standard:
+        return None
+    if n_frames > 1:
+        text = block._header_text(n_frames - 2)
+    elif earlier is not None and _follows(block, earlier):
+        text = earlier._header_text(len(earlier) - 1)
+    else:
         return None
     try:
-        before = layout.parse(block._header_text(n_frames - 2))
+        before = layout.parse(text)
         header = layout.parse(block._header_text(n_frames - 1))
     except HeaderError:
         return None
     previous = Previous()
     previous.compare(before, before.time.unix_ns)
     return block._frame(n_frames - 1, header, quality_of(block._judge_one(n_frames - 1, header, previous)))
+
+
+def _follows(block: FrameBlock, earlier: FrameBlock) -> bool:
+    """Return whether a block begins in its file where another one ends, and has the layout of that."""
+    return (
+        block.first_frame_number == earlier.first_frame_number + len(earlier)
+        and block.layout is earlier.layout
+        and block.file == earlier.file
+        and block._generation == earlier._generation
+    )
 
 
 def judge_together(judged: Sequence[tuple[FrameBlock, Previous]]) -> list[tuple[Flags, int]]:
@@ -92,4 +105,5 @@ def _of_one_layout(judged: Sequence[tuple[FrameBlock, Previous]]) -> Sequence[tu
     files = groupby(zip(firsts, judged, strict=True), key=lambda item: item[1][1])
     runs = [(previous, next(blocks)[0]) for previous, blocks in files]
     flags |= compare_runs(runs, 0, columns["pkt_num"], tv_sec, unix_ns)
-    return [(flags[first:end], 0) for first, end in zip(firsts, ends, strict=True)]
+    found = flags.tolist()
+    return [(found[first:end], 0) for first, end in zip(firsts, ends, strict=True)]

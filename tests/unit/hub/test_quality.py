@@ -102,8 +102,8 @@ def test_short_blocks_do_not_wait_for_ever(hub: Hub) -> None:
     for i in range(250):
         hub.publish(block_of(IMG16, 5, first=1 + 5 * i))
     assert state.n_frames >= 1000
-    hub.publish(block_of(IMG16, 1, first=1251))  # is counted after them
-    assert (state.n_frames, state.n_flawed) == (1252, 1 + 1251 // 128)  # dark are the frames 0, 128, ...
+    hub.publish(block_of(IMG16, 40, first=1251))  # is counted after them
+    assert (state.n_frames, state.n_flawed) == (1291, 1 + 1290 // 128)  # dark are the frames 0, 128, ...
 
 
 def test_a_run_that_is_over_keeps_what_waited_of_it(hub: Hub) -> None:
@@ -111,3 +111,15 @@ def test_a_run_that_is_over_keeps_what_waited_of_it(hub: Hub) -> None:
         hub.publish(replace(block_of(IMG16, 5, first=1 + 5 * i), run="a"))
     hub.publish(replace(block_of(IMG16, 5, first=1, generation=1), run="b"))
     assert hub.keys[KEY].n_frames == 20
+
+
+@pytest.mark.parametrize("sizes", [(3, 1, 2, 1, 1), (2, 3, 1, 40, 1, 2)])
+def test_single_frames_among_short_blocks_know_the_frame_before_them(hub: Hub, sizes: tuple[int, ...]) -> None:
+    hub.publish(block_of(IMG16, first=1))
+    first = 2
+    for place, n_frames in enumerate(sizes, 1):  # of each file a packet is missing before each block
+        hub.publish(replace(block_of(IMG16, n_frames, first=first + place), first_frame_number=first))
+        first += n_frames
+        newest = hub._keys[KEY].newest
+        assert (newest.frame_number, newest.quality) == (first - 1, Quality.PACKET_GAP * (n_frames == 1))
+    assert (hub.keys[KEY].n_frames, hub.keys[KEY].n_flawed) == (first - 1, len(sizes))

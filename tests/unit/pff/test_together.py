@@ -64,10 +64,12 @@ def test_blocks_judged_together_have_the_flags_that_they_have_one_by_one(
     assert all(together[key]._seen == one_by_one[key]._seen for key in together)
 
 
-@given(st.integers(3, FEW_FRAMES), changes)
-def test_tip_is_the_newest_frame_of_the_block_with_its_flags(n_frames: int, spoil: list[tuple[int, str]]) -> None:
+@given(st.integers(2, FEW_FRAMES), st.booleans(), changes)
+def test_tip_is_the_newest_frame_of_the_block_with_its_flags(
+    n_frames: int, is_alone: bool, spoil: list[tuple[int, str]]
+) -> None:
     block = spoilt(block_of(IMG16, n_frames, first=1), spoil)
-    tip = tip_of(block)
+    tip = tip_of(block[-1:], block[:-1]) if is_alone else tip_of(block, None)
     damaged = {i % n_frames for i, what in spoil if what == "damaged"}
     assert (tip is None) == bool(damaged & {n_frames - 1, n_frames - 2})
     if tip is not None:
@@ -78,11 +80,12 @@ def test_tip_is_the_newest_frame_of_the_block_with_its_flags(n_frames: int, spoi
 
 @pytest.mark.parametrize(
     "block",
-    [block_of(IMG16, 2), block_of(IMG16, FEW_FRAMES + 1), block_of(PH256, 8)],
-    ids=["two frames", "many frames", "several keys"],
+    [block_of(IMG16, 1, first=5), block_of(IMG16, FEW_FRAMES + 1), block_of(PH256, 8)],
+    ids=["a frame that does not follow", "many frames", "several keys"],
 )
 def test_other_blocks_have_no_tip(block: FrameBlock) -> None:
-    assert tip_of(block) is None
+    assert tip_of(block, None) is None
+    assert tip_of(block, block_of(block.product, 3)) is None
 
 
 def test_blocks_of_different_widths_are_judged_together() -> None:
