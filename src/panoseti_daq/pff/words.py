@@ -184,8 +184,9 @@ class WordParser:
         found &= self._digits[which_of] | _NOT_BLANKS
         before &= self._inner[which_of]
         before &= found  # a digit, and to its right a blank
+        found += before
         # The rest, 10 to 15, is more than a digit when all words are looked at.
-        return bool(found.view(np.uint8).max() <= _NOT_BLANK and not before.any())
+        return bool(found.view(np.uint8).max() <= _NOT_BLANK)
 
     def _join(self, read: _Ints, which: list[int], first: _Ints, values: _Ints) -> None:
         """Add up the words of each number, and what the first row has of it in words that were not read."""
