@@ -30,7 +30,30 @@ class Room:
     def __init__(self, content: BytesIO) -> None:
         self._content = content
         with content.getbuffer() as everything, everything.toreadonly() as readonly:
+            self._size = len(everything)
             self.data = readonly[ROOM_BYTES:]
+
+    @classmethod
+    def read_cached(cls, fd: int, n_bytes: int, offset: int, used: Self | None) -> Self | None:
+        """Return what a file has at `offset` if all of it is in the memory of the system; never wait for a disk.
+
+        A file system that does not say what it has in memory has nothing there.
+
+        Parameters
+        ----------
+        used
+            A room that was filled; it is used again if it is as large: the processor still has it in its cache.
+        """
+        if offset < ROOM_BYTES:
+            return None
+        size = ROOM_BYTES + n_bytes
+        content = used._content if used is not None and used._size == size else BytesIO(bytes(size))
+        with content.getbuffer() as everything:
+            try:
+                n_read = os.preadv(fd, [everything], offset - ROOM_BYTES, os.RWF_NOWAIT)
+            except OSError:
+                return None
+        return cls(content) if n_read == size else None
 
     @classmethod
     def read(cls, fd: int, n_bytes: int, offset: int) -> Self | None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from panoseti_daq.errors import PffError
-from panoseti_daq.pff import DataProduct, Gap, PffName, Position, Stretch
+from panoseti_daq.pff import DataProduct, FrameBlock, Gap, PffName, Position, Stretch
+from panoseti_daq.pff.room import Room
 from panoseti_daq.sources.places import BEGIN, FilePlace, ModuleFiles
 from panoseti_daq.sources.roomy import RoomyTail
 from panoseti_daq.sources.run_dir import RunFile
@@ -110,6 +111,29 @@ class Cursor:
             item = next(self._items, None)
         return item
 
+    def is_cached(self) -> bool:
+        """Return whether `read_cached` is worth a try."""
+        return self._tail is not None and self._tail.is_cached(self._block_bytes)
+
+    def read_cached(self) -> Stretch | None:
+        """Return the next frames of the open file if they are in memory; None if not, or where more is to be done.
+
+        Never waits for a disk. The frames are there until the next call.
+        """
+        tail = self._tail
+        is_due = time.monotonic() - self._looked_at > self._look_ahead_every_s
+        if tail is None or is_due or tail.n_frames != self._next_frame:
+            return None
+        block = tail.read_cached(self._block_bytes)
+        return None if block is None else self._stretch(block, tail.take_room())
+
+    def _stretch(self, block: FrameBlock, room: Room | None) -> Stretch:
+        """Move the position over a block."""
+        self._next_frame = block.first_frame_number
+        first = self._position()
+        self._next_frame += len(block)
+        return Stretch(first, block, room)
+
     def _read_on(self) -> Iterator[Stretch | Gap]:
         while True:
             yield from self._rest_of_file()
@@ -167,10 +191,7 @@ class Cursor:
                 n_missing = block.first_frame_number - self._next_frame
                 yield self._gap(n_missing, "damaged frames were skipped")
             yield from self._cut_to(block.first_frame_number)
-            self._next_frame = block.first_frame_number
-            first = self._position()
-            self._next_frame += len(block)
-            ready = [Stretch(first, block, room)]
+            ready = [self._stretch(block, room)]
             del block, room  # a client that waits keeps nothing in memory
             yield ready.pop()
             if time.monotonic() - self._looked_at > self._look_ahead_every_s:

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -101,10 +102,33 @@ class FrameReader:
         grown
             Files that grew, by module and product; None to look at everything.
         """
+        with self._in_turn():
+            is_over = self._closed or not is_below(self._data_dir, self._roots)
+            return [] if is_over else self._read(grown)
+
+    def is_cached(self) -> bool:
+        """Return whether `read_cached` is worth a try; not while another thread reads."""
+        key = next(iter(self._ready), None)
+        return key is not None and self._cursors[key].is_cached()
+
+    def read_cached(self) -> list[Item]:
+        """Return more of what the last `read` found, if it is in memory; nothing where `read` has more to do.
+
+        Never waits for a disk. The frames are there until the next call.
+        """
+        with self._in_turn():
+            key = next(iter(self._ready), None)
+            if self._closed or key is None or (stretch := self._cursors[key].read_cached()) is None:
+                return []
+            del self._ready[key]
+            return self._given(key, stretch)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Keep other threads out; let go of everything if `close` was called meanwhile."""
         try:
             with self._lock:
-                is_over = self._closed or not is_below(self._data_dir, self._roots)
-                return [] if is_over else self._read(grown)
+                yield
         finally:
             if self._closed:
                 self._let_go()
@@ -135,11 +159,16 @@ class FrameReader:
                 continue
             if isinstance(item, Stretch):
                 n_bytes += len(item.block.data)
-                items += self._selected(self._limited(key, item))
-            else:
-                items.append(item)
-            if self._n_left.get(key) != 0:
-                self._ready[key] = None
+            items += self._given(key, item)
+        return items
+
+    def _given(self, key: ModuleProduct, item: Stretch | Gap) -> list[Item]:
+        """Return what is sent of an item of a cursor, whose next turn comes after the others."""
+        items: list[Item] = [item]
+        if isinstance(item, Stretch):
+            items = [*self._selected(self._limited(key, item))]
+        if self._n_left.get(key) != 0:
+            self._ready[key] = None
         return items
 
     def _limited(self, key: ModuleProduct, stretch: Stretch) -> Stretch:
@@ -226,6 +255,7 @@ class FrameReader:
             for cursor in self._cursors.values():
                 cursor.end()
             self._cursors.clear()
+            self._ready.clear()
             self._listings.clear()
         finally:
             self._lock.release()

@@ -15,7 +15,7 @@ from typing import Final
 
 from panoseti_daq.pff import DataProduct, Layout
 from panoseti_daq.pff.layout import END_OF_HEADER, MAX_HEADER_BYTES
-from panoseti_daq.pff.step import header_that_ends
+from panoseti_daq.pff.step import header_that_ends, n_in_step
 
 _BRACE: Final = ord("{")
 _FIRST_STEP_BYTES: Final = 1 << 14  # searched at once at first: the next frame is usually near
@@ -43,6 +43,16 @@ def beginning_of_header(header: bytes) -> bytes:
     """Return the text with which every header of a file begins: up to its first number."""
     number = re.search(rb": *\d", header)
     return header[: number.start() + 1] if number else header
+
+
+def find_frames(data: bytes | memoryview, layout: Layout, mark: bytes) -> tuple[int, bool]:
+    """Return the number of frames at the beginning of `data`, and whether the last of them is torn.
+
+    Among its pixels is another header then, which begins with `mark`.
+    """
+    n_frames, frame_size = n_in_step(data, layout), layout.frame_size_bytes
+    end = n_frames * frame_size
+    return n_frames, n_frames > 0 and mark in bytes(data[end - frame_size + 1 : end])
 
 
 def find_frame(fd: int, layout: Layout, begin: int, end: int) -> int | None:

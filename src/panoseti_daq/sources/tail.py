@@ -13,7 +13,7 @@ from typing import Final
 from panoseti_daq.errors import HeaderError
 from panoseti_daq.pff import FrameBlock, Layout, PffName
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
-from panoseti_daq.pff.step import MOST_NARROWER, n_in_step, standard_layout
+from panoseti_daq.pff.step import MOST_NARROWER, standard_layout
 from panoseti_daq.sources import resync
 from panoseti_daq.sources.known import KnownFrames
 from panoseti_daq.sources.regular import Signature, open_regular, signature, signature_of
@@ -155,9 +155,8 @@ class Tail:
     def _accept(self, fd: int, layout: Layout, data: bytes | memoryview, size: int) -> tuple[int, bool]:
         """Move the cursor over `data`, which stand at it; number of frames at their begin, whether to read on."""
         frame_size, begin = layout.frame_size_bytes, self._offset
-        n_frames = n_in_step(data, layout)
+        n_frames, is_torn = resync.find_frames(data, layout, self._mark)
         end = n_frames * frame_size
-        is_torn = n_frames > 0 and self._mark in bytes(data[end - frame_size + 1 : end])
         if end == len(data) and not is_torn:
             self._offset += end
             self._number += n_frames
