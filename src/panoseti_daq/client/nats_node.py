@@ -86,6 +86,9 @@ class NatsNode:
         if client is not None and not client.is_closed:
             await client.close()
 
+    def connect_bulk(self) -> None:
+        """Do nothing: all calls have one connection."""
+
     async def ping(self, timeout_s: float) -> None:
         """Raise AioRpcError unless the server answers and has frames of the site."""
         try:

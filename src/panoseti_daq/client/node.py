@@ -86,6 +86,10 @@ class Node:
         """Return the same node, whose calls have more metadata."""
         return type(self)(self.target, self.channel, self.bulk_channel, (*(self.metadata or ()), *extra))
 
+    def connect_bulk(self) -> None:
+        """Begin to connect the channel of what must be all, which a call on it would do later."""
+        self.bulk_channel.get_state(try_to_connect=True)
+
     async def ping(self, timeout_s: float) -> None:
         """Raise AioRpcError unless the server answers within `timeout_s`."""
         await self._ping(timeout=timeout_s, wait_for_ready=True, metadata=self.metadata)

@@ -151,6 +151,11 @@ class Nodes:
                 on_silent(host, why.removeprefix(": ") or "does not answer")
         return [host for host in asked if not (left_out and host in silent)]
 
+    def connect_bulk(self, hosts: Hosts) -> None:
+        """Begin to connect what an argument stands for, for calls that must get all; raises as `choose` does."""
+        for host in self._configured(hosts) or self.targets:
+            self._open[host].connect_bulk()
+
     def _configured(self, hosts: Hosts) -> list[str]:
         chosen = list(dict.fromkeys(map(self.name_of, _names_in(hosts))))
         if hosts and not chosen:  # what get_daq_host_status returned

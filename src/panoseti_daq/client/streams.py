@@ -190,7 +190,7 @@ class StreamClient(ControlClient):
 
         asking = self._asking(wait_for_ready, on_host_change, persistent=persistent)
         selection = selection or Selection.of(stream_movie_data, stream_pulse_height_data, module_ids)
-        return lossless_stream(partial(self._begin, hosts, asking), selection, asking, since, resume)
+        return lossless_stream(partial(self._begin, hosts, asking, bulk=True), selection, asking, since, resume)
 
     def stream_walls(
         self, hosts: Hosts = None, *, view: str = "", on_host_change: OnHostChange | None = None
@@ -230,13 +230,21 @@ class StreamClient(ControlClient):
         return ImageStream(partial(self._begin, hosts, asking, open_them, convert is as_dict), convert)
 
     async def _begin(
-        self, hosts: Hosts, asking: Asking, open_them: _Open, needs_pandas: bool = False
+        self,
+        hosts: Hosts,
+        asking: Asking,
+        open_them: _Open,
+        needs_pandas: bool = False,
+        *,
+        bulk: bool = False,
     ) -> AnyMerged:
         self._life.check()
         try:
             async with self._life.call():
                 if needs_pandas:
                     await asyncio.to_thread(__import__, "pandas")  # takes longer than many images: not in the loop
+                if bulk:
+                    self._nodes.connect_bulk(hosts)  # while they are pinged
                 chosen = await self._nodes.choose(
                     hosts, wait=asking.wait_for_ready, some=asking.ends_with_server, on_silent=asking.note_silent
                 )
