@@ -83,7 +83,7 @@ class Call(Generic[_T]):
         self._news.put(None)
 
     def wait(self, for_begin: bool = False) -> None:
-        """Wait for the end, or until it has begun; a signal ends the wait or is handled in it.
+        """Wait for the end, or until it has begun; signals are handled, and one that raises ends the call.
 
         Python handles a signal that comes just before a wait at the end of that wait; so it waits in steps.
 
@@ -92,25 +92,22 @@ class Call(Generic[_T]):
         ClientStateError
             The event loop ended before.
         """
-        while not (self.is_done or (for_begin and self.begun_with)):
-            if self._loop.is_closed():
-                raise ClientStateError(_ENDED)
-            with suppress(Empty):
-                self._news.get(timeout=_STEP_S)
+        try:
+            while not self._has_come(for_begin):
+                if self._loop.is_closed():
+                    raise ClientStateError(_ENDED)
+                with suppress(Empty):
+                    self._news.get(timeout=_STEP_S)
+        finally:
+            if not self._has_come(for_begin):
+                self.cancel()
+
+    def _has_come(self, begin_is_enough: bool) -> bool:
+        return self.is_done or (begin_is_enough and bool(self.begun_with))
 
     def result(self) -> _T:
-        """Return what it returns, or raise what it raises; a signal that ends the wait ends the call.
-
-        Raises
-        ------
-        ClientStateError
-            The event loop ended before.
-        """
-        try:
-            self.wait()
-        except BaseException:
-            self.cancel()
-            raise
+        """Return what it returns, or raise what it raises; see `wait`."""
+        self.wait()
         if self.error is not None:
             raise self.error
         if not self._results:
@@ -174,11 +171,7 @@ class Portal:
         What it raises before is raised here.
         """
         call: Call[_T] = Call(self, lambda call: function(call.note_begun))
-        try:
-            call.wait(for_begin=True)
-        except BaseException:
-            call.cancel()
-            raise
+        call.wait(for_begin=True)
         if not call.begun_with:
             call.result()
         return call, call.begun_with[0]
