@@ -114,6 +114,8 @@ class ModuleFiles:
 
     def start_of(self, run: str) -> float:
         """Return when a run began, s since 1970; 0 when unknown."""
+        if named := start_of(run):
+            return named.timestamp()
         found = self._look_into(run)
         return found.start_s if found else 0.0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -145,9 +146,12 @@ class FrameReader:
         self._ready |= dict.fromkeys(key for key in keys if key in self._cursors and self._n_left.get(key) != 0)
         items: list[Item] = [*self._begun]
         self._begun.clear()
-        n_bytes, enough = 0, batch_bytes(len(_open_readers)) if self._has_read else BLOCK_BYTES // 2
-        self._has_read = True  # what comes first is one block: the client has it while the next ones are read
-        while self._ready and n_bytes < enough and len(items) < _MOST_ITEMS and not self._closed:
+        n_bytes, enough = 0, batch_bytes(len(_open_readers))
+        # At first one block of each, which are small: the client has them while the next ones are read.
+        n_turns = sys.maxsize if self._has_read else len(self._ready)
+        self._has_read = True
+        while self._ready and n_bytes < enough and len(items) < _MOST_ITEMS and n_turns and not self._closed:
+            n_turns -= 1
             key = next(iter(self._ready))
             del self._ready[key]
             try:

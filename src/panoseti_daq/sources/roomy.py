@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from panoseti_daq.pff import FrameBlock
 from panoseti_daq.pff.room import Room
 from panoseti_daq.sources import resync
 from panoseti_daq.sources.tail import Tail
+
+FIRST_BYTES: Final = 1 << 18  # of a file: its first block is soon at the client, while the next one is read
 
 
 class RoomyTail(Tail):
@@ -20,6 +23,10 @@ class RoomyTail(Tail):
         """Return the room of the block that came last, and keep nothing of it; None if it has none."""
         room, self._room = self._room, None
         return room
+
+    def _whole_frames(self, fd: int, frame_size: int, size: int, max_block_bytes: int) -> bytes | memoryview:
+        limit = max_block_bytes if self._in_step else min(max_block_bytes, FIRST_BYTES)
+        return super()._whole_frames(fd, frame_size, size, limit)
 
     def _read_at(self, fd: int, n_bytes: int, offset: int) -> bytes | memoryview:
         self._room = Room.read(fd, n_bytes, offset)

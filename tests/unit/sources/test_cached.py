@@ -1,4 +1,4 @@
-"""What is in the memory of the system is read without waiting for a disk, and is what would be read otherwise."""
+"""First blocks, and those that are read without waiting for a disk, which are what would be read otherwise."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from panoseti_daq.pff import Begin, DataProduct, Gap, Selection, Stretch
 from panoseti_daq.pff.room import ROOM_BYTES, Room
 from panoseti_daq.sources.cursor import Cursor
 from panoseti_daq.sources.reader import FrameReader
+from panoseti_daq.sources.roomy import FIRST_BYTES
 from panoseti_daq.wire.blocks import write_item
 
 PH256 = DataProduct.PH256
@@ -119,3 +120,14 @@ def test_what_cannot_say_what_it_has_in_memory_has_nothing_there(tmp_path: Path)
     assert Room.read_cached(readable, 10, ROOM_BYTES, None) is None
     os.close(readable)
     os.close(writable)
+
+
+def test_at_first_each_module_has_one_small_block(tmp_path: Path) -> None:
+    for module_id in (1, 2):
+        path = file_of(tmp_path / f"module_{module_id}", 0, frames(0, 1000))
+        path.rename(path.with_name(path.name.replace("module_1", f"module_{module_id}")))
+    with closing(FrameReader(tmp_path, Selection(), Begin(0), lambda: {1: RUN, 2: RUN})) as reader:
+        first, second = ([item for item in reader.read(None) if isinstance(item, Stretch)] for _ in range(2))
+    assert [item.first.module_id for item in first] == [1, 2]
+    assert {len(item.block.data) // 1000 for item in first} == {FIRST_BYTES // 1000}
+    assert sum(len(item.block) for item in [*first, *second]) == 2000
