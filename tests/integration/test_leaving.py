@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.frames import append
+from support.patience import PATIENCE_S
 from support.proxy import proxying
 from support.rig import serving, until
 from support.run_files import FRAME, file_of, open_files
@@ -22,7 +23,7 @@ N_MODULES = 16
 
 
 async def read_on(address: str, has_one: asyncio.Event) -> None:
-    async with AioDaqDataClient.connect(address) as client:
+    async with AioDaqDataClient.connect(address, timeout=PATIENCE_S) as client:
         async for _ in client.stream_blocks(since="run"):
             has_one.set()
 
@@ -31,8 +32,11 @@ async def come(address: str) -> list[asyncio.Task[None]]:
     """Clients that read everything there is."""
     came = [asyncio.Event() for _ in range(N_CLIENTS)]
     tasks = [asyncio.create_task(read_on(address, event)) for event in came]
-    for event in came:
+    for task, event in zip(tasks, came, strict=True):
+        task.add_done_callback(lambda _, event=event: event.set())
         await event.wait()
+        if task.done():
+            await task  # raises why it does not read
     return tasks
 
 

@@ -18,6 +18,7 @@ from panoseti_daq.client import AioDaqDataClient, HostChange, image_dict, receiv
 from panoseti_daq.client.node import SERVICE
 from panoseti_daq.pff import DataProduct, Selection
 from panoseti_daq.service.server import Server
+from panoseti_daq.service.streams import Stream
 from panoseti_daq.simulator.writer import Buffering
 
 pytestmark = pytest.mark.anyio
@@ -306,22 +307,33 @@ async def _feed(recorder: Recorder | SocketRecorder) -> None:
         await asyncio.sleep(0.001)
 
 
+def _waits_s(stream: Stream) -> float:
+    """How long a stream waits for its client by now, s."""
+    return 0.0 if stream.writing_since is None else asyncio.get_running_loop().time() - stream.writing_since
+
+
 async def test_a_client_that_takes_nothing_is_ended_and_costs_the_others_nothing(feed: Feed) -> None:
     with feed.recording() as recorder:
         async with (
-            feed.serving(stalled_client_timeout_seconds=0.3) as server,
+            feed.serving(stalled_client_timeout_seconds=2.0) as server,
             AioDaqDataClient.connect(server.address) as client,
         ):
             recorder.write(DataProduct.IMG16)
-            glutton = _Glutton(server)
             feeding = asyncio.create_task(_feed(recorder))
-            n_streams = []
-            async for frame in client.stream_frames():
-                n_streams.append(len(server.acquisition.streams))
-                if n_streams[-1] == 1 and 2 in n_streams:
+            frames = aiter(client.stream_frames())
+            await anext(frames)
+            glutton = _Glutton(server)
+            now, while_it_waits = asyncio.get_running_loop().time, list[float]()
+            async for _ in frames:
+                waits_s = [_waits_s(stream) for stream in server.acquisition.streams]
+                if max(waits_s) > 0.1:
+                    while_it_waits.append(now())
+                elif while_it_waits and len(waits_s) == 1:
                     break
             feeding.cancel()
-            assert frame.n_dropped <= frame.frame_number // 2
+            # Drops say nothing of it: a busy machine drops nine of ten frames for seconds, also without it.
+            assert len(while_it_waits) > 10
+            assert max(after - before for before, after in itertools.pairwise(while_it_waits)) < 1.0
             with pytest.raises(grpc.aio.AioRpcError) as ended:
                 async for _ in glutton.call:
                     pass
