@@ -115,16 +115,16 @@ class Cursor:
         """Return whether `read_cached` is worth a try."""
         return self._tail is not None and self._tail.is_cached(self._block_bytes)
 
-    def read_cached(self) -> Stretch | None:
+    def read_cached(self, used: Room | None = None) -> Stretch | None:
         """Return the next frames of the open file if they are in memory; None if not, or where more is to be done.
 
-        Never waits for a disk. The frames are there until the next call.
+        Never waits for a disk. The memory of `used`, whose frames nobody needs any more, is used again.
         """
         tail = self._tail
         is_due = time.monotonic() - self._looked_at > self._look_ahead_every_s
         if tail is None or is_due or tail.n_frames != self._next_frame:
             return None
-        block = tail.read_cached(self._block_bytes)
+        block = tail.read_cached(self._block_bytes, used)
         return None if block is None else self._stretch(block, tail.take_room())
 
     def _stretch(self, block: FrameBlock, room: Room | None) -> Stretch:

@@ -21,6 +21,7 @@ from panoseti_daq.errors import DataDirError
 from panoseti_daq.pff import Begin, DataProduct, Gap, Key, ModuleProduct, Position, Selection, Stretch
 from panoseti_daq.pff.layout import MAX_HEADER_BYTES
 from panoseti_daq.pff.position import Grown
+from panoseti_daq.pff.room import Room
 from panoseti_daq.printable import sendable
 from panoseti_daq.sources.cursor import BLOCK_BYTES, Cursor, position_in_run
 from panoseti_daq.sources.moment import position_at
@@ -91,6 +92,7 @@ class FrameReader:
         self._n_left: dict[ModuleProduct, int] = {}  # frames that may still be read, where there is a limit
         self._begun: list[Position] = []  # sent once, so that a client that returns can name its position
         self._has_read = False
+        self._used: Room | None = None  # of what was read last, if that was in memory
         self._lock = threading.Lock()
         _open_readers.add(self)
         self._closed = False
@@ -118,10 +120,11 @@ class FrameReader:
         Never waits for a disk. The frames are there until the next call.
         """
         with self._in_turn():
-            key = next(iter(self._ready), None)
-            if self._closed or key is None or (stretch := self._cursors[key].read_cached()) is None:
+            key, used, self._used = next(iter(self._ready), None), self._used, None
+            if self._closed or key is None or (stretch := self._cursors[key].read_cached(used)) is None:
                 return []
             del self._ready[key]
+            self._used = stretch.room
             return self._given(key, stretch)
 
     @contextmanager
@@ -135,6 +138,7 @@ class FrameReader:
                 self._let_go()
 
     def _read(self, grown: Grown | None) -> list[Item]:
+        self._used = None
         if grown is None or any(key not in self._cursors for key in grown):
             self._look_for_modules()
         if self._begin.n_most and grown:

@@ -17,7 +17,6 @@ class RoomyTail(Tail):
     """Reader of what is appended to one file, for messages."""
 
     _room: Room | None = None
-    _used: Room | None = None
 
     def take_room(self) -> Room | None:
         """Return the room of the block that came last, and keep nothing of it; None if it has none."""
@@ -40,16 +39,16 @@ class RoomyTail(Tail):
         except OSError:
             return False
 
-    def read_cached(self, max_block_bytes: int) -> FrameBlock | None:
+    def read_cached(self, max_block_bytes: int, used: Room | None) -> FrameBlock | None:
         """Return the block that `read` would yield next, if it is in the memory of the system and undamaged.
 
-        Never waits for a disk. The block is there until the next call: its memory is used again, as long as the
-        processor has it in its cache.
+        Never waits for a disk. The memory of `used`, whose frames nobody needs any more, is used again: the
+        processor may still have it in its cache.
         """
         (fd, n_bytes), layout = self._next_cached(max_block_bytes), self._layout
         if not n_bytes or layout is None:
             return None
-        room = Room.read_cached(fd, n_bytes, self._offset, self._used)
+        room = Room.read_cached(fd, n_bytes, self._offset, used)
         if room is None:
             return None
         n_frames, is_torn = resync.find_frames(room.data, layout, self._mark)
@@ -57,7 +56,7 @@ class RoomyTail(Tail):
             return None
         offset, number = self._offset, self._number
         self._offset, self._number = offset + n_bytes, number + n_frames
-        self._room = self._used = room
+        self._room = room
         return self._block(room.data, layout, offset, number)
 
     def _next_cached(self, max_block_bytes: int) -> tuple[int, int]:

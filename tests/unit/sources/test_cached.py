@@ -100,6 +100,7 @@ def test_messages_of_memory_that_is_used_again_stay_as_they_are(tmp_path: Path) 
             messages += [write_item(item, 0).serialize() for item in items]
             n_cached += reader.is_cached()
     data = path.read_bytes()
+    assert reader._used is None  # nothing is held while nothing comes
     sent = b"".join(message[message.index(b"{") :] for message in messages if b"{" in message)
     assert sent == data
     skip_unless_known(path)
