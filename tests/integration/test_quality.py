@@ -54,7 +54,8 @@ async def test_the_old_encoding_gets_the_old_message_and_the_client_sees_what_on
     image = response.pano_image
     assert all(field.number < 100 for field, _ in image.ListFields())
     assert not response.HasField("delivery")
-    assert image_dict(received_frame(response, "host"))["quality"] == ("missing_quabo_2",)
+    received = image_dict(received_frame(response, "daq1"))
+    assert (received["quality"], received["host"]) == (("missing_quabo_2",), "daq1")
     assert isinstance(image, pb.PanoImage)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from panoseti_daq.client import ReceivedBlock
 from panoseti_daq.events import Candidate, Engine, find_trigger
 from panoseti_daq.pff import DataProduct, FrameBlock, Header, Layout, PffName, encode_frame
 
@@ -92,6 +93,12 @@ def cut(block: FrameBlock, at: Iterable[int]) -> list[FrameBlock]:
         )
         for begin, end in pairwise(edges)
     ]
+
+
+def received(block: FrameBlock, host: str) -> ReceivedBlock:
+    """The same frames as `host` sends them."""
+    place = block.module_id, block.file, block.first_frame_number
+    return ReceivedBlock(block.data, block.layout, *place, host=host)
 
 
 def shuffled(streams: Sequence[Sequence[FrameBlock]], seed: int) -> list[FrameBlock]:

@@ -124,6 +124,7 @@ class ImageDict(TypedDict):
     frame_number: int
     module_id: int
     quality: tuple[str, ...]
+    host: str
 
 
 def image_dict(frame: Frame, make_timestamp: Callable[[int], object] | None = None) -> ImageDict:
@@ -142,8 +143,9 @@ def image_dict(frame: Frame, make_timestamp: Callable[[int], object] | None = No
     dict
         ``type`` ('MOVIE' or 'PULSE_HEIGHT'), ``header``, ``shape`` ([rows, columns]), ``bytes_per_pixel``,
         ``image_array`` (2-D, dtype of the product, ADC counts; a copy of its own, writable), ``file``,
-        ``frame_number``, ``module_id`` and ``quality``: a tuple with the names of `Quality` that hold, in lower
-        case, such as ``('missing_quabo_2', 'host_clock')``; empty when nothing is wrong.
+        ``frame_number``, ``module_id``, ``quality``: a tuple with the names of `Quality` that hold, in lower case,
+        such as ``('missing_quabo_2', 'host_clock')``, empty when nothing is wrong; and ``host``: the DAQ node that
+        sent it, empty for a frame of a file.
         The header has the quabo fields as floats, and the time of the frame: ``wr_unix_timestamp`` (Decimal,
         UTC s, exact to the nanosecond), ``pandas_unix_timestamp`` (the same, naive UTC), ``pkt_unix_timestamp``
         (Decimal, UTC s, of the host clock) and ``time_status`` ('WHITE_RABBIT', 'HOST_CLOCK': the two clocks
@@ -159,6 +161,7 @@ def image_dict(frame: Frame, make_timestamp: Callable[[int], object] | None = No
         "frame_number": frame.frame_number,
         "module_id": frame.module_id,
         "quality": names_of(frame.quality),
+        "host": frame.host if isinstance(frame, ReceivedFrame) else "",
     }
 
 

@@ -82,6 +82,8 @@ class Member:
         The same in standard deviations of the noise.
     flags
         What is wrong with the frame, by the names of `Quality`; such a frame came with a good one.
+    host
+        DAQ node that the frame came from; empty for recorded runs.
     image
         Read-only array of rows and columns, ADC counts; None when it is not kept.
     """
@@ -97,11 +99,13 @@ class Member:
     value: int
     snr: float
     flags: tuple[str, ...] = ()
+    host: str = ""
     image: npt.NDArray[np.integer[Any]] | None = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> OpenDict:
         """As it stands in the JSON."""
         fields: OpenDict = {
+            "host": self.host,
             "module": self.module_id,
             "product": self.product.token,
             "quabo": self.quabo,

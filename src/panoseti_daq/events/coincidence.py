@@ -173,6 +173,7 @@ class Coincidence:
             lit.value,
             lit.snr,
             names_of(int(frame["flags"])),
+            block.host,
             image,
         )
         return member, lit.n

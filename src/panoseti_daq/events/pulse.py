@@ -12,7 +12,7 @@ from panoseti_daq.events.pulse_options import PulseOptions
 from panoseti_daq.events.pulse_stream import PulseStream
 from panoseti_daq.events.trigger import MOVIES, TriggerSpec
 from panoseti_daq.events.watermark import END_NS
-from panoseti_daq.pff import FrameBlock, ModuleProduct
+from panoseti_daq.pff import DataProduct, FrameBlock
 
 
 class Pulse:
@@ -25,13 +25,13 @@ class Pulse:
     def __init__(self, options: PulseOptions) -> None:
         self._options = options
         self._sums = SlidingSums(options.max_width)
-        self._streams: dict[ModuleProduct, PulseStream] = {}
+        self._streams: dict[tuple[str, int, DataProduct], PulseStream] = {}
 
     def feed(self, block: FrameBlock) -> list[Candidate]:
         """Take frames; return the pulses that are certain."""
-        key = block.module_id, block.product
+        key = block.host, block.module_id, block.product
         if key not in self._streams:
-            self._streams[key] = PulseStream(self._options, self._sums, block.module_id, block.product)
+            self._streams[key] = PulseStream(self._options, self._sums, block.module_id, block.product, block.host)
         return self._streams[key].add(block)
 
     def flush(self, watermark_ns: int) -> list[Candidate]:

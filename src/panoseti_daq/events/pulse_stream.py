@@ -56,8 +56,8 @@ class PulseStream:
     ----------
     options, sums
         Of the trigger; `sums` is memory that its streams share.
-    module_id, product
-        Whose frames.
+    module_id, product, host
+        Whose frames; the host is empty for recorded runs.
 
     Attributes
     ----------
@@ -71,8 +71,10 @@ class PulseStream:
         What was found that is no pulse, by name.
     """
 
-    def __init__(self, options: PulseOptions, sums: SlidingSums, module_id: int, product: DataProduct) -> None:
-        self._options, self._sums = options, sums
+    def __init__(
+        self, options: PulseOptions, sums: SlidingSums, module_id: int, product: DataProduct, host: str = ""
+    ) -> None:
+        self._options, self._sums, self._host = options, sums, host
         self._module_id, self._product = module_id, product
         self._n_pixels = product.shape[0] * product.shape[1]
         self._n_tail = sums.widths[-1] - 1
@@ -266,5 +268,6 @@ class PulseStream:
             round(float(hit["excess"])),
             float(hit["snr"]),
             (),
+            self._host,
             image,
         )

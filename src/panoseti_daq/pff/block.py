@@ -64,6 +64,7 @@ class FrameBlock:
     _generation: int = 0  # order of the files of a module and product as the source met them: the larger is later
     detected_unix_ns: int = 0
     run: str = ""
+    host = ""  # on that node itself; see `ReceivedBlock`
 
     @property
     def product(self) -> DataProduct:

@@ -31,8 +31,9 @@ def test_the_documented_example_holds() -> None:
     image = image_dict(movie())
     assert list(image) == [
         "type", "header", "shape", "bytes_per_pixel", "image_array", "file", "frame_number", "module_id",
-        "quality",
+        "quality", "host",
     ]  # fmt: skip
+    assert image["host"] == ""
     assert image["header"]["wr_unix_timestamp"] == Decimal("1721882092.779007488")
     assert image["header"]["pkt_unix_timestamp"] == Decimal("1721882092.779336")
     assert image["header"]["pandas_unix_timestamp"] == pd.Timestamp("2024-07-25 04:34:52.779007488")

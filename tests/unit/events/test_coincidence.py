@@ -14,6 +14,7 @@ from support.events import (
     header_at,
     ph256,
     pulse_height,
+    received,
     shuffled,
 )
 
@@ -31,6 +32,13 @@ def test_a_pair_is_found_up_to_a_microsecond_apart(dt_ns: int, n_found: int) -> 
     found = found_in([ph256(1, [0]), ph256(3, [dt_ns])])
     assert len(found) == n_found
     assert all(candidate.duration_ns == dt_ns for candidate in found)
+
+
+def test_members_say_from_which_host_they_are() -> None:
+    (found,) = found_in([received(ph256(1, [0]), "daq1"), received(ph256(3, [0]), "daq2")])
+    assert [member["host"] for member in found.as_dict(Tense.CURRENT)["members"]] == ["daq1", "daq2"]
+    (recorded,) = found_in([ph256(1, [0]), ph256(3, [0])])
+    assert (recorded.id, recorded.members[0].host) == (found.id, "")
 
 
 def test_quabos_of_a_module_within_300_ns_are_one_event() -> None:

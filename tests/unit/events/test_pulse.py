@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.events import BEGIN_NS, cut, engine_of, found_in, movie, shuffled
+from support.events import BEGIN_NS, cut, engine_of, found_in, movie, received, shuffled
 
 from panoseti_daq.events import Candidate, Shape, Tense
 from panoseti_daq.pff import FrameBlock
@@ -42,6 +42,17 @@ def counters(blocks: Sequence[FrameBlock], **options: Any) -> dict[str, float]:
         engine.feed(block)
     engine.finish()
     return dict(engine.reports()[0].counters)
+
+
+def test_modules_of_one_number_on_two_hosts_are_searched_each_by_itself() -> None:
+    blocks = []
+    for host, seed in (("daq1", 1), ("daq2", 2)):
+        images = sky(seed=seed)
+        images[LEARNT + 200, 9, seed] += round(14 * SIGMA_ADC)
+        blocks += [received(block, host) for block in cut(movie(images), [300, 600, 900])]
+    found = found_in([block for pair in zip(blocks[:4], blocks[4:], strict=True) for block in pair], "pulse")
+    members = [candidate.as_dict(Tense.CURRENT)["members"][0] for candidate in found]
+    assert sorted((member["host"], member["pixel"]) for member in members) == [("daq1", [9, 1]), ("daq2", [9, 2])]
 
 
 @pytest.mark.parametrize("width", [1, 3, 4, 16, 64])
