@@ -1,14 +1,14 @@
 """Headers of many frames at once, as one array per field.
 
 Chunks of them are read as `words`, of a large file in several threads: most of the time goes into loops of numpy,
-which let other threads run. If any row of a chunk fails, it is halved, until the rows are few; then the pattern of
+which let other threads run. If a row of a chunk fails, it is divided, until the rows are few; then the pattern of
 `Layout` finds those that parse.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -22,10 +22,11 @@ from panoseti_daq.pff.words import word_parser_of
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# Of the numbers of a chunk. The more, the less numpy's overhead; but what is made on the way should fit into the
-# cache, and be small beside all numbers: else glibc gives it back each time, and fresh pages cost more.
-_CHUNK_BYTES: Final = (1 << 18, 1 << 21)
-_CHUNKS: Final = 4  # at least, where there are many rows; and of each thread
+_CHUNK_BYTES: Final = (
+    1 << 20
+)  # of the numbers of a chunk: the more, the less numpy's overhead, until no cache holds it
+_CHUNKS_OF_THREAD: Final = 8  # at least
+_N_PARTS: Final = 4  # of rows of which one does not parse
 _FEW_ROWS: Final = 256  # up to this many are looked at one by one where one of them does not parse
 
 _Bytes: TypeAlias = "npt.NDArray[np.uint8]"
@@ -59,21 +60,34 @@ def parse_rows(layout: Layout, rows: _Bytes) -> ValidAndColumns:
     by_quabo = values[len(columns) :].reshape(n_quabos, len(QUABO_FIELDS), n_rows)
     columns.update({name: by_quabo[:, i].T for i, name in enumerate(QUABO_FIELDS)})
     valid = np.ones(n_rows, np.bool_)
-    fewest, most = (size // (len(values) * values.itemsize) for size in _CHUNK_BYTES)
-    step = max(min(n_rows // _CHUNKS, most), fewest)
-
-    def parse(begin: int) -> None:
-        chunk = slice(begin, begin + step)
-        _parse(layout, rows[chunk], valid[chunk], values[:, chunk])
-
-    _parse_each(parse, range(0, n_rows, step), may_share=layout.is_standard)
+    if layout.is_standard:
+        _parse_chunks(layout, rows, valid, values)
+    else:
+        for i, row in enumerate(rows):
+            numbers = _numbers_of(layout, row)
+            valid[i] = numbers is not None
+            values[:, i] = numbers or 0
     return valid, columns
 
 
-def _parse_each(parse: Callable[[int], None], begins: Sequence[int], *, may_share: bool) -> None:
-    """Parse chunks, of a large file in several threads."""
-    n_threads = min(len(begins) // _CHUNKS, len(os.sched_getaffinity(0)))
-    if n_threads < 2 or not may_share:  # what is read as JSON holds Python's lock
+def _parse_chunks(layout: Layout, rows: _Bytes, valid: npt.NDArray[np.bool_], values: _Ints) -> None:
+    """Parse headers of a standard layout, of a large file in several threads.
+
+    Fill in `valid`, shape (n,), true before, and `values`, shape (numbers, n).
+    """
+    step = _CHUNK_BYTES // (len(values) * values.itemsize)
+    begins = range(0, len(rows), step)
+    n_threads = len(begins) // _CHUNKS_OF_THREAD or 1
+    if n_threads > 1:
+        n_threads = min(n_threads, len(os.sched_getaffinity(0)))
+    rooms = list(word_parser_of(layout).room_for(min(step, len(rows)), n_threads))
+
+    def parse(begin: int) -> None:
+        chunk, room = slice(begin, begin + step), rooms.pop()
+        _parse(layout, rows[chunk], valid[chunk], values[:, chunk], room)
+        rooms.append(room)
+
+    if n_threads == 1:
         list(map(parse, begins))
         return
     from concurrent.futures import ThreadPoolExecutor  # which few need
@@ -82,27 +96,21 @@ def _parse_each(parse: Callable[[int], None], begins: Sequence[int], *, may_shar
         list(pool.map(parse, begins))
 
 
-def _parse(layout: Layout, rows: _Bytes, valid: npt.NDArray[np.bool_], values: _Ints) -> None:
-    """Parse the headers of frames; fill in `valid`, shape (n,), true before, and `values`, shape (numbers, n)."""
-    if not layout.is_standard:
-        for i, row in enumerate(rows):
-            numbers = _numbers_of(layout, row)
-            valid[i] = numbers is not None
-            values[:, i] = numbers or 0
-        return
+def _parse(layout: Layout, rows: _Bytes, valid: npt.NDArray[np.bool_], values: _Ints, room: _Bytes) -> None:
     parser, first = word_parser_of(layout), _numbers_of(layout, rows[0])
-    if first is not None and parser.parse(rows, first, values):
+    if first is not None and parser.parse(rows, first, values, room):
         return
     if len(rows) > _FEW_ROWS:
-        half = len(rows) // 2
-        _parse(layout, rows[:half], valid[:half], values[:, :half])
-        _parse(layout, rows[half:], valid[half:], values[:, half:])
+        step = -(-len(rows) // _N_PARTS)
+        for begin in range(0, len(rows), step):
+            part = slice(begin, begin + step)
+            _parse(layout, rows[part], valid[part], values[:, part], room)
         return
     valid[:] = [layout.is_valid(_text_of(layout, row)) for row in rows]
     values[:] = 0
     if valid.any():
         found = np.empty((len(values), np.count_nonzero(valid)), np.int64)
-        parser.parse(rows[valid], layout.numbers(_text_of(layout, rows[valid.argmax()])), found)
+        parser.parse(rows[valid], layout.numbers(_text_of(layout, rows[valid.argmax()])), found, room)
         values[:, valid] = found
 
 

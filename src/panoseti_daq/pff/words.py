@@ -34,6 +34,7 @@ Whether the headers parse is seen from the bits that change from row to row, whe
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
@@ -41,6 +42,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import numpy as np
 
 from panoseti_daq.pff.layout import Layout
+from panoseti_daq.pff.product import OpenArray
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -67,6 +69,18 @@ class _Words(NamedTuple):
     inner: int  # mask of the bit _NOT_BLANK of all bytes of the slot but its first
 
 
+class _Plan(NamedTuple):
+    """What is done with the words that change in some rows, and with the last word of each field."""
+
+    offsets: list[int]  # of each word in a header
+    digits: _Ints  # mask of each word, to be applied to words of shape (words, numbers, n)
+    doubtful: _Ints  # which of them may hold blanks: places among them
+    digits_or_blanks: _Ints  # masks of these
+    inner: _Ints
+    rests: list[tuple[int, int]]  # of a doubtful word, and the place of the word with the digits to its left
+    upper: list[tuple[int, int, int]]  # of a word that is not the last of its field: place, field, scale
+
+
 class WordParser:
     """Parser of many headers of one standard layout; immutable, for any thread."""
 
@@ -78,10 +92,10 @@ class WordParser:
             fixed[begin : end - 1] = 0xE0
             fixed[end - 1] = 0xF0
         self._fixed: Final = fixed.view(_WORD)  # bits that no row may change
-        inner = np.zeros(len(fixed), np.uint8)
+        is_inner = np.zeros(len(fixed), np.bool_)
         for begin, end in layout.slots:
-            inner[begin + 1 : end] = _NOT_BLANK
-        self._inner_bytes: Final = inner[1:]  # that bit of all bytes of slots but their first
+            is_inner[begin + 1 : end] = True
+        self._is_inner: Final = is_inner[1:]  # whether a byte stands in a slot, and is not its first
         self._text: Final = np.dtype((np.void, len(fixed)))  # of a header, to whole words
         # The numbers of a field stand at one distance, unless those of one quabo needed more columns.
         by_quabo = np.reshape(layout.slots, (layout.product.n_quabos, -1, 2))
@@ -92,16 +106,12 @@ class WordParser:
         slots = enumerate(layout.slots[: self._n_fields])
         words = chain.from_iterable(_words_of(field, *slot) for field, slot in slots)
         self._words: Final = sorted(words, key=lambda words: words.scale)  # first the last digits of each field
-        # Which of them has the digits to the left of each, -1 for none.
-        place_of = {(words.field, words.scale): i for i, words in enumerate(self._words)}
-        of_rest = ((words.field, words.scale * 10**_WORD_BYTES) for words in self._words)
-        self._rests: Final = [place_of.get(rest, -1) for rest in of_rest]
+        self._shape: Final = len(self._words), self._n_numbers
+        self._plan: Final = functools.lru_cache(maxsize=256)(self._plan_of)
         # Their bytes in the slots of a header, one field after the other.
         places = [self._places_of(words) for words in self._words]
         self._places: Final = np.concatenate(places)
         self._begins: Final = np.cumsum([0, *map(len, places[:-1])])
-        self._digits: Final = np.array([words.digits for words in self._words], _WORD)[:, np.newaxis, np.newaxis]
-        self._inner: Final = np.array([words.inner for words in self._words], _WORD)[:, np.newaxis, np.newaxis]
 
     def _places_of(self, words: _Words) -> _Ints:
         """Return where in a header the bytes of words stand that are in a slot."""
@@ -109,7 +119,16 @@ class WordParser:
         begins = words.offset + self._distance * np.arange(self._n_numbers)
         return np.add.outer(begins, in_slot).ravel()
 
-    def parse(self, rows: _Bytes, first: Sequence[int], values: _Ints) -> bool:
+    def room_for(self, n_rows: int, n_threads: int = 1) -> _Bytes:
+        """Return room in which each of some threads can parse `n_rows` rows: shape (n_threads, bytes).
+
+        In one piece, since glibc keeps what is freed if it is at most twice as much as the largest piece was. What
+        it gives back is fetched again page by page, which took longer than all else.
+        """
+        n_bytes = self._text.itemsize + 3 * math.prod(self._shape) * _WORD_BYTES
+        return np.empty((n_threads, n_rows * n_bytes), np.uint8)
+
+    def parse(self, rows: _Bytes, first: Sequence[int], values: _Ints, room: _Bytes) -> bool:
         """Read the numbers in the headers of frames; return False if one does not parse.
 
         Parameters
@@ -120,80 +139,82 @@ class WordParser:
             The numbers of the first, which does parse.
         values
             Filled with the numbers, shape (numbers, n); if one does not parse, its content is undefined.
+        room
+            Overwritten: a row of `room_for` of at least as many rows.
         """
-        found = self._read(rows)
-        if found is None:
+        text: OpenArray = np.ndarray(len(rows), self._text, room)
+        areas: _Ints = np.ndarray((3, *self._shape, len(rows)), _WORD, room, text.nbytes)
+        read = self._read(rows, text, areas[0])
+        if read is None:
             return False
-        which, words, doubtful = found
-        if doubtful and not self._blanks_lead(which, words, doubtful):
+        plan, words = read
+        if plan.doubtful.size and not _blanks_lead(plan, words, *areas[1:, : plan.doubtful.size]):
             return False
-        words &= self._digits[which]
+        words &= plan.digits
         if words.view(np.uint8).max() > _NINE:
             return False
         _add_up(words)
-        self._join(words, which, np.array(first), values)
+        self._join(plan, words, np.array(first), values)
         return True
 
-    def _read(self, rows: _Bytes) -> tuple[list[int], _Ints, list[int]] | None:
-        """Return which words were read, and these, shape (words, numbers, n); None if a header does not parse.
-
-        And places among them of those whose blanks must be looked at.
-        """
+    def _read(self, rows: _Bytes, text: OpenArray, words: _Ints) -> tuple[_Plan, _Ints] | None:
+        """Return the plan and the words read, shape (words, numbers, n); None if a header does not parse."""
         # As one item a row is copied faster than as an array of bytes.
-        text = np.ndarray(len(rows), self._text, rows, 0, rows.strides[:1]).copy()
+        text[:] = np.ndarray(len(rows), self._text, rows, 0, rows.strides[:1])
         by_row = text.view(_WORD).reshape(len(text), -1)
         common, some = _over_rows(np.bitwise_and, by_row), _over_rows(np.bitwise_or, by_row)
         changing = common ^ some
         if (changing & self._fixed).any():
             return None
-        found = self._to_read(common.view(np.uint8), changing.view(np.uint8))
-        if found is None:
+        plan = self._to_read(common.view(np.uint8), changing.view(np.uint8))
+        if plan is None:
             return None
-        which, doubtful = found
-        words = np.empty((len(which), self._n_numbers, len(text)), _WORD)
+        words = words[: len(plan.offsets)]
         strides = self._distance, text.itemsize
-        for word, i in zip(words, which, strict=True):
-            word[:] = np.ndarray(word.shape, _WORD, text, self._words[i].offset, strides)
-        return which, words, doubtful
+        for word, offset in zip(words, plan.offsets, strict=True):
+            word[:] = np.ndarray(word.shape, _WORD, text, offset, strides)
+        return plan, words
 
-    def _to_read(self, common: _Bytes, changing: _Bytes) -> tuple[list[int], list[int]] | None:
-        """Return the words to read, and places in these of those whose blanks must be looked at.
-
-        None if to the right of a digit that all rows have not all have one.
-        """
-        if (common[:-1] & ~common[1:] & self._inner_bytes).any():
+    def _to_read(self, common: _Bytes, changing: _Bytes) -> _Plan | None:
+        """Return what to read; None if to the right of a digit that all rows have not all have one."""
+        digit = common & _NOT_BLANK
+        if ((digit[:-1] > digit[1:]) & self._is_inner).any():
             return None
         blank = changing.copy()
         blank[1:] |= changing[:-1]  # a digit may have come before a blank that all rows have
-        blank[(common & _NOT_BLANK) != 0] = 0
+        blank[digit != 0] = 0
         varies = np.maximum.reduceat(changing[self._places], self._begins)
         doubtful = np.maximum.reduceat(blank[self._places], self._begins)
-        varies[: self._n_fields] = True
-        which = varies.nonzero()[0]
-        return which.tolist(), doubtful[which].nonzero()[0].tolist()
+        varies[: self._n_fields] = 1
+        return self._plan((varies != 0).tobytes(), (doubtful != 0).tobytes())
 
-    def _blanks_lead(self, which: list[int], words: _Ints, doubtful: list[int]) -> bool:
-        """Return whether words hold but digits and blanks, and no blank to the right of a digit."""
-        found = words[doubtful]
-        before = found << _BYTE_BITS  # what stands to the left of each byte
-        which_of = [which[i] for i in doubtful]
-        for first, i in zip(before, which_of, strict=True):
-            if self._rests[i] in which:
-                first |= words[which.index(self._rests[i])] >> 7 * _BYTE_BITS
-        found ^= _ZEROS  # a digit becomes its value, a blank 0x10; of the others most become more
-        found &= self._digits[which_of] | _NOT_BLANKS
-        before &= self._inner[which_of]
-        before &= found  # a digit, and to its right a blank
-        found += before
-        # The rest, 10 to 15, is more than a digit when all words are looked at.
-        return bool(found.view(np.uint8).max() <= _NOT_BLANK)
+    def _plan_of(self, read: bytes, doubtful: bytes) -> _Plan:
+        """Return what to do with words, of each of which a byte says whether it is read, and whether doubtful."""
+        which = [i for i, is_read in enumerate(read) if is_read]
+        places = [place for place, i in enumerate(which) if doubtful[i]]
+        words = [self._words[i] for i in which]
+        place_of = {(word.field, word.scale): place for place, word in enumerate(words)}
+        rests = ((i, place_of.get((words[i].field, words[i].scale * 10**_WORD_BYTES))) for i in places)
+        digits, inner = (
+            np.array(masks, _WORD).reshape(-1, 1, 1)
+            for masks in zip(*((w.digits, w.inner) for w in words), strict=True)
+        )
+        return _Plan(
+            [word.offset for word in words],
+            digits,
+            np.array(places, np.intp),
+            digits[places] | _NOT_BLANKS,
+            inner[places],
+            [(places.index(i), rest) for i, rest in rests if rest is not None],
+            [(place, word.field, word.scale) for place, word in enumerate(words) if place >= self._n_fields],
+        )
 
-    def _join(self, read: _Ints, which: list[int], first: _Ints, values: _Ints) -> None:
+    def _join(self, plan: _Plan, read: _Ints, first: _Ints, values: _Ints) -> None:
         """Add up the words of each number, and what the first row has of it in words that were not read."""
         numbers = read[: self._n_fields]
-        for those, i in zip(read[self._n_fields :], which[self._n_fields :], strict=True):
-            those *= self._words[i].scale
-            numbers[self._words[i].field] += those
+        for place, field, scale in plan.upper:
+            read[place] *= scale
+            numbers[field] += read[place]
         rest = first.reshape(self._n_numbers, -1).T - numbers[:, :, 0]
         by_field = values.reshape(self._n_numbers, self._n_fields, -1).swapaxes(0, 1)
         np.add(numbers, rest[..., np.newaxis], out=by_field)
@@ -216,6 +237,21 @@ def _mask(byte: bytes, n_others: int) -> int:
     """Return a word of one byte again and again, but for `n_others` zeros at its begin."""
     n_others = max(n_others, 0)
     return int.from_bytes(bytes(n_others) + byte * (_WORD_BYTES - n_others), "little")
+
+
+def _blanks_lead(plan: _Plan, words: _Ints, found: _Ints, before: _Ints) -> bool:
+    """Return whether doubtful words hold but digits and blanks, and no blank to the right of a digit."""
+    words.take(plan.doubtful, 0, found, "clip")
+    np.left_shift(found, _BYTE_BITS, out=before)  # what stands to the left of each byte
+    for i, rest in plan.rests:
+        before[i] |= words[rest] >> 7 * _BYTE_BITS
+    found ^= _ZEROS  # a digit becomes its value, a blank 0x10; of the others most become more
+    found &= plan.digits_or_blanks
+    before &= plan.inner
+    before &= found  # a digit, and to its right a blank
+    found += before
+    # The rest, 10 to 15, is more than a digit when all words are looked at.
+    return bool(found.view(np.uint8).max() <= _NOT_BLANK)
 
 
 def _over_rows(bits: np.ufunc, words: _Ints) -> _Ints:
