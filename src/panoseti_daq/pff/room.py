@@ -13,6 +13,24 @@ from io import BytesIO
 from typing import Final, Self
 
 ROOM_BYTES: Final = 512  # the names of run and file, which are most of what stands before frames, have 120
+_NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)  # a Python that is built for an old glibc lacks it
+
+
+def read_cached(fd: int, into: bytearray | memoryview, offset: int, nowait: int | None = _NOWAIT) -> int:
+    """Read what a file has at `offset` as far as it is in the memory of the system; never wait for a disk.
+
+    A file system that does not say what it has in memory has nothing there, as has any for a Python without
+    `nowait`.
+
+    Returns
+    -------
+    int
+        Bytes that were read.
+    """
+    try:
+        return 0 if nowait is None else os.preadv(fd, [into], offset, nowait)
+    except OSError:
+        return 0
 
 
 class Room:
@@ -35,9 +53,7 @@ class Room:
 
     @classmethod
     def read_cached(cls, fd: int, n_bytes: int, offset: int, used: Self | None) -> Self | None:
-        """Return what a file has at `offset` if all of it is in the memory of the system; never wait for a disk.
-
-        A file system that does not say what it has in memory has nothing there.
+        """Return what a file has at `offset` if `read_cached` finds all of it.
 
         Parameters
         ----------
@@ -49,10 +65,7 @@ class Room:
         size = ROOM_BYTES + n_bytes
         content = used._content if used is not None and used._size == size else BytesIO(bytes(size))
         with content.getbuffer() as everything:
-            try:
-                n_read = os.preadv(fd, [everything], offset - ROOM_BYTES, os.RWF_NOWAIT)
-            except OSError:
-                return None
+            n_read = read_cached(fd, everything, offset - ROOM_BYTES)
         return cls(content) if n_read == size else None
 
     @classmethod

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
 from panoseti_daq.pff import FrameBlock
-from panoseti_daq.pff.room import Room
+from panoseti_daq.pff.room import Room, read_cached
 from panoseti_daq.sources import resync
 from panoseti_daq.sources.tail import Tail
 
@@ -34,10 +33,7 @@ class RoomyTail(Tail):
     def is_cached(self, max_block_bytes: int) -> bool:
         """Return whether the end of what `read_cached` would read is in the memory of the system."""
         fd, n_bytes = self._next_cached(max_block_bytes)
-        try:
-            return n_bytes > 0 and os.preadv(fd, [bytearray(1)], self._offset + n_bytes - 1, os.RWF_NOWAIT) > 0
-        except OSError:
-            return False
+        return n_bytes > 0 and read_cached(fd, bytearray(1), self._offset + n_bytes - 1) > 0
 
     def read_cached(self, max_block_bytes: int, used: Room | None) -> FrameBlock | None:
         """Return the block that `read` would yield next, if it is in the memory of the system and undamaged.

@@ -10,7 +10,7 @@ import pytest
 from support.frames import append, frame_bytes, wider
 
 from panoseti_daq.pff import Begin, DataProduct, Gap, Selection, Stretch
-from panoseti_daq.pff.room import ROOM_BYTES, Room
+from panoseti_daq.pff.room import read_cached
 from panoseti_daq.sources.cursor import Cursor
 from panoseti_daq.sources.reader import FrameReader
 from panoseti_daq.sources.roomy import FIRST_BYTES
@@ -36,7 +36,7 @@ def file_of(module_dir: Path, seqno: int, content: bytes) -> Path:
 def skip_unless_known(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
-        if Room.read_cached(fd, 1, ROOM_BYTES, None) is None:
+        if not read_cached(fd, bytearray(1), 0):
             pytest.skip("this file system does not say what it has in memory")
     finally:
         os.close(fd)
@@ -117,9 +117,16 @@ def test_nothing_is_read_after_the_end(tmp_path: Path) -> None:
 
 def test_what_cannot_say_what_it_has_in_memory_has_nothing_there(tmp_path: Path) -> None:
     readable, writable = os.pipe()
-    assert Room.read_cached(readable, 10, ROOM_BYTES, None) is None
+    assert read_cached(readable, bytearray(1), 0) == 0
     os.close(readable)
     os.close(writable)
+
+
+def test_a_python_without_the_flag_finds_nothing_in_memory(tmp_path: Path) -> None:
+    path = file_of(tmp_path, 0, frames(0, 1))
+    fd = os.open(path, os.O_RDONLY)
+    assert read_cached(fd, bytearray(1), 0, nowait=None) == 0
+    os.close(fd)
 
 
 def test_at_first_each_module_has_one_small_block(tmp_path: Path) -> None:
