@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NotRequired, TypedDict, cast
@@ -171,17 +172,22 @@ def _pandas_timestamp(unix_ns: int) -> object:
     return pd.Timestamp(unix_ns) if unix_ns else pd.NaT
 
 
-def _header_dict(frame: Frame, make_timestamp: Callable[[int], object]) -> HeaderDict:
+@functools.cache  # an import that was made before takes as long as what is made with it
+def _decimal() -> type[Decimal]:
     from decimal import Decimal
 
-    fields = _with_floats(frame.header)
-    quabo, time = frame.header.time_quabo, frame.time
-    host_us = 0 if quabo is None else frame.header.tv_sec[quabo] * 1_000_000 + frame.header.tv_usec[quabo]
-    known = time.status is not TimeStatus.NO_TIME
-    fields["wr_unix_timestamp"] = Decimal(time.unix_ns).scaleb(-9) if known else Decimal("NaN")
-    fields["pkt_unix_timestamp"] = Decimal(host_us).scaleb(-6) if known else Decimal("NaN")
-    fields["pandas_unix_timestamp"] = make_timestamp(time.unix_ns)
-    fields["time_status"] = time.status.name
+    return Decimal
+
+
+def _header_dict(frame: Frame, make_timestamp: Callable[[int], object]) -> HeaderDict:
+    header, decimal = frame.header, _decimal()
+    fields, quabo, (unix_ns, status) = _with_floats(header), header.time_quabo, header.time
+    host_us = 0 if quabo is None else header.tv_sec[quabo] * 1_000_000 + header.tv_usec[quabo]
+    known = status is not TimeStatus.NO_TIME
+    fields["wr_unix_timestamp"] = decimal(unix_ns).scaleb(-9) if known else decimal("NaN")
+    fields["pkt_unix_timestamp"] = decimal(host_us).scaleb(-6) if known else decimal("NaN")
+    fields["pandas_unix_timestamp"] = make_timestamp(unix_ns)
+    fields["time_status"] = status.name
     return cast(HeaderDict, fields)
 
 
