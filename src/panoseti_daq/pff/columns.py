@@ -22,9 +22,8 @@ from panoseti_daq.pff.words import word_parser_of
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_CHUNK_BYTES: Final = (
-    1 << 20
-)  # of the numbers of a chunk: the more, the less numpy's overhead, until no cache holds it
+# Of the numbers of a chunk: the more, the less numpy's overhead, as long as a cache holds what is made on the way.
+_CHUNK_BYTES: Final = 1 << 20
 _CHUNKS_OF_THREAD: Final = 8  # at least
 _N_PARTS: Final = 4  # of rows of which one does not parse
 _FEW_ROWS: Final = 256  # up to this many are looked at one by one where one of them does not parse

@@ -183,10 +183,10 @@ class WordParser:
         blank = changing.copy()
         blank[1:] |= changing[:-1]  # a digit may have come before a blank that all rows have
         blank[digit != 0] = 0
-        varies = np.maximum.reduceat(changing[self._places], self._begins)
         doubtful = np.maximum.reduceat(blank[self._places], self._begins)
-        varies[: self._n_fields] = 1
-        return self._plan((varies != 0).tobytes(), (doubtful != 0).tobytes())
+        read = np.maximum.reduceat(changing[self._places], self._begins) | doubtful
+        read[: self._n_fields] = 1
+        return self._plan((read != 0).tobytes(), (doubtful != 0).tobytes())
 
     def _plan_of(self, read: bytes, doubtful: bytes) -> _Plan:
         """Return what to do with words, of each of which a byte says whether it is read, and whether doubtful."""

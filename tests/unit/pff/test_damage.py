@@ -257,3 +257,13 @@ def test_number_that_is_shorter_is_refused_though_another_is_longer(product: Dat
     assert not parses(layout, text[:-1])
     assert not parses(layout, text.replace(b" ", b"", 1))
     assert not parses(layout, text + b" ")
+
+
+def test_digit_to_the_left_of_a_word_of_blanks_is_found() -> None:
+    """Of 18 columns the first two are one word, the next eight another, which is blank in all rows."""
+    header = format_header(example(DataProduct.PH256))
+    texts = [header.replace(b"1721882092", number.ljust(9) + b"12345678") for number in (b"", b"1")]
+    layout = layout_of(texts[0], DataProduct.PH256)
+    assert found_of(layout, texts) == expected_of(layout, texts)
+    assert layout.is_standard
+    assert expected_of(layout, texts)[0] == [True, False]
