@@ -131,17 +131,32 @@ class Portal:
     ----------
     loop, thread
         Both.
+
+    Raises
+    ------
+    OSError
+        No loop can be made.
     """
 
     def __init__(self) -> None:
-        began: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
+        began: SimpleQueue[asyncio.AbstractEventLoop | OSError] = SimpleQueue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
-        self.thread = Thread(target=lambda: asyncio.run(self._serve(began)), name="portal", daemon=True)
+        self.thread = Thread(target=self._run, args=[began], name="portal", daemon=True)
         self.thread.start()
-        self.loop = began.get()
+        found = began.get()
+        if isinstance(found, OSError):
+            raise found
+        self.loop = found
 
-    async def _serve(self, began: SimpleQueue[asyncio.AbstractEventLoop]) -> None:
+    def _run(self, began: SimpleQueue[asyncio.AbstractEventLoop | OSError]) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._serve(began))
+        except OSError as error:  # no loop: too many files are open
+            began.put(error)
+
+    async def _serve(self, began: SimpleQueue[asyncio.AbstractEventLoop | OSError]) -> None:
         began.put(asyncio.get_running_loop())
         await self._stopping.wait()
         for task in self._tasks:

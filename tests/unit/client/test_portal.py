@@ -51,6 +51,18 @@ def test_users_share_one_portal_that_ends_after_the_last() -> None:
         one.start(answer).result()
 
 
+def test_a_loop_that_cannot_be_made_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_to_make() -> None:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.events, "new_event_loop", fail_to_make)
+        with pytest.raises(OSError, match="too many"), PORTALS:
+            pass
+    with PORTALS as portal:
+        assert portal.start(answer).result() == 42
+
+
 def test_the_loop_may_not_wait_for_itself(portal: Portal) -> None:
     async def wait() -> None:
         portal.start(answer).result()
