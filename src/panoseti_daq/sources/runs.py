@@ -34,10 +34,8 @@ _MAX_NAME_BYTES: Final = 4096
 
 def is_below(path: Path, roots: Collection[Path]) -> bool:
     """Return whether a path leads to one of the roots, or below one; any does when there are none."""
-    if not roots:
-        return True
-    real = Path(os.path.realpath(path))
-    return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
+    real = os.path.realpath(path)
+    return not roots or any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots)
 
 
 def module_dirs(data_dir: Path, roots: Collection[Path] = ()) -> dict[int, Path]:
