@@ -46,15 +46,20 @@ def module_dirs(data_dir: Path, roots: Collection[Path] = ()) -> dict[int, Path]
     DataDirError
         `data_dir` is missing, unreadable, not a directory or, now, not below one of `roots`.
     """
-    if not is_below(data_dir, roots):  # somebody may have put a link in its place
-        raise DataDirError(f"data_dir {str(data_dir)!r} is not below one of the data roots any more")
     try:
-        with os.scandir(data_dir) as entries:
-            found = {
-                module_id: Path(entry.path)
-                for entry in entries
-                if (module_id := module_dir_id(entry.name)) is not None and _may_be_dir(entry)
-            }
+        directory = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # Of what was opened: somebody may put a link in its place, at any moment.
+            if not is_below(Path(f"/proc/self/fd/{directory}"), roots):
+                raise DataDirError(f"data_dir {str(data_dir)!r} is not below one of the data roots any more")
+            with os.scandir(directory) as entries:
+                found = {
+                    module_id: data_dir / entry.name
+                    for entry in entries
+                    if (module_id := module_dir_id(entry.name)) is not None and _may_be_dir(entry)
+                }
+        finally:
+            os.close(directory)
     except FileNotFoundError:
         raise DataDirError(f"data_dir {str(data_dir)!r} does not exist") from None
     except OSError as error:

@@ -283,3 +283,26 @@ def test_newest_runs_without_files_do_not_count(module: Module) -> None:
 def test_new_run_beside_many_old_ones_is_active_at_once(module: Module, names: list[str]) -> None:
     module.grow(RUN.replace("2024", "2026"))
     assert module.look() == RUN.replace("2024", "2026")
+
+
+def test_a_link_that_appears_while_the_directory_is_looked_up_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir, outside = tmp_path / "root" / "data", tmp_path / "outside"
+    (outside / "module_2").mkdir(parents=True)
+    data_dir.parent.mkdir()
+    find = os.path.realpath
+
+    def find_and_link(path: os.PathLike[str]) -> str:
+        found = find(path)
+        if not data_dir.exists():
+            data_dir.symlink_to(outside)
+        return found
+
+    with monkeypatch.context() as patched, pytest.raises(DataDirError):
+        patched.setattr(os.path, "realpath", find_and_link)
+        module_dirs(data_dir, [data_dir.parent])
+    if not data_dir.exists():
+        data_dir.symlink_to(outside)
+    with pytest.raises(DataDirError, match="not below"):
+        module_dirs(data_dir, [data_dir.parent])
