@@ -33,8 +33,9 @@ async def come(address: str) -> list[asyncio.Task[None]]:
     came = [asyncio.Event() for _ in range(N_CLIENTS)]
     tasks = [asyncio.create_task(read_on(address, event)) for event in came]
     for task, event in zip(tasks, came, strict=True):
-        task.add_done_callback(lambda _, event=event: event.set())
-        await event.wait()
+        waiting = asyncio.create_task(event.wait())
+        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
         if task.done():
             await task  # raises why it does not read
     return tasks

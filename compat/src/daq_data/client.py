@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -156,4 +155,4 @@ class DaqDataClient(_WithPort, ours.DaqDataClient):
 
 def _with_port(target: Target, port: int) -> Target:
     is_default = target.address == address_of(target.host)
-    return replace(target, address=address_of(target.host, port)) if is_default else target
+    return target._replace(address=address_of(target.host, port)) if is_default else target
