@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sphinx.application import Sphinx
+
 from panoseti_daq import __version__
 
 project = "panoseti-daq"
@@ -38,3 +40,12 @@ html_copy_source = False
 html_show_sourcelink = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+
+
+def setup(app: Sphinx) -> None:
+    """Leave out what Python writes of each field of a NamedTuple: its class has them among its attributes."""
+
+    def skips(app: Sphinx, what: str, name: str, member: object, skip: bool, options: object) -> bool | None:
+        return True if type(member).__name__ == "_tuplegetter" else None
+
+    app.connect("autodoc-skip-member", skips)

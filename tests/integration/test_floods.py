@@ -25,8 +25,8 @@ pytestmark = pytest.mark.anyio
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADERS, SETTINGS, CONTINUATION, END_HEADERS = 1, 4, 9, 4  # RFC 9113, section 6
-N_FLOOD: Final = 1500  # megabytes; gRPC keeps up to half a gigabyte for a while, however many come
-MAX_KEPT: Final = 0.4
+N_FLOOD: Final = 1200  # megabytes; gRPC keeps up to half a gigabyte for a while, however many come
+MAX_KEPT: Final = 0.5
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

@@ -107,7 +107,7 @@ def test_the_reason_is_said(
     refusal = refusals[kind]
     monkeypatch.chdir(tmp_path)
     with serving_in_thread(HpIoConfig(simulate=True), **refusal.settings) as server:
-        _, said = said_by(capfd, monkeypatch, name, "--host", server.address, "--timeout", 3, *refusal.options)
+        _, said = said_by(capfd, monkeypatch, name, "--host", server.address, "--timeout", 1.5, *refusal.options)
     assert refusal.why in said
 
 
