@@ -283,7 +283,8 @@ def lowest(session: nox.Session) -> None:
 def fast(session: nox.Session) -> None:
     """All tests under uvloop, the event loop of the extra `fast`."""
     session.install("-e", ".[test,fast]")
-    session.run("pytest", "-p", "support.on_uvloop", *SIDE_BY_SIDE, *session.posargs, env={"PYTHONPATH": "tests"})
+    env = {"PYTHONPATH": str(Path("tests").resolve())}  # a relative one ends Python where its directory is gone
+    session.run("pytest", "-p", "support.on_uvloop", *SIDE_BY_SIDE, *session.posargs, env=env)
 
 
 @nox.session(default=False)
