@@ -246,7 +246,9 @@ class Portals:
     def __exit__(self, *raised: object) -> None:
         with self._lock:
             self._n_users -= 1
-            portal, self._portal = (None, self._portal) if self._n_users else (self._portal, None)
+            if self._n_users:
+                return
+            portal, self._portal = self._portal, None
         if portal is not None:
             portal.stop()
 
